@@ -1,0 +1,94 @@
+# Every verb of the project; `make` alone lists them. Each sets up what it needs, once.
+# Pass options on with ARGS: make demo ARGS=--exit, make test ARGS='-k approval'.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+PROGRAMS := . handover
+
+.PHONY: help
+help: ## List the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+
+.venv/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed; name one with: make PYTHON=/path/to/python3"; exit 1; }
+	@echo "Making .venv …"
+	@$(PYTHON) -m venv .venv || { echo "python3 can't make a venv; on Debian install python3-venv."; exit 1; }
+	@touch $@
+
+# The sets hold the same versions, so a smaller one after a larger one changes nothing.
+.venv/has-%: requirements/%.txt .venv/made
+	@echo "Installing requirements/$*.txt into .venv, with hashes …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.PHONY: setup
+setup: .venv/has-dev ## Make .venv with everything a developer needs
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: .venv/has-demo ## Run every part and perform the stories; ARGS=--exit leaves after the table
+	@$(BIN)/python -m demo demo $(ARGS)
+
+.PHONY: up
+up: .venv/has-demo ## Run every part with fresh demo data; ARGS=--no-stations without charge points
+	@$(BIN)/python -m demo up $(ARGS)
+
+.PHONY: migrate
+migrate: .venv/has-demo ## Bring database and Temporal up to date
+	@./handover migrate $(ARGS)
+
+# --- look after -------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: .venv/has-dev ## Run the tests; ARGS go to pytest
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: .venv/has-dev ## Run linter, formatter, types, import contracts, and compare tables with migrations
+	@$(BIN)/ruff check $(PROGRAMS)
+	@$(BIN)/ruff format --check $(PROGRAMS)
+	@$(BIN)/mypy $(PROGRAMS)
+	@$(BIN)/lint-imports
+	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	  export HANDOVER_DATABASE_URL="sqlite+aiosqlite:///$$scratch/check.db"; \
+	  $(BIN)/alembic upgrade head && $(BIN)/alembic check
+
+.PHONY: record
+record: .venv/has-dev ## Record the histories that the replay tests read
+	@$(BIN)/python -m pytest tests/workflows -m recorded --record-histories $(ARGS)
+
+.PHONY: fmt
+fmt: .venv/has-dev ## Format the code, and mend what the linter can
+	@$(BIN)/ruff check --fix $(PROGRAMS)
+	@$(BIN)/ruff format $(PROGRAMS)
+
+.PHONY: revision
+revision: .venv/has-dev ## Write a migration from the tables: make revision ARGS='-m "what changes"'
+	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	  export HANDOVER_DATABASE_URL="sqlite+aiosqlite:///$$scratch/revision.db"; \
+	  $(BIN)/alembic upgrade head && $(BIN)/alembic revision --autogenerate $(ARGS)
+
+LOCK = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url --no-emit-find-links --quiet $(ARGS)
+
+.PHONY: lock
+lock: .venv/has-dev ## Lock the dependencies, with hashes; ARGS=--upgrade takes newer ones
+	@$(LOCK) --output-file requirements/main.txt
+	@$(LOCK) --group demo --constraints requirements/main.txt --output-file requirements/demo.txt
+	@$(LOCK) --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
+	@echo "requirements/ is locked."
+
+.PHONY: clean
+clean: ## Remove .venv, the demo's data and every cache
+	@rm -rf .venv .handover/demo .handover/logs .handover/demo.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,113 @@
+"""The charger's steps: a transfer's orders, carried out over the sockets of this gateway node."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.contracts import (
+    NOT_CONNECTED,
+    Charger,
+    DeviceAnswer,
+    DeviceOrder,
+    DeviceOutcome,
+    Done,
+    RotateAnswer,
+    Rotated,
+)
+from gateway.dialect import Outcome
+from gateway.line import CallRefused, NotConnected
+from gateway.server import Gateway
+
+#: Seconds between two heartbeats: a dead node is noticed, and a cancel arrives, within a few of them.
+_BEAT_EVERY: Final = 3
+
+_OUTCOMES: Final = {
+    Outcome.DONE: DeviceOutcome.DONE,
+    Outcome.SCHEDULED: DeviceOutcome.SCHEDULED,
+    Outcome.REJECTED: DeviceOutcome.REJECTED,
+    Outcome.NOT_SUPPORTED: DeviceOutcome.NOT_SUPPORTED,
+}
+
+
+class GatewayCharger(Charger):
+    """The steps on one gateway node.
+
+    A charger whose socket is not here, or was lost before it answered, is NOT_CONNECTED (non-retryable: look it up
+    again). No answer in time, or an error for one, is retried. No error says more than the name of an OCPP call.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        """Work on the chargers whose sockets `gateway` holds."""
+        self._orders = gateway.orders
+
+    async def quiet(self, order: DeviceOrder) -> DeviceAnswer:
+        """Make it inoperative. Idempotent by its nature: a repeat asks for the state that it is in."""
+        async with _at_work():
+            return _answer(await self._orders.quiet(order.charge_point_id, stop_session=order.stop_session))
+
+    async def release(self, order: DeviceOrder) -> DeviceAnswer:
+        """Make it operative. Idempotent by its nature: a repeat asks for the state that it is in."""
+        async with _at_work():
+            return _answer(await self._orders.release(order.charge_point_id))
+
+    async def replace_lists(self, order: DeviceOrder) -> DeviceAnswer:
+        """Replace the local list. A repeat sends the whole list again, as a newer version of it.
+
+        One that the charger does not take is an error, to be retried; only a charger without lists answers.
+
+        What the transfer replaced is kept on record by (transfer id, first try), so `restore` finds it whatever
+        happened in between; a transfer that replaced nothing has nothing to restore.
+        """
+        async with _at_work():
+            outcome = await self._orders.replace_lists(order.charge_point_id, order.transfer_id, restore=order.restore)
+        if outcome not in (Outcome.DONE, Outcome.NOT_SUPPORTED):
+            raise CallRefused("The charger did not take the local list: a newer version of it is sent.")
+        return _answer(outcome)
+
+    async def rotate(self, order: DeviceOrder) -> Rotated:
+        """Send the key that the ownership transaction made for this transfer, on every try the same one.
+
+        Proven: `accepted`, nothing is sent. Refused before: that answer, nothing is sent. Otherwise it is sent; no
+        answer, or a socket lost before one, is `unknown`, never an error.
+        """
+        async with _at_work():
+            answer = await self._orders.rotate(order.charge_point_id, order.transfer_id)
+        return Rotated(answer=RotateAnswer(answer.value))
+
+    async def reset(self, order: DeviceOrder) -> DeviceAnswer:
+        """Restart it. A repeat after a lost answer restarts it again, which changes nothing more."""
+        async with _at_work():
+            return _answer(await self._orders.reset(order.charge_point_id))
+
+    async def disconnect(self, order: DeviceOrder) -> Done:
+        """Close its socket. A repeat finds it gone (NOT_CONNECTED), or closes the one that it came back with."""
+        async with _at_work():
+            await self._orders.disconnect(order.charge_point_id)
+        return Done()
+
+
+def _answer(outcome: Outcome) -> DeviceAnswer:
+    return DeviceAnswer(outcome=_OUTCOMES[outcome])
+
+
+@asynccontextmanager
+async def _at_work() -> AsyncIterator[None]:
+    """Beat while the block runs, and say NOT_CONNECTED in Temporal's words."""
+    beats = asyncio.create_task(_beat())
+    try:
+        yield
+    except NotConnected as gone:
+        raise ApplicationError(gone.message, type=NOT_CONNECTED, non_retryable=True) from None
+    finally:
+        beats.cancel()
+        await asyncio.gather(beats, return_exceptions=True)
+
+
+async def _beat() -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(_BEAT_EVERY)

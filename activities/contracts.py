@@ -1,0 +1,404 @@
+"""What a workflow may ask of the world: abstract steps with their wire names. No I/O here.
+
+Implementations and the tests' fakes subclass these, so a drifted signature is a type error; `implementations`
+registers them under the names written here. Arguments and results hold ids and states only: no name, address or key.
+Refusals (domain.errors.Refusal) cross as non-retryable ApplicationErrors whose `type` is the error code.
+"""
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from temporalio import activity
+
+from domain.approval import Decision
+from domain.errors import ErrorCode
+from domain.ids import ChargePointId, LinkId, NodeId, TransferId, UserId
+from domain.transfer import (
+    Attention,
+    Connection,
+    IfOffline,
+    Reason,
+    RunningSession,
+    StepName,
+    StepState,
+    TransferKind,
+    TransferState,
+    TransferWarning,
+)
+
+
+class Message(BaseModel):
+    """Root of what crosses Temporal: frozen; later fields are optional ones."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Done(Message):
+    """A step that has nothing to tell."""
+
+
+class TransferRef(Message):
+    """The transfer that a step is for; (transfer id, step) is what makes a step idempotent."""
+
+    transfer_id: TransferId
+
+
+class Validated(Message):
+    """The request is allowed."""
+
+    kind: TransferKind
+    charge_point_id: ChargePointId
+
+
+class Plan(Message):
+    """What a reserved transfer is going to do; fixed from then on."""
+
+    kind: TransferKind
+    charge_point_id: ChargePointId
+    state: TransferState
+    """`awaiting_acceptance` or `transferring`."""
+    expires_at: datetime | None
+    """Until when the recipient may decide; None where nobody is asked."""
+    remind_at: tuple[datetime, ...] = ()
+    tell_present_owner: bool
+    running_session: RunningSession
+    if_offline: IfOffline
+    connection: Connection
+    quiet: bool
+    lists: bool
+    rotate: bool
+
+
+class DecisionRecord(TransferRef):
+    """A decision on a transfer, and who took it."""
+
+    decision: Decision
+    actor: str
+    """As in the audit trail: `user:<id>`, `link:<id>`, `system`."""
+    actor_id: UserId | None
+    """The user whose right to decide is checked; None for the clock, and for a link that binds its own recipient."""
+    link_id: LinkId | None = None
+
+
+class Decided(Message):
+    """The state that the decision led to."""
+
+    state: TransferState
+    quiet: bool = False
+    lists: bool = False
+    rotate: bool = False
+
+
+class Changed(Message):
+    """The ownership changed."""
+
+    version: int
+
+
+class Finish(TransferRef):
+    """The end of a transfer: its charge point is released."""
+
+    state: TransferState
+    reason: Reason | None = None
+    warnings: tuple[TransferWarning, ...] = ()
+
+
+class RefusedRecord(TransferRef):
+    """A refusal, to be readable by its sender."""
+
+    code: ErrorCode
+    message: str
+
+
+class Whereabouts(Message):
+    """Where a charger is: `node` is None while it is offline."""
+
+    node: NodeId | None
+    generation: int
+    quarantined: bool = False
+    session_running: bool = False
+
+
+class RotateAnswer(StrEnum):
+    """What a charger answered to its new credentials; `unknown`: nothing was heard, it may have taken them."""
+
+    ACCEPTED = "accepted"
+    REBOOT_REQUIRED = "reboot_required"
+    REJECTED = "rejected"
+    NOT_SUPPORTED = "not_supported"
+    UNKNOWN = "unknown"
+
+
+class CredentialsStatus(Message):
+    """Where the rotation is, as the database knows it."""
+
+    answer: RotateAnswer | None
+    """None: not sent yet."""
+    proven: bool
+    old_key_returns: int
+    """How often the charger came back with the old key after it had accepted the new one."""
+
+
+class Registry(ABC):
+    """The register: each step one database transaction, local first (`registry.*`)."""
+
+    @activity.defn(name="registry.validate")
+    @abstractmethod
+    async def validate(self, ref: TransferRef) -> Validated:
+        """Check the sender's rights and the request; refuses NotAllowed, NotFound, CoolingDown, NotPossible."""
+
+    @activity.defn(name="registry.look_up")
+    @abstractmethod
+    async def look_up(self, ref: TransferRef) -> Done:
+        """Look up the target; refuses NotPossible for oneself, the present owner, the same group."""
+
+    @activity.defn(name="registry.reserve")
+    @abstractmethod
+    async def reserve(self, ref: TransferRef) -> Plan:
+        """Reserve the charge point and write the transfer; refuses TransferInProgress."""
+
+    @activity.defn(name="registry.refuse")
+    @abstractmethod
+    async def refuse(self, refusal: RefusedRecord) -> Done:
+        """Write a refused transfer that its sender can read."""
+
+    @activity.defn(name="registry.decide")
+    @abstractmethod
+    async def decide(self, record: DecisionRecord) -> Decided:
+        """Take a decision into the register; refuses NotAllowed, NotPossible, AlreadyDecided, TooLate."""
+
+    @activity.defn(name="registry.block_sessions")
+    @abstractmethod
+    async def block_sessions(self, ref: TransferRef) -> Done:
+        """Let no new charging session start on the charge point."""
+
+    @activity.defn(name="registry.allow_sessions")
+    @abstractmethod
+    async def allow_sessions(self, ref: TransferRef) -> Done:
+        """Let charging sessions start again; undoes `block_sessions`."""
+
+    @activity.defn(name="registry.change_ownership")
+    @abstractmethod
+    async def change_ownership(self, ref: TransferRef) -> Changed:
+        """Check the rights again, then change owner, group, ledger and version in one transaction.
+
+        Where credentials rotate, the pending ones are made here; where the connection is deleted, all are revoked here.
+        Refuses NotAllowed (rights lost) and NotPossible (recipient unusable).
+        """
+
+    @activity.defn(name="registry.restore_ownership")
+    @abstractmethod
+    async def restore_ownership(self, ref: TransferRef) -> Changed:
+        """Give the charge point back, as a new ledger period; nothing where it never changed."""
+
+    @activity.defn(name="registry.withdraw_credentials")
+    @abstractmethod
+    async def withdraw_credentials(self, ref: TransferRef) -> Done:
+        """Undo a rotation before its proof: whichever key the charger comes back with is its key."""
+
+    @activity.defn(name="registry.leave_credentials_due")
+    @abstractmethod
+    async def leave_credentials_due(self, ref: TransferRef) -> Done:
+        """Leave an unproven rotation to the gateway: until the charger has its new key the old one opens quarantine."""
+
+    @activity.defn(name="registry.finish")
+    @abstractmethod
+    async def finish(self, end: Finish) -> Done:
+        """Write the outcome and release the charge point."""
+
+    @activity.defn(name="registry.locate")
+    @abstractmethod
+    async def locate(self, ref: TransferRef) -> Whereabouts:
+        """Say which gateway node holds the charger's socket, and whether a session runs. Only reads."""
+
+    @activity.defn(name="registry.credentials")
+    @abstractmethod
+    async def credentials(self, ref: TransferRef) -> CredentialsStatus:
+        """Say how far the rotation is. Only reads."""
+
+
+class DeviceOrder(TransferRef):
+    """A command to the transfer's charger, sent to the node that holds its socket."""
+
+    charge_point_id: ChargePointId
+    stop_session: bool = False
+    """With `quiet`: stop a running session instead of letting it end."""
+    restore: bool = False
+    """With `replace_lists`: put the former list back."""
+
+
+class DeviceOutcome(StrEnum):
+    """How a command ended that the charger answered."""
+
+    DONE = "done"
+    SCHEDULED = "scheduled"
+    """It will, once its running session has ended."""
+    REJECTED = "rejected"
+    NOT_SUPPORTED = "not_supported"
+
+
+class DeviceAnswer(Message):
+    """What the charger answered."""
+
+    outcome: DeviceOutcome
+
+
+class Rotated(Message):
+    """What the charger answered to its new credentials."""
+
+    answer: RotateAnswer
+
+
+#: `type` of the ApplicationError of a command whose charger has no socket on that node: look it up again.
+NOT_CONNECTED = "not_connected"
+
+
+class Charger(ABC):
+    """Commands to one charger, on the task queue of its gateway node (`charger.*`); all heartbeat.
+
+    Errors: NOT_CONNECTED (non-retryable: look it up again); anything else is retried.
+    A call without an answer within 30 s closes nothing and is retried; `rotate` alone answers `unknown`.
+    """
+
+    @activity.defn(name="charger.quiet")
+    @abstractmethod
+    async def quiet(self, order: DeviceOrder) -> DeviceAnswer:
+        """Make it inoperative: no new charging session; stop the running one where asked."""
+
+    @activity.defn(name="charger.release")
+    @abstractmethod
+    async def release(self, order: DeviceOrder) -> DeviceAnswer:
+        """Make it operative again; undoes `quiet`."""
+
+    @activity.defn(name="charger.replace_lists")
+    @abstractmethod
+    async def replace_lists(self, order: DeviceOrder) -> DeviceAnswer:
+        """Send the local list of its present group (former tags blocked) and clear its cache; or restore the former."""
+
+    @activity.defn(name="charger.rotate")
+    @abstractmethod
+    async def rotate(self, order: DeviceOrder) -> Rotated:
+        """Send the pending key, always the same one."""
+
+    @activity.defn(name="charger.reset")
+    @abstractmethod
+    async def reset(self, order: DeviceOrder) -> DeviceAnswer:
+        """Restart it, so that what needs a restart takes effect."""
+
+    @activity.defn(name="charger.disconnect")
+    @abstractmethod
+    async def disconnect(self, order: DeviceOrder) -> Done:
+        """Close its socket: with revoked credentials for good (1008), else so that it comes back (1012)."""
+
+
+class Ask(TransferRef):
+    """The question to the recipient. `reminder` 0 asks, 1 and on remind; all carry the same link of `generation`."""
+
+    generation: int = 1
+    reminder: int = 0
+
+
+class Subject(StrEnum):
+    """What the parties are told of."""
+
+    REQUESTED = "requested"
+    """To a present owner who did not ask."""
+    ENDED = "ended"
+
+
+class Tell(TransferRef):
+    """A piece of news for the parties; who gets it and what it says follows from the transfer's state."""
+
+    subject: Subject
+
+
+class SendCode(Message):
+    """The `number`-th one-time code of a link."""
+
+    link_id: LinkId
+    number: int
+
+
+class Notices(ABC):
+    """Letters (`notices.*`): delivered at least once, each with a Message-ID that stays the same."""
+
+    @activity.defn(name="notices.ask")
+    @abstractmethod
+    async def ask(self, ask: Ask) -> Done:
+        """Send the recipient the approval link; an address without a usable account is asked to open one."""
+
+    @activity.defn(name="notices.tell")
+    @abstractmethod
+    async def tell(self, tell: Tell) -> Done:
+        """Tell the parties."""
+
+    @activity.defn(name="notices.send_code")
+    @abstractmethod
+    async def send_code(self, order: SendCode) -> Done:
+        """Make a one-time code, keep its MAC, send it to the recipient; the same code on every try."""
+
+
+class StepNote(Message):
+    """How one step stands."""
+
+    name: StepName
+    state: StepState
+    last_error: str | None = None
+
+
+class Note(TransferRef):
+    """What a reader of the transfer should see: only given fields change, but `attention` always."""
+
+    attention: Attention = Attention.NONE
+    waiting_until: datetime | None = None
+    state: TransferState | None = None
+    reason: Reason | None = None
+    steps: tuple[StepNote, ...] = ()
+    action: str | None = None
+    """An entry for the audit trail, with `actor` and `detail`."""
+    actor: str = "system"
+    detail: dict[str, str] = {}
+
+
+class Records(ABC):
+    """Audit trail and read model (`records.*`)."""
+
+    @activity.defn(name="records.note")
+    @abstractmethod
+    async def note(self, note: Note) -> Done:
+        """Write how the transfer stands; a repeat writes the same."""
+
+
+CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Records)
+
+
+def wire_names(contract: type[ABC]) -> dict[str, str]:
+    """Map each step's method to its wire name."""
+    steps = {name: getattr(contract, name) for name in sorted(contract.__abstractmethods__)}
+    return {name: vars(step)["__temporal_activity_definition"].name for name, step in steps.items()}
+
+
+def implementations(steps: object) -> list[Callable[..., Any]]:
+    """Give the activities that `steps` implements, under their contracts' wire names, ready for a Worker.
+
+    An override does not inherit `@activity.defn`; here it gets it from the contract.
+    """
+    return [
+        _named(getattr(steps, method), wire_name)
+        for contract in CONTRACTS
+        if isinstance(steps, contract)
+        for method, wire_name in wire_names(contract).items()
+    ]
+
+
+def _named(method: Callable[..., Awaitable[Any]], wire_name: str) -> Callable[..., Any]:
+    @functools.wraps(method)
+    async def step(ask: Any) -> Any:
+        return await method(ask)
+
+    return activity.defn(name=wire_name)(step)

@@ -1,0 +1,115 @@
+"""A decision's way into the register: who may take it, and what it leads to."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities import judgement
+from activities.contracts import Decided, DecisionRecord
+from activities.rows import steps_of
+from domain.approval import Decision, check_decider
+from domain.errors import AlreadyDecided, NotAllowed, NotPossible, TooLate
+from domain.ids import GroupId, TransferId, UserId
+from domain.rights import Role
+from domain.transfer import Reason, TransferKind, TransferState
+from persistence import accounts, approvals, audit, transfers
+from persistence.tables import Transfer
+from persistence.vault import Vault
+
+_ENDS = {
+    Decision.DECLINE: (TransferState.DECLINED, Reason.DECLINED),
+    Decision.EXPIRE: (TransferState.EXPIRED, Reason.EXPIRED),
+    Decision.CANCEL: (TransferState.CANCELLED, Reason.CANCELLED),
+}
+
+
+async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) -> Decided:
+    """Take the decision, if it is the first and the actor's to take."""
+    row = await transfers.get(session, record.transfer_id)
+    once = f"{record.decision.value}:{record.actor}"
+    if not await audit.has(session, record.transfer_id, once):
+        actor_id = await _check(session, vault, row, record)
+        if record.decision is Decision.ACCEPT:
+            await _accept(session, vault, row, actor_id)
+        else:
+            _end(row, record.decision)
+        await audit.append(session, record.transfer_id, actor=record.actor, action=row.state, once=once)
+    steps = steps_of(row)
+    return Decided(state=TransferState(row.state), quiet=steps.quiet, lists=steps.lists, rotate=steps.rotate)
+
+
+async def _check(session: AsyncSession, vault: Vault, row: Transfer, record: DecisionRecord) -> UserId | None:
+    """Refuse what is decided already or not the actor's; give the user who decides."""
+    state = TransferState(row.state)
+    may_still_cancel = record.decision is Decision.CANCEL and state is TransferState.TRANSFERRING
+    if state is TransferState.RECONFIGURING and record.decision is Decision.CANCEL:
+        raise TooLate("The ownership has changed; the transfer can't be cancelled any more.")
+    if state is not TransferState.AWAITING_ACCEPTANCE and not may_still_cancel:
+        raise AlreadyDecided(f"The transfer is {state.value}; it can't be decided any more.")
+    if record.decision is Decision.ACCEPT and row.expires_at and row.expires_at <= datetime.now(UTC):
+        raise TooLate("The request has expired; ask the sender for a new one.")
+    owners = await accounts.members(session, GroupId(row.to_group_id or ""), Role.OWNER)
+    if record.link_id is not None:
+        return await _holder(session, vault, row, record, owners)
+    if record.actor_id is not None:
+        recipient = row.to_owner_id or await _recipient_by_address(session, vault, TransferId(row.id))
+        check_decider(
+            record.decision,
+            actor_id=record.actor_id,
+            recipient_id=UserId(recipient) if recipient else None,
+            target_group_owners=owners,
+            sender_id=UserId(row.requested_by),
+            present_owner_id=UserId(row.from_owner_id),
+            kind=TransferKind(row.kind),
+        )
+    return record.actor_id
+
+
+async def _holder(
+    session: AsyncSession, vault: Vault, row: Transfer, record: DecisionRecord, owners: frozenset[UserId]
+) -> UserId | None:
+    """Give the user a link was sent to; None for an address without an account, which may only decline."""
+    link = await approvals.valid_link(session, record.link_id) if record.link_id else None
+    if link is None or link.transfer_id != row.id or record.decision is Decision.CANCEL:
+        raise NotAllowed("This link is not valid any more; use the newest one.")
+    if row.kind == TransferKind.MOVE_TO_GROUP.value:
+        holder = next((owner for owner in owners if approvals.owner_channel(owner) == link.channel), None)
+        if holder is None:
+            raise NotAllowed("Only an owner of the target group may decide; you are none any more.")
+        return holder
+    return (
+        UserId(row.to_owner_id) if row.to_owner_id else await _recipient_by_address(session, vault, TransferId(row.id))
+    )
+
+
+async def _recipient_by_address(session: AsyncSession, vault: Vault, transfer_id: TransferId) -> UserId | None:
+    """Look up an address that had no usable account at the request: it may have one now."""
+    asked = await transfers.requested(session, vault, transfer_id)
+    if asked.request.recipient is None:
+        return None
+    holding = await judgement.find_recipient(session, await judgement.gather(session, asked))
+    return holding.owner_id if holding else None
+
+
+async def _accept(session: AsyncSession, vault: Vault, row: Transfer, actor_id: UserId | None) -> None:
+    """Bind the recipient, who must be usable now."""
+    if actor_id is None:
+        raise NotPossible("There is no usable account with this address yet; open one with it, then accept.")
+    if not await accounts.is_usable(session, actor_id):
+        raise NotPossible("The account is not active; it can't accept a charge point.")
+    if row.kind == TransferKind.TRANSFER_TO_USER.value:
+        asked = await transfers.requested(session, vault, TransferId(row.id))
+        facts = await judgement.gather(session, asked)
+        after = await judgement.check_still_usable(session, facts, actor_id)
+        row.to_owner_id, row.to_group_id = after.owner_id, after.group_id
+    row.accepted_by = actor_id
+    transfers.enter(row, TransferState.TRANSFERRING, datetime.now(UTC))
+
+
+def _end(row: Transfer, decision: Decision) -> None:
+    """End the wait; a cancel of a transfer that runs rolls it back."""
+    state, reason = _ENDS[decision]
+    if TransferState(row.state) is TransferState.TRANSFERRING:
+        state = TransferState.ROLLING_BACK
+    transfers.enter(row, state, datetime.now(UTC))
+    row.reason = reason.value

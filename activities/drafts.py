@@ -1,0 +1,93 @@
+"""What each letter about a transfer says, taken from the rows: to its reader no more than they may know."""
+
+from typing import TypedDict
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.parties import Asked, Told, find_new_owner
+from domain.ids import TransferId
+from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
+from notices.letters import AskLetter, CodeLetter, EndedLetter, RequestedLetter
+from persistence import transfers
+from persistence.approvals import SentCode
+from persistence.parties import TransferFacts
+from persistence.vault import Vault
+
+
+class _About(TypedDict):
+    """The fields of notices.letters.About."""
+
+    charge_point: str
+    location: str | None
+    kind: TransferKind
+    connection: Connection
+    sender: str
+    group: str | None
+    owner_changes: bool
+    origin: str
+
+
+class Drafts:
+    """Fills in letters."""
+
+    def __init__(self, vault: Vault, origin: str) -> None:
+        """Take the vault that unseals the sender's message, and where links point to."""
+        self._vault = vault
+        self._origin = origin.rstrip("/")
+
+    async def question(
+        self, session: AsyncSession, facts: TransferFacts, asked: Asked, token: str, *, reminder: bool
+    ) -> AskLetter:
+        """Draft the question to somebody who must decide; the transfer waits for it, so it has an end."""
+        transfer = facts.transfer
+        request = (await transfers.requested(session, self._vault, TransferId(transfer.id))).request
+        return AskLetter(
+            **self._about(facts),
+            message=request.message,
+            expires_at=transfer.expires_at or transfer.requested_at + request.expires_in,
+            link=f"{self._origin}/t/{token}",
+            has_account=asked.has_account,
+            reminder=reminder,
+        )
+
+    def code(self, facts: TransferFacts, code: SentCode) -> CodeLetter:
+        """Draft the letter with a one-time code."""
+        return CodeLetter(**self._about(facts), code=code.digits, expires_at=code.expires_at)
+
+    async def requested(self, session: AsyncSession, facts: TransferFacts) -> RequestedLetter:
+        """Draft what a present owner is told who did not ask."""
+        return RequestedLetter(
+            **self._about(facts),
+            transfer_id=facts.transfer.id,
+            recipient=await find_new_owner(session, facts.transfer),
+        )
+
+    async def ended(self, session: AsyncSession, facts: TransferFacts, person: Told) -> EndedLetter:
+        """Draft what somebody is told of the end."""
+        transfer, about = facts.transfer, self._about(facts)
+        return EndedLetter(
+            **about,
+            part=person.part,
+            state=TransferState(transfer.state),
+            reason=Reason(transfer.reason) if transfer.reason else None,
+            warnings=tuple(TransferWarning(warning) for warning in transfer.warnings),
+            charge_point_id=transfer.charge_point_id,
+            new_owner=await find_new_owner(session, transfer),
+            former_owner=about["owner_changes"] and person.user_id == transfer.from_owner_id,
+        )
+
+    def _about(self, facts: TransferFacts) -> _About:
+        """Give what every letter says; the name of a personal group is nobody else's business."""
+        transfer = facts.transfer
+        kind = TransferKind(transfer.kind)
+        moves = kind is TransferKind.MOVE_TO_GROUP
+        return _About(
+            charge_point=facts.charge_point.name,
+            location=facts.charge_point.location,
+            kind=kind,
+            connection=Connection(transfer.connection),
+            sender=facts.sender.name,
+            group=facts.target_group.name if moves and facts.target_group else None,
+            owner_changes=not moves or transfer.to_owner_id not in {None, transfer.from_owner_id},
+            origin=self._origin,
+        )

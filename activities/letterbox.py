@@ -1,0 +1,72 @@
+"""Hands letters over one by one, each to the end whatever becomes of the others."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from domain.contact import Address
+from domain.errors import Unavailable
+from notices.letters import AskLetter, CodeLetter, EndedLetter, RequestedLetter, render
+from notices.mail import LetterRefused, Sender
+from notices.wording import language_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A letter, whom it is for, and the Message-ID under which it is known."""
+
+    letter: AskLetter | CodeLetter | RequestedLetter | EndedLetter
+    locale: str
+    to: Address
+    message_id: str
+
+
+class Letterbox:
+    """Sends through one sender; an address of another channel is not reached."""
+
+    def __init__(self, sender: Sender) -> None:
+        """Take whoever carries the letters."""
+        self._sender = sender
+
+    async def post(self, letters: Sequence[Outgoing]) -> int:
+        """Send each letter, and say how many were taken, now or by an earlier try of this activity.
+
+        Raises Unavailable, at the end, where one should be tried again. One refused for good is logged by its
+        Message-ID and does not hold up the others.
+        """
+        taken = _taken_before()
+        away = False
+        for outgoing in letters:
+            if outgoing.message_id in taken or outgoing.to.channel is not self._sender.channel:
+                continue
+            try:
+                await self._send(outgoing)
+            except LetterRefused:
+                logger.warning("the letter %s was refused for good", outgoing.message_id)
+            except Unavailable:
+                away = True
+            else:
+                taken.append(outgoing.message_id)
+                _remember(taken)
+        if away:
+            raise Unavailable("A letter could not be handed over; try again in a moment.")
+        return len(taken)
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        letter = render(outgoing.letter, language_of(outgoing.locale))
+        await self._sender.send(letter, outgoing.to, outgoing.message_id)
+
+
+def _taken_before() -> list[str]:
+    """Give the Message-IDs that an earlier try of this activity handed over."""
+    return list(activity.info().heartbeat_details) if activity.in_activity() else []
+
+
+def _remember(taken: list[str]) -> None:
+    """Let the next try know what is done: Temporal hands a failed try's last heartbeat to it."""
+    if activity.in_activity():
+        activity.heartbeat(*taken)

@@ -1,0 +1,166 @@
+"""Letters that a workflow has sent: the question, the news, the one-time code."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities import contracts
+from activities.contracts import Ask, Done, SendCode, Subject, Tell
+from activities.drafts import Drafts
+from activities.letterbox import Letterbox, Outgoing
+from activities.parties import Told, find_asked, find_told_of_end, find_told_of_request
+from domain.ids import TransferId
+from domain.transfer import TransferState
+from notices.letters import EndedLetter, RequestedLetter
+from notices.mail import Sender
+from persistence import audit
+from persistence.approvals import make_code, make_link, newest_generation, valid_link
+from persistence.parties import TransferFacts, read_facts
+from persistence.session import Database
+from persistence.vault import Vault, fingerprint
+
+
+class Notices(contracts.Notices):
+    """Sends letters. No transaction is open while the mail server is spoken to.
+
+    A repeat makes the same link and the same code, and sends under the same Message-ID; within the retries of one
+    activity a letter that was handed over is not sent again. The audit trail has one entry, written after sending.
+    """
+
+    def __init__(self, db: Database, vault: Vault, sender: Sender, origin: str) -> None:
+        """Take where links point to: `origin`."""
+        self._db = db
+        self._vault = vault
+        self._letterbox = Letterbox(sender)
+        self._drafts = Drafts(vault, origin)
+        self._domain = _domain_of(origin)
+
+    async def ask(self, ask: Ask) -> Done:
+        """Ask, or remind, whoever must decide; nothing once the transfer is decided.
+
+        A question whose link has been replaced meanwhile is not sent any more; a reminder carries the newest link.
+        Idempotent: link and Message-ID follow from (transfer, channel, generation, reminder). An address that no letter
+        reaches is an entry `ask_not_deliverable`, no error: the transfer waits on.
+        """
+        async with self._db.writing() as session:
+            questions = await self._questions(session, ask)
+        if questions is None:
+            return Done()
+        delivered = await self._letterbox.post(questions)
+        action = ("reminded" if ask.reminder else "asked") if delivered else "ask_not_deliverable"
+        detail = {"generation": ask.generation, "reminder": ask.reminder}
+        await self._note(ask.transfer_id, action, f"{action}:{ask.generation}:{ask.reminder}", detail)
+        return Done()
+
+    async def _questions(self, session: AsyncSession, ask: Ask) -> list[Outgoing] | None:
+        """Make the links and the letters that carry them; None where nobody is to be asked any more."""
+        facts = await _waiting(session, ask.transfer_id)
+        newest = max(ask.generation, await newest_generation(session, ask.transfer_id))
+        if facts is None or (newest > ask.generation and not ask.reminder):
+            return None
+        questions = []
+        for asked in await find_asked(session, self._vault, facts):
+            if asked.address is None:
+                continue
+            link = await make_link(
+                session,
+                self._vault,
+                ask.transfer_id,
+                channel=asked.channel,
+                generation=newest,
+                now=datetime.now(UTC),
+            )
+            letter = await self._drafts.question(session, facts, asked, link.token, reminder=ask.reminder > 0)
+            name = f"ask.{ask.transfer_id}.{_mark(asked.channel)}.{newest}.{ask.reminder}"
+            questions.append(Outgoing(letter, asked.locale, asked.address, self._message_id(name)))
+        return questions
+
+    async def tell(self, tell: Tell) -> Done:
+        """Tell the parties, each once, each what they may know.
+
+        Idempotent: the Message-ID follows from (transfer, subject, user), the letter from the transfer as it stands.
+        """
+        async with self._db.reading() as session:
+            news = await self._news(session, tell)
+        if news:
+            await self._letterbox.post(news)
+            await self._note(tell.transfer_id, "told", f"told:{tell.subject}", {"subject": tell.subject.value})
+        return Done()
+
+    async def _news(self, session: AsyncSession, tell: Tell) -> Sequence[Outgoing]:
+        """Write the letters; none where the transfer has come to no end that is written about."""
+        facts = await read_facts(session, tell.transfer_id)
+        if facts is None:
+            return []
+        if tell.subject is Subject.REQUESTED:
+            requested = await self._drafts.requested(session, facts)
+            told = await find_told_of_request(session, facts.transfer)
+            return [self._outgoing(tell, person, requested) for person in told]
+        told = await find_told_of_end(session, facts.transfer)
+        return [self._outgoing(tell, person, await self._drafts.ended(session, facts, person)) for person in told]
+
+    def _outgoing(self, tell: Tell, person: Told, letter: RequestedLetter | EndedLetter) -> Outgoing:
+        name = f"{tell.subject.value}.{tell.transfer_id}.{_mark(person.user_id)}"
+        return Outgoing(letter, person.locale, person.address, self._message_id(name))
+
+    async def send_code(self, order: SendCode) -> Done:
+        """Make a code and send it to whoever the link is for at this moment, at their address of this moment.
+
+        Idempotent: the digits follow from link and number, and their ten minutes run from the first try. Nothing is
+        sent once the transfer is decided, the link was replaced, or the ten minutes are over.
+        """
+        async with self._db.writing() as session:
+            made = await self._code(session, order)
+        if made is None:
+            return Done()
+        transfer_id, codes = made
+        delivered = await self._letterbox.post(codes)
+        action = "code_sent" if delivered else "code_not_deliverable"
+        detail = {"link_id": order.link_id, "number": order.number}
+        await self._note(transfer_id, action, f"{action}:{order.link_id}:{order.number}", detail)
+        return Done()
+
+    async def _code(self, session: AsyncSession, order: SendCode) -> tuple[TransferId, list[Outgoing]] | None:
+        """Make the code and its letter; None where it would be of no use, no letter where nobody can be reached."""
+        link = await valid_link(session, order.link_id)
+        facts = await _waiting(session, TransferId(link.transfer_id)) if link else None
+        if link is None or facts is None:
+            return None
+        transfer_id, now = TransferId(link.transfer_id), datetime.now(UTC)
+        code = await make_code(session, self._vault, order.link_id, order.number, now=now)
+        if code.expires_at <= now:
+            return None
+        draft = self._drafts.code(facts, code)
+        message_id = self._message_id(f"code.{order.link_id}.{order.number}")
+        return transfer_id, [
+            Outgoing(draft, asked.locale, asked.address, message_id)
+            for asked in await find_asked(session, self._vault, facts)
+            if asked.channel == link.channel and asked.address is not None
+        ]
+
+    async def _note(self, transfer_id: TransferId, action: str, once: str, detail: Mapping[str, object]) -> None:
+        """Write the entry of the audit trail: no address, and nothing that tells whose one is."""
+        async with self._db.writing() as session:
+            await audit.append(session, transfer_id, actor="system", action=action, detail=dict(detail), once=once)
+
+    def _message_id(self, name: str) -> str:
+        return f"<{name}@{self._domain}>"
+
+
+async def _waiting(session: AsyncSession, transfer_id: TransferId) -> TransferFacts | None:
+    """Read a transfer that waits for its recipient; None for any other."""
+    facts = await read_facts(session, transfer_id)
+    return facts if facts and facts.transfer.state == TransferState.AWAITING_ACCEPTANCE else None
+
+
+def _mark(text: str) -> str:
+    """Tell people apart in a Message-ID without naming them."""
+    return fingerprint(text)[:10]
+
+
+def _domain_of(origin: str) -> str:
+    """Give the host of the origin as the right side of a Message-ID."""
+    host = urlsplit(origin).hostname or "localhost"
+    return f"[{host}]" if ":" in host else host

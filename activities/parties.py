@@ -1,0 +1,136 @@
+"""Who is asked and who is told of a transfer, and what they may know: product.md's rules over the rows."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.contact import Address, Channel
+from domain.ids import GroupId, TransferId, UserId
+from domain.rights import ADMINS, Role
+from domain.transfer import Acceptance, TransferKind, TransferState
+from notices.letters import Part
+from persistence import accounts, transfers
+from persistence.approvals import EMAIL_CHANNEL, owner_channel
+from persistence.parties import (
+    TransferFacts,
+    changed_ownership,
+    read_active,
+)
+from persistence.tables import Transfer, User
+from persistence.vault import Vault
+
+COMPLETED = frozenset({TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS})
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody who is asked: on which channel of the transfer, where they are reached, in which language."""
+
+    channel: str
+    address: Address | None
+    """None where the account has no e-mail address, or is not usable any more."""
+    locale: str
+    has_account: bool = True
+
+
+@dataclass(frozen=True)
+class Told:
+    """Somebody who is told, with what they have to do with the transfer."""
+
+    user_id: UserId
+    part: Part
+    address: Address
+    locale: str
+
+
+async def find_asked(session: AsyncSession, vault: Vault, facts: TransferFacts) -> list[Asked]:
+    """Find who is asked at this moment: addresses as they are now, owners as they are now.
+
+    A move asks every owner of the target group; the other kinds the recipient. An account is reached by its e-mail
+    address alone: a phone number may be somebody else's by now.
+    """
+    transfer = facts.transfer
+    if transfer.kind == TransferKind.MOVE_TO_GROUP:
+        owners = await accounts.members(session, GroupId(transfer.to_group_id or ""), Role.OWNER)
+        found = await read_active(session, owners)
+        return [Asked(owner_channel(user_id), _email(owner), owner.locale) for user_id, owner in found.items()]
+    if transfer.to_owner_id is None:
+        return [await _asked_at_address(session, vault, facts)]
+    recipient_id = UserId(transfer.to_owner_id)
+    recipient = (await read_active(session, [recipient_id])).get(recipient_id)
+    return [] if recipient is None else [Asked(EMAIL_CHANNEL, _email(recipient), recipient.locale)]
+
+
+async def _asked_at_address(session: AsyncSession, vault: Vault, facts: TransferFacts) -> Asked:
+    """Take the address itself, or the account that was opened with it meanwhile.
+
+    Without an account nobody's language is known: the sender's is the likeliest.
+    """
+    request = (await transfers.requested(session, vault, TransferId(facts.transfer.id))).request
+    address = Address(request.recipient_channel or Channel.EMAIL, request.recipient or "")
+    account_id = await accounts.find_usable(session, address)
+    account = await session.get(User, account_id) if account_id else None
+    if account is not None:
+        return Asked(EMAIL_CHANNEL, _email(account), account.locale)
+    return Asked(address.channel.value, address, facts.sender.locale, has_account=False)
+
+
+async def find_told_of_request(session: AsyncSession, transfer: Transfer) -> list[Told]:
+    """Find who is told at the request: a present owner who did not ask."""
+    if not transfer.asked_over_owner:
+        return []
+    return await _reachable(session, {UserId(transfer.from_owner_id): Part.OWNER})
+
+
+async def find_told_of_end(session: AsyncSession, transfer: Transfer) -> list[Told]:
+    """Find who is told of the end, each once: recipient, sender, present owner, the groups' owners and admins.
+
+    The target's side is told only if it was asked, or if the charge point ever changed hands.
+    """
+    if transfer.state == TransferState.REFUSED:
+        return []
+    involved = transfer.acceptance == Acceptance.REQUIRED or await changed_ownership(session, TransferId(transfer.id))
+    parts: dict[UserId, Part] = {}
+    if involved and transfer.to_owner_id is not None and _gains_owner(transfer):
+        parts[UserId(transfer.to_owner_id)] = Part.RECIPIENT
+    parts.setdefault(UserId(transfer.requested_by), Part.SENDER)
+    parts.setdefault(UserId(transfer.from_owner_id), Part.OWNER)
+    groups = [transfer.from_group_id, *([transfer.to_group_id] if involved and transfer.to_group_id else [])]
+    for group in groups:
+        for admin_id in await accounts.members(session, GroupId(group), *ADMINS):
+            parts.setdefault(admin_id, Part.GROUP)
+    return await _reachable(session, parts)
+
+
+def _gains_owner(transfer: Transfer) -> bool:
+    """Whether `to_owner_id` is a recipient: of a move, only once it is done (it was the sender till then)."""
+    if transfer.kind == TransferKind.MOVE_TO_GROUP:
+        return transfer.to_owner_id != transfer.from_owner_id and transfer.state in COMPLETED
+    return True
+
+
+async def _reachable(session: AsyncSession, parts: dict[UserId, Part]) -> list[Told]:
+    users = await read_active(session, parts.keys())
+    return [
+        Told(user_id, parts[user_id], address, user.locale)
+        for user_id, user in users.items()
+        if (address := _email(user)) is not None
+    ]
+
+
+async def find_new_owner(session: AsyncSession, transfer: Transfer) -> str | None:
+    """Give the name of who is to own the charge point; None where nobody may know it yet, or nobody does.
+
+    Of a transfer to a user it stays hidden until acceptance: an address must not tell whose it is.
+    """
+    hidden = transfer.kind == TransferKind.TRANSFER_TO_USER and not (
+        transfer.accepted_by is not None or transfer.state in COMPLETED
+    )
+    if hidden or transfer.to_owner_id is None:
+        return None
+    owner = await session.get(User, transfer.to_owner_id)
+    return None if owner is None else owner.name
+
+
+def _email(user: User) -> Address | None:
+    return Address(Channel.EMAIL, user.email) if user.email else None

@@ -1,0 +1,287 @@
+"""The register's steps: each one transaction, idempotent on (transfer id, step)."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities import judgement
+from activities.contracts import (
+    Changed,
+    CredentialsStatus,
+    Decided,
+    DecisionRecord,
+    Done,
+    Finish,
+    Plan,
+    RefusedRecord,
+    Registry,
+    RotateAnswer,
+    TransferRef,
+    Validated,
+    Whereabouts,
+)
+from activities.decisions import decide
+from activities.rows import new_row, plan_of, refused_row
+from domain.charge_point import Holding
+from domain.errors import NotAllowed, NotPossible, TransferInProgress
+from domain.ids import ChargePointId, GroupId, UserId
+from domain.rights import DEFAULT_COOL_DOWN
+from domain.transfer import FINAL, Acceptance, StepName, StepState, TransferState
+from persistence import audit, charge_points, charger_keys, charger_links, charging, credentials, transfers
+from persistence.session import Database
+from persistence.tables import Transfer
+from persistence.vault import Vault
+
+
+class DatabaseRegistry(Registry):
+    """The register on SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database, vault: Vault, cool_down: timedelta = DEFAULT_COOL_DOWN) -> None:
+        """Take what the steps work on."""
+        self._db = database
+        self._vault = vault
+        self._cool_down = cool_down
+
+    async def validate(self, ref: TransferRef) -> Validated:
+        """Only reads."""
+        async with self._db.reading() as session:
+            facts = await judgement.gather(session, await transfers.requested(session, self._vault, ref.transfer_id))
+            await judgement.check_rights(session, facts)
+            judgement.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
+            return Validated(kind=facts.request.kind, charge_point_id=facts.charge_point.id)
+
+    async def look_up(self, ref: TransferRef) -> Done:
+        """Only reads."""
+        async with self._db.reading() as session:
+            facts = await judgement.gather(session, await transfers.requested(session, self._vault, ref.transfer_id))
+            await judgement.target_of(session, facts)
+            return Done()
+
+    async def reserve(self, ref: TransferRef) -> Plan:
+        """Insert the transfer's row, whose unique index reserves the charge point; a repeat gives the same plan."""
+        try:
+            async with self._db.writing() as session:
+                row = await transfers.find(session, ref.transfer_id)
+                if row is None:
+                    row = await self._insert(session, ref)
+                return plan_of(row)
+        except IntegrityError:
+            return await self._reserved(ref)
+
+    async def _reserved(self, ref: TransferRef) -> Plan:
+        """Give the plan that an earlier try wrote whose answer was lost; else another transfer was first."""
+        async with self._db.reading() as session:
+            row = await session.get(Transfer, ref.transfer_id)
+            if row is None:
+                raise _in_progress()
+            return plan_of(row)
+
+    async def _insert(self, session: AsyncSession, ref: TransferRef) -> Transfer:
+        asked = await transfers.requested(session, self._vault, ref.transfer_id)
+        if await transfers.active_on(session, asked.charge_point_id) not in {None, ref.transfer_id}:
+            raise _in_progress()
+        facts = await judgement.gather(session, asked)
+        after = await judgement.target_of(session, facts)
+        row = new_row(ref, asked, facts.charge_point)
+        row.active = True
+        row.asked_over_owner = judgement.takes_from_owner(facts, after)
+        row.to_owner_id, row.to_group_id = (after.owner_id, after.group_id) if after else (None, None)
+        if facts.request.acceptance is Acceptance.REQUIRED:
+            row.state = TransferState.AWAITING_ACCEPTANCE.value
+            row.expires_at = asked.requested_at + facts.request.expires_in
+        else:
+            row.state = TransferState.TRANSFERRING.value
+        session.add(row)
+        await session.flush()
+        session.add_all(transfers.pending_steps(ref.transfer_id))
+        await session.flush()
+        for step in (StepName.VALIDATE_RIGHTS, StepName.LOOK_UP_TARGET, StepName.RESERVE):
+            await transfers.note_step(session, ref.transfer_id, step, StepState.DONE)
+        if facts.request.acceptance is Acceptance.NOT_REQUIRED:
+            await transfers.note_step(session, ref.transfer_id, StepName.ASK_RECIPIENT, StepState.SKIPPED)
+        await audit.append(
+            session,
+            ref.transfer_id,
+            actor=f"user:{asked.sender_id}",
+            action="reserved",
+            once="reserved",
+            detail={"kind": row.kind, "state": row.state},
+        )
+        return row
+
+    async def refuse(self, refusal: RefusedRecord) -> Done:
+        """Insert a refused row; a repeat, or one that was reserved after all, changes nothing."""
+        async with self._db.writing() as session:
+            if await transfers.find(session, refusal.transfer_id) is None:
+                asked = await transfers.requested(session, self._vault, refusal.transfer_id)
+                charge_point = await charge_points.get(session, asked.charge_point_id)
+                session.add(refused_row(refusal, asked, charge_point))
+                await audit.append(
+                    session,
+                    refusal.transfer_id,
+                    actor=f"user:{asked.sender_id}",
+                    action="refused",
+                    once="refused",
+                    detail={"code": refusal.code.value},
+                )
+            return Done()
+
+    async def decide(self, record: DecisionRecord) -> Decided:
+        """Write the first decision; the same one by the same actor again gives the state as it is."""
+        async with self._db.writing() as session:
+            return await decide(session, self._vault, record)
+
+    async def block_sessions(self, ref: TransferRef) -> Done:
+        """Set a mark, the same again; a try that comes in after the transfer turned round or ended sets none."""
+        async with self._db.writing() as session:
+            row = await transfers.get(session, ref.transfer_id)
+            if TransferState(row.state) not in {TransferState.TRANSFERRING, TransferState.RECONFIGURING}:
+                return Done()
+            await charge_points.block_sessions(session, ChargePointId(row.charge_point_id), ref.transfer_id)
+            return Done()
+
+    async def allow_sessions(self, ref: TransferRef) -> Done:
+        """Take this transfer's mark away, and no other's."""
+        async with self._db.writing() as session:
+            row = await transfers.get(session, ref.transfer_id)
+            await charge_points.allow_sessions(session, ChargePointId(row.charge_point_id), ref.transfer_id)
+            return Done()
+
+    async def change_ownership(self, ref: TransferRef) -> Changed:
+        """Change once: the ledger has one `transfer` entry per transfer."""
+        async with self._db.writing() as session:
+            row = await transfers.get(session, ref.transfer_id)
+            version = await charge_points.change_of(session, ref.transfer_id, "transfer")
+            if version is None:
+                version = await self._change(session, ref, row)
+            return Changed(version=version)
+
+    async def _change(self, session: AsyncSession, ref: TransferRef, row: Transfer) -> int:
+        asked = await transfers.requested(session, self._vault, ref.transfer_id)
+        facts = await judgement.gather(session, asked)
+        after = await judgement.check_rights(session, facts)
+        if after is None:
+            after = await judgement.check_still_usable(session, facts, UserId(row.to_owner_id or ""))
+        if (after.owner_id, after.group_id) != (row.to_owner_id, row.to_group_id):
+            raise NotPossible("Roles changed since the request, so that somebody else would become the owner.")
+        if facts.charge_point.version != row.from_version:
+            raise NotAllowed("The charge point changed hands since the request.")
+        now = datetime.now(UTC)
+        await charger_keys.lock_keys(session, facts.charge_point.id)  # no upgrade in between: it locks them too
+        place = await charger_links.whereabouts(session, facts.charge_point.id)
+        version = await charge_points.change_holding(
+            session, facts.charge_point, after, transfer_id=ref.transfer_id, change="transfer", now=now
+        )
+        steps = judgement.steps_for(facts, after)
+        if steps.revoke:
+            await credentials.revoke_all(session, facts.charge_point.id, now)
+        if steps.rotate:
+            await credentials.make_pending(
+                session,
+                self._vault,
+                facts.charge_point.id,
+                ref.transfer_id,
+                quarantines_old=place.node is None,
+                now=now,
+            )
+        transfers.enter(row, TransferState.RECONFIGURING, now)
+        await transfers.note_step(session, ref.transfer_id, StepName.CHANGE_OWNERSHIP, StepState.DONE)
+        await audit.append(
+            session,
+            ref.transfer_id,
+            actor="system",
+            action="ownership_changed",
+            once="ownership_changed",
+            detail={"version": version, "owner_id": after.owner_id, "group_id": after.group_id},
+        )
+        return version
+
+    async def restore_ownership(self, ref: TransferRef) -> Changed:
+        """Restore once: the ledger has one `roll_back` entry per transfer; nothing where it never changed."""
+        async with self._db.writing() as session:
+            row = await transfers.get(session, ref.transfer_id)
+            present = await charge_points.get(session, ChargePointId(row.charge_point_id))
+            changed = await charge_points.change_of(session, ref.transfer_id, "transfer")
+            if changed is None or await charge_points.change_of(session, ref.transfer_id, "roll_back"):
+                return Changed(version=present.version)
+            version = await charge_points.change_holding(
+                session,
+                present,
+                Holding(UserId(row.from_owner_id), GroupId(row.from_group_id)),
+                transfer_id=ref.transfer_id,
+                change="roll_back",
+                now=datetime.now(UTC),
+                cools_down=False,
+            )
+            await audit.append(
+                session,
+                ref.transfer_id,
+                actor="system",
+                action="ownership_restored",
+                once="ownership_restored",
+                detail={"version": version, "owner_id": row.from_owner_id, "group_id": row.from_group_id},
+            )
+            return Changed(version=version)
+
+    async def withdraw_credentials(self, ref: TransferRef) -> Done:
+        """Withdraw this transfer's key and no other's; nothing where it is proven or was dropped."""
+        async with self._db.writing() as session:
+            row = await transfers.get(session, ref.transfer_id)
+            await credentials.withdraw(session, ChargePointId(row.charge_point_id), ref.transfer_id, datetime.now(UTC))
+            return Done()
+
+    async def leave_credentials_due(self, ref: TransferRef) -> Done:
+        """Mark this transfer's unproven key; the same again, and nothing where it is proven or withdrawn."""
+        async with self._db.writing() as session:
+            row = await transfers.get(session, ref.transfer_id)
+            await credentials.leave_due(session, ChargePointId(row.charge_point_id), ref.transfer_id)
+            return Done()
+
+    async def finish(self, end: Finish) -> Done:
+        """Write the outcome, and let sessions start whatever happened before; a repeat writes the same."""
+        async with self._db.writing() as session:
+            row = await transfers.get(session, end.transfer_id)
+            if TransferState(row.state) in FINAL:
+                return Done()
+            transfers.enter(row, end.state, datetime.now(UTC))
+            row.reason = end.reason.value if end.reason else None
+            row.warnings = [warning.value for warning in end.warnings]
+            await charge_points.allow_sessions(session, ChargePointId(row.charge_point_id), end.transfer_id)
+            await transfers.skip_pending(session, end.transfer_id)
+            await audit.append(
+                session,
+                end.transfer_id,
+                actor="system",
+                action=end.state.value,
+                once="finished",
+                detail={"reason": row.reason} if row.reason else {"warnings": ",".join(row.warnings)},
+            )
+            return Done()
+
+    async def locate(self, ref: TransferRef) -> Whereabouts:
+        """Only reads."""
+        async with self._db.reading() as session:
+            charge_point_id = await transfers.charge_point_of(session, ref.transfer_id)
+            place = await charger_links.whereabouts(session, charge_point_id)
+            return Whereabouts(
+                node=place.node,
+                generation=place.generation,
+                quarantined=place.quarantined,
+                session_running=await charging.session_running(session, charge_point_id),
+            )
+
+    async def credentials(self, ref: TransferRef) -> CredentialsStatus:
+        """Only reads."""
+        async with self._db.reading() as session:
+            charge_point_id = await transfers.charge_point_of(session, ref.transfer_id)
+            status = await credentials.status(session, charge_point_id, ref.transfer_id)
+            return CredentialsStatus(
+                answer=RotateAnswer(status.answer) if status.answer else None,
+                proven=status.proven,
+                old_key_returns=status.old_key_returns,
+            )
+
+
+def _in_progress() -> TransferInProgress:
+    return TransferInProgress("The charge point has a transfer under way; wait for its end, or cancel it.")

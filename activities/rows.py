@@ -1,0 +1,78 @@
+"""A transfer's row: made from its request, and read back as the workflow's plan."""
+
+from activities.contracts import Plan, RefusedRecord, TransferRef
+from domain.approval import reminders
+from domain.charge_point import ChargePoint
+from domain.ids import ChargePointId
+from domain.transfer import (
+    Connection,
+    DeviceSteps,
+    IfOffline,
+    RunningSession,
+    TransferKind,
+    TransferState,
+    device_steps,
+)
+from persistence.tables import Transfer
+from persistence.transfers import Requested
+
+
+def new_row(ref: TransferRef, asked: Requested, charge_point: ChargePoint) -> Transfer:
+    """Make the row of a request, still without target and reservation."""
+    request = asked.request
+    return Transfer(
+        id=ref.transfer_id,
+        kind=request.kind.value,
+        state=TransferState.REQUESTED.value,
+        attention="",
+        warnings=[],
+        charge_point_id=charge_point.id,
+        active=False,
+        connection=request.connection.value,
+        acceptance=request.acceptance.value,
+        running_session=request.running_session.value,
+        if_offline=request.if_offline.value,
+        from_group_id=charge_point.holding.group_id,
+        from_owner_id=charge_point.holding.owner_id,
+        asked_over_owner=False,
+        requested_by=asked.sender_id,
+        requested_at=asked.requested_at,
+        from_version=charge_point.version,
+    )
+
+
+def refused_row(refusal: RefusedRecord, asked: Requested, charge_point: ChargePoint) -> Transfer:
+    """Make the row of a refused request: it reserves nothing."""
+    row = new_row(refusal, asked, charge_point)
+    row.state = TransferState.REFUSED.value
+    row.reason, row.refusal = refusal.code.value, refusal.message
+    row.finished_at = asked.requested_at
+    return row
+
+
+def steps_of(row: Transfer) -> DeviceSteps:
+    """Say which device steps the row's change takes; a recipient who is not known yet changes owner and group."""
+    return device_steps(
+        owner_changes=row.to_owner_id != row.from_owner_id,
+        group_changes=row.to_group_id != row.from_group_id,
+        connection=Connection(row.connection),
+    )
+
+
+def plan_of(row: Transfer) -> Plan:
+    """Give the plan of a reserved transfer: the same whenever it is asked for."""
+    steps = steps_of(row)
+    return Plan(
+        kind=TransferKind(row.kind),
+        charge_point_id=ChargePointId(row.charge_point_id),
+        state=TransferState.AWAITING_ACCEPTANCE if row.expires_at else TransferState.TRANSFERRING,
+        expires_at=row.expires_at,
+        remind_at=tuple(reminders(row.requested_at, row.expires_at)) if row.expires_at else (),
+        tell_present_owner=row.asked_over_owner,
+        running_session=RunningSession(row.running_session),
+        if_offline=IfOffline(row.if_offline),
+        connection=Connection(row.connection),
+        quiet=steps.quiet,
+        lists=steps.lists,
+        rotate=steps.rotate,
+    )

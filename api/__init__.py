@@ -1,0 +1,1 @@
+"""The HTTP doorway: JSON for integrators, pages for recipients."""

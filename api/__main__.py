@@ -1,0 +1,118 @@
+"""The API's process: `python -m api`. The only place of this room that reads the settings."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from api.app import create_app
+from api.dependencies import Options
+from domain.errors import Unavailable
+from persistence.schema import is_current
+from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
+from persistence.vault import Vault
+from process import leave, start_logging, stop_requested
+from settings import Settings, WrongSetting, read_settings
+from workflows.client import TransferClient
+
+log = logging.getLogger("api")
+
+
+class CannotStart(Exception):
+    """Why the process can't start, in one line that says what to do."""
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to `process`."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def main() -> None:
+    """Serve until told to stop; leaves with 1 and one line where it can't start."""
+    try:
+        settings = read_settings()
+        start_logging(settings.log_level)
+        asyncio.run(_serve(settings))
+    except (CannotStart, WrongSetting) as error:
+        sys.stderr.write(f"api: {error}\n")
+        leave(1)
+    leave(0)
+
+
+async def _serve(settings: Settings) -> None:
+    vault = _open_vault(settings)
+    listener = _listen(settings.api_host, settings.api_port)
+    database = Database(settings.database_url, lock_wait=PATIENT_LOCK_WAIT_SECONDS)
+    try:
+        await _check_database(database)
+        client = await Client.connect(
+            settings.temporal_address,
+            namespace=settings.temporal_namespace,
+            data_converter=pydantic_data_converter,
+            lazy=True,
+        )
+        transfers = TransferClient(client, settings.policy, settings.start_timeout)
+        options = Options(settings.default_expiry, settings.shortest_expiry, settings.body_limit)
+        await _run(create_app(database, vault, transfers, options), listener, settings)
+    finally:
+        listener.close()
+        await database.close()
+
+
+async def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
+    """Serve on `listener` until a stop signal; calls under way are finished.
+
+    There is no access log: its lines would hold the tokens of approval links.
+    """
+    server = _Server(
+        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=20)
+    )
+    stop = stop_requested()
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    log.info("serving on http://%s:%s", settings.api_host, settings.api_port)
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+    stopping.cancel()
+
+
+def _open_vault(settings: Settings) -> Vault:
+    try:
+        return Vault(settings.server_keys())
+    except ValueError as error:
+        raise CannotStart(str(error)) from None
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port; raises CannotStart where it can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        text = f"port {port} on {host} can't be had ({error.strerror or error}); free it, or set HANDOVER_API_PORT."
+        raise CannotStart(text) from error
+
+
+async def _check_database(database: Database) -> None:
+    """Raise CannotStart unless the database answers and is migrated."""
+    try:
+        current = await is_current(database)
+    except Unavailable as error:
+        raise CannotStart("the database does not answer; start it, or correct HANDOVER_DATABASE_URL.") from error
+    if not current:
+        raise CannotStart("the database is not migrated to this version; run `./handover migrate` first.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What a caller may do about a transfer now: what the workflow would take from them, as far as the read model knows."""
+
+from enum import StrEnum
+
+from domain.approval import Decision, check_decider
+from domain.errors import NotAllowed
+from domain.transfer import DEVICE_STEPS, Attention, Connection, StepName, StepState, TransferState
+from persistence.callers import Caller
+from persistence.transfer_views import TransferView
+
+
+class Action(StrEnum):
+    """A call that takes the transfer on: the parties' decisions, the operators' acts."""
+
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    ROLL_BACK = "roll_back"
+    COMPLETE = "complete"
+
+
+_AT_WORK = frozenset({TransferState.TRANSFERRING, TransferState.RECONFIGURING, TransferState.ROLLING_BACK})
+
+
+def actions(view: TransferView, caller: Caller) -> list[Action]:
+    """List what `caller` may do now."""
+    decisions = [decision for decision in _open_decisions(view) if _is_decider(view, caller, decision)]
+    return [*(Action(decision.value) for decision in decisions), *(_operators(view) if caller.operator else ())]
+
+
+def _open_decisions(view: TransferView) -> tuple[Decision, ...]:
+    """List the decisions that nobody has taken yet; a cancel is possible until the ownership change begins."""
+    if view.state is TransferState.AWAITING_ACCEPTANCE:
+        return (Decision.ACCEPT, Decision.DECLINE, Decision.CANCEL)
+    unchanged = view.step(StepName.CHANGE_OWNERSHIP) is StepState.PENDING
+    return (Decision.CANCEL,) if view.state is TransferState.TRANSFERRING and unchanged else ()
+
+
+def _is_decider(view: TransferView, caller: Caller, decision: Decision) -> bool:
+    try:
+        check_decider(
+            decision,
+            actor_id=caller.id,
+            recipient_id=view.target.owner_id if view.target else None,
+            target_group_owners=view.deciders,
+            sender_id=view.requested_by,
+            present_owner_id=view.origin.owner_id,
+            kind=view.kind,
+        )
+    except NotAllowed:
+        return False
+    return True
+
+
+def _operators(view: TransferView) -> list[Action]:
+    """List an operator's acts: there is no way back after the proof, nor once a connection was deleted."""
+    if view.state not in _AT_WORK:
+        return []
+    proven = view.step(StepName.ROTATE_CREDENTIALS) is StepState.DONE
+    deleted = view.connection is Connection.DELETE and view.step(StepName.CHANGE_OWNERSHIP) is StepState.DONE
+    found = [Action.RETRY]
+    if view.state is TransferState.ROLLING_BACK or not (proven or deleted):
+        found.append(Action.ROLL_BACK)
+    if view.attention is Attention.OPERATOR and view.state is not TransferState.ROLLING_BACK and _stuck_at_device(view):
+        found.append(Action.COMPLETE)
+    return found
+
+
+def _stuck_at_device(view: TransferView) -> bool:
+    stuck = {step.name for step in view.steps if step.state in {StepState.RUNNING, StepState.FAILED}}
+    return bool(stuck & DEVICE_STEPS)

@@ -1,0 +1,118 @@
+"""The bodies that callers send, checked; and the request that a start body stands for."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+import isodate
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from domain.approval import check_expiry, default_acceptance
+from domain.contact import Address, parse_address, region_of
+from domain.ids import ID_PATTERN, GroupId, UserId
+from domain.request import TransferRequest
+from domain.transfer import Acceptance, Connection, IfOffline, OperatorAction, RunningSession, TransferKind
+
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN.pattern)]
+
+
+def _read_duration(value: Any) -> timedelta:
+    """Read an ISO 8601 duration; months and years have no fixed length, so they are refused."""
+    try:
+        duration = isodate.parse_duration(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        duration = None
+    if not isinstance(duration, timedelta):
+        msg = "must be an ISO 8601 duration in days, hours, minutes and seconds, like P7D or PT12H"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic's way to refuse
+    return duration
+
+
+def _only_text(value: str) -> str:
+    if any(not letter.isprintable() and letter not in "\n\t" for letter in value):
+        msg = "must not hold control characters; leave them out"
+        raise ValueError(msg)
+    return value
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(_read_duration), Field(json_schema_extra={"type": "string", "format": "duration"})
+]
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(lambda value: _only_text(value.replace("\r\n", "\n"))),
+]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Start(_Body):
+    """What every kind of transfer may say."""
+
+    acceptance: Acceptance | None = None
+    expires_in: Duration | None = None
+    running_session: RunningSession = RunningSession.WAIT
+    if_offline: IfOffline = IfOffline.COMPLETE
+    message: Text | None = None
+
+    def canonical(self) -> str:
+        """Give a spelling that is the same for the same wishes: what an idempotency key is bound to."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    def request(self, *, locale: str, default_expiry: timedelta, shortest_expiry: timedelta) -> TransferRequest:
+        """Fill in the defaults; raises InvalidRequest for an address or an expiry that is none."""
+        kind = TransferKind(getattr(self, "kind"))  # noqa: B009 - each subclass has its own literal
+        address = self._address(locale)
+        return TransferRequest(
+            kind=kind,
+            group_id=getattr(self, "group_id", None),
+            user_id=getattr(self, "user_id", None),
+            recipient=address.value if address else None,
+            recipient_channel=address.channel if address else None,
+            connection=getattr(self, "connection", Connection.KEEP),
+            acceptance=self.acceptance or default_acceptance(kind),
+            expires_in=check_expiry(self.expires_in, default_expiry, shortest_expiry),
+            running_session=self.running_session,
+            if_offline=self.if_offline,
+            message=self.message,
+        )
+
+    def _address(self, _locale: str) -> Address | None:
+        return None
+
+
+class MoveToGroup(_Start):
+    """Move the charge point to another group."""
+
+    kind: Literal["move_to_group"]
+    group_id: Annotated[GroupId, StringConstraints(pattern=ID_PATTERN.pattern)]
+
+
+class TransferOwnership(_Start):
+    """Give it to another owner or admin of its group."""
+
+    kind: Literal["transfer_ownership"]
+    user_id: Annotated[UserId, StringConstraints(pattern=ID_PATTERN.pattern)]
+
+
+class TransferToUser(_Start):
+    """Give it to a user, found by e-mail or phone."""
+
+    kind: Literal["transfer_to_user"]
+    recipient: Annotated[str, StringConstraints(min_length=1, max_length=320)]
+    connection: Connection = Connection.KEEP
+
+    def _address(self, locale: str) -> Address:
+        return parse_address(self.recipient, region_of(locale))
+
+
+StartBody = Annotated[MoveToGroup | TransferOwnership | TransferToUser, Field(discriminator="kind")]
+
+
+class ResolveBody(_Body):
+    """What an operator wants done, and why."""
+
+    action: OperatorAction
+    reason: Text

@@ -1,0 +1,74 @@
+"""What stands round the whole application: the limit of a body, and the last resort for an error nobody foresaw."""
+
+import logging
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+
+class BodyLimit:
+    """Reads a body whole before anybody else sees it, and refuses one that is too large."""
+
+    def __init__(self, app: ASGIApp, limit: int, refuse: Callable[[int], Response]) -> None:
+        """Take the limit in bytes, and what renders the refusal."""
+        self._app = app
+        self._limit = limit
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Request(scope).headers.get("content-length", "0")
+        body = await self._read(receive) if announced.isdecimal() and int(announced) <= self._limit else None
+        if body is None:
+            await self._refuse(self._limit)(scope, receive, send)
+            return
+        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return pending.pop() if pending else await receive()
+
+        await self._app(scope, replay, send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """Give the body, None as soon as it is too large; of a caller who left, what came."""
+        body = b""
+        while len(body) <= self._limit:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                return body if len(body) <= self._limit else None
+        return None
+
+
+class LastResort:
+    """Turns an error that nobody foresaw into an answer; its trace goes to the log only."""
+
+    def __init__(self, app: ASGIApp, answer: Callable[[], Response]) -> None:
+        """Take what renders the answer."""
+        self._app = app
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        begun = False
+
+        async def note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except Exception as error:
+            if scope["type"] != "http" or begun:
+                raise
+            # the path may hold a link's token, so only what kind of call it was is told
+            log.exception("unexpected %s in a %s", type(error).__name__, scope["method"])
+            await self._answer()(scope, receive, send)

@@ -1,0 +1,89 @@
+"""What routes are given: the parts they work with, who calls, and the values that many calls share."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Path, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
+from domain.errors import InvalidRequest, NotAuthenticated
+from domain.ids import ID_PATTERN
+from persistence.callers import Caller, Callers
+from persistence.doorway import Doorway
+from persistence.link_codes import LinkCodes
+from persistence.link_reads import LinkReads
+from persistence.reads import Reads
+from persistence.session import Database
+from persistence.transfer_reads import TransferReads
+from persistence.vault import Vault
+from workflows.client import TransferClient
+
+
+@dataclass(frozen=True)
+class Options:
+    """The settings that the application itself needs."""
+
+    default_expiry: timedelta = DEFAULT_EXPIRY
+    shortest_expiry: timedelta = SHORTEST_EXPIRY
+    body_limit: int = 64 * 1024
+
+
+class Parts:
+    """Everything a route may work with."""
+
+    def __init__(self, database: Database, vault: Vault, transfers: TransferClient, options: Options) -> None:
+        """Build the readers and the doorway on one database."""
+        self.database = database
+        self.transfers = transfers
+        self.options = options
+        self.callers = Callers(database)
+        self.reads = Reads(database)
+        self.transfer_reads = TransferReads(database, vault)
+        self.links = LinkReads(database, vault)
+        self.codes = LinkCodes(database, vault)
+        self.doorway = Doorway(database, vault)
+
+
+def parts_of(request: Request) -> Parts:
+    """Give the parts of the application that serves the request."""
+    return cast(Parts, request.app.state.parts)
+
+
+PartsDep = Annotated[Parts, Depends(parts_of)]
+_bearer = HTTPBearer(auto_error=False, description="An API key, `hk_<id>_<secret>`.")
+
+
+async def caller_of(
+    parts: PartsDep, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Caller:
+    """Say who calls; raises NotAuthenticated."""
+    if bearer is None:
+        raise NotAuthenticated("No API key; send one as Authorization: Bearer hk_….")
+    return await parts.callers.caller(bearer.credentials)
+
+
+def idempotency_key(
+    key: Annotated[
+        str | None,
+        Header(alias="Idempotency-Key", description="The same key and body: one effect, the same answer."),
+    ] = None,
+) -> str | None:
+    """Give the idempotency key, if one was sent; raises InvalidRequest."""
+    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004 - said below
+        raise InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
+    return key
+
+
+def no_query(request: Request) -> None:
+    """Refuse query parameters: one that is not understood may have been meant to keep the call from doing anything."""
+    if request.query_params:
+        raise InvalidRequest("This call takes no query parameters; leave them out.")
+
+
+CallerDep = Annotated[Caller, Depends(caller_of)]
+KeyDep = Annotated[str | None, Depends(idempotency_key)]
+PathId = Annotated[str, Path(pattern=ID_PATTERN.pattern)]
+Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most.")]
+Cursor = Annotated[str | None, Query(max_length=300, description="`next` of the page before.")]

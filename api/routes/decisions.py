@@ -1,0 +1,86 @@
+"""The parties' decisions on a transfer, and the operators' acts."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter
+
+from api import schemas
+from api.bodies import ResolveBody
+from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId
+from domain.approval import Decision
+from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal
+from domain.ids import TransferId
+from domain.transfer import TransferState
+from persistence.callers import Caller
+from persistence.doorway import Repeatable
+from persistence.vault import fingerprint
+
+router = APIRouter(prefix="/transfers", tags=["decisions"])
+
+
+@router.post("/{transfer_id}/accept")
+async def accept(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
+    """Accept, as the recipient; the answer comes once it is durable, not once the charger is done."""
+    return await _decide(parts, caller, TransferId(transfer_id), Decision.ACCEPT, key)
+
+
+@router.post("/{transfer_id}/decline")
+async def decline(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
+    """Decline, as the recipient."""
+    return await _decide(parts, caller, TransferId(transfer_id), Decision.DECLINE, key)
+
+
+@router.post("/{transfer_id}/cancel")
+async def cancel(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
+    """Cancel, as who asked for it or as the present owner, until the ownership change begins."""
+    return await _decide(parts, caller, TransferId(transfer_id), Decision.CANCEL, key)
+
+
+@router.post("/{transfer_id}/resolve")
+async def resolve(
+    caller: CallerDep, parts: PartsDep, transfer_id: PathId, body: ResolveBody, key: KeyDep
+) -> schemas.Transfer:
+    """Retry, roll back or complete a stuck transfer, as an operator, with a reason for the record."""
+    transfer = TransferId(transfer_id)
+    content = f"resolve {transfer} {body.model_dump_json()}".encode()
+    actor = f"{'operator' if caller.operator else 'user'}:{caller.id}"
+    async with _attempt(parts, caller, transfer, actor, "resolve"):
+        if not caller.operator:
+            raise NotAllowed("Only an operator may resolve a transfer; this takes a key with the scope operator.")
+        await parts.doorway.claim(Repeatable(caller.id, key, content))
+        act = fingerprint(f"{caller.id} {key}")[:32] if key else secrets.token_hex(16)
+        await parts.transfers.resolve(transfer, body.action, reason=body.reason, actor=actor, request_id=act)
+    return await _shown(parts, caller, transfer)
+
+
+async def _decide(
+    parts: Parts, caller: Caller, transfer: TransferId, decision: Decision, key: str | None
+) -> schemas.Transfer:
+    actor = f"user:{caller.id}"
+    async with _attempt(parts, caller, transfer, actor, decision.value):
+        await parts.doorway.claim(Repeatable(caller.id, key, f"{decision.value} {transfer}".encode()))
+        await parts.transfers.decide(transfer, decision, actor=actor, actor_id=caller.id)
+    return await _shown(parts, caller, transfer)
+
+
+@asynccontextmanager
+async def _attempt(parts: Parts, caller: Caller, transfer: TransferId, actor: str, attempt: str) -> AsyncIterator[None]:
+    """Let who may see the transfer try; write a refusal into its audit trail."""
+    try:
+        view = await parts.transfer_reads.one(caller, transfer)
+        if view.state is TransferState.REQUESTED:
+            raise NotPossible("The transfer has not started yet; try again in a moment.")
+        try:
+            yield
+        except NotFound:  # the engine has forgotten it: it ended long ago
+            raise AlreadyDecided(f"The transfer is {view.state.value}; nothing is left to decide.") from None
+    except Refusal as refusal:
+        if await parts.transfer_reads.exists(transfer):
+            await parts.doorway.note_refused_attempt(transfer, actor=actor, attempt=attempt, code=refusal.code)
+        raise
+
+
+async def _shown(parts: Parts, caller: Caller, transfer: TransferId) -> schemas.Transfer:
+    return schemas.Transfer.of(await parts.transfer_reads.one(caller, transfer), caller)

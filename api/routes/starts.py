@@ -1,0 +1,86 @@
+"""Starts transfers."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Response
+from fastapi.responses import JSONResponse
+
+from api import schemas
+from api.bodies import StartBody
+from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, no_query
+from api.problems import note_away, problem
+from domain.errors import REFUSALS, NotPossible, Refusal, Unavailable
+from domain.ids import ChargePointId, TransferId
+from persistence.callers import Caller
+from persistence.doorway import KeptRequest, Repeatable
+
+router = APIRouter(prefix="/charge-points", tags=["transfers"])
+
+
+@router.post(
+    "/{charge_point_id}/transfers",
+    status_code=201,
+    response_model=schemas.Transfer,
+    responses={202: {"model": schemas.Transfer, "description": "Kept; no worker has answered yet."}},
+    dependencies=[Depends(no_query)],
+)
+async def start(
+    caller: CallerDep,
+    parts: PartsDep,
+    charge_point_id: PathId,
+    body: Annotated[StartBody, Body()],
+    key: KeyDep,
+    response: Response,
+) -> schemas.Transfer | JSONResponse:
+    """Start a transfer: 201 once it is validated and its charge point reserved; 202 if no worker answers in time."""
+    point = ChargePointId(charge_point_id)
+    call = Repeatable(caller.id, key, f"start {point} {body.canonical()}".encode())
+    kept = await _keep(parts, caller, point, body, call)
+    response.headers["Location"] = place = f"/v1/transfers/{kept.transfer_id}"
+    try:
+        begun = await _begin(parts, caller, point, kept)
+    except Unavailable as away:
+        note_away(away)
+        text = f"{away.message} The request is kept, and will be started: look at it under {place}."
+        return problem(Unavailable(text), headers={"Location": place})
+    response.status_code = 201 if begun else 202
+    return schemas.Transfer.of(await parts.transfer_reads.one(caller, kept.transfer_id), caller)
+
+
+async def _keep(parts: Parts, caller: Caller, point: ChargePointId, body: StartBody, call: Repeatable) -> KeptRequest:
+    """Write the request, or find the one that this repeats; a refusal goes into the audit trail."""
+    try:
+        if kept := await parts.doorway.earlier_request(call):
+            return kept
+        await parts.reads.charge_point(caller, point)
+        options = parts.options
+        request = body.request(
+            locale=caller.locale, default_expiry=options.default_expiry, shortest_expiry=options.shortest_expiry
+        )
+        return await parts.doorway.keep_request(call, point, request, caller.scopes)
+    except Refusal as refusal:
+        await parts.doorway.note_refused_request(caller.id, point, refusal.code)
+        raise
+
+
+async def _begin(parts: Parts, caller: Caller, point: ChargePointId, kept: KeptRequest) -> bool:
+    """Start the request's workflow, or say again what it said; False where no worker answers in time."""
+    if kept.started:
+        await _repeat_refusal(parts, caller, kept.transfer_id)
+        return True
+    try:
+        begun = await parts.transfers.start(kept.transfer_id)
+    except Refusal as refusal:
+        await parts.doorway.mark_started(kept.transfer_id)
+        await parts.doorway.note_refused_request(caller.id, point, refusal.code, kept.transfer_id)
+        raise
+    if begun:
+        await parts.doorway.mark_started(kept.transfer_id)
+    return begun
+
+
+async def _repeat_refusal(parts: Parts, caller: Caller, transfer_id: TransferId) -> None:
+    view = await parts.transfer_reads.one(caller, transfer_id)
+    if view.refusal is not None:
+        code, message = view.refusal
+        raise REFUSALS.get(code, NotPossible)(message)

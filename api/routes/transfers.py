@@ -1,0 +1,65 @@
+"""Transfers: one, a page of them, the audit trail of one."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import cursors, schemas
+from api.bodies import Id
+from api.dependencies import CallerDep, Cursor, Limit, PartsDep, PathId
+from api.paging import cut
+from domain.ids import ChargePointId, TransferId
+from domain.transfer import ACTIVE, Attention, TransferKind, TransferState
+from persistence.transfer_reads import TransferFilter
+
+router = APIRouter(prefix="/transfers", tags=["transfers"])
+
+
+class Wanted(BaseModel):
+    """Which transfers a list has: a filter that is misspelt is refused, or it would list everything."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: TransferState | None = None
+    attention: Attention | None = None
+    kind: TransferKind | None = None
+    charge_point_id: Id | None = None
+    cursor: str | None = Field(None, max_length=300, description="`next` of the page before.")
+    limit: int = Field(50, ge=1, le=200, description="How many items at most.")
+
+
+@router.get("")
+async def transfers(
+    caller: CallerDep, parts: PartsDep, wanted: Annotated[Wanted, Query()]
+) -> schemas.Page[schemas.Transfer]:
+    """List the transfers that the caller may see, the latest request first."""
+    which = TransferFilter(
+        state=wanted.state,
+        attention=wanted.attention,
+        kind=wanted.kind,
+        charge_point_id=ChargePointId(wanted.charge_point_id) if wanted.charge_point_id else None,
+        before=cursors.time(wanted.cursor),
+    )
+    found = await parts.transfer_reads.page(caller, which, wanted.limit + 1)
+    shown = [schemas.Transfer.of(view, caller) for view in found]
+    return cut(shown, wanted.limit, lambda last: cursors.of_time(last.requested_at, last.id))
+
+
+@router.get("/{transfer_id}")
+async def transfer(caller: CallerDep, parts: PartsDep, transfer_id: PathId) -> schemas.Transfer:
+    """Give one transfer with its steps."""
+    view = await parts.transfer_reads.one(caller, TransferId(transfer_id))
+    live = await parts.transfers.step_attempts(view.id) if view.state in ACTIVE else {}
+    return schemas.Transfer.of(view, caller, live)
+
+
+@router.get("/{transfer_id}/events")
+async def events(
+    caller: CallerDep, parts: PartsDep, transfer_id: PathId, cursor: Cursor = None, limit: Limit = 50
+) -> schemas.Page[schemas.Event]:
+    """List the audit trail, the oldest entry first."""
+    after = cursors.number(cursor, start=0)
+    found = await parts.transfer_reads.events(caller, TransferId(transfer_id), after=after, limit=limit + 1)
+    shown = [schemas.Event.model_validate(view) for view in found]
+    return cut(shown, limit, lambda last: cursors.of_number(last.sequence))

@@ -1,0 +1,172 @@
+"""What callers are shown, field by field as product.md lists it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.actions import Action, actions
+from domain.charge_point import Holding
+from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.rights import Role, Scope
+from domain.transfer import (
+    Acceptance,
+    Attention,
+    Connection,
+    IfOffline,
+    RunningSession,
+    StepName,
+    StepState,
+    TransferKind,
+    TransferState,
+)
+from persistence.callers import Caller
+from persistence.transfer_views import StepView, TransferView
+from workflows.client import StepAttempts
+
+Item = TypeVar("Item")
+
+_LONGEST_ERROR = 300
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+class Page(_Shown, Generic[Item]):
+    """A page of a list; `next` is the `cursor` of the following one, null on the last."""
+
+    items: list[Item]
+    next: str | None
+
+
+class Side(_Shown):
+    """Who has the charge point on one side of a transfer."""
+
+    group_id: GroupId
+    owner_id: UserId
+
+    @classmethod
+    def of(cls, holding: Holding) -> "Side":
+        """Show a holding."""
+        return cls(group_id=holding.group_id, owner_id=holding.owner_id)
+
+
+class Step(_Shown):
+    """How one step stands."""
+
+    name: StepName
+    state: StepState
+    attempts: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    last_error: str | None
+
+    @classmethod
+    def of(cls, view: StepView, live: StepAttempts | None) -> "Step":
+        """Show a step; while it is being retried, with what the engine says of it at this moment."""
+        attempts = max(view.attempts, live.attempts) if live else view.attempts
+        error = (live.last_error if live else None) or view.last_error
+        return cls(
+            name=view.name,
+            state=view.state,
+            attempts=attempts,
+            started_at=view.started_at,
+            finished_at=view.finished_at,
+            last_error=error.strip().partition("\n")[0][:_LONGEST_ERROR] if error else None,
+        )
+
+
+class Transfer(_Shown):
+    """A transfer. `actions` is what this caller may do now; `to` is null while they may not know it."""
+
+    id: TransferId
+    kind: TransferKind
+    state: TransferState
+    attention: Attention
+    waiting_until: datetime | None
+    reason: str | None
+    warnings: list[str]
+    actions: list[Action]
+    charge_point_id: ChargePointId
+    connection: Connection
+    acceptance: Acceptance
+    running_session: RunningSession
+    if_offline: IfOffline
+    from_: Side = Field(serialization_alias="from")
+    to: Side | None
+    requested_by: UserId
+    requested_at: datetime
+    expires_at: datetime | None
+    finished_at: datetime | None
+    steps: list[Step]
+
+    @classmethod
+    def of(cls, view: TransferView, caller: Caller, live: Mapping[StepName, StepAttempts] | None = None) -> "Transfer":
+        """Show a transfer to `caller`; `live` is what the engine says of steps that are being retried."""
+        return cls(
+            **{name: getattr(view, name) for name in cls.model_fields if hasattr(view, name) and name != "steps"},
+            actions=actions(view, caller),
+            from_=Side.of(view.origin),
+            to=Side.of(view.target) if view.target else None,
+            steps=[Step.of(step, (live or {}).get(step.name)) for step in view.steps],
+        )
+
+
+class Event(_Shown):
+    """An entry of a transfer's audit trail."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    detail: dict[str, Any]
+
+
+class ChargePoint(_Shown):
+    """A charge point; `version` counts its ownership changes so far."""
+
+    id: ChargePointId
+    identity: str
+    name: str
+    group_id: GroupId
+    owner_id: UserId
+    connected: bool
+    ocpp: str
+    vendor: str | None
+    model: str | None
+    version: int
+    active_transfer_id: TransferId | None
+
+
+class Period(_Shown):
+    """A period of the ledger: who had the charge point from when to when (null: today's)."""
+
+    version: int
+    owner_id: UserId
+    group_id: GroupId
+    started_at: datetime
+    ended_at: datetime | None
+    transfer_id: TransferId | None
+    change: str
+
+
+class Group(_Shown):
+    """A group; `role` is the caller's, null for an operator who is no member."""
+
+    id: GroupId
+    name: str
+    personal: bool
+    role: Role | None
+
+
+class Me(_Shown):
+    """Whose API key it is."""
+
+    id: UserId
+    name: str
+    email: str | None
+    phone: str | None
+    locale: str
+    scopes: list[Scope]

@@ -1,0 +1,75 @@
+"""Real checks that a part is ready: its port, its health, its place on a task queue, its chargers in the database."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import httpx
+from sqlalchemy import func, select
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from demo.ports import HOST
+from demo.supervisor import Alive
+from persistence.session import Database
+from persistence.tables import Link
+
+_LOOK_EVERY = 0.1
+_SECONDS = 90.0
+
+Ready = Callable[[Alive], Awaitable[bool]]
+
+
+def when(check: Callable[[], Awaitable[bool]], seconds: float = _SECONDS) -> Ready:
+    """Wait until `check` says yes; False once the process is dead or the time is over."""
+
+    async def wait(alive: Alive) -> bool:
+        until = time.monotonic() + seconds
+        while alive() and time.monotonic() < until:
+            if await check():
+                return True
+            await asyncio.sleep(_LOOK_EVERY)  # another process: there is nothing to wait on but itself
+        return False
+
+    return wait
+
+
+async def listens(port: int) -> bool:
+    """Whether somebody accepts connections on `port`."""
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def answers(url: str) -> bool:
+    """Whether a GET of `url` is answered with 200."""
+    try:
+        async with httpx.AsyncClient(timeout=5) as client:
+            return (await client.get(url)).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+async def polled(address: str, queue: str, kind: TaskQueueType.ValueType, namespace: str = "default") -> bool:
+    """Whether a worker asks for the tasks of a queue."""
+    try:
+        client = await Client.connect(address, namespace=namespace)
+        answer = await client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(namespace=namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind)
+        )
+    except (RPCError, RuntimeError):
+        return False
+    return bool(answer.pollers)
+
+
+async def connected(db: Database, count: int) -> bool:
+    """Whether the gateway holds `count` chargers' sockets."""
+    async with db.reading() as session:
+        found = await session.scalar(select(func.count()).select_from(Link).where(Link.node.is_not(None)))
+    return found is not None and found >= count

@@ -1,0 +1,34 @@
+"""Runs one simulated charge point."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from demo.control import run_all
+from demo.faults import Fault
+from demo.simulation import Station
+from process import leave, start_logging
+
+
+def main(
+    identity: Annotated[str, typer.Option(help="Its OCPP identity.")],
+    password: Annotated[str, typer.Option(help="Its first password; later that of the state file counts.")],
+    state: Annotated[Path, typer.Option(help="Its memory: a JSON file, made at the first start.")],
+    url: Annotated[str, typer.Option(help="The gateway, without the identity.")] = "ws://127.0.0.1:9000/ocpp",
+    fault: Annotated[list[Fault] | None, typer.Option(help="What is wrong with it; may be repeated.")] = None,
+    control: Annotated[int, typer.Option(help="Take orders on this port of 127.0.0.1 (0: none).")] = 0,
+) -> None:
+    """Run one simulated charge point until it is stopped.
+
+    It boots, keeps its connection, and does what the platform says; with --control somebody in front of it can
+    say `IDENTITY start TAG`, `IDENTITY stop` or `IDENTITY state`, one a line.
+    """
+    start_logging("INFO")
+    station = Station(url, identity, password, state, faults=fault or ())
+    leave(asyncio.run(run_all([station], control)))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,53 @@
+"""Many simulated charge points in one process, from a file that lists them."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from demo.control import run_all
+from demo.faults import Fault
+from demo.simulation import Station
+from process import leave, start_logging
+
+
+def read_stations(file: Path, url: str) -> list[Station]:
+    """Make the stations that a JSON file lists: `[{"identity", "password", "state", "faults": []}]`.
+
+    State files are given from the list's own folder on. Raises KeyError, ValueError for a list that can't be read.
+    """
+    return [
+        Station(
+            url,
+            entry["identity"],
+            entry["password"],
+            file.parent / entry["state"],
+            faults=[Fault(fault) for fault in entry.get("faults", [])],
+        )
+        for entry in json.loads(file.read_text("utf-8"))
+    ]
+
+
+def main(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A JSON list of stations.")],
+    url: Annotated[str, typer.Option(help="The gateway, without identities.")] = "ws://127.0.0.1:9000/ocpp",
+    control: Annotated[int, typer.Option(help="Take orders on this port of 127.0.0.1 (0: none).")] = 0,
+) -> None:
+    """Run the simulated charge points that FILE lists until they are stopped.
+
+    FILE: [{"identity": "CP-1", "password": "…", "state": "cp-1.json", "faults": ["lose-reply"]}, …]. With --control
+    somebody in front of them can say `IDENTITY start TAG`, `IDENTITY stop` or `IDENTITY state`, one a line.
+    """
+    start_logging("INFO")
+    try:
+        stations = read_stations(file, url)
+    except (KeyError, TypeError, ValueError) as error:
+        typer.echo(f"{file} does not list stations: {error}", err=True)
+        leave(1)
+    leave(asyncio.run(run_all(stations, control)))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,32 @@
+"""Typed ids, and how the ids of workflows and task queues are spelled."""
+
+import re
+from typing import NewType
+
+UserId = NewType("UserId", str)
+GroupId = NewType("GroupId", str)
+ChargePointId = NewType("ChargePointId", str)
+TransferId = NewType("TransferId", str)
+LinkId = NewType("LinkId", str)
+NodeId = NewType("NodeId", str)
+
+#: What an id may look like: also the form that an import file's ids must have.
+ID_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+
+#: The task queue of the workflows and of every activity that is not a charger's.
+TASK_QUEUE = "handover"
+
+
+def workflow_id(transfer_id: TransferId) -> str:
+    """Give the workflow id of a transfer."""
+    return f"transfer-{transfer_id}"
+
+
+def code_workflow_id(link_id: LinkId, number: int) -> str:
+    """Give the workflow id that sends the `number`-th one-time code (from 1) of a link."""
+    return f"code-{link_id}-{number}"
+
+
+def gateway_queue(node: NodeId) -> str:
+    """Give the task queue of one gateway process: commands to the chargers whose sockets it holds."""
+    return f"gateway-{node}"

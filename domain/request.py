@@ -1,0 +1,29 @@
+"""What a sender asks for, checked and normalised: kept sealed in the request row, read by the workflow's activities."""
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.contact import Channel
+from domain.ids import GroupId, UserId
+from domain.transfer import Acceptance, Connection, IfOffline, RunningSession, TransferKind
+
+
+class TransferRequest(BaseModel):
+    """A request with its defaults filled in; which of the three targets is given follows from `kind`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: TransferKind
+    group_id: GroupId | None = None
+    user_id: UserId | None = None
+    recipient: str | None = None
+    """The normalised address (domain.contact.Address.value)."""
+    recipient_channel: Channel | None = None
+    connection: Connection = Connection.KEEP
+    acceptance: Acceptance
+    expires_in: timedelta
+    running_session: RunningSession = RunningSession.WAIT
+    if_offline: IfOffline = IfOffline.COMPLETE
+    message: str | None = None
+    """A line from the sender to the recipient."""

@@ -1,0 +1,188 @@
+"""A transfer: its kinds, states, steps, and which state may follow which."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class TransferKind(StrEnum):
+    """The three kinds of transfer."""
+
+    MOVE_TO_GROUP = "move_to_group"
+    TRANSFER_OWNERSHIP = "transfer_ownership"
+    TRANSFER_TO_USER = "transfer_to_user"
+
+
+class TransferState(StrEnum):
+    """Where a transfer is in its life."""
+
+    REQUESTED = "requested"
+    REFUSED = "refused"
+    AWAITING_ACCEPTANCE = "awaiting_acceptance"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    TRANSFERRING = "transferring"
+    RECONFIGURING = "reconfiguring"
+    COMPLETED = "completed"
+    COMPLETED_WITH_WARNINGS = "completed_with_warnings"
+    ROLLING_BACK = "rolling_back"
+    ROLLED_BACK = "rolled_back"
+
+
+class Attention(StrEnum):
+    """What a transfer waits for; empty where it runs."""
+
+    NONE = ""
+    RECIPIENT = "recipient"
+    SESSION_RUNNING = "session_running"
+    CHARGER_OFFLINE = "charger_offline"
+    RETRYING = "retrying"
+    OPERATOR = "operator"
+
+
+class Acceptance(StrEnum):
+    """Whether the recipient is asked."""
+
+    REQUIRED = "required"
+    NOT_REQUIRED = "not_required"
+
+
+class Connection(StrEnum):
+    """What becomes of the charger's connection to this platform."""
+
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+class RunningSession(StrEnum):
+    """What is done about a charging session that runs."""
+
+    WAIT = "wait"
+    STOP = "stop"
+
+
+class IfOffline(StrEnum):
+    """How a transfer ends whose charger stays offline until the deadline."""
+
+    COMPLETE = "complete"
+    ROLL_BACK = "roll_back"
+
+
+class StepName(StrEnum):
+    """The steps, in the order in which they run."""
+
+    VALIDATE_RIGHTS = "validate_rights"
+    LOOK_UP_TARGET = "look_up_target"
+    RESERVE = "reserve"
+    ASK_RECIPIENT = "ask_recipient"
+    QUIET_CHARGER = "quiet_charger"
+    CHANGE_OWNERSHIP = "change_ownership"
+    REPLACE_LISTS = "replace_lists"
+    ROTATE_CREDENTIALS = "rotate_credentials"
+    RELEASE_CHARGER = "release_charger"
+    TELL_PARTIES = "tell_parties"
+
+
+#: The steps that an operator's `complete` may leave undone: never the ownership change.
+DEVICE_STEPS: Final = frozenset(
+    {StepName.QUIET_CHARGER, StepName.REPLACE_LISTS, StepName.ROTATE_CREDENTIALS, StepName.RELEASE_CHARGER}
+)
+
+
+class StepState(StrEnum):
+    """Where one step is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    COMPENSATED = "compensated"
+
+
+class TransferWarning(StrEnum):
+    """Why a completed transfer is `completed_with_warnings`."""
+
+    CHARGER_OFFLINE = "charger_offline"
+    LISTS_DUE = "lists_due"
+    LISTS_NOT_SUPPORTED = "lists_not_supported"
+    CREDENTIALS_DUE = "credentials_due"
+    CREDENTIALS_CANNOT_BE_ROTATED = "credentials_cannot_be_rotated"
+    RELEASE_DUE = "release_due"
+    LEFT_UNDONE_BY_OPERATOR = "left_undone_by_operator"
+
+
+class Reason(StrEnum):
+    """Why a transfer did not come about."""
+
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    RIGHTS_LOST = "rights_lost"
+    RECIPIENT_UNUSABLE = "recipient_unusable"
+    SESSION_DEADLINE = "session_deadline"
+    CHARGER_REJECTED = "charger_rejected"
+    CHARGER_OFFLINE = "charger_offline"
+    OPERATOR = "operator"
+
+
+_NEXT: Final[dict[TransferState, frozenset[TransferState]]] = {
+    TransferState.REQUESTED: frozenset(
+        {TransferState.REFUSED, TransferState.AWAITING_ACCEPTANCE, TransferState.TRANSFERRING}
+    ),
+    TransferState.AWAITING_ACCEPTANCE: frozenset(
+        {TransferState.DECLINED, TransferState.CANCELLED, TransferState.EXPIRED, TransferState.TRANSFERRING}
+    ),
+    TransferState.TRANSFERRING: frozenset({TransferState.RECONFIGURING, TransferState.ROLLING_BACK}),
+    TransferState.RECONFIGURING: frozenset(
+        {TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS, TransferState.ROLLING_BACK}
+    ),
+    TransferState.ROLLING_BACK: frozenset({TransferState.ROLLED_BACK}),
+}
+
+FINAL: Final = frozenset(state for state in TransferState if state not in _NEXT)
+#: The states in which a charge point is reserved: one transfer at most is in one of them.
+ACTIVE: Final = frozenset(TransferState) - FINAL - {TransferState.REQUESTED}
+
+
+def may_follow(before: TransferState, after: TransferState) -> bool:
+    """Whether a transfer in state `before` may become `after`."""
+    return after in _NEXT.get(before, frozenset())
+
+
+@dataclass(frozen=True)
+class DeviceSteps:
+    """Which steps at the charger a transfer takes (product.md, `device steps`)."""
+
+    quiet: bool
+    lists: bool
+    rotate: bool
+    revoke: bool
+
+    @property
+    def wait_for_offline(self) -> bool:
+        """Whether an offline charger holds the transfer up: only where its credentials must be proven."""
+        return self.rotate
+
+
+def device_steps(*, owner_changes: bool, group_changes: bool, connection: Connection) -> DeviceSteps:
+    """Say what the charger must be told.
+
+    `delete` revokes the credentials in the ownership transaction instead of rotating them.
+    """
+    delete = connection is Connection.DELETE
+    return DeviceSteps(
+        quiet=owner_changes and group_changes,
+        lists=group_changes,
+        rotate=owner_changes and not delete,
+        revoke=delete,
+    )
+
+
+class OperatorAction(StrEnum):
+    """What an operator may do about a transfer."""
+
+    RETRY = "retry"
+    ROLL_BACK = "roll_back"
+    COMPLETE = "complete"

@@ -1,0 +1,1 @@
+"""The chargers' side: OCPP over WebSocket. Does not know what a transfer is."""

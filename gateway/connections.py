@@ -1,0 +1,115 @@
+"""The life of one charger's socket in this process: claimed, held, listened to, released."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import CloseCode
+
+from domain.errors import Unavailable
+from domain.ids import NodeId
+from gateway.credentials import KeyRule
+from gateway.facts import Fact, Reporter, Tasks
+from gateway.ocpp16 import Ocpp16
+from gateway.ocpp16_reports import Reports
+from gateway.sessions import Session, Sessions
+from persistence import charger_links, upgrades
+from persistence.session import Database
+from persistence.upgrades import Admission, Entry
+
+#: The longest pause, in seconds, between two tries to release a socket while the database is away.
+_LONGEST_PAUSE = 30
+
+
+class Connections:
+    """Takes admitted sockets and keeps the database's picture of them true."""
+
+    def __init__(
+        self,
+        db: Database,
+        node: NodeId,
+        sessions: Sessions,
+        rule: KeyRule,
+        reporter: Reporter,
+        tasks: Tasks,
+        call_timeout: timedelta,
+    ) -> None:
+        """Hold sockets as `node`."""
+        self._db = db
+        self._node = node
+        self._sessions = sessions
+        self._rule = rule
+        self._reporter = reporter
+        self._tasks = tasks
+        self._call_timeout = call_timeout.total_seconds()
+        self._stopping = asyncio.Event()
+
+    def give_up(self) -> None:
+        """Try no longer to release sockets that could not be: the node's next start does."""
+        self._stopping.set()
+
+    async def hold(self, socket: ServerConnection, admission: Admission, arrival: int) -> None:
+        """Hold one charger's socket from its claim to its release; it was the `arrival`-th to be let in."""
+        try:
+            session = await self._claim(socket, admission, arrival)
+        except Unavailable:
+            await socket.close(CloseCode.TRY_AGAIN_LATER, "try again in a moment")
+            return
+        if session is None:
+            await socket.close(CloseCode.POLICY_VIOLATION, "these credentials, or this connection, were replaced")
+            return
+        self._reporter.report(session.charge_point_id, Fact.CONNECTED)
+        if session.quarantined:
+            work = self._rule.keep_in_quarantine(session)
+            self._tasks.start(work, f"the quarantine of {session.charge_point_id}")
+        try:
+            await session.dialect.listen()
+        finally:
+            session.end()
+            self._sessions.let_go(session)
+            await self._release(session)
+
+    async def _claim(self, socket: ServerConnection, admission: Admission, arrival: int) -> Session | None:
+        """Claim the connection; None where its key lost its place since the upgrade, or a newer one was faster."""
+        charge_point_id, credential_id = admission.charge_point_id, admission.credential_id
+        if charge_point_id is None or credential_id is None:
+            return None
+        now = datetime.now(UTC)
+        async with self._sessions.in_turn(charge_point_id):
+            if self._sessions.has_newer(charge_point_id, arrival):
+                return None
+            async with self._db.writing() as rows:
+                if not await upgrades.may_connect(rows, credential_id):
+                    return None
+                # decided anew: another order's key may have been made since the upgrade
+                late = await self._rule.quarantines(rows, charge_point_id)
+                quarantined = late or admission.entry is Entry.QUARANTINED
+                generation = await charger_links.claim(
+                    rows, charge_point_id, self._node, quarantined=quarantined, now=now
+                )
+            session = Session(charge_point_id, socket, arrival, generation, now, quarantined, admission.parked)
+            line = Ocpp16.line(socket, charge_point_id, self._call_timeout)
+            session.dialect = Ocpp16(line, Reports(session, self._db, self._rule, self._reporter))
+            self._sessions.hold(session)
+        return session
+
+    async def _release(self, session: Session) -> None:
+        """Say that the socket is gone; again and again while the database is away, as nobody else can."""
+        pause = 1
+        while True:
+            try:
+                async with self._db.writing() as rows:
+                    gone = await charger_links.release(
+                        rows, session.charge_point_id, session.generation, datetime.now(UTC)
+                    )
+                break
+            except Unavailable:
+                if self._stopping.is_set():
+                    return
+            try:
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
+            except TimeoutError:
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        if gone:
+            self._reporter.report(session.charge_point_id, Fact.DISCONNECTED)

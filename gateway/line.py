@@ -1,0 +1,165 @@
+"""OCPP-J over one WebSocket: calls in both directions, one outstanding in each; no frame is ever logged or raised."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar
+
+from ocpp.charge_point import camel_to_snake_case, remove_nones, serialize_as_dict, snake_to_camel_case
+from ocpp.exceptions import InternalError, NotImplementedError, OCPPError, SecurityError  # noqa: A004 - OCPP's own name
+from ocpp.messages import Call, CallError, CallResult, unpack, validate_payload
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from domain.errors import ErrorCode, HandoverError
+
+_log = logging.getLogger(__name__)
+
+#: Answers a call: the payload in snake case as keyword arguments, the library's call_result back.
+Handler = Callable[..., Awaitable[Any]]
+#: How OCPP 1.6 spells an error code, a slip that stays (its errata, 5.2).
+_OLD_CODES = {"FormatViolation": "FormationViolation"}
+_NOT_THERE = frozenset({"NotImplemented", "NotSupported"})
+
+
+class NotConnected(HandoverError):
+    """The charger has no socket here, or lost it before it answered."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.UNAVAILABLE
+
+
+class NoAnswer(HandoverError):
+    """The charger did not answer in time, or not in a way that can be read: it may have done what it was told."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.UNAVAILABLE
+
+
+class CallRefused(HandoverError):
+    """The charger answered with an error instead of a result."""
+
+    code: ClassVar[ErrorCode] = ErrorCode.UNAVAILABLE
+
+
+class CallNotSupported(CallRefused):
+    """The charger does not know the call."""
+
+
+class NotInQuarantine(SecurityError):  # type: ignore[misc]
+    """Answer to what a charger must not send while it is quarantined; it keeps the message and sends it again."""
+
+
+class Line:
+    """One charger's socket, spoken in one version of OCPP; `results` is the library's module of that version."""
+
+    def __init__(self, socket: ServerConnection, name: str, version: str, results: Any, call_timeout: float) -> None:
+        """Speak over `socket`; `name` stands for the charger in the log."""
+        self._socket = socket
+        self._name = name
+        self._version = version
+        self._results = results
+        self._call_timeout = call_timeout
+        self._one_call = asyncio.Lock()
+        self._turn = asyncio.Lock()
+        self._awaited: tuple[str, asyncio.Future[CallResult | CallError]] | None = None
+        self._ended = False
+        self._misfits = 0
+
+    async def ask(self, request: Any) -> Any:
+        """Send one of the library's calls and give its call_result.
+
+        Raises NotConnected, NoAnswer, CallNotSupported, CallRefused; none holds a part of the call or of the answer.
+        """
+        action = type(request).__name__
+        payload = snake_to_camel_case(remove_nones(serialize_as_dict(request)))
+        call = Call(str(uuid.uuid4()), action, payload)
+        async with self._one_call:
+            reply = await self._exchange(call, action)
+        if isinstance(reply, CallError):
+            if str(reply.error_code) in _NOT_THERE:
+                raise CallNotSupported(f"The charger does not support {action}.")
+            raise CallRefused(f"The charger answered {action} with an error.")
+        reply.action = action
+        try:
+            await validate_payload(reply, self._version)
+            return getattr(self._results, action)(**camel_to_snake_case(reply.payload))
+        except (OCPPError, TypeError, AttributeError, RecursionError):
+            pass  # raised below, outside, so that the frame is not carried along as its context
+        raise NoAnswer(f"The charger's answer to {action} can't be read.")
+
+    async def listen(self, handlers: Mapping[str, Handler]) -> None:
+        """Take frames, one after the other, until the socket is closed; a call in `handlers` is answered by it."""
+        try:
+            async for frame in self._socket:
+                await self._take(frame, handlers)
+        except ConnectionClosed:
+            pass
+        finally:
+            self._ended = True
+            if self._awaited is not None and not self._awaited[1].done():
+                self._awaited[1].set_exception(NotConnected("The charger's connection was lost before it answered."))
+
+    async def _exchange(self, call: Call, action: str) -> Any:
+        if self._ended:
+            raise NotConnected("The charger is not connected.")
+        answer: asyncio.Future[CallResult | CallError] = asyncio.get_running_loop().create_future()
+        self._awaited = (call.unique_id, answer)
+        try:
+            async with asyncio.timeout(self._call_timeout):
+                async with self._turn:  # the answer to a call of the charger's goes out first
+                    await self._socket.send(call.to_json())
+                return await answer
+        except TimeoutError:
+            failure: HandoverError = NoAnswer(f"The charger did not answer {action} in time.")
+        except ConnectionClosed:
+            failure = NotConnected("The charger's connection was lost before it answered.")
+        finally:
+            self._awaited = None
+        raise failure
+
+    async def _take(self, frame: str | bytes, handlers: Mapping[str, Handler]) -> None:
+        try:
+            message = unpack(frame)
+        except (OCPPError, ValueError, RecursionError):
+            self._misfit()
+            return
+        if not isinstance(message.unique_id, str):
+            self._misfit()
+        elif isinstance(message, Call):
+            async with self._turn:
+                await self._answer(message, handlers)
+        elif self._awaited is not None and self._awaited[0] == message.unique_id and not self._awaited[1].done():
+            self._awaited[1].set_result(message)
+        else:
+            self._misfit()  # too late, or never asked for
+
+    async def _answer(self, call: Call, handlers: Mapping[str, Handler]) -> None:
+        try:
+            reply: Any = await self._handle(call, handlers)
+        except OCPPError as error:
+            reply = CallError(call.unique_id, self._spell(error.code), error.default_description, {})
+        except ConnectionClosed:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever fails, the charger gets an answer and keeps its socket
+            _log.warning("A %s of %s was not handled: %s", call.action, self._name, type(error).__name__)
+            reply = CallError(call.unique_id, InternalError.code, InternalError.default_description, {})
+        await self._socket.send(reply.to_json())
+
+    async def _handle(self, call: Call, handlers: Mapping[str, Handler]) -> CallResult:
+        handler = handlers.get(call.action) if isinstance(call.action, str) else None
+        if handler is None:
+            raise NotImplementedError
+        await validate_payload(call, self._version)
+        result = await handler(**camel_to_snake_case(call.payload))
+        reply = call.create_call_result(snake_to_camel_case(remove_nones(serialize_as_dict(result))))
+        await validate_payload(reply, self._version)
+        return reply
+
+    def _spell(self, code: str) -> str:
+        return _OLD_CODES.get(code, code) if self._version == "1.6" else code
+
+    def _misfit(self) -> None:
+        """Count a frame that fits nothing; the log has a line at the 1st, 2nd, 4th, 8th …, so none can flood it."""
+        self._misfits += 1
+        if self._misfits & (self._misfits - 1) == 0:
+            _log.warning("%s sent a frame that fits nothing (%d so far).", self._name, self._misfits)

@@ -1,0 +1,124 @@
+"""OCPP 1.6: what a charger is told."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from ocpp.v16 import call, call_result
+
+from domain.errors import HandoverError
+from gateway.dialect import Dialect, Outcome
+from gateway.line import CallNotSupported, CallRefused, Line
+from gateway.ocpp16_reports import Reports
+from persistence.credentials import KeyAnswer
+from persistence.local_lists import ListLimits, ListOrder
+
+#: Entries a message where the charger does not say how many it takes.
+_DEFAULT_PART: Final = 20
+_LIMIT_KEYS: Final = ["SendLocalListMaxLength", "LocalAuthListMaxLength"]
+_OUTCOMES: Final = {
+    "Accepted": Outcome.DONE,
+    "Scheduled": Outcome.SCHEDULED,
+    "Rejected": Outcome.REJECTED,
+    "NotSupported": Outcome.NOT_SUPPORTED,
+    "VersionMismatch": Outcome.STALE,
+}
+_KEY_ANSWERS: Final = {
+    "Accepted": KeyAnswer.ACCEPTED,
+    "RebootRequired": KeyAnswer.REBOOT_REQUIRED,
+    "Rejected": KeyAnswer.REJECTED,
+    "NotSupported": KeyAnswer.NOT_SUPPORTED,
+}
+
+
+class Ocpp16(Dialect):
+    """A charger that speaks OCPP 1.6-J."""
+
+    SUBPROTOCOL: Final = "ocpp1.6"
+
+    def __init__(self, line: Line, reports: Reports) -> None:
+        """Tell over `line`; `reports` takes what it sends."""
+        self._line = line
+        self._reports = reports
+
+    @staticmethod
+    def line(socket: Any, name: str, call_timeout: float) -> Line:
+        """Open the line to a charger of this version."""
+        return Line(socket, name, "1.6", call_result, call_timeout)
+
+    async def listen(self) -> None:
+        """Handle what the charger sends until its socket is closed."""
+        await self._line.listen(self._reports.handlers())
+
+    async def quiet(self, stop: Sequence[int]) -> Outcome:
+        """`ChangeAvailability` of it all, then `RemoteStopTransaction`; a rejected one had nothing to stop."""
+        outcome = await self._tell(call.ChangeAvailability(connector_id=0, type="Inoperative"))
+        for transaction_id in stop:
+            await self._tell(call.RemoteStopTransaction(transaction_id=transaction_id))
+        return outcome
+
+    async def release(self) -> Outcome:
+        """`ChangeAvailability` of the whole charger; it survives a restart, so it has to be undone."""
+        return await self._tell(call.ChangeAvailability(connector_id=0, type="Operative"))
+
+    async def limits(self) -> ListLimits:
+        """`GetConfiguration` and `GetLocalListVersion`; -1 there means that it has no list."""
+        said: dict[str, int] = {}
+        try:
+            answer = await self._line.ask(call.GetConfiguration(key=list(_LIMIT_KEYS)))
+            for entry in answer.configuration_key or []:
+                if str(entry.get("value") or "").isdecimal():
+                    said[entry["key"]] = int(entry["value"])
+        except CallRefused:
+            pass
+        try:
+            version = (await self._line.ask(call.GetLocalListVersion())).list_version
+        except CallRefused:
+            version = 0
+        part = said.get(_LIMIT_KEYS[0]) or _DEFAULT_PART
+        return ListLimits(part, said.get(_LIMIT_KEYS[1]) or None, max(version, 0))
+
+    async def send_list(self, order: ListOrder) -> Outcome:
+        """`SendLocalList`: `Full` with the first part, `Differential` with each other one, under rising versions."""
+        for number, part in enumerate(order.parts):
+            request = call.SendLocalList(
+                list_version=order.first_version + number,
+                update_type="Differential" if number else "Full",
+                local_authorization_list=[
+                    {"id_tag": entry["id_tag"], "id_tag_info": {"status": entry["status"]}} for entry in part
+                ],
+            )
+            outcome = await self._tell(request)
+            if outcome is not Outcome.DONE:
+                return outcome
+        return Outcome.DONE
+
+    async def forget(self) -> None:
+        """`ClearCache`, and `ClearChargingProfile` (not the installation's limit); refused means nothing was there."""
+        for request in (call.ClearCache(), call.ClearChargingProfile(charging_profile_purpose="TxDefaultProfile")):
+            with suppress(CallRefused):
+                await self._tell(request)
+
+    async def send_key(self, key: str) -> KeyAnswer:
+        """`ChangeConfiguration` of `AuthorizationKey`, in hex digits."""
+        try:
+            answer = await self._line.ask(call.ChangeConfiguration(key="AuthorizationKey", value=key))
+        except CallNotSupported:
+            return KeyAnswer.NOT_SUPPORTED
+        except HandoverError:
+            return KeyAnswer.UNKNOWN
+        return _KEY_ANSWERS.get(answer.status, KeyAnswer.UNKNOWN)
+
+    async def restart(self) -> Outcome:
+        """`Reset(Soft)`: a hard one may lose queued data."""
+        return await self._tell(call.Reset(type="Soft"))
+
+    async def _tell(self, request: Any) -> Outcome:
+        """Send a call whose answer is a status; `Failed`, and a call it does not know, count as told."""
+        try:
+            status = (await self._line.ask(request)).status
+        except CallNotSupported:
+            return Outcome.NOT_SUPPORTED
+        if status == "Failed":
+            raise CallRefused(f"The charger could not carry out {type(request).__name__}.")
+        return _OUTCOMES.get(status, Outcome.REJECTED)

@@ -1,0 +1,119 @@
+"""What this node can be asked to do at the chargers whose sockets it holds; who asks, and why, it does not know."""
+
+from datetime import UTC, datetime
+
+from websockets.frames import CloseCode
+
+from domain.ids import ChargePointId
+from gateway.credentials import KeyRule
+from gateway.dialect import Outcome
+from gateway.line import NotConnected
+from gateway.sessions import Session, Sessions
+from persistence import charger_links, charging, credentials, local_lists, upgrades
+from persistence.credentials import REFUSALS, KeyAnswer
+from persistence.session import Database
+
+
+class Orders:
+    """The device intents. Each raises NotConnected where the charger's socket is not here, NoAnswer, CallRefused.
+
+    `order_id` is what makes an order idempotent; it means nothing here.
+    """
+
+    def __init__(self, db: Database, sessions: Sessions, rule: KeyRule) -> None:
+        """Carry orders out over `sessions`."""
+        self._db = db
+        self._sessions = sessions
+        self._rule = rule
+
+    async def quiet(self, charge_point_id: ChargePointId, *, stop_session: bool) -> Outcome:
+        """Make the charger inoperative; with `stop_session` ask it to stop what runs. A repeat asks the same again."""
+        session = await self._find(charge_point_id)
+        stop: list[int] = []
+        if stop_session:
+            async with self._db.reading() as rows:
+                stop = await charging.running_sessions(rows, charge_point_id)
+        return await session.dialect.quiet(stop)
+
+    async def release(self, charge_point_id: ChargePointId) -> Outcome:
+        """Make the charger operative. A repeat asks the same again."""
+        return await (await self._find(charge_point_id)).dialect.release()
+
+    async def replace_lists(self, charge_point_id: ChargePointId, order_id: str, *, restore: bool) -> Outcome:
+        """Send the present group's local list, or with `restore` the one that this order replaced; clear its memory.
+
+        The list is on record before it leaves, under versions that were never used. A repeat sends it whole again.
+        """
+        session = await self._find(charge_point_id)
+        limits = await session.dialect.limits()
+        async with self._db.writing() as rows:
+            order = await local_lists.plan_list(rows, charge_point_id, order_id, limits, restore=restore)
+        outcome = Outcome.DONE if order is None else await session.dialect.send_list(order)
+        if outcome is Outcome.STALE:  # it said another version than it has: the try that follows asks again
+            outcome = await self._send_higher(session, order_id, limits, restore=restore)
+        await session.dialect.forget()
+        return outcome
+
+    async def rotate(self, charge_point_id: ChargePointId, order_id: str) -> KeyAnswer:
+        """Send the order's pending key, always the same one, and say what the charger answered; raises nothing else.
+
+        Proven already: `accepted`, and nothing is sent; refused already: that answer. A refusal takes effect at once.
+        """
+        known = await self._known_answer(charge_point_id, order_id)
+        if known is KeyAnswer.ACCEPTED:
+            return known
+        if known is not None:
+            async with self._db.writing() as rows:
+                await credentials.withdraw(rows, charge_point_id, order_id, datetime.now(UTC))
+            return known
+        session = await self._find(charge_point_id, in_quarantine=True)
+        answer = await self._rule.send_pending(session, order_id)
+        if answer in (None, KeyAnswer.UNKNOWN):  # its reply may have lost the race against its proof
+            return await self._known_answer(charge_point_id, order_id) or KeyAnswer.UNKNOWN
+        return answer
+
+    async def reset(self, charge_point_id: ChargePointId) -> Outcome:
+        """Restart the charger. A repeat restarts it again."""
+        return await (await self._find(charge_point_id, in_quarantine=True)).dialect.restart()
+
+    async def disconnect(self, charge_point_id: ChargePointId) -> None:
+        """Close the charger's socket: 1008 where no key of it is good any more, else 1012, so that it comes back."""
+        session = await self._find(charge_point_id, in_quarantine=True)
+        async with self._db.reading() as rows:
+            welcome = await upgrades.has_key(rows, charge_point_id)
+        if welcome:
+            self._sessions.close(session, CloseCode.SERVICE_RESTART, "connect again")
+        else:
+            self._sessions.close(session, CloseCode.POLICY_VIOLATION, "the credentials are revoked")
+
+    async def _find(self, charge_point_id: ChargePointId, *, in_quarantine: bool = False) -> Session:
+        """Give the charger's session, if it has not connected elsewhere since; an outlived socket is closed.
+
+        In quarantine it may be a former owner's: only what is `in_quarantine` reaches it.
+        """
+        session = self._sessions.find(charge_point_id)
+        if session is None:
+            raise NotConnected("The charger is not connected to this node.")
+        async with self._db.reading() as rows:
+            place = await charger_links.whereabouts(rows, charge_point_id)
+        if place.generation != session.generation:
+            self._sessions.close(session, CloseCode.NORMAL_CLOSURE, "replaced by a newer connection")
+            raise NotConnected("The charger has connected to another node.")
+        if session.quarantined and not in_quarantine:
+            raise NotConnected("The charger is in quarantine.")
+        return session
+
+    async def _send_higher(
+        self, session: Session, order_id: str, limits: local_lists.ListLimits, *, restore: bool
+    ) -> Outcome:
+        async with self._db.writing() as rows:
+            order = await local_lists.plan_list(rows, session.charge_point_id, order_id, limits, restore=restore)
+        return Outcome.DONE if order is None else await session.dialect.send_list(order)
+
+    async def _known_answer(self, charge_point_id: ChargePointId, order_id: str) -> KeyAnswer | None:
+        """Give the answer after which the charger need not be asked, None where it has to be."""
+        async with self._db.reading() as rows:
+            status = await credentials.status(rows, charge_point_id, order_id)
+        if status.proven:
+            return KeyAnswer.ACCEPTED
+        return KeyAnswer(status.answer) if status.answer in REFUSALS else None

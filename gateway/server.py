@@ -1,0 +1,161 @@
+"""The WebSocket server of one gateway node: lets chargers in, holds their sockets, says so in the database."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from weakref import WeakKeyDictionary
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from domain.errors import ErrorCode, HandoverError, Unavailable
+from domain.ids import NodeId
+from gateway.connections import Connections
+from gateway.credentials import KeyRule
+from gateway.facts import OnFact, Reporter, Tasks
+from gateway.ocpp16 import Ocpp16
+from gateway.orders import Orders
+from gateway.sessions import Sessions
+from gateway.sweep import Sweep
+from gateway.upgrade import BadUpgrade, read_upgrade
+from persistence import charger_links
+from persistence.session import Database
+from persistence.upgrades import Admission, Entry
+from persistence.vault import Vault
+
+_log = logging.getLogger(__name__)
+#: The library logs frames and headers at DEBUG, keys included: it never gets that far, whatever the root logger says.
+_sockets_log = logging.getLogger(f"{__name__}.sockets")
+_sockets_log.setLevel(logging.CRITICAL)
+
+_LARGEST_FRAME = 256 * 1024
+_PING_EVERY = 20
+_CLOSE_PATIENCE = 2
+_FACTS_PATIENCE = 5
+
+
+class PortTaken(HandoverError):
+    """The gateway's port can't be listened on."""
+
+    code = ErrorCode.UNAVAILABLE
+
+
+class Gateway:
+    """One gateway process. `orders` is what it can be asked to do at the chargers that it holds."""
+
+    def __init__(  # noqa: PLR0913 - each is one setting
+        self,
+        db: Database,
+        vault: Vault,
+        *,
+        host: str,
+        port: int,
+        node: NodeId,
+        call_timeout: timedelta,
+        key_grace: timedelta,
+        on_fact: OnFact,
+        boot_patience: timedelta = timedelta(seconds=5),
+        reconnect_patience: timedelta = timedelta(seconds=15),
+        sweep_every: timedelta = timedelta(seconds=3),
+    ) -> None:
+        """Listen on `host` and `port` (0: any free one) once started; `node` names it in the database.
+
+        A charger may take `call_timeout` over a call; `key_grace` after a new key was sent the old one opens no
+        ordinary connection any more. The patiences are those of KeyRule. Sockets that have lost their right elsewhere
+        are closed at a sweep, one `sweep_every`.
+        """
+        self._db = db
+        self._host = host
+        self._port = port
+        self._node = node
+        self._tasks = Tasks()
+        self._facts = Tasks()
+        self._reporter = Reporter(on_fact, self._facts)
+        self._sessions = Sessions(self._tasks)
+        self._admissions: WeakKeyDictionary[ServerConnection, tuple[Admission, int]] = WeakKeyDictionary()
+        self._arrivals = 0
+        self._server: Server | None = None
+        self._rule = KeyRule(
+            db,
+            vault,
+            self._sessions,
+            self._reporter,
+            grace=key_grace,
+            boot_patience=boot_patience.total_seconds(),
+            reconnect_patience=reconnect_patience.total_seconds(),
+        )
+        self._connections = Connections(db, node, self._sessions, self._rule, self._reporter, self._tasks, call_timeout)
+        self._sweep = Sweep(db, self._sessions, sweep_every)
+        self.orders = Orders(db, self._sessions, self._rule)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._port
+
+    async def start(self) -> None:
+        """Release what a former process of this node held, then listen; raises PortTaken, Unavailable."""
+        server = serve(
+            self._hold,
+            self._host,
+            self._port,
+            subprotocols=[Subprotocol(Ocpp16.SUBPROTOCOL)],
+            process_request=self._let_in,
+            compression=None,
+            max_size=_LARGEST_FRAME,
+            ping_interval=_PING_EVERY,
+            ping_timeout=_PING_EVERY,
+            close_timeout=_CLOSE_PATIENCE,
+            logger=_sockets_log,
+            start_serving=False,
+        )
+        try:
+            self._server = await server
+            async with self._db.writing() as rows:  # not before the port is ours: it may be another node's
+                await charger_links.clear_node(rows, self._node, datetime.now(UTC))
+            await self._server.start_serving()
+        except OSError:
+            await self.stop()
+            raise PortTaken(
+                f"The gateway can't listen on {self._host}:{self._port}; free the port or set HANDOVER_GATEWAY_PORT."
+            ) from None
+        except Unavailable:
+            await self.stop()
+            raise
+        self._tasks.start(self._sweep.run(), "the sweep")
+        self._port = self._server.sockets[0].getsockname()[1]
+        _log.info("Chargers connect to ws://%s:%d/ocpp/{identity}.", self._host, self._port)
+
+    async def stop(self) -> None:
+        """Close every socket so that its charger comes back (1012), and release it."""
+        if self._server is not None:
+            self._connections.give_up()
+            self._server.close(code=CloseCode.SERVICE_RESTART, reason="the gateway restarts")
+            await self._server.wait_closed()
+        await self._tasks.stop()
+        await self._facts.finish(_FACTS_PATIENCE)
+
+    async def _let_in(self, socket: ServerConnection, request: Request) -> Response | None:
+        """Answer an upgrade: None lets it in. Whoever can't be told apart from a stranger is answered like one."""
+        try:
+            presented = read_upgrade(request.path, request.headers, Ocpp16.SUBPROTOCOL)
+            identity, password = (presented.identity, presented.password) if presented else ("", b"")
+            admission = await self._rule.decide(identity, password)
+        except BadUpgrade as bad:
+            return socket.respond(bad.status, bad.text)
+        except Exception as error:  # noqa: BLE001 - whatever fails, the charger is told to try again
+            if not isinstance(error, Unavailable):
+                _log.error("An upgrade failed: %s", type(error).__name__)  # a trace may hold keys
+            return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment.\n")
+        if admission.entry is Entry.REFUSED:
+            response = socket.respond(HTTPStatus.UNAUTHORIZED, "Unknown identity or wrong password.\n")
+            response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
+            return response
+        self._arrivals += 1
+        self._admissions[socket] = (admission, self._arrivals)
+        return None
+
+    async def _hold(self, socket: ServerConnection) -> None:
+        await self._connections.hold(socket, *self._admissions.pop(socket))

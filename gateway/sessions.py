@@ -1,0 +1,88 @@
+"""Which chargers' sockets this process holds: of two sockets of one charger the newer wins."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from weakref import WeakValueDictionary
+
+from websockets.asyncio.server import ServerConnection
+from websockets.frames import CloseCode
+
+from domain.ids import ChargePointId
+from gateway.dialect import Dialect
+from gateway.facts import Tasks
+
+
+@dataclass(eq=False)
+class Session:
+    """One charger's socket: the `arrival`-th that this process let in; `generation` is that of its claim."""
+
+    charge_point_id: ChargePointId
+    socket: ServerConnection
+    arrival: int
+    generation: int
+    opened_at: datetime
+    quarantined: bool
+    parked: bool = False
+    booted: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it sends a BootNotification."""
+    over: bool = False
+    """The socket is closed."""
+    dialect: Dialect = field(init=False)
+
+    def end(self) -> None:
+        """Say that the socket is closed; wakes whoever waits for a BootNotification."""
+        self.over = True
+        self.booted.set()
+
+
+class Sessions:
+    """The sockets of this process, one a charger."""
+
+    def __init__(self, tasks: Tasks) -> None:
+        """Close sockets in `tasks`."""
+        self._tasks = tasks
+        self._held: dict[ChargePointId, Session] = {}
+        self._turns: WeakValueDictionary[ChargePointId, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def in_turn(self, charge_point_id: ChargePointId) -> AsyncIterator[None]:
+        """Let nobody else claim and hold a socket of this charger inside the block."""
+        lock = self._turns.setdefault(charge_point_id, asyncio.Lock())
+        async with lock:
+            yield
+
+    def has_newer(self, charge_point_id: ChargePointId, arrival: int) -> bool:
+        """Whether a socket is held that was let in after the `arrival`-th: that one may be dead and not know it."""
+        held = self._held.get(charge_point_id)
+        return held is not None and held.arrival > arrival
+
+    def hold(self, session: Session) -> None:
+        """Keep the session and close an older one of its charger.
+
+        The older one's close frame is not waited for: there are chargers that never send one.
+        """
+        other = self._held.get(session.charge_point_id)
+        self._held[session.charge_point_id] = session
+        if other is not None:
+            self.close(other, CloseCode.NORMAL_CLOSURE, "replaced by a newer connection")
+
+    def find(self, charge_point_id: ChargePointId) -> Session | None:
+        """Give the charger's session, None where it has no socket here."""
+        return self._held.get(charge_point_id)
+
+    def all(self) -> list[Session]:
+        """Give every session that is held now."""
+        return list(self._held.values())
+
+    def let_go(self, session: Session) -> None:
+        """Forget the session, where it is still the charger's."""
+        if self._held.get(session.charge_point_id) is session:
+            del self._held[session.charge_point_id]
+
+    def close(self, session: Session, code: CloseCode, reason: str) -> None:
+        """Close its socket in the background; it counts as gone at once."""
+        self.let_go(session)
+        self._tasks.start(session.socket.close(code, reason), f"closing the socket of {session.charge_point_id}")

@@ -1,0 +1,58 @@
+"""Closes the sockets of this node that have lost their right elsewhere: replaced at another node, or without a key."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from websockets.frames import CloseCode
+
+from domain.errors import Unavailable
+from gateway.sessions import Session, Sessions
+from persistence import charger_links
+from persistence.charger_links import Standing
+from persistence.session import Database
+
+_log = logging.getLogger(__name__)
+#: How long a socket whose keys were all revoked stays: the transfer's last orders go over it before it is disconnected.
+LAST_ORDERS: Final = timedelta(seconds=60)
+
+
+class Sweep:
+    """Looks at every socket of this node again and again."""
+
+    def __init__(self, db: Database, sessions: Sessions, every: timedelta) -> None:
+        """Look at `sessions` every so often."""
+        self._db = db
+        self._sessions = sessions
+        self._every = every.total_seconds()
+
+    async def run(self) -> None:
+        """Sweep until cancelled; a database that is away is asked again next time."""
+        while True:
+            await asyncio.sleep(self._every)
+            try:
+                await self.once()
+            except Unavailable:
+                pass
+            except Exception as error:  # noqa: BLE001 - whatever fails, the next sweep is tried
+                _log.error("A sweep failed: %s", type(error).__name__)
+
+    async def once(self) -> None:
+        """Close what has no right to be open any more; no close frame is waited for."""
+        held = self._sessions.all()
+        if not held:
+            return
+        async with self._db.reading() as rows:
+            found = await charger_links.standings(rows, [session.charge_point_id for session in held])
+        now = datetime.now(UTC)
+        for session in held:
+            self._judge(session, found.get(session.charge_point_id, Standing()), now)
+
+    def _judge(self, session: Session, standing: Standing, now: datetime) -> None:
+        if standing.generation != session.generation:
+            self._sessions.close(session, CloseCode.POLICY_VIOLATION, "replaced by a newer connection")
+        elif not standing.keyed and (standing.revoked_at is None or now - standing.revoked_at > LAST_ORDERS):
+            self._sessions.close(session, CloseCode.POLICY_VIOLATION, "the credentials are revoked")
+        elif standing.keyed and not standing.online:
+            self._sessions.close(session, CloseCode.SERVICE_RESTART, "connect again")

@@ -1,0 +1,86 @@
+"""What a WebSocket upgrade says about who is there: the identity in its path, the Basic user name and password."""
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
+
+from websockets.datastructures import Headers
+
+_LONGEST_IDENTITY = 255
+
+
+@dataclass(frozen=True)
+class Presented:
+    """Who an upgrade claims to be; the password stays bytes, as some stations send decoded hex digits."""
+
+    identity: str
+    password: bytes = field(repr=False)
+
+
+class BadUpgrade(Exception):
+    """The upgrade is refused before anybody looks who it is."""
+
+    def __init__(self, status: HTTPStatus, text: str) -> None:
+        """Answer with `status` and `text`."""
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+def read_upgrade(path: str, headers: Headers, subprotocol: str) -> Presented | None:
+    """Read `/ocpp/{identity}` and the Basic credentials; None where they are missing, malformed or disagree.
+
+    A path of nothing but `/` or `/ocpp` names nobody: then the user name says who it is.
+    Raises BadUpgrade for any other path, for plain HTTP, and where `subprotocol` is not offered.
+    """
+    named = _identity_in(path)
+    if headers.get("Upgrade", "").lower() != "websocket":
+        raise BadUpgrade(HTTPStatus.UPGRADE_REQUIRED, "Connect with a WebSocket.\n")
+    if subprotocol not in _offered(headers):
+        raise BadUpgrade(HTTPStatus.BAD_REQUEST, f"Offer the WebSocket subprotocol {subprotocol}.\n")
+    basic = _basic(headers)
+    if basic is None:
+        return None
+    user, password = basic
+    if named is not None and named != user:
+        return None
+    return Presented(user, password)
+
+
+def _identity_in(path: str) -> str | None:
+    """Give the identity that a path names, None where it names nobody."""
+    parts = path.partition("?")[0].strip("/").split("/")
+    if parts in ([""], ["ocpp"]):
+        return None
+    if parts[0] != "ocpp" or len(parts) != 2:  # noqa: PLR2004 - /ocpp/{identity}
+        raise BadUpgrade(HTTPStatus.NOT_FOUND, "Connect to /ocpp/{identity}.\n")
+    try:
+        identity = unquote_to_bytes(parts[1]).decode()
+    except UnicodeDecodeError:
+        identity = ""
+    if not identity or len(identity) > _LONGEST_IDENTITY or not identity.isprintable():
+        raise BadUpgrade(HTTPStatus.BAD_REQUEST, "The identity in the path is malformed.\n")
+    return identity
+
+
+def _offered(headers: Headers) -> set[str]:
+    lines = headers.get_all("Sec-WebSocket-Protocol")
+    return {name.strip() for line in lines for name in line.split(",")}
+
+
+def _basic(headers: Headers) -> tuple[str, bytes] | None:
+    """Read RFC 7617's user name and password, the latter as bytes."""
+    lines = headers.get_all("Authorization")
+    scheme, _, encoded = lines[0].partition(" ") if len(lines) == 1 else ("", "", "")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, password = b64decode(encoded.strip(), validate=True).partition(b":")
+        name = user.decode()
+    except (binascii.Error, ValueError):
+        return None
+    if not colon or not name.isprintable() or not 0 < len(name) <= _LONGEST_IDENTITY:
+        return None
+    return name, password

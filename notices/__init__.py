@@ -1,0 +1,1 @@
+"""Letters and texts in two languages, and who carries them."""

@@ -1,0 +1,170 @@
+"""The letters there are, what each needs to know, and how it becomes a subject, a text and its HTML alternative."""
+
+import re
+import textwrap
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
+from notices import wording
+from notices.wording import Language
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+TEXT_WIDTH: Final = 76
+#: The ends of a transfer that are written about: a refused one is answered to its sender at once.
+ENDS: Final = frozenset(
+    {
+        TransferState.DECLINED,
+        TransferState.CANCELLED,
+        TransferState.EXPIRED,
+        TransferState.COMPLETED,
+        TransferState.COMPLETED_WITH_WARNINGS,
+        TransferState.ROLLED_BACK,
+    }
+)
+
+
+class Part(StrEnum):
+    """Whom a letter addresses: what they have to do with the transfer."""
+
+    RECIPIENT = "recipient"
+    SENDER = "sender"
+    OWNER = "owner"
+    GROUP = "group"
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What every letter says: the charge point, the transfer's kind, and where Handover is."""
+
+    charge_point: str
+    location: str | None
+    kind: TransferKind
+    connection: Connection
+    sender: str
+    group: str | None
+    """The name of the target group, where the letter's reader may know it."""
+    owner_changes: bool
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskLetter(About):
+    """The question to the recipient."""
+
+    template: ClassVar = "ask"
+    message: str | None
+    expires_at: datetime
+    link: str
+    has_account: bool
+    reminder: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeLetter(About):
+    """A one-time code."""
+
+    template: ClassVar = "code"
+    code: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestedLetter(About):
+    """To a present owner who did not ask."""
+
+    template: ClassVar = "requested"
+    transfer_id: str
+    recipient: str | None
+    """None where it may not be known yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedLetter(About):
+    """How a transfer ended."""
+
+    part: Part
+    state: TransferState
+    reason: Reason | None
+    warnings: tuple[TransferWarning, ...]
+    charge_point_id: str
+    new_owner: str | None
+    """Who owns the charge point after it; None where it may not be known."""
+    former_owner: bool
+    """Whether the reader owned the charge point, and does no longer."""
+
+    @property
+    def template(self) -> str:
+        """The template of the end that it came to."""
+        return f"ended/{self.state.value}"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A letter that is ready to be sent."""
+
+    language: Language
+    subject: str
+    text: str
+    html: str
+
+
+def render(letter: AskLetter | CodeLetter | RequestedLetter | EndedLetter, language: Language) -> Letter:
+    """Write a letter in `language`. What people typed can forge neither a header nor the letter's own words."""
+    name = f"{language.value}/{letter.template}.j2"
+    values = {field.name: _harmless(field.name, getattr(letter, field.name)) for field in fields(letter)}
+    text = _module(name, language, values, html=False)
+    html = _module(name, language, values, html=True)
+    return Letter(
+        language=language,
+        subject=wording.one_line(str(text.subject())),
+        text=re.sub(r"\n{3,}", "\n\n", str(text.letter())).strip() + "\n",
+        html=str(html.letter()).strip() + "\n",
+    )
+
+
+def _harmless(name: str, value: object) -> object:
+    """Tidy what people typed; of the rest, texts are ours."""
+    if name == "message" and isinstance(value, str):
+        return wording.lines(value)
+    if isinstance(value, str) and not isinstance(value, StrEnum) and name not in {"origin", "link"}:
+        return wording.one_line(value)
+    return value
+
+
+def _module(name: str, language: Language, values: dict[str, object], *, html: bool) -> Any:
+    """Give the letter's template as a module with the macros `subject` and `letter`."""
+    forms = f"forms.{'html' if html else 'txt'}.j2"
+    given = values | {"forms": forms, "language": language.value, "moment": partial(wording.moment, language=language)}
+    return _environment(html=html).get_template(name).make_module(given)
+
+
+@cache
+def _environment(*, html: bool) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=html,  # noqa: S701 - the plain text must not be escaped
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"filled": _filled, "quoted": _quoted, "hour": wording.hour}
+    return environment
+
+
+def _filled(text: str) -> str:
+    """Fill a paragraph of the plain text; a no-break space holds, a link stays whole."""
+    words = re.sub(r"[ \t\r\n]+", " ", text).strip(" ")
+    return textwrap.fill(words, TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _quoted(line: str) -> str:
+    """Fill a line of somebody else's words, so marked that it can't pass for ours."""
+    wrapped = textwrap.wrap(line, TEXT_WIDTH - 2, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(f"> {part}" for part in wrapped) or ">"

@@ -1,0 +1,56 @@
+"""Users, groups and roles, as the rules need them."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.contact import Address, Channel
+from domain.ids import GroupId, UserId
+from domain.rights import Role
+from persistence.tables import Group, Membership, User
+
+
+async def role_in(session: AsyncSession, user_id: UserId, group_id: GroupId) -> Role | None:
+    """Give the user's role in the group, None where they are no member or their account is not active."""
+    query = (
+        select(Membership.role)
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.user_id == user_id, Membership.group_id == group_id, User.status == "active")
+    )
+    role = (await session.execute(query)).scalar_one_or_none()
+    return Role(role) if role else None
+
+
+async def members(session: AsyncSession, group_id: GroupId, *roles: Role) -> frozenset[UserId]:
+    """Give the active members of a group that have one of `roles`."""
+    query = (
+        select(Membership.user_id)
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.group_id == group_id, Membership.role.in_(roles), User.status == "active")
+    )
+    return frozenset(UserId(user) for user in (await session.execute(query)).scalars())
+
+
+async def is_usable(session: AsyncSession, user_id: UserId) -> bool:
+    """Whether the account exists and is active."""
+    user = await session.get(User, user_id)
+    return user is not None and user.status == "active"
+
+
+async def find_usable(session: AsyncSession, address: Address) -> UserId | None:
+    """Give the one usable account with this address; None for none, several, blocked or deleted."""
+    column = User.email if address.channel is Channel.EMAIL else User.phone
+    found = (await session.execute(select(User).where(column == address.value).limit(2))).scalars().all()
+    if len(found) != 1 or found[0].status != "active":
+        return None
+    return UserId(found[0].id)
+
+
+async def personal_group(session: AsyncSession, user_id: UserId) -> GroupId | None:
+    """Give the user's personal group."""
+    found = (await session.execute(select(Group.id).where(Group.personal_of == user_id))).scalar_one_or_none()
+    return GroupId(found) if found else None
+
+
+async def group_exists(session: AsyncSession, group_id: GroupId) -> bool:
+    """Whether there is such a group."""
+    return await session.get(Group, group_id) is not None

@@ -1,0 +1,121 @@
+"""Approval links and their one-time codes, as rows: what was sent to whom, without what was sent."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import LinkId, TransferId, UserId
+from persistence.tables import ApprovalLink, Code
+from persistence.vault import Vault, fingerprint
+
+CODE_VALID_FOR: Final = timedelta(minutes=10)
+CODE_DIGITS: Final = 6
+
+#: The channel of a transfer's one recipient, reached by e-mail.
+EMAIL_CHANNEL: Final = "email"
+
+
+@dataclass(frozen=True)
+class SentLink:
+    """A link with its token, which is kept nowhere."""
+
+    id: LinkId
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SentCode:
+    """A one-time code in plain digits, which are kept nowhere."""
+
+    digits: str = field(repr=False)
+    expires_at: datetime
+
+
+def owner_channel(user_id: UserId) -> str:
+    """Give the channel of one of several owners who are asked: each has their own link.
+
+    It names the user by a mark of 10 hex digits, so that it fits its column whatever the id's length.
+    """
+    return f"{EMAIL_CHANNEL}:{fingerprint(user_id)[:10]}"
+
+
+async def make_link(
+    session: AsyncSession, vault: Vault, transfer_id: TransferId, *, channel: str, generation: int, now: datetime
+) -> SentLink:
+    """Make the link of (transfer, channel, generation), or give the same one again.
+
+    Id and token follow from the three. Only after the server's first key was replaced is the token another one; the
+    row then takes the new one, and the link sent last is the one that opens.
+    """
+    link_id = LinkId(fingerprint(f"approval-link\x1f{transfer_id}\x1f{channel}\x1f{generation}")[:32])
+    token = vault.token("approval-link", transfer_id, channel, generation)
+    made = _insert(session, ApprovalLink).values(
+        id=link_id,
+        transfer_id=transfer_id,
+        channel=channel,
+        generation=generation,
+        token_hash=fingerprint(token),
+        created_at=now,
+        codes_asked=0,
+    )
+    kept = made.on_conflict_do_update(
+        index_elements=["transfer_id", "channel", "generation"], set_={"token_hash": made.excluded.token_hash}
+    ).returning(ApprovalLink.id)
+    return SentLink(LinkId((await session.execute(kept)).scalar_one()), token)
+
+
+async def newest_generation(session: AsyncSession, transfer_id: TransferId) -> int:
+    """Give the generation whose links are valid, 0 where none was made: the highest."""
+    highest = select(func.max(ApprovalLink.generation)).where(ApprovalLink.transfer_id == transfer_id)
+    return (await session.execute(highest)).scalar_one() or 0
+
+
+async def valid_link(session: AsyncSession, link_id: LinkId) -> ApprovalLink | None:
+    """Read a link, None where it does not exist or a newer generation has replaced it."""
+    link = await session.get(ApprovalLink, link_id)
+    if link is None or link.generation < await newest_generation(session, TransferId(link.transfer_id)):
+        return None
+    return link
+
+
+async def make_code(session: AsyncSession, vault: Vault, link_id: LinkId, number: int, *, now: datetime) -> SentCode:
+    """Make the `number`-th code of a link, valid for 10 minutes from `now`, or give the same one again, as it is.
+
+    The digits follow from link and number. Only after the server's first key was replaced are they others; the row
+    then takes those: the code sent last is the one that counts.
+    """
+    digits = _digits(vault, link_id, number)
+    proof = f"{link_id}:{number}:{digits}".encode()
+    made = _insert(session, Code).values(
+        link_id=link_id,
+        number=number,
+        mac=vault.mac("code", proof),
+        sent_at=now,
+        expires_at=now + CODE_VALID_FOR,
+        wrong_tries=0,
+        used_for=None,
+    )
+    await session.execute(made.on_conflict_do_nothing(index_elements=["link_id", "number"]))
+    this = (Code.link_id == link_id, Code.number == number)
+    mac, expires_at = (await session.execute(select(Code.mac, Code.expires_at).where(*this))).one()
+    if not vault.matches("code", proof, mac):
+        await session.execute(update(Code).where(*this).values(mac=vault.mac("code", proof)))
+    return SentCode(digits, expires_at)
+
+
+def _digits(vault: Vault, link_id: LinkId, number: int) -> str:
+    """Give six digits that only the server's key can tell; of 256 evenly spread bits, so none is likelier."""
+    value = int(fingerprint(vault.token("code", link_id, number)), 16)
+    return f"{value % 10**CODE_DIGITS:0{CODE_DIGITS}}"
+
+
+def _insert(session: AsyncSession, table: type[Any]) -> SqliteInsert | PostgresqlInsert:
+    """Give the database's own insert: it alone knows what to do on a conflict."""
+    return sqlite_insert(table) if session.get_bind().dialect.name == "sqlite" else postgresql_insert(table)

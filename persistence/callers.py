@@ -1,0 +1,62 @@
+"""Whose API key a call carries."""
+
+import hmac
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Select, select
+
+from domain.errors import NotAuthenticated
+from domain.ids import UserId
+from domain.rights import Role, Scope
+from persistence.session import Database
+from persistence.tables import ApiKey, Membership, User
+from persistence.vault import fingerprint
+
+_NO_HASH: Final = "0" * 64
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose API key it is, and what the key may do beyond their roles."""
+
+    id: UserId
+    name: str
+    email: str | None
+    phone: str | None
+    locale: str
+    scopes: frozenset[Scope]
+
+    @property
+    def operator(self) -> bool:
+        """Whether they are staff, who see everything."""
+        return Scope.OPERATOR in self.scopes
+
+
+def groups_of(user_id: UserId, *roles: Role) -> Select[str]:
+    """Select the ids of the groups that a user is a member of; with `roles`, in one of these."""
+    wanted = select(Membership.group_id).where(Membership.user_id == user_id)
+    return wanted.where(Membership.role.in_([role.value for role in roles])) if roles else wanted
+
+
+class Callers:
+    """Finds callers. Raises Unavailable where the database is away."""
+
+    def __init__(self, db: Database) -> None:
+        """Take the database."""
+        self._db = db
+
+    async def caller(self, api_key: str) -> Caller:
+        """Find whose key `hk_<id>_<secret>` it is; raises NotAuthenticated for any that does not open."""
+        key_id, _, secret = api_key.removeprefix("hk_").partition("_")
+        wanted = select(ApiKey, User).join(User, User.id == ApiKey.user_id).where(ApiKey.id == key_id)
+        row = None
+        if api_key.startswith("hk_") and api_key.isascii() and api_key.isprintable():
+            async with self._db.reading() as session:
+                row = (await session.execute(wanted)).one_or_none()
+        same = hmac.compare_digest(fingerprint(secret), row[0].secret_hash if row else _NO_HASH)
+        if row is None or not same or row[0].revoked_at is not None or row[1].status != "active":
+            raise NotAuthenticated("The API key is not valid; send a current one as Authorization: Bearer hk_….")
+        key, user = row
+        scopes = frozenset(scope for scope in Scope if scope.value in key.scopes)
+        return Caller(UserId(user.id), user.name, user.email, user.phone, user.locale, scopes)

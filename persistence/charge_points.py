@@ -1,0 +1,97 @@
+"""Charge points and their ledger: who holds them, and since when."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.charge_point import ChargePoint, Holding
+from domain.errors import NotFound, Unavailable
+from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from persistence import tables
+
+
+async def get(session: AsyncSession, charge_point_id: ChargePointId) -> ChargePoint:
+    """Read a charge point; raises NotFound."""
+    row = await session.get(tables.ChargePoint, charge_point_id)
+    if row is None:
+        raise NotFound("There is no such charge point.")
+    return ChargePoint(
+        id=ChargePointId(row.id),
+        holding=Holding(UserId(row.owner_id), GroupId(row.group_id)),
+        version=row.version,
+        owner_changed_at=row.owner_changed_at,
+    )
+
+
+async def change_of(session: AsyncSession, transfer_id: TransferId, change: str) -> int | None:
+    """Give the version that a transfer's `change` (`transfer` or `roll_back`) made; None where it made none."""
+    query = select(tables.OwnershipPeriod.version).where(
+        tables.OwnershipPeriod.transfer_id == transfer_id, tables.OwnershipPeriod.change == change
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def change_holding(
+    session: AsyncSession,
+    seen: ChargePoint,
+    after: Holding,
+    *,
+    transfer_id: TransferId,
+    change: str,
+    now: datetime,
+    cools_down: bool = True,
+) -> int:
+    """Give the charge point to `after`: one new ledger period, version + 1; history is never rewritten.
+
+    Raises Unavailable where somebody else changed it since it was `seen` (to be tried again with fresh eyes).
+    """
+    version = seen.version + 1
+    owner_changes = after.owner_id != seen.holding.owner_id
+    values = {"owner_id": after.owner_id, "group_id": after.group_id, "version": version}
+    if owner_changes:
+        values["owner_changed_at"] = now if cools_down else None
+    changed = await session.execute(
+        update(tables.ChargePoint)
+        .where(tables.ChargePoint.id == seen.id, tables.ChargePoint.version == seen.version)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
+    if changed.rowcount != 1:  # type: ignore[attr-defined]
+        raise Unavailable("The charge point changed meanwhile.")
+    await session.execute(
+        update(tables.OwnershipPeriod)
+        .where(tables.OwnershipPeriod.charge_point_id == seen.id, tables.OwnershipPeriod.ended_at.is_(None))
+        .values(ended_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.add(
+        tables.OwnershipPeriod(
+            charge_point_id=seen.id,
+            version=version,
+            owner_id=after.owner_id,
+            group_id=after.group_id,
+            started_at=now,
+            ended_at=None,
+            transfer_id=transfer_id,
+            change=change,
+        )
+    )
+    await session.flush()
+    return version
+
+
+async def block_sessions(session: AsyncSession, charge_point_id: ChargePointId, by: TransferId) -> None:
+    """Let no new charging session start."""
+    await session.execute(
+        update(tables.ChargePoint).where(tables.ChargePoint.id == charge_point_id).values(sessions_blocked_by=by)
+    )
+
+
+async def allow_sessions(session: AsyncSession, charge_point_id: ChargePointId, by: TransferId) -> None:
+    """Let charging sessions start again, where `by` blocked them."""
+    await session.execute(
+        update(tables.ChargePoint)
+        .where(tables.ChargePoint.id == charge_point_id, tables.ChargePoint.sessions_blocked_by == by)
+        .values(sessions_blocked_by=None)
+    )

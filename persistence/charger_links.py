@@ -1,0 +1,120 @@
+"""Which gateway node holds a charger's socket: claimed by the newest, released by nobody but its holder."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import CursorResult, and_, func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import ChargePointId, NodeId
+from persistence.charger_keys import KeyState
+from persistence.tables import ChargePoint, Credential, Link
+
+
+class Place(NamedTuple):
+    """Where a charger is; `node` is None while it is offline, `generation` 0 if it never connected."""
+
+    node: NodeId | None
+    generation: int
+    quarantined: bool
+
+
+class Standing(NamedTuple):
+    """What a socket's right rests on: the newest claim (`online`: it was not released), and the charger's keys."""
+
+    generation: int = 0
+    online: bool = False
+    keyed: bool = False
+    """A key opens a connection for the charger; none does once its connection is deleted."""
+    revoked_at: datetime | None = None
+    """When the last key was revoked."""
+
+    def good(self, generation: int) -> bool:
+        """Whether a socket of this generation may do what an ordinary one may."""
+        return self.keyed and self.generation == generation
+
+
+async def claim(
+    session: AsyncSession, charge_point_id: ChargePointId, node: NodeId, *, quarantined: bool, now: datetime
+) -> int:
+    """Take the charger's connection for `node` and give its generation, higher than any before."""
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    values = {"node": node, "quarantined": quarantined, "connected_at": now, "disconnected_at": None}
+    statement = (
+        insert(Link)
+        .values(charge_point_id=charge_point_id, generation=1, **values)
+        .on_conflict_do_update(index_elements=["charge_point_id"], set_={"generation": Link.generation + 1, **values})
+        .returning(Link.generation)
+    )
+    return int((await session.execute(statement)).scalar_one())
+
+
+async def release(session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime) -> bool:
+    """Say that the connection of `generation` has ended; False, and nothing changed, where a newer one was claimed."""
+    return await _change(session, charge_point_id, generation, node=None, quarantined=False, disconnected_at=now)
+
+
+async def lift_quarantine(session: AsyncSession, charge_point_id: ChargePointId, generation: int) -> bool:
+    """Make the connection of `generation` an ordinary one; False where a newer one was claimed."""
+    return await _change(session, charge_point_id, generation, quarantined=False)
+
+
+async def clear_node(session: AsyncSession, node: NodeId, now: datetime) -> None:
+    """Release whatever a former process of this node held when it died."""
+    statement = update(Link).where(Link.node == node).values(node=None, quarantined=False, disconnected_at=now)
+    await session.execute(statement, execution_options={"synchronize_session": False})
+
+
+async def whereabouts(session: AsyncSession, charge_point_id: ChargePointId) -> Place:
+    """Say where the charger is. Only reads."""
+    query = select(Link.node, Link.generation, Link.quarantined).where(Link.charge_point_id == charge_point_id)
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        return Place(None, 0, quarantined=False)
+    return Place(NodeId(row.node) if row.node else None, row.generation, row.quarantined)
+
+
+async def standings(
+    session: AsyncSession, charge_point_ids: Collection[ChargePointId]
+) -> dict[ChargePointId, Standing]:
+    """Say for each of these chargers what its sockets' right rests on. One query; only reads."""
+    living = and_(Credential.charge_point_id == Link.charge_point_id, Credential.state != KeyState.REVOKED)
+    revoked = select(func.max(Credential.revoked_at)).where(Credential.charge_point_id == Link.charge_point_id)
+    keyed = select(Credential.id).where(living).correlate(Link).exists()
+    query = select(
+        Link.charge_point_id, Link.generation, Link.node.is_not(None), keyed, revoked.correlate(Link).scalar_subquery()
+    ).where(Link.charge_point_id.in_(charge_point_ids))
+    rows = (await session.execute(query)).all()
+    return {ChargePointId(row[0]): Standing(row[1], bool(row[2]), bool(row[3]), row[4]) for row in rows}
+
+
+async def standing(session: AsyncSession, charge_point_id: ChargePointId) -> Standing:
+    """Say what the right of one charger's sockets rests on. Only reads."""
+    return (await standings(session, [charge_point_id])).get(charge_point_id, Standing())
+
+
+async def record_boot(
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    *,
+    ocpp: str,
+    vendor: str,
+    model: str,
+    firmware: str | None,
+    now: datetime,
+) -> None:
+    """Keep what a charger says about itself when it starts."""
+    values = {"ocpp": ocpp, "vendor": vendor, "model": model, "firmware": firmware, "booted_at": now}
+    statement = update(ChargePoint).where(ChargePoint.id == charge_point_id).values(**values)
+    await session.execute(statement, execution_options={"synchronize_session": False})
+
+
+async def _change(session: AsyncSession, charge_point_id: ChargePointId, generation: int, **values: Any) -> bool:
+    held = (Link.charge_point_id == charge_point_id, Link.generation == generation, Link.node.is_not(None))
+    result = await session.execute(
+        update(Link).where(*held).values(**values), execution_options={"synchronize_session": False}
+    )
+    return cast("CursorResult[Any]", result).rowcount == 1

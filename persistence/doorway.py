@@ -1,0 +1,175 @@
+"""What the API itself may write: requests, idempotency keys, refused attempts, asking for and using one-time codes."""
+
+import secrets
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import ErrorCode, IdempotencyConflict
+from domain.ids import ChargePointId, TransferId, UserId
+from domain.request import TransferRequest
+from domain.rights import Scope
+from persistence import audit
+from persistence.session import Database
+from persistence.tables import IdempotencyKey, Request
+from persistence.vault import Vault
+
+_CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True)
+class KeptRequest:
+    """A request row; `started` once its workflow has answered."""
+
+    transfer_id: TransferId
+    started: bool
+
+
+@dataclass(frozen=True)
+class Repeatable:
+    """A call that may be repeated under its idempotency key.
+
+    `content` is all that must be the same: the call's name, its path and its body.
+    """
+
+    user_id: UserId
+    key: str | None
+    content: bytes
+
+
+def new_transfer_id() -> TransferId:
+    """Give `trf_` and 26 characters (a ULID): ids sort by the millisecond of their making."""
+    number = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return TransferId("trf_" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5)))
+
+
+class Doorway:
+    """Writes for the API; each method is one transaction and raises Unavailable where the database is away."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        """Take the database, and the vault that seals bodies."""
+        self._db = db
+        self._vault = vault
+
+    async def earlier_request(self, call: Repeatable) -> KeptRequest | None:
+        """Find the request that this call repeats; None for a new one. Raises IdempotencyConflict."""
+        if call.key is None:
+            return None
+        async with self._db.reading() as session:
+            if not await self._is_repeat(session, call):
+                return None
+            return await _request_of(session, call)
+
+    async def keep_request(
+        self, call: Repeatable, charge_point_id: ChargePointId, request: TransferRequest, scopes: Iterable[Scope]
+    ) -> KeptRequest:
+        """Write the request row, or find the one that this call repeats. Raises IdempotencyConflict."""
+        transfer_id = new_transfer_id()
+        async with self._db.writing() as session:
+            if not await self._claim(session, call) and (kept := await _request_of(session, call)):
+                return kept
+            session.add(
+                Request(
+                    transfer_id=transfer_id,
+                    user_id=call.user_id,
+                    scopes=sorted(scope.value for scope in scopes),
+                    charge_point_id=charge_point_id,
+                    kind=request.kind.value,
+                    idempotency_key=call.key,
+                    body_hash=self._fingerprint(call),
+                    sealed_body=self._vault.seal(request.model_dump_json().encode()),
+                    requested_at=datetime.now(UTC),
+                    started_at=None,
+                )
+            )
+        return KeptRequest(transfer_id, started=False)
+
+    async def mark_started(self, transfer_id: TransferId) -> None:
+        """Note that the request's workflow has answered, so that nobody starts it again."""
+        async with self._db.writing() as session:
+            await session.execute(
+                update(Request)
+                .where(Request.transfer_id == transfer_id, Request.started_at.is_(None))
+                .values(started_at=datetime.now(UTC))
+            )
+
+    async def unstarted(self, since: datetime) -> list[TransferId]:
+        """List requests kept before `since` whose workflow has not answered: a crash or an outage was in between."""
+        query = select(Request.transfer_id).where(Request.started_at.is_(None), Request.requested_at < since)
+        async with self._db.reading() as session:
+            return [TransferId(found) for found in await session.scalars(query.order_by(Request.requested_at))]
+
+    async def claim(self, call: Repeatable) -> None:
+        """Bind the idempotency key, if there is one, to this call; raises IdempotencyConflict if it was another's."""
+        if call.key is not None:
+            async with self._db.writing() as session:
+                await self._claim(session, call)
+
+    async def note_refused_request(
+        self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode, transfer_id: TransferId | None = None
+    ) -> None:
+        """Write a refused request into the audit trail; one that got no request row under an id of its own."""
+        async with self._db.writing() as session:
+            await audit.append(
+                session,
+                transfer_id or new_transfer_id(),
+                actor=f"user:{user_id}",
+                action="request_refused",
+                detail={"code": code.value, "charge_point_id": charge_point_id},
+                once="request_refused",
+            )
+
+    async def note_refused_attempt(self, transfer_id: TransferId, *, actor: str, attempt: str, code: ErrorCode) -> None:
+        """Write a refused `attempt` (`accept`, `resolve` …) on a transfer into its audit trail."""
+        async with self._db.writing() as session:
+            await audit.append(
+                session, transfer_id, actor=actor, action=f"{attempt}_refused", detail={"code": code.value}
+            )
+
+    def _fingerprint(self, call: Repeatable) -> str:
+        return self._vault.mac("body", call.content)
+
+    async def _claim(self, session: AsyncSession, call: Repeatable) -> bool:
+        """Bind the key to the call; False for a repeat. A twin that runs at the same time waits here for its turn."""
+        if call.key is None:
+            return True
+        insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+        values = {
+            "user_id": call.user_id,
+            "key": call.key,
+            "fingerprint": self._fingerprint(call),
+            "created_at": datetime.now(UTC),
+        }
+        statement = insert(IdempotencyKey).values(values).on_conflict_do_nothing().returning(IdempotencyKey.key)
+        if (await session.execute(statement)).first() is not None:
+            return True
+        return not await self._is_repeat(session, call)
+
+    async def _is_repeat(self, session: AsyncSession, call: Repeatable) -> bool:
+        """Whether the key was used for this same call before; raises IdempotencyConflict for another."""
+        wanted = select(IdempotencyKey.fingerprint).where(
+            IdempotencyKey.user_id == call.user_id, IdempotencyKey.key == call.key
+        )
+        fingerprint = (await session.execute(wanted)).scalar_one_or_none()
+        if fingerprint is None:
+            return False
+        if not self._vault.matches("body", call.content, fingerprint):
+            raise IdempotencyConflict(
+                "This Idempotency-Key was used for another request; use a new key, or send the same request again."
+            )
+        return True
+
+
+async def _request_of(session: AsyncSession, call: Repeatable) -> KeptRequest | None:
+    wanted = select(Request.transfer_id, Request.started_at).where(
+        Request.user_id == call.user_id, Request.idempotency_key == call.key
+    )
+    row = (await session.execute(wanted)).one_or_none()
+    return row and KeptRequest(TransferId(row.transfer_id), started=row.started_at is not None)

@@ -1,0 +1,94 @@
+"""One-time codes of an approval link, as the doorway asks for them and uses them up."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.approval import Decision
+from domain.errors import AlreadyDecided, InvalidRequest, RateLimited, Refusal, TooLate
+from domain.ids import LinkId
+from persistence.session import Database
+from persistence.tables import ApprovalLink, Code
+from persistence.vault import Vault
+
+CODES_A_LINK: Final = 5
+TRIES_A_CODE: Final = 5
+
+
+class LinkCodes:
+    """Counts codes and tries where nobody can race: in the statement that changes them."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        """Take the database, and the vault whose MACs the codes are kept as."""
+        self._db = db
+        self._vault = vault
+
+    async def ask(self, link_id: LinkId) -> int:
+        """Count one more code for the link, and give its number (from 1); raises RateLimited after the fifth."""
+        statement = (
+            update(ApprovalLink)
+            .where(ApprovalLink.id == link_id, ApprovalLink.codes_asked < CODES_A_LINK)
+            .values(codes_asked=ApprovalLink.codes_asked + 1)
+            .returning(ApprovalLink.codes_asked)
+        )
+        async with self._db.writing() as session:
+            number = (await session.execute(statement)).scalar_one_or_none()
+        if number is None:
+            raise RateLimited(f"{CODES_A_LINK} codes were sent already; use the last one, or ask for a new link.")
+        return number
+
+    async def use(self, link_id: LinkId, code: str, decision: Decision) -> None:
+        """Use up the link's latest code for `decision`; with the same decision it may be used again.
+
+        Raises InvalidRequest for a wrong code, RateLimited after five of those, TooLate for one that has expired or was
+        never asked for, AlreadyDecided for one that was used for another decision. A wrong try stays counted.
+        """
+        async with self._db.writing() as session:
+            refusal = await self._try(session, link_id, code, decision)
+        if refusal is not None:
+            raise refusal
+
+    async def _try(self, session: AsyncSession, link_id: LinkId, code: str, decision: Decision) -> Refusal | None:
+        """Count a try first, so that any number of guesses at once is counted; take it back for the right code."""
+        latest = select(func.max(Code.number)).where(Code.link_id == link_id).scalar_subquery()
+        this = (Code.link_id == link_id, Code.number == latest)
+        counted = (
+            update(Code)
+            .where(*this, Code.wrong_tries < TRIES_A_CODE)
+            .values(wrong_tries=Code.wrong_tries + 1)
+            .returning(Code.number, Code.mac, Code.expires_at, Code.used_for, Code.wrong_tries)
+            .execution_options(synchronize_session=False)
+        )
+        row = (await session.execute(counted)).one_or_none()
+        if row is None:
+            return await _no_try_left(session, link_id)
+        if not self._vault.matches("code", f"{link_id}:{row.number}:{code}".encode(), row.mac):
+            return _wrong(TRIES_A_CODE - row.wrong_tries)
+        tried = update(Code).where(Code.link_id == link_id, Code.number == row.number)
+        await session.execute(tried.values(wrong_tries=row.wrong_tries - 1))
+        if row.used_for is None and row.expires_at <= datetime.now(UTC):
+            return TooLate("That code has expired; ask for a new one.")
+        used = await session.execute(
+            tried.where(or_(Code.used_for.is_(None), Code.used_for == decision.value))
+            .values(used_for=decision.value)
+            .returning(Code.number)
+        )
+        if used.one_or_none() is None:
+            return AlreadyDecided("That code was used for another answer; ask for a new one.")
+        return None
+
+
+async def _no_try_left(session: AsyncSession, link_id: LinkId) -> Refusal:
+    sent = select(Code.number).where(Code.link_id == link_id).limit(1)
+    if (await session.execute(sent)).first() is None:
+        return TooLate("No code was sent yet; ask for one.")
+    return RateLimited(f"{TRIES_A_CODE} wrong codes were typed; ask for a new one.")
+
+
+def _wrong(left: int) -> Refusal:
+    if left == 0:
+        return RateLimited(f"{TRIES_A_CODE} wrong codes were typed; ask for a new one.")
+    tries = "1 try" if left == 1 else f"{left} tries"
+    return InvalidRequest(f"That code is not the right one; look at the latest message. {tries} left.")

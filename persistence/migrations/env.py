@@ -1,0 +1,55 @@
+"""Alembic's environment: migrates the database of the settings, or the connection that it is handed."""
+
+import asyncio
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import Connection, text
+
+from persistence.session import Database
+from persistence.tables import Table, UtcDateTime
+from settings import Settings
+
+#: How long a migration waits for a table that others use before it gives up, instead of queueing everybody behind it.
+LOCK_WAIT = "5s"
+#: Two migrations at once run one after the other (an arbitrary number, the same for ever).
+ADVISORY_LOCK = 7_203_411
+
+
+def _spell_type(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
+    """Keep revisions free of the project's own types: they must run after those have changed."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+def _migrate(connection: Connection) -> None:
+    """Run the wanted revisions in the connection's one transaction: all or none."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": ADVISORY_LOCK})
+    context.configure(
+        connection=connection,
+        target_metadata=Table.metadata,
+        render_item=_spell_type,
+        render_as_batch=True,
+        transactional_ddl=True,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def _migrate_own() -> None:
+    """Migrate the database that the settings name."""
+    db = Database(Settings().database_url)
+    try:
+        async with db.engine.execution_options(handover_writes=True).begin() as connection:
+            await connection.run_sync(_migrate)
+    finally:
+        await db.close()
+
+
+if (given := context.config.attributes.get("connection")) is not None:
+    _migrate(given)
+else:
+    asyncio.run(_migrate_own())

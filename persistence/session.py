@@ -1,0 +1,101 @@
+"""Connects to the database, and opens the transactions of everybody else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from domain.errors import Unavailable
+
+#: How long a statement waits for a lock before it fails, to be retried: shorter than a local activity's time.
+LOCK_WAIT_SECONDS = 1.5
+#: The same where nothing retries by itself: the API, and the gateway's sockets.
+PATIENT_LOCK_WAIT_SECONDS = 10.0
+#: SQLSTATE of a lock that was not had in time (PostgreSQL's manual, appendix A).
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+class Database:
+    """The engine of one process. SQLite and PostgreSQL behave alike behind it.
+
+    Source of the SQLite settings: SQLAlchemy's `pysqlite` page on transactions; every writer begins IMMEDIATE, so that
+    nothing is read that another writer is about to change.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, lock_wait: float = LOCK_WAIT_SECONDS) -> None:
+        """Take a SQLAlchemy URL: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`. Connects at first use."""
+        self.is_sqlite = url.startswith("sqlite")
+        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
+        options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "pool_pre_ping": not self.is_sqlite}
+        if not self.is_sqlite:
+            options["connect_args"] = {
+                "timeout": 5,
+                "server_settings": {"lock_timeout": f"{int(lock_wait * 1000)}", "application_name": "handover"},
+            }
+        self.engine: AsyncEngine = create_async_engine(url, **options)
+        if self.is_sqlite:
+            event.listen(self.engine.sync_engine, "connect", partial(_prepare_sqlite, lock_wait))
+            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        self._reader = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._writer = async_sessionmaker(self.engine.execution_options(handover_writes=True), expire_on_commit=False)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Open a session that only reads. Raises Unavailable where the database does not answer."""
+        with _Unavailable():
+            async with self._reader() as session:
+                yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """Open one writing transaction: committed at the end of the block, rolled back by any exception.
+
+        Raises Unavailable where the database does not answer or a lock is not had in time. SQLite has one writer at a
+        time, and lets those who wait race for it: within a process they take turns instead.
+        """
+        with _Unavailable():
+            async with self._turn, self._writer.begin() as session:
+                yield session
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+class _Unavailable:
+    """Turns a database that is away or locked into Unavailable."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OperationalError | InterfaceError | OSError) or (
+            isinstance(error, DBAPIError)
+            and (error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE)
+        ):
+            raise Unavailable("The database does not answer; try again in a moment.") from error
+
+
+def _prepare_sqlite(lock_wait: float, connection: Any, _record: object) -> None:
+    """Give SQLite's transactions into SQLAlchemy's hands, and wait for locks."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        f"busy_timeout = {int(lock_wait * 1000)}",
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin a writing transaction with the write lock."""
+    writes = connection.get_execution_options().get("handover_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,399 @@
+"""Every table, in the words of the domain. Times are aware UTC; ids are texts."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+ID = String(80)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, in UTC on both databases; SQLite gives naive ones back. A naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
+        """Write in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            msg = "a time without a zone"
+            raise ValueError(msg)
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - same
+        """Read in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """Root of the tables; constraint names are spelled so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 - SQLAlchemy's spelling
+
+
+# --- accounts -----------------------------------------------------------------------------------------------------
+
+
+class User(Table):
+    """An account. `email` is lower-cased and `phone` E.164: what look-ups compare; neither is unique (ambiguity)."""
+
+    __tablename__ = "users"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    email: Mapped[str | None] = mapped_column(Text, index=True)
+    phone: Mapped[str | None] = mapped_column(Text, index=True)
+    locale: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    """`active`, `blocked` or `deleted`; only active accounts are usable."""
+    created_at: Mapped[datetime]
+
+
+class Group(Table):
+    """A team; a personal one has `personal_of`."""
+
+    __tablename__ = "groups"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    personal_of: Mapped[str | None] = mapped_column(ForeignKey("users.id"), unique=True)
+
+
+class Membership(Table):
+    """A user's role in a group."""
+
+    __tablename__ = "memberships"
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    role: Mapped[str] = mapped_column(String(16))
+
+
+class Tag(Table):
+    """An RFID tag that a group lets charge."""
+
+    __tablename__ = "tags"
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"), primary_key=True)
+    id_tag: Mapped[str] = mapped_column(String(20), primary_key=True)
+    """As OCPP 1.6 compares it: case-insensitive, kept in upper case."""
+
+
+class ApiKey(Table):
+    """An API key `hk_<id>_<secret>`; only the secret's SHA-256 is kept (the secret is random, 32 bytes)."""
+
+    __tablename__ = "api_keys"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[list[Any]]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+# --- charge points ------------------------------------------------------------------------------------------------
+
+
+class ChargePoint(Table):
+    """A charge point; owner, group and version change by workflows' activities only."""
+
+    __tablename__ = "charge_points"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    identity: Mapped[str] = mapped_column(String(255), unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    location: Mapped[str | None] = mapped_column(Text)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"), index=True)
+    version: Mapped[int]
+    owner_changed_at: Mapped[datetime | None]
+    sessions_blocked_by: Mapped[str | None] = mapped_column(ID)
+    """What lets no new charging session start: the id of whoever quieted it."""
+    ocpp: Mapped[str] = mapped_column(String(8))
+    """`1.6` or `2.0.1`."""
+    vendor: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(Text)
+    firmware: Mapped[str | None] = mapped_column(Text)
+    booted_at: Mapped[datetime | None]
+
+
+class OwnershipPeriod(Table):
+    """The ledger: one row per version of a charge point, never rewritten but for its end."""
+
+    __tablename__ = "ownership_periods"
+    charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    transfer_id: Mapped[str | None] = mapped_column(ID)
+    change: Mapped[str] = mapped_column(String(16))
+    """`import`, `transfer` or `roll_back`."""
+    __table_args__ = (UniqueConstraint("transfer_id", "change"),)
+
+
+class Credential(Table):
+    """A key with which a charger authenticates (ocpp.md, the rule for credentials).
+
+    States: `current`, `pending`, `revoked`. While `pending`, `sealed_key` holds the key encrypted, to be sent again;
+    it is erased on proof. MACs are HMAC-SHA-256 by the vault, in hex.
+    """
+
+    __tablename__ = "credentials"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
+    state: Mapped[str] = mapped_column(String(16))
+    mac: Mapped[str] = mapped_column(String(64))
+    """Of the key as it was sent or typed."""
+    mac_decoded: Mapped[str | None] = mapped_column(String(64))
+    """Of the bytes that its hex digits stand for: some stations decode them. Empty once the form is known."""
+    sealed_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    order_id: Mapped[str | None] = mapped_column(ID)
+    """Whoever ordered it: a repeat of that order gets this same key."""
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    answer: Mapped[str | None] = mapped_column(String(16))
+    maybe_taken: Mapped[bool] = mapped_column(Boolean, default=False)
+    """The charger may hold it, whatever it says later: it is not dropped before the charger has used either key."""
+    quarantines_old: Mapped[bool] = mapped_column(Boolean)
+    """The old key opens a quarantined connection at once: the owner changed while the charger was offline."""
+    unattended: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Its transfer ended before its proof: where the charger refuses it, the gateway itself calls it off."""
+    old_key_returns: Mapped[int]
+    withdrawn_at: Mapped[datetime | None]
+    """The change was called off: either key is good until the charger has used one."""
+    proved_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("ix_credentials_charge_point_id_state", "charge_point_id", "state"),
+        Index(
+            "uq_credentials_current",
+            "charge_point_id",
+            unique=True,
+            sqlite_where=text("state = 'current'"),
+            postgresql_where=text("state = 'current'"),
+        ),
+        Index(
+            "uq_credentials_pending",
+            "charge_point_id",
+            unique=True,
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
+    )
+
+
+class Link(Table):
+    """Which gateway node holds a charger's socket; a newer socket raises `generation`, an older one can't clear it."""
+
+    __tablename__ = "charger_links"
+    charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"), primary_key=True)
+    node: Mapped[str | None] = mapped_column(ID, index=True)
+    """None while it is offline."""
+    generation: Mapped[int]
+    quarantined: Mapped[bool] = mapped_column(Boolean)
+    connected_at: Mapped[datetime | None]
+    disconnected_at: Mapped[datetime | None]
+
+
+class LocalList(Table):
+    """The local list that a charger was last sent: `[{"id_tag", "status"}]`, and the one that it replaced."""
+
+    __tablename__ = "local_lists"
+    charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"), primary_key=True)
+    version: Mapped[int]
+    entries: Mapped[list[Any]]
+    order_id: Mapped[str | None] = mapped_column(ID)
+    replaced: Mapped[list[Any] | None]
+    """What was there before the order `order_id`: its compensation sends this."""
+
+
+class ChargingSession(Table):
+    """A charging session, booked to who held the charge point when it started. Its id is OCPP 1.6's transactionId."""
+
+    __tablename__ = "charging_sessions"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
+    connector: Mapped[int]
+    id_tag: Mapped[str] = mapped_column(String(20))
+    owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"))
+    started_at: Mapped[datetime]
+    meter_start: Mapped[int]
+    last_meter: Mapped[int | None]
+    stopped_at: Mapped[datetime | None]
+    meter_stop: Mapped[int | None]
+    stop_reason: Mapped[str | None] = mapped_column(String(32))
+    __table_args__ = (
+        UniqueConstraint("charge_point_id", "connector", "id_tag", "started_at", "meter_start"),
+        Index("ix_charging_sessions_open", "charge_point_id", "stopped_at"),
+    )
+
+
+# --- transfers ----------------------------------------------------------------------------------------------------
+
+
+class Request(Table):
+    """A request to start a transfer, written before its workflow starts. `sealed_body` is its JSON body, encrypted."""
+
+    __tablename__ = "requests"
+    transfer_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    scopes: Mapped[list[Any]]
+    charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
+    kind: Mapped[str] = mapped_column(String(32))
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    body_hash: Mapped[str] = mapped_column(String(64))
+    sealed_body: Mapped[bytes] = mapped_column(LargeBinary)
+    requested_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    """When its workflow answered; empty: to be started again."""
+    __table_args__ = (UniqueConstraint("user_id", "idempotency_key"),)
+
+
+class Transfer(Table):
+    """A transfer as readers see it. `active` is true while it reserves its charge point: one row at most."""
+
+    __tablename__ = "transfers"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(32), index=True)
+    attention: Mapped[str] = mapped_column(String(32))
+    waiting_until: Mapped[datetime | None]
+    reason: Mapped[str | None] = mapped_column(String(64))
+    """Of a refused one the error code; else one of domain.transfer.Reason."""
+    refusal: Mapped[str | None] = mapped_column(Text)
+    warnings: Mapped[list[Any]]
+    charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
+    active: Mapped[bool] = mapped_column(Boolean)
+    connection: Mapped[str] = mapped_column(String(16))
+    acceptance: Mapped[str] = mapped_column(String(16))
+    running_session: Mapped[str] = mapped_column(String(16))
+    if_offline: Mapped[str] = mapped_column(String(16))
+    from_group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"))
+    from_owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    to_group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"))
+    to_owner_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    """Known to the platform; shown to the sender of a transfer to a user only once it is accepted."""
+    accepted_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    asked_over_owner: Mapped[bool] = mapped_column(Boolean)
+    """It takes the charge point from an owner who did not ask."""
+    requested_by: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    requested_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    from_version: Mapped[int]
+    """The charge point's version at the reservation."""
+    __table_args__ = (
+        Index(
+            "uq_transfers_active",
+            "charge_point_id",
+            unique=True,
+            sqlite_where=text("active"),
+            postgresql_where=text("active"),
+        ),
+        Index("ix_transfers_requested_at_id", "requested_at", "id"),
+    )
+
+
+class TransferStep(Table):
+    """How one step of a transfer stands."""
+
+    __tablename__ = "transfer_steps"
+    transfer_id: Mapped[str] = mapped_column(ForeignKey("transfers.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    position: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+
+class AuditEvent(Table):
+    """One entry of a transfer's audit trail; `sequence` counts from 1 without gaps."""
+
+    __tablename__ = "audit_events"
+    transfer_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(96))
+    action: Mapped[str] = mapped_column(String(64))
+    detail: Mapped[dict[str, Any]]
+    once: Mapped[str | None] = mapped_column(String(128))
+    """What makes a repeat of the same entry no second one."""
+    __table_args__ = (UniqueConstraint("transfer_id", "once"),)
+
+
+class AuditCounter(Table):
+    """The last sequence of a transfer's audit trail; its row lock puts writers in line."""
+
+    __tablename__ = "audit_counters"
+    transfer_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    last: Mapped[int]
+
+
+class ApprovalLink(Table):
+    """A link that was sent to a recipient; only the SHA-256 of its token is kept. The highest generation is valid."""
+
+    __tablename__ = "approval_links"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    transfer_id: Mapped[str] = mapped_column(ForeignKey("transfers.id"))
+    channel: Mapped[str] = mapped_column(String(16))
+    generation: Mapped[int]
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    codes_asked: Mapped[int]
+    """How many one-time codes were asked for; at most 5."""
+    __table_args__ = (UniqueConstraint("transfer_id", "channel", "generation"),)
+
+
+class Code(Table):
+    """A one-time code of a link, kept as a keyed MAC (it is short). At most 5 wrong tries."""
+
+    __tablename__ = "codes"
+    link_id: Mapped[str] = mapped_column(ForeignKey("approval_links.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    mac: Mapped[str] = mapped_column(String(64))
+    sent_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    wrong_tries: Mapped[int]
+    used_for: Mapped[str | None] = mapped_column(String(16))
+    """`accept` or `decline`: the same decision may be sent again with it, after a lost answer."""
+
+
+class IdempotencyKey(Table):
+    """What a caller's idempotency key was first used for: the same again is a repeat, anything else a conflict."""
+
+    __tablename__ = "idempotency_keys"
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    """A keyed MAC of the call and its body: bodies hold addresses, which a plain hash would not hide."""
+    created_at: Mapped[datetime]

@@ -1,0 +1,165 @@
+"""A transfer, its steps and its audit entries as one caller may know them, made from their rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from domain.charge_point import Holding
+from domain.errors import ErrorCode
+from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.request import TransferRequest
+from domain.transfer import (
+    Acceptance,
+    Attention,
+    Connection,
+    IfOffline,
+    RunningSession,
+    StepName,
+    StepState,
+    TransferKind,
+    TransferState,
+)
+from persistence.callers import Caller
+from persistence.sight import knows_recipient
+from persistence.tables import AuditEvent, ChargePoint, Request, Transfer, TransferStep
+
+
+@dataclass(frozen=True)
+class StepView:
+    """How one step stands."""
+
+    name: StepName
+    state: StepState
+    attempts: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True)
+class TransferView:
+    """A transfer; `target` is None where it is unknown, or the caller may not know it."""
+
+    id: TransferId
+    kind: TransferKind
+    state: TransferState
+    charge_point_id: ChargePointId
+    connection: Connection
+    acceptance: Acceptance
+    running_session: RunningSession
+    if_offline: IfOffline
+    origin: Holding
+    target: Holding | None
+    requested_by: UserId
+    requested_at: datetime
+    steps: tuple[StepView, ...]
+    attention: Attention = Attention.NONE
+    waiting_until: datetime | None = None
+    reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    finished_at: datetime | None = None
+    refusal: tuple[ErrorCode, str] | None = None
+    """Of a refused one: the code, and the sentence for its sender."""
+    deciders: frozenset[UserId] = frozenset()
+    """The owners of the target group: who may accept a move into it. Not to be shown."""
+
+    def step(self, name: StepName) -> StepState:
+        """Say where one step is; one that is not listed has not begun."""
+        return next((step.state for step in self.steps if step.name is name), StepState.PENDING)
+
+
+@dataclass(frozen=True)
+class EventView:
+    """One entry of an audit trail."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    detail: dict[str, Any]
+
+
+def transfer_view(
+    row: Transfer, steps: Sequence[TransferStep], deciders: frozenset[UserId], caller: Caller
+) -> TransferView:
+    """Show a transfer to `caller`, who may see it."""
+    state = TransferState(row.state)
+    return TransferView(
+        id=TransferId(row.id),
+        kind=TransferKind(row.kind),
+        state=state,
+        attention=Attention(row.attention),
+        waiting_until=row.waiting_until,
+        reason=row.reason,
+        warnings=tuple(row.warnings),
+        charge_point_id=ChargePointId(row.charge_point_id),
+        connection=Connection(row.connection),
+        acceptance=Acceptance(row.acceptance),
+        running_session=RunningSession(row.running_session),
+        if_offline=IfOffline(row.if_offline),
+        origin=Holding(UserId(row.from_owner_id), GroupId(row.from_group_id)),
+        target=_target(row) if knows_recipient(row, caller) else None,
+        requested_by=UserId(row.requested_by),
+        requested_at=row.requested_at,
+        expires_at=row.expires_at,
+        finished_at=row.finished_at,
+        steps=tuple(_step(step) for step in steps),
+        refusal=_refusal(row) if state is TransferState.REFUSED else None,
+        deciders=deciders,
+    )
+
+
+def requested_view(row: Request, point: ChargePoint, body: TransferRequest) -> TransferView:
+    """Show a request whose workflow has not reserved anything yet."""
+    return TransferView(
+        id=TransferId(row.transfer_id),
+        kind=body.kind,
+        state=TransferState.REQUESTED,
+        charge_point_id=ChargePointId(row.charge_point_id),
+        connection=body.connection,
+        acceptance=body.acceptance,
+        running_session=body.running_session,
+        if_offline=body.if_offline,
+        origin=Holding(UserId(point.owner_id), GroupId(point.group_id)),
+        target=None,
+        requested_by=UserId(row.user_id),
+        requested_at=row.requested_at,
+        steps=tuple(StepView(name, StepState.PENDING) for name in StepName),
+    )
+
+
+_MASKED: Final = {"ask_not_deliverable": "asked", "code_not_deliverable": "code_sent"}
+
+
+def event_view(row: AuditEvent, transfer: Transfer | None, caller: Caller) -> EventView:
+    """Show an audit entry; who may not know the recipient reads `recipient` for them, and nothing that names them.
+
+    Nor do they read whether a letter could be delivered: that would tell whether an address has an account.
+    """
+    actor, action, detail = row.actor, row.action, row.detail
+    if transfer is not None and not knows_recipient(transfer, caller):
+        hidden = [known for known in (transfer.to_owner_id, transfer.to_group_id) if known is not None]
+        actor = "recipient" if actor.partition(":")[2] in hidden else actor
+        action = _MASKED.get(action, action)
+        detail = {key: value for key, value in detail.items() if value not in hidden}
+    return EventView(row.sequence, row.at, actor, action, detail)
+
+
+def _target(row: Transfer) -> Holding | None:
+    if row.to_owner_id is None or row.to_group_id is None:
+        return None
+    return Holding(UserId(row.to_owner_id), GroupId(row.to_group_id))
+
+
+def _refusal(row: Transfer) -> tuple[ErrorCode, str] | None:
+    if row.reason not in set(ErrorCode):
+        return None
+    return ErrorCode(row.reason), row.refusal or "The transfer was refused."
+
+
+def _step(row: TransferStep) -> StepView:
+    return StepView(
+        StepName(row.name), StepState(row.state), row.attempts, row.started_at, row.finished_at, row.last_error
+    )

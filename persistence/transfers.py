@@ -1,0 +1,136 @@
+"""Transfers, their steps, and the requests they come from."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotFound
+from domain.ids import ChargePointId, TransferId, UserId
+from domain.request import TransferRequest
+from domain.rights import Scope
+from domain.transfer import FINAL, StepName, StepState, TransferState, may_follow
+from persistence.tables import Request, Transfer, TransferStep
+from persistence.vault import Vault
+
+STEPS = tuple(StepName)
+_ENDED = {StepState.DONE, StepState.SKIPPED, StepState.FAILED, StepState.COMPENSATED}
+
+
+@dataclass(frozen=True)
+class Requested:
+    """A request row, unsealed."""
+
+    sender_id: UserId
+    scopes: frozenset[Scope]
+    charge_point_id: ChargePointId
+    request: TransferRequest
+    requested_at: datetime
+
+
+async def requested(session: AsyncSession, vault: Vault, transfer_id: TransferId) -> Requested:
+    """Read the request of a transfer; raises NotFound."""
+    row = await session.get(Request, transfer_id)
+    if row is None:
+        raise NotFound("There is no such transfer.")
+    return Requested(
+        sender_id=UserId(row.user_id),
+        scopes=frozenset(Scope(scope) for scope in row.scopes),
+        charge_point_id=ChargePointId(row.charge_point_id),
+        request=TransferRequest.model_validate_json(vault.unseal(row.sealed_body)),
+        requested_at=row.requested_at,
+    )
+
+
+async def find(session: AsyncSession, transfer_id: TransferId) -> Transfer | None:
+    """Read a transfer's row for changing it: locked until the transaction ends."""
+    return await session.get(Transfer, transfer_id, with_for_update=True)
+
+
+async def get(session: AsyncSession, transfer_id: TransferId) -> Transfer:
+    """Read a transfer's row as `find`; raises NotFound."""
+    row = await find(session, transfer_id)
+    if row is None:
+        raise NotFound("There is no such transfer.")
+    return row
+
+
+async def active_on(session: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
+    """Give the transfer that reserves a charge point."""
+    query = select(Transfer.id).where(Transfer.charge_point_id == charge_point_id, Transfer.active)
+    found = (await session.execute(query)).scalar_one_or_none()
+    return TransferId(found) if found else None
+
+
+def enter(row: Transfer, state: TransferState, now: datetime) -> None:
+    """Move a transfer to `state`; the same state again is none. A final state releases the charge point.
+
+    Raises AssertionError for a move that the table of states does not have: a fault of ours.
+    """
+    before = TransferState(row.state)
+    if before is state:
+        return
+    if not may_follow(before, state):
+        msg = f"{before} can't become {state}"
+        raise AssertionError(msg)
+    row.state = state.value
+    row.attention, row.waiting_until = "", None
+    if state in FINAL:
+        row.active = False
+        row.finished_at = now
+
+
+def pending_steps(transfer_id: TransferId) -> list[TransferStep]:
+    """Give the rows of a transfer's steps, all pending."""
+    return [
+        TransferStep(
+            transfer_id=transfer_id, name=name.value, position=place, state=StepState.PENDING.value, attempts=0
+        )
+        for place, name in enumerate(STEPS, start=1)
+    ]
+
+
+async def note_step(
+    session: AsyncSession,
+    transfer_id: TransferId,
+    name: StepName,
+    state: StepState,
+    *,
+    last_error: str | None = None,
+) -> None:
+    """Write how a step stands; its times follow from its state. An error stays until the next is written."""
+    now = datetime.now(UTC)
+    row = await session.get(TransferStep, (transfer_id, name.value))
+    if row is None:
+        return
+    row.state = state.value
+    row.finished_at = now if state in _ENDED else None
+    if state is not StepState.SKIPPED:  # what is left out may never have begun
+        row.started_at = row.started_at or now
+        row.attempts = max(row.attempts, 1)
+    if last_error is not None:
+        row.last_error = last_error
+    await session.flush()
+
+
+async def skip_pending(session: AsyncSession, transfer_id: TransferId) -> None:
+    """Mark what an ended transfer never came to as skipped."""
+    await session.execute(
+        update(TransferStep)
+        .where(
+            TransferStep.transfer_id == transfer_id,
+            TransferStep.state == StepState.PENDING.value,
+            TransferStep.name != StepName.TELL_PARTIES.value,
+        )
+        .values(state=StepState.SKIPPED.value)
+    )
+
+
+async def charge_point_of(session: AsyncSession, transfer_id: TransferId) -> ChargePointId:
+    """Give the charge point of a transfer; raises NotFound. Only reads."""
+    query = select(Transfer.charge_point_id).where(Transfer.id == transfer_id)
+    found = (await session.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise NotFound("There is no such transfer.")
+    return ChargePointId(found)

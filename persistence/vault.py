@@ -1,0 +1,71 @@
+"""What may be read only with the server's keys: sealed texts, MACs of keys and codes, tokens of links."""
+
+import hashlib
+import hmac
+import secrets
+from base64 import urlsafe_b64encode
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from domain.errors import ErrorCode, HandoverError
+
+
+class SecretsUnreadable(HandoverError):
+    """A sealed value was written with a key that HANDOVER_SECRET_KEYS does not list any more."""
+
+    code = ErrorCode.UNAVAILABLE
+
+
+class Vault:
+    """Works with a list of server keys: the first writes, all read, so keys can be replaced without a stop."""
+
+    def __init__(self, server_keys: list[str]) -> None:
+        """Take the keys of HANDOVER_SECRET_KEYS, each of at least 32 characters."""
+        if not server_keys or any(len(key) < 32 for key in server_keys):  # noqa: PLR2004 - said in the message
+            msg = "HANDOVER_SECRET_KEYS needs at least one key of 32 characters or more (comma-separated)."
+            raise ValueError(msg)
+        self._roots = [key.encode() for key in server_keys]
+        self._seals = MultiFernet([Fernet(urlsafe_b64encode(_derive(root, "seal"))) for root in self._roots])
+
+    def seal(self, plain: bytes) -> bytes:
+        """Encrypt `plain`."""
+        return self._seals.encrypt(plain)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """Decrypt what `seal` gave; raises SecretsUnreadable."""
+        try:
+            return self._seals.decrypt(sealed)
+        except InvalidToken:
+            raise SecretsUnreadable("A sealed value can't be read with HANDOVER_SECRET_KEYS.") from None
+
+    def mac(self, purpose: str, value: bytes) -> str:
+        """Give the HMAC-SHA-256 of `value`, in hex, under the first key."""
+        return _mac(self._roots[0], purpose, value)
+
+    def matches(self, purpose: str, value: bytes, mac: str) -> bool:
+        """Whether `mac` is that of `value` under any key, in constant time for a given number of keys."""
+        return any([hmac.compare_digest(_mac(root, purpose, value), mac) for root in self._roots])  # noqa: C419 - a list, so that no key is skipped
+
+    def token(self, purpose: str, *parts: str | int) -> str:
+        """Give the unguessable token (43 characters, URL-safe) that always belongs to `parts`."""
+        mac = hmac.digest(_derive(self._roots[0], purpose), "\x1f".join(map(str, parts)).encode(), "sha256")
+        return urlsafe_b64encode(mac).decode().rstrip("=")
+
+
+def _derive(root: bytes, purpose: str) -> bytes:
+    """Give each purpose its own key (HKDF's expand step; the root is random)."""
+    return hmac.digest(root, b"handover:" + purpose.encode() + b"\x01", "sha256")
+
+
+def _mac(root: bytes, purpose: str, value: bytes) -> str:
+    return hmac.digest(_derive(root, purpose), value, "sha256").hex()
+
+
+def fingerprint(text: str) -> str:
+    """Give the SHA-256, in hex, of a text that is random enough to need no more: a token, an API key's secret."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def new_secret(size: int = 32) -> str:
+    """Give a new random secret of `size` bytes, as URL-safe text."""
+    return secrets.token_urlsafe(size)

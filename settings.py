@@ -1,0 +1,89 @@
+"""The environment, read once at a process's start and handed down as constructor arguments."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
+from domain.policy import Policy
+from domain.rights import DEFAULT_COOL_DOWN
+
+
+class WrongSetting(Exception):
+    """A setting can't be used; the text names it, and never repeats its value: it may be a key."""
+
+
+class Settings(BaseSettings):
+    """Every setting, as `HANDOVER_<NAME>`; durations in ISO 8601 (`PT10M`)."""
+
+    model_config = SettingsConfigDict(env_prefix="HANDOVER_", env_nested_delimiter="__", extra="ignore")
+
+    database_url: str = "sqlite+aiosqlite:///.handover/handover.db"
+    temporal_address: str = Field(
+        "127.0.0.1:7233", validation_alias=AliasChoices("HANDOVER_TEMPORAL_ADDRESS", "TEMPORAL_ADDRESS")
+    )
+    temporal_namespace: str = "default"
+    secret_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
+    """At least 32 characters each, comma-separated; the first writes, all read."""
+
+    origin: str = "http://127.0.0.1:8000"
+    """Where recipients reach the pages; links are built from it."""
+    api_host: str = "127.0.0.1"
+    api_port: int = 8000
+    start_timeout: timedelta = timedelta(seconds=5)
+    """How long the API waits for a worker before it answers 202."""
+    body_limit: int = 64 * 1024
+
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 9000
+    gateway_node: str = "node-1"
+    """The name of this gateway process: unique among those that run, the same after a restart."""
+    call_timeout: timedelta = timedelta(seconds=30)
+    """How long a charger may take to answer a call."""
+    key_grace: timedelta = timedelta(minutes=10)
+    """How long after a new key was sent the old one still opens an ordinary connection."""
+
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 1025
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_starttls: bool = False
+    mail_from: str = "Handover <handover@localhost>"
+
+    default_expiry: timedelta = DEFAULT_EXPIRY
+    shortest_expiry: timedelta = SHORTEST_EXPIRY
+    cool_down: timedelta = DEFAULT_COOL_DOWN
+    policy: Policy = Policy()
+    """Durations of a transfer, as HANDOVER_POLICY__SESSION_DEADLINE and so on."""
+
+    log_level: str = "INFO"
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    def server_keys(self) -> list[str]:
+        """Give the plain server keys; raises WrongSetting where there is none."""
+        if not self.secret_keys:
+            raise WrongSetting(
+                "HANDOVER_SECRET_KEYS is not set. Make a key with `./handover new-secret-key`, keep it safe, and set "
+                "it; the API, the worker and the gateway need the same one."
+            )
+        return [key.get_secret_value() for key in self.secret_keys]
+
+
+def read_settings() -> Settings:
+    """Read the environment; raises WrongSetting."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+        raise WrongSetting(f"Correct {faults}.") from None
+
+
+def _name(place: tuple[int | str, ...]) -> str:
+    """Spell a setting as it is in the environment."""
+    return f"HANDOVER_{'__'.join(map(str, place)).upper().removeprefix('HANDOVER_')}"

@@ -1,0 +1,31 @@
+"""What the tests of letters order, and how they read what arrived."""
+
+import re
+
+from activities.contracts import Ask, Subject, Tell
+from activities.notices import Notices
+from notices.mail import MailSender
+from tests.activities.notices.world import TRANSFER, World
+from tests.conftest import free_port
+from tests.notices.mailbox import MAIL_FROM, Mailbox
+
+ORIGIN = "https://handover.example/"
+ASK, REMIND = Ask(transfer_id=TRANSFER), Ask(transfer_id=TRANSFER, reminder=1)
+ENDED = Tell(transfer_id=TRANSFER, subject=Subject.ENDED)
+REQUESTED = Tell(transfer_id=TRANSFER, subject=Subject.REQUESTED)
+
+
+def away(world: World) -> Notices:
+    """Letters whose mail server is away."""
+    sender = MailSender(host="127.0.0.1", port=free_port(), mail_from=MAIL_FROM, timeout=2)
+    return Notices(world.database, world.vault, sender, ORIGIN)
+
+
+def recipients(mailbox: Mailbox) -> list[str]:
+    return sorted(to for _, tos in mailbox.envelopes for to in tos)
+
+
+def token_in(text: str) -> str:
+    found = re.search(r"https://handover\.example/t/(\S{43})(?!\S)", text)
+    assert found
+    return found[1]

@@ -1,0 +1,159 @@
+"""Who is asked, with which link, and what a repeat does."""
+
+import pytest
+
+from activities.contracts import Ask, implementations
+from activities.notices import Notices
+from persistence import tables
+from persistence.approvals import owner_channel
+from persistence.vault import fingerprint
+from tests.activities.notices.letters import ASK, REMIND, recipients, token_in
+from tests.activities.notices.world import TRANSFER, World
+from tests.notices.mailbox import Mailbox, text_of
+
+
+def test_every_step_of_the_contract_is_registered(notices: Notices) -> None:
+    assert len(implementations(notices)) == 3
+
+
+async def test_the_recipient_is_asked_in_their_language_with_their_link(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.to_user()
+    await notices.ask(ASK)
+    (letter,) = mailbox.to("zoe@example.org")
+    assert letter["Subject"] == "Amélie Durand souhaite vous transférer une borne de recharge"
+    (link,) = await world.all(tables.ApprovalLink)
+    assert (link.transfer_id, link.channel, link.generation) == (TRANSFER, "email", 1)
+    assert link.token_hash == fingerprint(token_in(text_of(letter)))
+    assert await world.trail() == [("system", "asked", {"generation": 1, "reminder": 0})]
+
+
+async def test_a_repeated_question_is_the_same_letter(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    await world.to_user()
+    await notices.ask(ASK)
+    await notices.ask(ASK)
+    first, second = mailbox.letters
+    assert first["Message-ID"] == second["Message-ID"]
+    assert text_of(first) == text_of(second)
+    assert len(await world.all(tables.ApprovalLink)) == 1
+    assert len(await world.trail()) == 1
+
+
+async def test_a_reminder_is_another_letter_with_the_same_link(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.to_user()
+    await notices.ask(ASK)
+    await notices.ask(REMIND)
+    first, second = mailbox.letters
+    assert first["Message-ID"] != second["Message-ID"]
+    assert second["Subject"].startswith("Rappel")
+    assert token_in(text_of(first)) == token_in(text_of(second))
+    assert [action for _, action, _ in await world.trail()] == ["asked", "reminded"]
+
+
+async def test_a_new_generation_replaces_the_link_and_its_late_twin_is_not_sent(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.to_user()
+    await notices.ask(ASK)
+    await notices.ask(Ask(transfer_id=TRANSFER, generation=2))
+    await notices.ask(ASK)
+    await notices.ask(REMIND)
+    tokens = [token_in(text_of(letter)) for letter in mailbox.letters]
+    assert len(tokens) == 3
+    assert tokens[0] != tokens[1]
+    assert tokens[1] == tokens[2], "a reminder carries the link that is valid"
+
+
+async def test_the_mail_goes_to_the_address_of_today(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    await world.to_user()
+    await world.change(tables.User, "zoe", email="zoe@new.example.org")
+    await notices.ask(ASK)
+    assert recipients(mailbox) == ["zoe@new.example.org"]
+
+
+async def test_every_owner_of_the_target_group_has_their_own_link(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.move()
+    await notices.ask(ASK)
+    assert recipients(mailbox) == ["yann@example.org", "zoe@example.org"]
+    tokens = {token_in(text_of(letter)) for letter in mailbox.letters}
+    assert len(tokens) == 2
+    links = await world.all(tables.ApprovalLink)
+    assert {link.channel for link in links} == {owner_channel("zoe"), owner_channel("yann")}  # type: ignore[arg-type]
+    assert all(len(link.channel) <= 16 for link in links)
+
+
+async def test_ownership_asks_the_recipient_alone(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    await world.ownership()
+    await notices.ask(ASK)
+    assert recipients(mailbox) == ["adam@example.org"]
+    assert mailbox.letters[0]["Subject"] == "Amélie Durand wants to make you the owner of a charge point"
+
+
+async def test_an_address_without_an_account_is_asked_to_open_one(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.to_user("nobody@example.net", to=None)
+    await notices.ask(ASK)
+    assert "Ouvrez-en un sur https://handover.example avec" in text_of(mailbox.to("nobody@example.net")[0])
+    assert await world.trail() == [("system", "asked", {"generation": 1, "reminder": 0})]
+
+
+async def test_an_account_that_was_opened_meanwhile_is_reminded_as_one(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.to_user("adam2@example.org", to=None)
+    await notices.ask(ASK)
+    await world.change(tables.User, "adam", email="adam2@example.org")
+    await notices.ask(REMIND)
+    first, second = (text_of(letter) for letter in mailbox.letters)
+    assert "Ouvrez-en un" in first
+    assert "open one" not in second
+    assert token_in(first) == token_in(second)
+
+
+@pytest.mark.parametrize("how", ["phone", "no e-mail", "blocked since"])
+async def test_whom_no_letter_reaches_is_an_entry_and_no_error(
+    world: World, notices: Notices, mailbox: Mailbox, how: str
+) -> None:
+    if how == "phone":
+        await world.to_user("+33612345678", to=None)
+    else:
+        await world.to_user(to="mute" if how == "no e-mail" else "gone")
+    await notices.ask(ASK)
+    assert mailbox.letters == []
+    assert await world.trail() == [("system", "ask_not_deliverable", {"generation": 1, "reminder": 0})]
+
+
+async def test_a_mailbox_that_does_not_exist_is_an_entry_and_no_error(
+    world: World, notices: Notices, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.to_user()
+    mailbox.answers["zoe@example.org"] = "550 5.1.1 zoe@example.org unknown"
+    await notices.ask(ASK)
+    assert [action for _, action, _ in await world.trail()] == ["ask_not_deliverable"]
+    ours = [record.getMessage() for record in caplog.records if record.name == "activities.letterbox"]
+    assert len(ours) == 1
+    assert "zoe" not in ours[0]
+
+
+@pytest.mark.parametrize("state", ["transferring", "declined", "cancelled", "expired", "completed"])
+async def test_nobody_is_asked_once_it_is_decided(world: World, notices: Notices, mailbox: Mailbox, state: str) -> None:
+    await world.to_user(state=state)
+    await notices.ask(ASK)
+    await notices.ask(Ask(transfer_id=TRANSFER, reminder=2))
+    assert mailbox.letters == []
+    assert await world.trail() == []
+
+
+async def test_a_name_can_not_forge_a_header(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    await world.to_user()
+    await world.change(tables.User, "amelie", name="Eve\r\nBcc: victim@example.org\r\n\r\nbody")
+    await notices.ask(ASK)
+    assert recipients(mailbox) == ["zoe@example.org"]
+    assert mailbox.letters[0]["Bcc"] is None
+    assert str(mailbox.letters[0]["Subject"]).startswith("Eve Bcc: victim@example.org body souhaite")

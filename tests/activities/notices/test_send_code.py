@@ -1,0 +1,103 @@
+"""Whom a one-time code reaches, and what a repeat does."""
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from activities.contracts import Ask, SendCode
+from activities.notices import Notices
+from domain.errors import Unavailable
+from domain.ids import LinkId
+from persistence import tables
+from persistence.approvals import owner_channel
+from tests.activities.notices.letters import ASK, away, recipients
+from tests.activities.notices.world import NOW, TRANSFER, World
+from tests.notices.mailbox import Mailbox, text_of
+
+
+def code_in(text: str) -> str:
+    found = re.search(r"(?<!\d)\d{6}(?!\d)", text)
+    assert found
+    return found[0]
+
+
+async def asked_link(world: World, notices: Notices, mailbox: Mailbox) -> LinkId:
+    await world.to_user()
+    await notices.ask(ASK)
+    mailbox.letters.clear()
+    mailbox.envelopes.clear()
+    (link,) = await world.all(tables.ApprovalLink)
+    return LinkId(link.id)
+
+
+async def test_a_code_is_the_same_on_every_try_and_kept_as_its_mac(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    link_id = await asked_link(world, notices, mailbox)
+    order = SendCode(link_id=link_id, number=1)
+    with pytest.raises(Unavailable):
+        await away(world).send_code(order)
+    (before,) = await world.all(tables.Code)
+    await notices.send_code(order)
+    await notices.send_code(order)
+    first, second = mailbox.to("zoe@example.org")
+    assert first["Message-ID"] == second["Message-ID"]
+    digits = code_in(text_of(first))
+    assert digits == code_in(text_of(second))
+    (kept,) = await world.all(tables.Code)
+    assert world.vault.matches("code", f"{link_id}:1:{digits}".encode(), kept.mac)
+    assert kept.expires_at - kept.sent_at == timedelta(minutes=10)
+    assert kept.expires_at == before.expires_at
+    assert [action for _, action, _ in await world.trail()] == ["asked", "code_sent"]
+
+
+async def test_the_next_code_is_another_one(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    link_id = await asked_link(world, notices, mailbox)
+    for number in range(1, 6):
+        await notices.send_code(SendCode(link_id=link_id, number=number))
+    assert len({code_in(text_of(letter)) for letter in mailbox.letters}) == 5
+
+
+async def test_a_code_goes_to_the_account_of_the_moment(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    link_id = await asked_link(world, notices, mailbox)
+    await world.change(tables.User, "zoe", email="zoe@new.example.org")
+    await notices.send_code(SendCode(link_id=link_id, number=1))
+    assert recipients(mailbox) == ["zoe@new.example.org"]
+
+
+async def test_a_code_of_a_group_s_link_goes_to_that_owner_while_they_are_one(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.move()
+    await notices.ask(ASK)
+    mailbox.letters.clear()
+    mailbox.envelopes.clear()
+    links = {link.channel: LinkId(link.id) for link in await world.all(tables.ApprovalLink)}
+    mine = links[owner_channel("yann")]  # type: ignore[arg-type]
+    await notices.send_code(SendCode(link_id=mine, number=1))
+    assert recipients(mailbox) == ["yann@example.org"]
+    await world.drop(tables.Membership, ("south", "yann"))
+    await notices.send_code(SendCode(link_id=mine, number=2))
+    assert recipients(mailbox) == ["yann@example.org"]
+    assert [action for _, action, _ in await world.trail()] == ["asked", "code_sent", "code_not_deliverable"]
+
+
+@pytest.mark.parametrize("why", ["decided", "replaced", "expired code", "unknown link"])
+async def test_no_code_is_sent_that_would_be_of_no_use(
+    world: World, notices: Notices, mailbox: Mailbox, why: str
+) -> None:
+    link_id = await asked_link(world, notices, mailbox)
+    if why == "decided":
+        await world.change(tables.Transfer, TRANSFER, state="cancelled")
+    elif why == "replaced":
+        await notices.ask(Ask(transfer_id=TRANSFER, generation=2))
+        mailbox.letters.clear()
+    elif why == "expired code":
+        with pytest.raises(Unavailable):
+            await away(world).send_code(SendCode(link_id=link_id, number=1))
+        await world.change(tables.Code, (link_id, 1), expires_at=NOW - timedelta(minutes=1))
+    else:
+        link_id = LinkId("no-such-link")
+    await notices.send_code(SendCode(link_id=link_id, number=1))
+    assert mailbox.letters == []

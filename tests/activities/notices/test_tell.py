@@ -1,0 +1,128 @@
+"""Whom the news of a transfer reaches, and what they may know."""
+
+import logging
+
+import pytest
+
+from activities.notices import Notices
+from persistence import tables
+from tests.activities.notices.letters import ENDED, REQUESTED, recipients
+from tests.activities.notices.world import NOW, TRANSFER, World
+from tests.notices.mailbox import Mailbox, text_of
+
+
+async def test_a_present_owner_who_did_not_ask_is_told_without_the_recipient_s_name(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.to_user()
+    await notices.tell(REQUESTED)
+    await notices.tell(REQUESTED)
+    assert recipients(mailbox) == ["bruno@example.org", "bruno@example.org"]
+    assert mailbox.letters[0]["Message-ID"] == mailbox.letters[1]["Message-ID"]
+    text = text_of(mailbox.letters[0])
+    assert "Amélie Durand" in text
+    assert "https://handover.example/v1/transfers/tr-1/cancel" in text
+    assert "Zoé" not in text
+    assert await world.trail() == [("system", "told", {"subject": "requested"})]
+
+
+async def test_a_present_owner_who_asked_is_not_told(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    await world.to_user(asked_over_owner=False)
+    await notices.tell(REQUESTED)
+    assert mailbox.letters == []
+
+
+async def test_the_end_reaches_every_party_once(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    await world.to_user(state="completed", accepted_by="zoe", active=False)
+    await notices.tell(ENDED)
+    assert recipients(mailbox) == ["adam@example.org", "amelie@example.org", "bruno@example.org", "zoe@example.org"]
+    assert len({letter["Message-ID"] for letter in mailbox.letters}) == 4
+    assert "vous appartient maintenant" in text_of(mailbox.to("zoe@example.org")[0])
+    assert "now belongs to Zoé Martin. It is no longer yours" in text_of(mailbox.to("bruno@example.org")[0])
+    assert "appartient maintenant à Zoé Martin" in text_of(mailbox.to("amelie@example.org")[0])
+    assert "Elle n" not in text_of(mailbox.to("amelie@example.org")[0])
+
+
+@pytest.mark.parametrize("state", ["declined", "cancelled", "expired"])
+async def test_before_acceptance_nobody_learns_whose_the_address_is(
+    world: World, notices: Notices, mailbox: Mailbox, state: str
+) -> None:
+    await world.to_user(state=state, reason=state, active=False)
+    await notices.tell(ENDED)
+    assert recipients(mailbox) == ["adam@example.org", "amelie@example.org", "bruno@example.org", "zoe@example.org"]
+    for letter in mailbox.letters:
+        assert "Zoé" not in str(letter)
+        assert "Personal of" not in text_of(letter)
+
+
+async def test_an_address_without_an_account_leaves_the_same_trail(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.to_user("nobody@example.net", to=None, state="expired", reason="expired", active=False)
+    await notices.tell(ENDED)
+    assert recipients(mailbox) == ["adam@example.org", "amelie@example.org", "bruno@example.org"]
+    assert await world.trail() == [("system", "told", {"subject": "ended"})]
+
+
+@pytest.mark.parametrize("changed", [True, False])
+async def test_a_target_that_was_not_asked_is_told_only_where_something_changed(
+    world: World, notices: Notices, mailbox: Mailbox, changed: bool
+) -> None:
+    await world.move(state="rolled_back", reason="session_deadline", acceptance="not_required", active=False)
+    if changed:
+        async with world.database.writing() as session:
+            session.add(
+                tables.OwnershipPeriod(
+                    charge_point_id="cp-1",
+                    version=1,
+                    owner_id="amelie",
+                    group_id="south",
+                    started_at=NOW,
+                    ended_at=NOW,
+                    transfer_id=TRANSFER,
+                    change="transfer",
+                )
+            )
+    await notices.tell(ENDED)
+    assert ("zoe@example.org" in recipients(mailbox)) is changed
+    assert "Vous aviez demandé" in text_of(mailbox.to("amelie@example.org")[0])
+
+
+async def test_a_move_tells_its_sender_that_they_are_the_owner(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.move(state="completed_with_warnings", warnings=["lists_due"], active=False)
+    await notices.tell(ENDED)
+    theirs = text_of(mailbox.to("amelie@example.org")[0])
+    assert "Vous en êtes maintenant propriétaire." in theirs
+    assert "ancienne liste de badges RFID" in theirs
+    assert "Its owner is now Amélie Durand. It is no longer yours" in text_of(mailbox.to("bruno@example.org")[0])
+    assert "mute" not in " ".join(recipients(mailbox))
+
+
+async def test_an_owner_who_stays_is_not_told_that_it_is_gone(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    await world.move(to_owner_id="bruno", state="completed", active=False)
+    await notices.tell(ENDED)
+    text = text_of(mailbox.to("bruno@example.org")[0])
+    assert "Its owner is the same as before." in text
+    assert "no longer yours" not in text
+
+
+@pytest.mark.parametrize("state", ["refused"])
+async def test_a_refusal_is_not_mailed(world: World, notices: Notices, mailbox: Mailbox, state: str) -> None:
+    await world.to_user(state=state, reason="not_allowed", active=False)
+    await notices.tell(ENDED)
+    assert mailbox.letters == []
+    assert await world.trail() == []
+
+
+async def test_one_dead_mailbox_does_not_hold_up_the_others(
+    world: World, notices: Notices, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.to_user(state="cancelled", reason="cancelled", active=False)
+    mailbox.answers["adam@example.org"] = "550 5.1.1 gone"
+    with caplog.at_level(logging.DEBUG):
+        await notices.tell(ENDED)
+    assert recipients(mailbox) == ["amelie@example.org", "bruno@example.org", "zoe@example.org"]
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith(("activities", "notices"))]
+    assert not any("example.org" in entry for entry in ours)

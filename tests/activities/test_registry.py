@@ -1,0 +1,282 @@
+"""The register's steps on both databases: each happens once, however often it is asked for."""
+
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from activities.contracts import DecisionRecord, Finish, Note, RefusedRecord, TransferRef
+from activities.records import DatabaseRecords
+from activities.registry import DatabaseRegistry
+from demo.findings import Registered, in_database
+from domain.approval import Decision
+from domain.contact import Channel
+from domain.errors import (
+    AlreadyDecided,
+    CoolingDown,
+    ErrorCode,
+    NotAllowed,
+    NotPossible,
+    TooLate,
+    TransferInProgress,
+)
+from domain.ids import ChargePointId, TransferId, UserId
+from domain.request import TransferRequest
+from domain.rights import Scope
+from domain.transfer import Acceptance, Attention, Connection, Reason, TransferKind, TransferState
+from persistence.doorway import Doorway, Repeatable
+from persistence.imports import import_lines
+from persistence.session import Database
+from persistence.tables import AuditEvent, ChargePoint, Credential, Membership, OwnershipPeriod, Transfer, User
+from persistence.vault import Vault
+from tests.journeys.system import two_users
+
+CP = ChargePointId("cp-1")
+TO_BOB: dict[str, Any] = {
+    "kind": TransferKind.TRANSFER_TO_USER, "recipient": "bob@example.com", "recipient_channel": Channel.EMAIL,
+    "acceptance": Acceptance.REQUIRED,
+}  # fmt: skip
+BOB_OWNS: dict[str, Any] = {
+    "kind": TransferKind.TRANSFER_OWNERSHIP, "user_id": "bob", "acceptance": Acceptance.NOT_REQUIRED,
+}  # fmt: skip
+
+
+@pytest.fixture
+async def registry(database: Database, vault: Vault) -> DatabaseRegistry:
+    await import_lines(database, vault, [json.dumps(line).encode() for line in two_users(1)])
+    return DatabaseRegistry(database, vault)
+
+
+async def keep(
+    database: Database, vault: Vault, fields: dict[str, Any], sender: str = "ada", *scopes: Scope
+) -> TransferRef:
+    request = TransferRequest(**{"expires_in": timedelta(days=7), **fields})
+    call = Repeatable(UserId(sender), None, uuid.uuid4().bytes)
+    kept = await Doorway(database, vault).keep_request(call, CP, request, frozenset(scopes))
+    return TransferRef(transfer_id=kept.transfer_id)
+
+
+async def row(database: Database, ref: TransferRef) -> Transfer:
+    async with database.reading() as session:
+        found = await session.get(Transfer, ref.transfer_id)
+        assert found is not None
+        return found
+
+
+async def change(database: Database, statement: Any) -> None:
+    async with database.writing() as session:
+        await session.execute(statement)
+
+
+def by(user: str, decision: Decision, ref: TransferRef) -> DecisionRecord:
+    return DecisionRecord(transfer_id=ref.transfer_id, decision=decision, actor=f"user:{user}", actor_id=UserId(user))
+
+
+async def test_a_reservation_is_made_once_and_keeps_others_out(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    first, second = await keep(database, vault, BOB_OWNS), await keep(database, vault, BOB_OWNS)
+    plan = await registry.reserve(first)
+    assert await registry.reserve(first) == plan
+    assert (plan.quiet, plan.lists, plan.rotate) == (False, False, True)
+    with pytest.raises(TransferInProgress):
+        await registry.reserve(second)
+
+
+async def test_a_reservation_whose_answer_was_lost_is_not_its_own_rival(
+    registry: DatabaseRegistry, database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    plan = await registry.reserve(ref)
+
+    async def sees_nothing_yet(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr("persistence.transfers.find", sees_nothing_yet)  # as where the first commit is under way
+    assert await registry.reserve(ref) == plan
+
+
+async def test_a_refused_transfer_reserves_nothing(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    refusal = RefusedRecord(transfer_id=ref.transfer_id, code=ErrorCode.NOT_ALLOWED, message="No.")
+    await registry.refuse(refusal)
+    await registry.refuse(refusal)
+    found = await row(database, ref)
+    assert (found.state, found.active, found.reason, found.refusal) == ("refused", False, "not_allowed", "No.")
+    await registry.reserve(await keep(database, vault, BOB_OWNS))
+
+
+async def test_an_ownership_change_happens_once_with_its_ledger_and_its_key(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    assert await registry.change_ownership(ref) == await registry.change_ownership(ref)
+    await registry.finish(Finish(transfer_id=ref.transfer_id, state=TransferState.COMPLETED))
+    await registry.finish(Finish(transfer_id=ref.transfer_id, state=TransferState.COMPLETED))
+    registered, wrong = await in_database(database, CP)
+    assert registered == Registered("completed", "bob", "north", 1)
+    assert set(wrong) == {"a key is still pending", "it is not connected"}
+    async with database.reading() as session:
+        assert await session.scalar(select(func.count()).where(Credential.order_id == ref.transfer_id)) == 1
+        trail = list(await session.scalars(select(AuditEvent.action).where(AuditEvent.transfer_id == ref.transfer_id)))
+    assert trail.count("ownership_changed") == trail.count("completed") == 1
+
+
+async def test_a_restored_owner_is_a_new_period_never_a_rewritten_one(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    for _ in range(2):
+        await registry.withdraw_credentials(ref)
+        await registry.restore_ownership(ref)
+    async with database.reading() as session:
+        periods = (await session.scalars(select(OwnershipPeriod).order_by(OwnershipPeriod.version))).all()
+    assert [(period.owner_id, period.change, period.ended_at is None) for period in periods] == [
+        ("ada", "import", False), ("bob", "transfer", False), ("ada", "roll_back", True),
+    ]  # fmt: skip
+
+
+async def test_nothing_is_restored_that_never_changed(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    assert (await registry.restore_ownership(ref)).version == 0
+
+
+async def test_rights_that_were_lost_meanwhile_stop_the_change(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, {"kind": TransferKind.MOVE_TO_GROUP, "group_id": "south",
+                                       "acceptance": Acceptance.NOT_REQUIRED}, sender="bob")  # fmt: skip
+    await registry.reserve(ref)
+    gone = update(Membership).where(Membership.user_id == "bob", Membership.group_id == "south").values(role="member")
+    await change(database, gone)
+    with pytest.raises(NotAllowed):
+        await registry.change_ownership(ref)
+    assert (await row(database, ref)).state == "transferring"
+
+
+async def test_a_recipient_who_was_blocked_meanwhile_stops_the_change(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    await registry.decide(by("bob", Decision.ACCEPT, ref))
+    await change(database, update(User).where(User.id == "bob").values(status="blocked"))
+    with pytest.raises(NotPossible):
+        await registry.change_ownership(ref)
+
+
+async def test_the_first_decision_wins_and_its_repeat_answers_alike(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    with pytest.raises(NotAllowed):
+        await registry.decide(by("ada", Decision.ACCEPT, ref))
+    first = await registry.decide(by("bob", Decision.ACCEPT, ref))
+    assert await registry.decide(by("bob", Decision.ACCEPT, ref)) == first
+    with pytest.raises(AlreadyDecided):
+        await registry.decide(by("bob", Decision.DECLINE, ref))
+    found = await row(database, ref)
+    assert (found.state, found.accepted_by, found.to_group_id) == ("transferring", "bob", "personal-bob")
+
+
+async def test_an_expired_request_can_not_be_accepted_before_the_clock_has_said_so(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    await change(database, update(Transfer).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+    with pytest.raises(TooLate):
+        await registry.decide(by("bob", Decision.ACCEPT, ref))
+    expiry = DecisionRecord(transfer_id=ref.transfer_id, decision=Decision.EXPIRE, actor="system", actor_id=None)
+    assert (await registry.decide(expiry)).state is TransferState.EXPIRED
+
+
+async def test_an_address_without_an_account_waits_and_binds_the_account_that_comes(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB | {"recipient": "new@example.com"})
+    await registry.validate(ref)
+    await registry.look_up(ref)
+    await registry.reserve(ref)
+    assert (await row(database, ref)).to_owner_id is None
+    with pytest.raises(NotAllowed):
+        await registry.decide(by("bob", Decision.ACCEPT, ref))
+    await change(database, update(User).where(User.id == "bob").values(email="new@example.com"))
+    assert (await registry.decide(by("bob", Decision.ACCEPT, ref))).state is TransferState.TRANSFERRING
+    assert (await row(database, ref)).to_owner_id == "bob"
+
+
+async def test_an_address_without_an_account_is_refused_where_nobody_would_be_asked(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    unasked = TO_BOB | {"recipient": "no@example.com", "acceptance": Acceptance.NOT_REQUIRED}
+    ref = await keep(database, vault, unasked, "ada", Scope.WITHOUT_ACCEPTANCE)
+    with pytest.raises(NotPossible):
+        await registry.look_up(ref)
+
+
+async def test_a_deleted_connection_loses_every_key_with_the_change(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB | {"connection": Connection.DELETE})
+    await registry.reserve(ref)
+    await registry.decide(by("bob", Decision.ACCEPT, ref))
+    await registry.change_ownership(ref)
+    async with database.reading() as session:
+        assert set(await session.scalars(select(Credential.state))) == {"revoked"}
+
+
+async def test_an_owner_change_cools_down_and_a_roll_back_does_not(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    with pytest.raises(CoolingDown):
+        await registry.validate(await keep(database, vault, TO_BOB | {"recipient": "x@example.com"}, sender="bob"))
+    await registry.restore_ownership(ref)
+    await registry.validate(await keep(database, vault, TO_BOB))
+
+
+async def test_sessions_that_are_blocked_late_are_not_blocked_for_ever(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    await registry.decide(by("bob", Decision.ACCEPT, ref))
+    await registry.block_sessions(ref)
+    assert await blocked(database) == ref.transfer_id
+    await registry.decide(by("ada", Decision.CANCEL, ref))
+    end = Finish(transfer_id=ref.transfer_id, state=TransferState.ROLLED_BACK, reason=Reason.CANCELLED)
+    await registry.finish(end)
+    await registry.block_sessions(ref)
+    assert await blocked(database) is None
+
+
+async def test_a_late_note_brings_no_ended_transfer_back(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    await registry.decide(by("bob", Decision.DECLINE, ref))
+    await DatabaseRecords(database).note(Note(transfer_id=ref.transfer_id, attention=Attention.RECIPIENT))
+    found = await row(database, ref)
+    assert (found.state, found.attention, found.active) == ("declined", "", False)
+
+
+async def blocked(database: Database) -> TransferId | None:
+    async with database.reading() as session:
+        found = await session.scalar(select(ChargePoint.sessions_blocked_by).where(ChargePoint.id == CP))
+        return TransferId(found) if found else None

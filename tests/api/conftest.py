@@ -1,0 +1,81 @@
+"""The real application on a real database, with a hand-written engine behind it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select
+
+from api.app import create_app
+from domain.request import TransferRequest
+from persistence.session import Database
+from persistence.tables import AuditEvent, Request
+from persistence.vault import Vault
+from tests.api.engine import Engine
+from tests.api.world import add, add_link, add_transfer, populate
+
+
+@pytest.fixture
+def engine(database: Database) -> Engine:
+    return Engine(database)
+
+
+@pytest.fixture
+async def app(database: Database, vault: Vault, engine: Engine) -> FastAPI:
+    await populate(database)
+    return create_app(database, vault, engine)
+
+
+@pytest.fixture
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://handover.test") as client:
+        yield client
+
+
+class Trail:
+    """Reads the audit trail as it stands in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __call__(self, transfer_id: str | None = None) -> list[tuple[str, str, str]]:
+        """Give (actor, action, code) of every entry, or of one transfer's."""
+        wanted = select(AuditEvent).order_by(AuditEvent.at, AuditEvent.sequence)
+        if transfer_id is not None:
+            wanted = wanted.where(AuditEvent.transfer_id == transfer_id)
+        async with self._database.reading() as session:
+            entries = (await session.scalars(wanted)).all()
+        return [(entry.actor, entry.action, entry.detail.get("code", "")) for entry in entries]
+
+
+@pytest.fixture
+def trail(database: Database) -> Trail:
+    return Trail(database)
+
+
+LATER = datetime(2099, 3, 5, 14, 7, tzinfo=UTC)
+
+
+@pytest.fixture
+async def link(http: httpx.AsyncClient, database: Database, vault: Vault) -> str:
+    """The path of an open link."""
+    message = "Enjoy it!\n<script>alert(1)</script>"
+    body = TransferRequest.model_validate(
+        {"kind": "transfer_to_user", "acceptance": "required", "expires_in": "P7D", "message": message}
+    )
+    request = Request(
+        transfer_id="trf_1",
+        user_id="u-olga",
+        scopes=[],
+        charge_point_id="cp-1",
+        kind="transfer_to_user",
+        body_hash="0" * 64,
+        sealed_body=vault.seal(body.model_dump_json().encode()),
+        requested_at=datetime.now(UTC),
+    )
+    await add(database, request)
+    await add_transfer(database, expires_at=LATER)
+    return await add_link(database)

@@ -1,0 +1,95 @@
+"""A hand-written engine: what stands in for Temporal where the HTTP side alone is tried."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import update
+
+from domain.approval import Decision
+from domain.errors import HandoverError, Refusal
+from domain.ids import LinkId, TransferId, UserId
+from domain.transfer import OperatorAction, StepName, TransferState
+from persistence.session import Database
+from persistence.tables import Request, Transfer
+from tests.api.world import add_transfer
+from workflows.client import StepAttempts, TransferClient
+
+
+@dataclass
+class Engine(TransferClient):
+    """Does to the database what a worker would, as far as readers see it; `fails` is raised instead, once given."""
+
+    database: Database
+    fails: HandoverError | None = None
+    worker_answers: bool = True
+    alive: bool = True
+    attempts: dict[StepName, StepAttempts] = field(default_factory=dict)
+    started: list[TransferId] = field(default_factory=list)
+    decided: list[tuple[Any, ...]] = field(default_factory=list)
+    resolved: list[tuple[Any, ...]] = field(default_factory=list)
+    codes: list[tuple[LinkId, int]] = field(default_factory=list)
+
+    async def start(self, transfer_id: TransferId) -> bool:
+        self.started.append(transfer_id)
+        async with self.database.reading() as session:
+            request = await session.get(Request, transfer_id)
+        assert request is not None, "the request row comes before the workflow"
+        if isinstance(self.fails, Refusal):
+            await add_transfer(
+                self.database,
+                transfer_id,
+                kind=request.kind,
+                state="refused",
+                reason=self.fails.code.value,
+                refusal=self.fails.message,
+                requested_by=request.user_id,
+            )
+        if self.fails:
+            raise self.fails
+        if self.worker_answers:
+            await add_transfer(self.database, transfer_id, kind=request.kind, requested_by=request.user_id)
+        return self.worker_answers
+
+    async def decide(
+        self,
+        transfer_id: TransferId,
+        decision: Decision,
+        *,
+        actor: str,
+        actor_id: UserId | None,
+        link_id: LinkId | None = None,
+    ) -> TransferState:
+        if self.fails:
+            raise self.fails
+        self.decided.append((transfer_id, decision, actor, actor_id, link_id))
+        state = {
+            Decision.ACCEPT: TransferState.TRANSFERRING,
+            Decision.DECLINE: TransferState.DECLINED,
+            Decision.CANCEL: TransferState.CANCELLED,
+            Decision.EXPIRE: TransferState.EXPIRED,
+        }[decision]
+        values: dict[str, Any] = {"state": state.value, "attention": ""}
+        if decision is Decision.ACCEPT:
+            values |= {"accepted_by": "u-rita", "to_owner_id": "u-rita", "to_group_id": "g-rita"}
+        async with self.database.writing() as session:
+            await session.execute(update(Transfer).where(Transfer.id == transfer_id).values(values))
+        return state
+
+    async def resolve(
+        self, transfer_id: TransferId, action: OperatorAction, *, reason: str, actor: str, request_id: str
+    ) -> TransferState:
+        if self.fails:
+            raise self.fails
+        self.resolved.append((transfer_id, action, reason, actor, request_id))
+        return TransferState.TRANSFERRING
+
+    async def send_code(self, link_id: LinkId, number: int) -> None:
+        if self.fails:
+            raise self.fails
+        self.codes.append((link_id, number))
+
+    async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:
+        return self.attempts
+
+    async def ready(self) -> bool:
+        return self.alive

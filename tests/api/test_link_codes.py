@@ -1,0 +1,89 @@
+"""One-time codes where many ask and guess at once."""
+
+import asyncio
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from domain.approval import Decision
+from domain.errors import AlreadyDecided, RateLimited, Refusal
+from domain.ids import LinkId
+from persistence.link_codes import LinkCodes
+from persistence.session import Database
+from persistence.tables import Code
+from persistence.vault import Vault
+from tests.api.world import CODE, add_code, add_link, add_transfer
+
+LINK = LinkId("lnk_1")
+
+
+@pytest.fixture
+async def codes(http: httpx.AsyncClient, database: Database, vault: Vault) -> LinkCodes:
+    """The codes of a link that was sent one."""
+    await add_transfer(database)
+    await add_link(database)
+    await add_code(database, vault)
+    return LinkCodes(database, vault)
+
+
+async def outcome(codes: LinkCodes, code: str, decision: Decision = Decision.ACCEPT) -> type[Refusal] | None:
+    try:
+        await codes.use(LINK, code, decision)
+    except Refusal as refusal:
+        return type(refusal)
+    return None
+
+
+async def wrong_tries(database: Database) -> int:
+    async with database.reading() as session:
+        return (await session.execute(select(Code.wrong_tries))).scalar_one()
+
+
+async def test_guesses_at_once_are_all_counted_so_no_sixth_one_is_looked_at(
+    codes: LinkCodes, database: Database
+) -> None:
+    guesses = await asyncio.gather(*(outcome(codes, f"{number:06}") for number in range(8)))
+
+    assert await wrong_tries(database) == 5
+    assert guesses.count(RateLimited) == 4, "the fifth wrong one, and three that were not looked at"
+    assert await outcome(codes, CODE) is RateLimited
+
+
+async def test_of_two_answers_at_once_with_one_code_exactly_one_gets_it(codes: LinkCodes, database: Database) -> None:
+    both = await asyncio.gather(*(outcome(codes, CODE, decision) for decision in (Decision.ACCEPT, Decision.DECLINE)))
+
+    assert sorted(map(str, both)) == sorted(map(str, [None, AlreadyDecided]))
+    assert await wrong_tries(database) == 0, "the right code is no wrong try"
+
+
+async def test_eight_who_ask_for_a_code_at_once_get_five_numbers(codes: LinkCodes) -> None:
+    async def ask() -> int | None:
+        try:
+            return await codes.ask(LINK)
+        except RateLimited:
+            return None
+
+    numbers = await asyncio.gather(*(ask() for _ in range(8)))
+
+    assert sorted(number for number in numbers if number) == [1, 2, 3, 4, 5]
+
+
+async def test_a_used_code_repeats_its_answer_even_after_it_expired(
+    codes: LinkCodes, database: Database, vault: Vault
+) -> None:
+    await codes.use(LINK, CODE, Decision.ACCEPT)
+    async with database.writing() as session:
+        code = await session.get_one(Code, (LINK, 1))
+        code.expires_at = code.sent_at
+
+    assert await outcome(codes, CODE) is None
+    assert await outcome(codes, CODE, Decision.DECLINE) is AlreadyDecided
+
+
+async def test_a_code_is_read_under_a_server_key_that_was_replaced(codes: LinkCodes, database: Database) -> None:
+    rotated = LinkCodes(
+        database, Vault(["a-new-key-of-thirty-two-characters-", "0123456789abcdef0123456789abcdef-test"])
+    )
+
+    assert await outcome(rotated, CODE) is None

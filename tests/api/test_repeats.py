@@ -1,0 +1,159 @@
+"""Idempotency keys on a start: what a repeat does."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from api.app import create_app
+from domain.errors import CoolingDown, NotAllowed
+from persistence.session import Database
+from persistence.tables import ChargePoint, IdempotencyKey, Request
+from persistence.vault import Vault
+from tests.api.conftest import Trail
+from tests.api.engine import Engine
+from tests.api.world import bearer
+
+START = "/v1/charge-points/cp-1/transfers"
+TO_USER = {"kind": "transfer_to_user", "recipient": "Rita@Example.com"}
+
+
+async def requests(database: Database) -> list[Request]:
+    async with database.reading() as session:
+        return list((await session.scalars(select(Request))).all())
+
+
+async def test_a_repeat_with_the_same_key_has_one_effect_and_the_same_answer(
+    http: httpx.AsyncClient, engine: Engine, database: Database
+) -> None:
+    headers = bearer("olga") | {"Idempotency-Key": "order-7"}
+
+    first = await http.post(START, json=TO_USER, headers=headers)
+    second = await http.post(START, json=TO_USER | {"connection": "keep"}, headers=headers)
+
+    assert (second.status_code, second.json()) == (201, first.json())
+    assert len(engine.started) == 1
+    assert len(await requests(database)) == 1
+
+
+async def test_a_repeat_is_answered_even_after_the_charge_point_has_gone(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    headers = bearer("olga") | {"Idempotency-Key": "order-7"}
+    first = await http.post(START, json=TO_USER, headers=headers)
+    async with database.writing() as session:
+        await session.execute(update(ChargePoint).where(ChargePoint.id == "cp-1").values(group_id="g-rita"))
+
+    second = await http.post(START, json=TO_USER, headers=headers)
+
+    assert (second.status_code, second.headers["location"]) == (201, first.headers["location"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (START, TO_USER | {"connection": "delete"}),
+        (START, TO_USER | {"recipient": "stan@example.com"}),
+        ("/v1/charge-points/cp-2/transfers", TO_USER),
+        ("/v1/transfers/trf_x/cancel", None),
+    ],
+)
+async def test_a_key_that_was_used_for_something_else_is_a_conflict(
+    http: httpx.AsyncClient, engine: Engine, path: str, body: Any, database: Database
+) -> None:
+    headers = bearer("oscar") | {"Idempotency-Key": "order-7"}
+    first = await http.post(START, json=TO_USER, headers=headers)
+
+    second = await http.post(path.replace("trf_x", first.json()["id"]), json=body, headers=headers)
+
+    assert (second.status_code, second.json()["code"]) == (422, "idempotency_conflict")
+    assert "use a new key" in second.json()["detail"]
+    assert len(engine.started) == 1
+    assert engine.decided == []
+
+
+async def test_two_callers_may_use_the_same_key(http: httpx.AsyncClient, engine: Engine) -> None:
+    engine.worker_answers = False
+    for name in ("olga", "adam"):
+        answer = await http.post(START, json=TO_USER, headers=bearer(name) | {"Idempotency-Key": "1"})
+        assert answer.status_code == 202
+
+    assert len(set(engine.started)) == 2
+
+
+async def test_ten_repeats_at_once_make_one_request(
+    http: httpx.AsyncClient, engine: Engine, database: Database
+) -> None:
+    engine.worker_answers = False
+    headers = bearer("olga") | {"Idempotency-Key": "race"}
+
+    answers = await asyncio.gather(*(http.post(START, json=TO_USER, headers=headers) for _ in range(10)))
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert len(await requests(database)) == 1
+
+
+async def test_a_key_is_still_known_after_the_server_keys_were_replaced(
+    http: httpx.AsyncClient, database: Database, engine: Engine
+) -> None:
+    headers = bearer("olga") | {"Idempotency-Key": "order-7"}
+    first = await http.post(START, json=TO_USER, headers=headers)
+    rotated = create_app(
+        database, Vault(["a-new-key-of-thirty-two-characters-", "0123456789abcdef0123456789abcdef-test"]), engine
+    )
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(rotated), base_url="http://handover.test") as later:
+        second = await later.post(START, json=TO_USER, headers=headers)
+
+    assert (second.status_code, second.json()) == (201, first.json())
+
+
+async def test_a_refusal_is_told_noted_and_repeated_without_asking_again(
+    http: httpx.AsyncClient, engine: Engine, trail: Trail
+) -> None:
+    engine.fails = CoolingDown("It can be transferred again from tomorrow.")
+    headers = bearer("olga") | {"Idempotency-Key": "k"}
+
+    first = await http.post(START, json=TO_USER, headers=headers)
+    second = await http.post(START, json=TO_USER, headers=headers)
+
+    assert (first.status_code, first.json()["code"]) == (409, "cooling_down")
+    assert second.json() == first.json()
+    assert len(engine.started) == 1
+    assert await trail() == [("user:u-olga", "request_refused", "cooling_down")]
+
+
+async def test_without_a_key_a_refused_request_may_be_made_anew(http: httpx.AsyncClient, engine: Engine) -> None:
+    engine.fails = NotAllowed("Not yours.")
+    assert (await http.post(START, json=TO_USER, headers=bearer("mia"))).status_code == 403
+    engine.fails = None
+
+    assert (await http.post(START, json=TO_USER, headers=bearer("mia"))).status_code == 201
+
+
+async def test_a_refused_body_does_not_use_up_its_key(http: httpx.AsyncClient, database: Database) -> None:
+    headers = bearer("olga") | {"Idempotency-Key": "k"}
+    await http.post(START, json=TO_USER | {"recipient": "rita@"}, headers=headers)
+
+    assert (await http.post(START, json=TO_USER, headers=headers)).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "caf\u00e9", "a\tb"])
+async def test_a_key_that_is_none_is_refused(http: httpx.AsyncClient, key: str) -> None:
+    headers = [*bearer("olga").items(), ("Idempotency-Key", key)]
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+
+    answer = await http.post(START, json=TO_USER, headers=raw)
+
+    assert "1 to 255 printable ASCII" in answer.json()["detail"]
+
+
+async def test_a_key_of_255_characters_is_good(http: httpx.AsyncClient, database: Database) -> None:
+    headers = bearer("olga") | {"Idempotency-Key": "~" * 255}
+
+    assert (await http.post(START, json=TO_USER, headers=headers)).status_code == 201
+    async with database.reading() as session:
+        assert (await session.scalars(select(IdempotencyKey.key))).all() == ["~" * 255]

@@ -1,0 +1,192 @@
+"""The real parts that tests run on: both databases, a vault, a Temporal dev server."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+import devserver
+from persistence.schema import migrate
+from persistence.session import Database
+from persistence.vault import Vault
+from process import leave
+from tests.postgres import NoPostgres, postgres
+from workflows.namespace import register_search_attributes
+
+SERVER_KEY = "0123456789abcdef0123456789abcdef-test"
+BOTH = ("sqlite", "postgresql")
+PASSED: Counter[str] = Counter()
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make record` write the histories that the replay tests read."""
+    parser.addoption("--record-histories", action="store_true", help="write the histories of tests marked `recorded`")
+    parser.addoption("--every-death", action="store_true", help="kill at every boundary of every step, not at some")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Count what passed on each kind of database."""
+    report = yield
+    if report.when == "call" and report.passed and (kind := database_kind(item)):
+        PASSED[kind] += 1
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the test that looks back at the others for the end."""
+    items.sort(key=lambda item: item.get_closest_marker("looks_back") is not None)
+
+
+def database_kind(item: pytest.Item) -> str | None:
+    """Say on which kind of database a test runs."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("database_url") if callspec else None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave cleanly: interpreter shutdown after Temporal clients may abort (see process.leave)."""
+    status = getattr(config, "_handover_exit", None)
+    if status is not None:
+        leave(int(status))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remember the exit code for the way out."""
+    session.config._handover_exit = exitstatus  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault([SERVER_KEY])
+
+
+# --- databases ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL that this run started."""
+    try:
+        with postgres() as url:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # it need not outlive the run
+                _await(_administer(url, f"ALTER SYSTEM SET {setting} = off"))
+            _await(_administer(url, "SELECT pg_reload_conf()"))
+            yield url
+    except NoPostgres as missing:
+        if os.environ.get("CI"):
+            pytest.fail(str(missing))
+        pytest.skip(f"not run: {missing}")
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "handover.db"
+    _await(migrate(f"sqlite+aiosqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> str:
+    """A migrated PostgreSQL database, to be copied."""
+    _await(_administer(postgres_server, "CREATE DATABASE template_handover"))
+    _await(migrate(_in_database(postgres_server, "template_handover")))
+    return "template_handover"
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """The URL of a migrated, empty SQLite database, for what one kind of database is enough for."""
+    shutil.copy(sqlite_template, tmp_path / "handover.db")
+    return f"sqlite+aiosqlite:///{tmp_path / 'handover.db'}"
+
+
+@pytest.fixture(params=BOTH)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a migrated, empty database: each test runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "handover.db")
+        yield f"sqlite+aiosqlite:///{tmp_path / 'handover.db'}"
+    else:
+        server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
+        name = f"test_{uuid.uuid4().hex}"  # it goes with the server
+        _await(_administer(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+        yield _in_database(server, name)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    db = Database(database_url)
+    yield db
+    await db.close()
+
+
+def _await(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` beside the tests' own event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+def _in_database(url: str, name: str) -> str:
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+async def _administer(url: str, statement: str) -> None:
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()
+
+
+# --- Temporal -----------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    """Give a port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+async def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The address of a dev server of this run, with the search attributes registered."""
+    if given := devserver.given_address():
+        yield given
+        return
+    folder = tmp_path_factory.mktemp("temporal")
+    binary = await asyncio.to_thread(devserver.find_or_build, print)
+    port = free_port()
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
+            devserver.command(binary, db_file=folder / "temporal.db", port=port, ui_port=None), stdout=log, stderr=log
+        )
+    try:
+        assert await devserver.ready(f"127.0.0.1:{port}", alive=lambda: server.poll() is None)
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="session")
+async def temporal(temporal_address: str) -> Client:
+    client = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+    await register_search_attributes(client)
+    return client

@@ -1,0 +1,1 @@
+"""The demo's parts, the command line, the dev server: as real processes."""

@@ -1,0 +1,94 @@
+"""The command line, as people call it: real processes."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    settings = {
+        "HANDOVER_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path / 'data' / 'handover.db'}",
+        "HANDOVER_SECRET_KEYS": SECRET,
+        "TERM": "dumb",
+    }
+    return {**os.environ, **settings}
+
+
+def handover(environ: dict[str, str], *arguments: str, cwd: Path = ROOT) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [ROOT / "handover", *arguments], env=environ, capture_output=True, text=True, check=False, cwd=cwd
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_help_names_every_verb(environ: dict[str, str]) -> None:
+    code, out, _ = handover(environ, "--help")
+    assert code == 0
+    assert all(verb in out for verb in ("import", "keys", "migrate", "new-secret-key"))
+    assert all(verb in handover(environ, "keys", "--help")[1] for verb in ("create", "list", "revoke"))
+
+
+def test_an_import_from_anywhere_then_a_key_that_opens_nothing_once_revoked(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    assert handover(environ, "migrate", "--no-search-attributes")[0] == 0
+    code, out, _ = handover(environ, "import", str(ROOT / "demo" / "data.jsonl"), cwd=tmp_path)
+    assert (code, out.startswith("new: 8 users, 10 groups")) == (0, True)
+    code, key, _ = handover(environ, "keys", "create", "amelie", "--scope", "operator")
+    found = re.fullmatch(r"hk_([a-z0-9]{12})_[A-Za-z0-9_-]{43}\n", key)
+    assert found
+    listed = handover(environ, "keys", "list")[1]
+    assert found[1] in listed
+    assert key.strip() not in listed
+    assert handover(environ, "keys", "revoke", found[1]) == (0, f"Key {found[1]} is revoked.\n", "")
+
+
+def test_a_wrong_line_is_named(environ: dict[str, str], tmp_path: Path) -> None:
+    handover(environ, "migrate", "--no-search-attributes")
+    lines = (ROOT / "demo" / "data.jsonl").read_text().splitlines()
+    lines[6] = lines[6].replace('"name"', '"nmae"')
+    file = tmp_path / "wrong.jsonl"
+    file.write_text("\n".join(lines))
+    code, out, err = handover(environ, "import", str(file))
+    assert (code, out) == (1, "")
+    assert f"{file}: nothing was taken.\nline 7: " in err
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "says"),
+    [
+        ({}, ["keys", "list"], "run `./handover migrate` first"),
+        ({"HANDOVER_SECRET_KEYS": ""}, ["import", "demo/data.jsonl"], "HANDOVER_SECRET_KEYS is not set"),
+        ({"HANDOVER_SECRET_KEYS": "short"}, ["import", "demo/data.jsonl"], "32 characters or more"),
+        ({"HANDOVER_API_PORT": "many"}, ["keys", "list"], "HANDOVER_API_PORT"),
+        ({"HANDOVER_TEMPORAL_ADDRESS": "127.0.0.1:1"}, ["migrate"], "Temporal at 127.0.0.1:1 can't be set up"),
+        ({}, ["import", "no-such-file"], "no-such-file"),
+        ({}, ["import"], "FILE"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(
+    environ: dict[str, str], settings: dict[str, str], arguments: list[str], says: str
+) -> None:
+    code, _, err = handover(environ | settings, *arguments)
+    assert code in {1, 2}
+    assert says in err
+
+
+def test_a_new_secret_key_is_long_enough_and_new(environ: dict[str, str]) -> None:
+    first, second = (handover(environ, "new-secret-key")[1].strip() for _ in range(2))
+    assert len(first) >= 32
+    assert first != second
+
+
+async def test_migrating_registers_the_search_attributes_once(environ: dict[str, str], temporal_address: str) -> None:
+    settings = environ | {"HANDOVER_TEMPORAL_ADDRESS": temporal_address}
+    assert handover(settings, "migrate")[0] == 0
+    assert "(0 new)" in handover(settings, "migrate")[1]

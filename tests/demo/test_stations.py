@@ -1,0 +1,65 @@
+"""Simulated charge points as processes of their own, with somebody in front of them."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from demo.control import tell
+from demo.station_state import StateFile
+from gateway.facts import Fact
+from persistence.session import Database
+from persistence.vault import Vault
+from tests.conftest import free_port
+from tests.gateway.world import IDENTITY, OLD_KEY, World, gateway_world, seed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+async def world(database: Database, vault: Vault, tmp_path: Path) -> AsyncIterator[World]:
+    await seed(database, vault)
+    async with gateway_world(database, vault, tmp_path) as found:
+        yield found
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("program", ["demo.station", "demo.stations"])
+async def test_a_station_process_connects_charges_and_leaves_cleanly(world: World, program: str) -> None:
+    port, state = free_port(), world.folder / "one.json"
+    if program == "demo.stations":
+        listed = world.folder / "list.json"
+        listed.write_text(json.dumps([{"identity": IDENTITY, "password": OLD_KEY, "state": "one.json"}]))
+        arguments = [str(listed)]
+    else:
+        arguments = ["--identity", IDENTITY, "--password", OLD_KEY, "--state", str(state)]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", program, *arguments, "--url", world.url, "--control", str(port), cwd=ROOT
+    )
+    try:
+        await world.heard(Fact.CONNECTED)
+        while (answer := await tell(port, f"{IDENTITY} start ANN1")) == {"session": "offline"}:
+            await asyncio.sleep(0.05)  # connected, but its boot is not accepted yet
+        assert answer == {"session": "charging"}
+        assert (await tell(port, f"{IDENTITY} state"))["session"] == "ANN1"
+        assert await tell(port, f"{IDENTITY} stop") == {"stopped": True}
+        await world.heard(Fact.SESSION_ENDED)
+        assert "error" in await tell(port, "NOBODY stop")
+        assert "error" in await tell(port, f"{IDENTITY} dance")
+    finally:
+        process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert json.loads(state.read_text())["boots"] == 1
+
+
+def test_a_station_remembers_its_password_over_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "state.json"
+    memory = StateFile(file, "first")
+    memory.state.password = "second"
+    memory.save()
+    assert StateFile(file, "first").state.password == "second"
+    assert [each.name for each in file.parent.iterdir()] == ["state.json"]

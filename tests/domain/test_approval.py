@@ -1,0 +1,114 @@
+"""Who decides, by when, and when they are reminded."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.approval import Decision, check_decider, check_expiry, default_acceptance, reminders
+from domain.errors import InvalidRequest, NotAllowed
+from domain.ids import UserId
+from domain.transfer import Acceptance, TransferKind
+
+ASKED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+WHO = {name: UserId(name) for name in ("sender", "owner", "recipient", "group_owner", "stranger")}
+
+
+@pytest.mark.parametrize(
+    ("kind", "acceptance"),
+    [("move_to_group", "not_required"), ("transfer_ownership", "not_required"), ("transfer_to_user", "required")],
+)
+def test_a_user_is_asked_by_default_and_a_group_is_not(kind: str, acceptance: str) -> None:
+    assert default_acceptance(TransferKind(kind)) is Acceptance(acceptance)
+
+
+@pytest.mark.parametrize("expires_in", [HOUR, HOUR + timedelta(microseconds=1), 7 * DAY, 60 * DAY])
+def test_an_hour_to_sixty_days_are_accepted(expires_in: timedelta) -> None:
+    assert check_expiry(expires_in) == expires_in
+
+
+@pytest.mark.parametrize(
+    "expires_in",
+    [timedelta(0), -DAY, HOUR - timedelta(microseconds=1), 60 * DAY + timedelta(microseconds=1), timedelta.max],
+)
+def test_anything_else_is_refused(expires_in: timedelta) -> None:
+    with pytest.raises(InvalidRequest):
+        check_expiry(expires_in)
+
+
+def test_seven_days_are_the_default_and_both_ends_of_it_are_settings() -> None:
+    assert check_expiry(None) == 7 * DAY
+    assert check_expiry(None, default=DAY) == DAY
+    assert check_expiry(timedelta(seconds=5), shortest=timedelta(seconds=5)) == timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "after"),
+    [
+        (7 * DAY, [3.5 * DAY, 6 * DAY]),
+        (60 * DAY, [30 * DAY, 59 * DAY]),
+        (3 * DAY, [1.5 * DAY, 2 * DAY]),
+        (2 * DAY, [DAY]),
+        (DAY, [12 * HOUR]),
+        (HOUR, [HOUR / 2]),
+    ],
+)
+def test_reminders_are_half_way_and_a_day_before_the_end(expires_in: timedelta, after: list[timedelta]) -> None:
+    assert [moment - ASKED for moment in reminders(ASKED, ASKED + expires_in)] == after
+
+
+@given(st.timedeltas(min_value=HOUR, max_value=60 * DAY))
+def test_reminders_come_in_order_strictly_between_question_and_end(expires_in: timedelta) -> None:
+    end = ASKED + expires_in
+    moments = [ASKED, *reminders(ASKED, end), end]
+    assert all(earlier < later for earlier, later in itertools.pairwise(moments))
+
+
+#: product.md: accept and decline are the recipient's (of a move: any owner of the target group), cancel the sender's
+#: and the present owner's, expiry the clock's.
+DECIDERS = {
+    **{(kind, Decision.CANCEL): {"sender", "owner"} for kind in TransferKind},
+    **{(kind, Decision.EXPIRE): set[str]() for kind in TransferKind},
+    **{
+        (kind, decision): {"group_owner"} if kind is TransferKind.MOVE_TO_GROUP else {"recipient"}
+        for kind in TransferKind
+        for decision in (Decision.ACCEPT, Decision.DECLINE)
+    },
+}
+
+
+@pytest.mark.parametrize("actor", WHO)
+@pytest.mark.parametrize(("kind", "decision"), DECIDERS, ids=str)
+def test_a_decision_is_whose_it_is(kind: TransferKind, decision: Decision, actor: str) -> None:
+    def decide() -> None:
+        check_decider(
+            decision,
+            actor_id=WHO[actor],
+            recipient_id=WHO["recipient"],
+            target_group_owners=frozenset({WHO["group_owner"]}),
+            sender_id=WHO["sender"],
+            present_owner_id=WHO["owner"],
+            kind=kind,
+        )
+
+    if actor in DECIDERS[kind, decision]:
+        decide()
+    else:
+        with pytest.raises(NotAllowed):
+            decide()
+
+
+def test_where_no_account_is_known_nobody_accepts() -> None:
+    with pytest.raises(NotAllowed):
+        check_decider(
+            Decision.ACCEPT,
+            actor_id=WHO["stranger"],
+            recipient_id=None,
+            target_group_owners=frozenset(),
+            sender_id=WHO["sender"],
+            present_owner_id=WHO["owner"],
+            kind=TransferKind.TRANSFER_TO_USER,
+        )

@@ -1,0 +1,1 @@
+"""Chargers and the gateway, over real sockets and real databases."""

@@ -1,0 +1,143 @@
+"""Who is let in: identity, password, path, subprotocol; and what a stranger can tell from the answers."""
+
+import asyncio
+from base64 import b64encode
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
+
+from domain.ids import NodeId
+from gateway.facts import Fact
+from gateway.server import PortTaken
+from persistence import charger_links, credentials
+from persistence.session import Database
+from persistence.vault import Vault
+from tests.gateway.world import CP, IDENTITY, OLD_KEY, World, gateway_world, keys, seed
+
+
+async def answer(world: World, password: bytes | str = OLD_KEY, **how: Any) -> Response:
+    """Give the answer to an upgrade that is not let in."""
+    with pytest.raises(InvalidStatus) as caught:
+        async with world.client(password, **how):
+            pass
+    return caught.value.response
+
+
+async def test_a_stranger_and_a_wrong_password_get_the_same_answer(world: World) -> None:
+    wrong = await answer(world, "wrong")
+    stranger = await answer(world, "wrong", path="/ocpp/NOBODY", user="NOBODY")
+    none = await answer(world, additional_headers={})
+    garbage = await answer(world, additional_headers={"Authorization": "Basic %%%"})
+    bearer = await answer(world, additional_headers={"Authorization": "Bearer x"})
+    for response in (wrong, stranger, none, garbage, bearer):
+        assert response.status_code == HTTPStatus.UNAUTHORIZED
+        assert response.headers["WWW-Authenticate"].startswith("Basic ")
+        assert response.body == wrong.body
+    assert world.facts == []
+
+
+async def test_path_and_user_name_must_agree(world: World) -> None:
+    assert await world.refuses(OLD_KEY, user="SOMEBODY-ELSE")
+    assert await world.refuses(OLD_KEY, path="/ocpp/SOMEBODY-ELSE")
+
+
+@pytest.mark.parametrize("path", ["/", "/ocpp", "/ocpp/", f"/ocpp/{IDENTITY}", f"/ocpp/{IDENTITY}?x=1"])
+async def test_without_a_path_the_user_name_says_who_it_is(world: World, path: str) -> None:
+    async with world.client(path=path):
+        await world.heard(Fact.CONNECTED)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/other", HTTPStatus.NOT_FOUND),
+        ("/ocpp/a/b", HTTPStatus.NOT_FOUND),
+        ("/ocpp/%00", HTTPStatus.BAD_REQUEST),
+        ("/ocpp/%ff", HTTPStatus.BAD_REQUEST),
+        (f"/ocpp/{'x' * 300}", HTTPStatus.BAD_REQUEST),
+    ],
+)
+async def test_bad_paths_are_said_to_be_bad(world: World, path: str, status: HTTPStatus) -> None:
+    assert (await answer(world, path=path)).status_code == status
+
+
+async def test_the_subprotocol_is_required(world: World) -> None:
+    for offered in (None, ["ocpp2.0.1"]):
+        assert (await answer(world, subprotocols=offered)).status_code == HTTPStatus.BAD_REQUEST
+    async with world.client(subprotocols=["ocpp2.0.1", "ocpp1.6"]) as socket:
+        assert socket.subprotocol == "ocpp1.6"
+
+
+async def test_plain_http_is_no_proof(world: World) -> None:
+    key = await world.order_key()
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.gateway.port)
+    basic = b64encode(f"{IDENTITY}:{key}".encode()).decode()
+    writer.write(f"GET /ocpp/{IDENTITY} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {basic}\r\n\r\n".encode())
+    assert b" 426 " in await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+    assert "pending" in await keys(world.database)
+
+
+async def test_revoked_credentials_open_nothing_and_their_socket_is_closed_for_good(world: World) -> None:
+    key = await world.order_key()
+    async with world.client() as socket:
+        await world.heard(Fact.CONNECTED)
+        async with world.database.writing() as session:
+            await credentials.revoke_all(session, CP, datetime.now(UTC))
+        await world.gateway.orders.disconnect(CP)
+        await socket.wait_closed()
+        assert socket.close_code == 1008
+    assert await world.refuses(OLD_KEY)
+    assert await world.refuses(key)
+    assert all(row.sealed_key is None for row in (await keys(world.database)).values())
+
+
+async def test_a_charger_that_is_only_to_come_back_is_told_so(world: World) -> None:
+    async with world.client() as socket:
+        await world.heard(Fact.CONNECTED)
+        await world.gateway.orders.disconnect(CP)
+        await socket.wait_closed()
+        assert socket.close_code == 1012
+
+
+async def test_while_the_database_is_away_chargers_are_told_to_try_again(tmp_path: Path, world: World) -> None:
+    away = Database(f"sqlite+aiosqlite:///{tmp_path / 'missing' / 'x.db'}")
+    world.gateway._rule._db = away
+    assert (await answer(world)).status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert (await answer(world, "wrong")).status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    await away.close()
+
+
+async def test_a_taken_port_is_one_clear_sentence(world: World) -> None:
+    with pytest.raises(PortTaken, match=f"can't listen on 127.0.0.1:{world.gateway.port}; free the port"):
+        async with gateway_world(world.database, world.vault, world.folder, port=world.gateway.port):
+            pass
+    async with world.client():
+        await world.heard(Fact.CONNECTED)
+
+
+async def test_a_node_clears_at_its_start_what_it_held_when_it_died(
+    database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    await seed(database, vault)
+    async with database.writing() as session:
+        await charger_links.claim(session, CP, NodeId("node-1"), quarantined=False, now=datetime.now(UTC))
+    async with gateway_world(database, vault, tmp_path), database.reading() as session:
+        assert (await charger_links.whereabouts(session, CP)).node is None
+
+
+async def test_a_stop_brings_chargers_back_and_leaves_no_row(database: Database, vault: Vault, tmp_path: Path) -> None:
+    await seed(database, vault)
+    async with gateway_world(database, vault, tmp_path) as world:
+        socket = await world.client()
+        await world.heard(Fact.CONNECTED)
+    assert socket.close_code == 1012
+    assert world.facts[-1] is Fact.DISCONNECTED
+    async with database.reading() as session:
+        assert (await charger_links.whereabouts(session, CP)).node is None

@@ -1,0 +1,90 @@
+"""A worker or gateway that dies by SIGKILL where a list of deaths says so: `python -m tests.journeys.mortal FILE`.
+
+FILE has one death a line: `<wire name> before`, `<wire name> after`, or `during <OCPP action>`. Each is struck out, on
+disk, before it is died: the process that is started again lives past it.
+"""
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from temporalio import activity
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
+from websockets.asyncio.server import ServerConnection
+
+import worker
+from process import leave
+
+
+class Deaths:
+    """What is still to be died of."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def come(self, death: str) -> None:
+        """Die of `death`, if it is on the list."""
+        with self._file.open("r+") as opened:
+            fcntl.flock(opened, fcntl.LOCK_EX)
+            due = opened.read().splitlines()
+            if death not in due:
+                return
+            due.remove(death)
+            opened.seek(0)
+            opened.truncate()
+            opened.write("".join(f"{line}\n" for line in due))
+            opened.flush()
+            os.fsync(opened.fileno())
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Mortality(Interceptor):
+    """Dies at the boundaries of activities: before the effect, or after it and before anybody hears of it."""
+
+    def __init__(self, deaths: Deaths) -> None:
+        self._deaths = deaths
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        return _Mortal(next, self._deaths)
+
+
+class _Mortal(ActivityInboundInterceptor):
+    def __init__(self, following: ActivityInboundInterceptor, deaths: Deaths) -> None:
+        super().__init__(following)
+        self._deaths = deaths
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        name = activity.info().activity_type
+        self._deaths.come(f"{name} before")
+        answer = await super().execute_activity(input)
+        self._deaths.come(f"{name} after")
+        return answer
+
+
+def make_mortal(deaths: Deaths) -> None:
+    """Put mortality into every worker and every socket of this process."""
+    made = Worker.__init__
+
+    def init(self: Worker, *given: Any, **named: Any) -> None:
+        named["interceptors"] = [*named.get("interceptors", ()), Mortality(deaths)]
+        made(self, *given, **named)
+
+    Worker.__init__ = init  # type: ignore[method-assign]
+    send = ServerConnection.send
+
+    async def send_and_die(self: ServerConnection, message: Any, *given: Any, **named: Any) -> None:
+        await send(self, message, *given, **named)
+        parts = str(message).split('"')
+        if str(message).startswith("[2,"):
+            deaths.come(f"during {parts[3]}")
+
+    ServerConnection.send = send_and_die  # type: ignore[method-assign, assignment]
+
+
+if __name__ == "__main__":
+    make_mortal(Deaths(Path(sys.argv[1])))
+    leave(asyncio.run(worker.main(gateway="--gateway" in sys.argv)))

@@ -1,0 +1,47 @@
+"""A request as the API keeps it, and the steps of a worker that sends no letters."""
+
+import json
+import uuid
+from datetime import timedelta
+
+from activities.contracts import Ask, Done, Notices, SendCode, Tell
+from activities.records import DatabaseRecords
+from activities.registry import DatabaseRegistry
+from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.request import TransferRequest
+from domain.transfer import Acceptance, TransferKind
+from persistence.doorway import Doorway, Repeatable
+from persistence.imports import import_lines
+from persistence.session import Database
+from persistence.vault import Vault
+from tests.journeys.system import two_users
+
+
+class NoLetters(Notices):
+    async def ask(self, ask: Ask) -> Done:
+        return Done()
+
+    async def tell(self, tell: Tell) -> Done:
+        return Done()
+
+    async def send_code(self, order: SendCode) -> Done:
+        return Done()
+
+
+def steps(database: Database, vault: Vault) -> tuple[object, ...]:
+    """Give the real register with nobody to tell."""
+    return DatabaseRegistry(database, vault), DatabaseRecords(database), NoLetters()
+
+
+async def keep_a_request(database: Database, vault: Vault) -> TransferId:
+    """Keep Ada's request to move a charge point to the other group, without starting it."""
+    await import_lines(database, vault, [json.dumps(line).encode() for line in two_users(1)])
+    request = TransferRequest(
+        kind=TransferKind.MOVE_TO_GROUP,
+        group_id=GroupId("south"),
+        acceptance=Acceptance.NOT_REQUIRED,
+        expires_in=timedelta(days=7),
+    )
+    call = Repeatable(UserId("ada"), None, uuid.uuid4().bytes)
+    kept = await Doorway(database, vault).keep_request(call, ChargePointId("cp-1"), request, frozenset())
+    return kept.transfer_id

@@ -1,0 +1,160 @@
+"""A whole Handover on a database of the test's: every part a process of its own, started again when it dies."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+import devserver
+from demo import parts
+from demo.ports import HOST, Ports
+from demo.readiness import answers, when
+from demo.stage import Stage
+from demo.supervisor import Part, Supervisor
+from domain.ids import UserId
+from domain.rights import Scope
+from persistence import api_keys
+from persistence.imports import import_lines
+from persistence.session import Database
+from persistence.vault import Vault
+from tests.conftest import free_port
+from workflows.namespace import register_search_attributes
+
+
+@dataclass(frozen=True)
+class StageOn(Stage):
+    """The demo's stage, with another database and other settings."""
+
+    url: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def database_url(self) -> str:
+        return self.url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**super().environment, "HANDOVER_COOL_DOWN": "PT0S", **self.settings}
+
+
+@dataclass(frozen=True)
+class System:
+    """A running Handover, and who may do what there."""
+
+    stage: StageOn
+    db: Database
+    client: Client
+    supervisor: Supervisor
+    keys: Mapping[str, str]
+    charge_points: Sequence[Mapping[str, Any]]
+    apis: Sequence[str]
+
+    def user(self, name: str, api: int = 0) -> httpx.AsyncClient:
+        """Give the API as a user sees it."""
+        return httpx.AsyncClient(
+            base_url=self.apis[api], headers={"Authorization": f"Bearer {self.keys[name]}"}, timeout=90
+        )
+
+    def state_of(self, identity: str) -> dict[str, Any]:
+        """Read a simulated charger's own memory."""
+        found: dict[str, Any] = json.loads(self.stage.state_file(identity).read_text())
+        return found
+
+    def logs(self) -> bytes:
+        """Give everything that every part has printed."""
+        return b"".join(file.read_bytes() for file in sorted(self.stage.logs.iterdir()))
+
+
+def two_users(charge_points: int) -> list[dict[str, Any]]:
+    """Give an import: Ada and Bob are both owners of two groups; Ada has the charge points, in the first."""
+    people = [
+        {"type": "user", "id": name, "name": name.title(), "email": f"{name}@example.com", "locale": "en"}
+        for name in ("ada", "bob")
+    ]
+    groups = [{"type": "group", "id": name, "name": name.title()} for name in ("north", "south")]
+    roles = [
+        {"type": "membership", "group_id": group["id"], "user_id": person["id"], "role": "owner"}
+        for group in groups
+        for person in people
+    ]
+    tags = [{"type": "tag", "group_id": group["id"], "id_tag": str(group["id"]).upper()} for group in groups]
+    points = [
+        {
+            "type": "charge_point",
+            "id": f"cp-{number}",
+            "identity": f"CP-{number}",
+            "name": f"Bay {number}",
+            "owner_id": "ada",
+            "group_id": "north",
+            "ocpp": "1.6",
+            "password": f"first-password-of-{number}",
+        }
+        for number in range(1, charge_points + 1)
+    ]
+    return [*people, *groups, *roles, *tags, *points]
+
+
+@asynccontextmanager
+async def running(
+    folder: Path,
+    url: str,
+    lines: Sequence[Mapping[str, Any]],
+    *,
+    stations: bool = True,
+    apis: int = 1,
+    settings: Mapping[str, str] | None = None,
+    instead: Mapping[str, list[str]] | None = None,
+) -> AsyncIterator[System]:
+    """Run every part inside the block; `instead` gives the command of a part by its name."""
+    ports = Ports.free()
+    stage = StageOn(folder, ports, f"{HOST}:{ports.temporal}", own_temporal=True, url=url, settings=settings or {})
+    program = await asyncio.to_thread(devserver.find_or_build, print)
+    db = Database(url)
+    with stage.fresh():
+        keys = await _fill(db, stage, lines)
+        supervisor = Supervisor(stage.logs, print)
+        more = [free_port() for _ in range(apis - 1)]
+        points = [line for line in lines if line["type"] == "charge_point"]
+        try:
+            await supervisor.start(parts.temporal(stage, program))
+            client = await Client.connect(stage.temporal, data_converter=pydantic_data_converter)
+            await register_search_attributes(client)
+            for part in (parts.mailbox, parts.worker, parts.gateway, parts.api):
+                made = part(stage)
+                await supervisor.start(Part(made.name, (instead or {}).get(made.name, made.argv), made.ready, made.env))
+            for port in more:
+                await supervisor.start(_another_api(stage, port))
+            if stations:
+                await supervisor.start(parts.stations(stage, points, db))
+            addresses = [stage.api, *(f"http://{HOST}:{port}" for port in more)]
+            yield System(stage, db, client, supervisor, keys, points, addresses)
+        finally:
+            await supervisor.stop()
+            await db.close()
+
+
+async def _fill(db: Database, stage: Stage, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    rows = [json.dumps(line).encode() for line in lines]
+    await import_lines(db, Vault([stage.secret_key]), rows)
+    async with db.writing() as session:
+        return {
+            line["id"]: await api_keys.create(session, UserId(line["id"]), frozenset(Scope), datetime.now(UTC))
+            for line in lines
+            if line["type"] == "user"
+        }
+
+
+def _another_api(stage: Stage, port: int) -> Part:
+    made = parts.api(stage)
+    ready = when(lambda: answers(f"http://{HOST}:{port}/readyz"))
+    environment = {**made.env, "HANDOVER_API_PORT": str(port)}
+    return Part(f"api-{port}", [sys.executable, "-m", "api"], ready, environment)

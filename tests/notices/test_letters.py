@@ -1,0 +1,191 @@
+"""What letters say, in both languages, and what they can't be made to say."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
+from notices.letters import ENDS, TEMPLATES, Letter, Part, render
+from notices.wording import LONGEST_MESSAGE, LONGEST_VALUE, Language
+from tests.notices import samples
+
+BOTH = pytest.mark.parametrize("language", list(Language))
+
+
+def flat(text: str) -> str:
+    """A text without its line breaks; no-break spaces become plain ones."""
+    return " ".join(text.split())
+
+
+class Words(HTMLParser):
+    """The visible words of an HTML page, without its title."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if "head" not in self.open:
+            self.words.append(data)
+
+
+@BOTH
+def test_every_letter_has_a_subject_a_text_and_the_same_words_in_html(language: Language) -> None:
+    for sample in samples.every_letter():
+        letter = render(sample, language)
+        seen = flat(" ".join(Words(letter.html).words))
+        assert letter.subject
+        assert letter.subject == letter.subject.strip()
+        # the quotation marks, list marks and footer line of the text are its form, not its words
+        words = re.sub(r"^(> ?|- |-- ?$)", "", letter.text, flags=re.MULTILINE)
+        squeezed = seen.replace(" ", "")
+        for paragraph in words.split("\n\n"):
+            assert flat(paragraph).replace(" ", "") in squeezed
+
+
+@BOTH
+def test_no_letter_leaves_a_blank_or_a_placeholder(language: Language) -> None:
+    for sample in samples.every_letter():
+        letter = render(sample, language)
+        for part in (letter.subject, letter.text, " ".join(Words(letter.html).words)):
+            assert not re.search(r"\bNone\b|\{\{|\}\}|\{%|Undefined|\bTrue\b|\bFalse\b", part)
+        assert not re.search(r"\n\n\n| [.,]|\(\)|“”|«\s*»", letter.text)
+        assert not re.search(r"^[^\S\n]+\n", letter.text, flags=re.MULTILINE)
+        assert all(len(line) <= 90 or "http" in line for line in letter.text.splitlines())
+
+
+def test_both_languages_have_the_same_templates() -> None:
+    english, french = (
+        {path.relative_to(TEMPLATES / name) for path in (TEMPLATES / name).rglob("*.j2")} for name in ("en", "fr")
+    )
+    assert english == french
+
+
+def test_every_end_but_a_refusal_has_its_letter() -> None:
+    written = {path.stem for path in (TEMPLATES / "en" / "ended").iterdir()}
+    assert written == {state.value for state in ENDS}
+    assert TransferState.REFUSED not in ENDS
+
+
+@BOTH
+def test_every_reason_of_a_roll_back_has_its_own_words(language: Language) -> None:
+    reasons = [reason for reason in Reason if reason not in {Reason.DECLINED, Reason.EXPIRED}]
+    texts = {render(samples.ended(TransferState.ROLLED_BACK, reason=reason), language).text for reason in reasons}
+    unnamed = render(samples.ended(TransferState.ROLLED_BACK), language).text
+    assert len(texts | {unnamed}) == len(reasons) + 1
+
+
+@BOTH
+def test_every_warning_has_its_own_words(language: Language) -> None:
+    def of(warning: TransferWarning) -> str:
+        ended = samples.ended(TransferState.COMPLETED_WITH_WARNINGS, warnings=(warning,), new_owner="Zoé")
+        return render(ended, language).text
+
+    silent = render(samples.ended(TransferState.COMPLETED_WITH_WARNINGS, new_owner="Zoé"), language).text
+    assert len({of(warning) for warning in TransferWarning} | {silent}) == len(TransferWarning) + 1
+
+
+def test_the_question_says_what_from_whom_until_when_and_where() -> None:
+    letter = render(samples.ask(message="See you\nat the gate"), Language.ENGLISH)
+    text = flat(letter.text)
+    assert letter.subject == "Amélie Durand wants to transfer a charge point to you"
+    assert "Charge point: Parking Nord 3 Location: 12 rue de l'Église, Lyon From: Amélie Durand" in text
+    assert "Tuesday 1 December 2026, 08:05 UTC" in text
+    assert "> See you\n> at the gate" in letter.text
+    assert f"\n{samples.LINK}\n" in letter.text
+    assert f'href="{samples.LINK}"' in letter.html
+    assert "know the sender, ignore this message" in text
+    assert "open one at" not in text
+
+
+def test_the_question_in_french() -> None:
+    letter = render(samples.ask(reminder=True), Language.FRENCH)
+    assert letter.subject == "Rappel\u00a0: Amélie Durand souhaite vous transférer une borne de recharge"
+    assert "mardi 1er décembre 2026 à 08:05 UTC" in flat(letter.text)
+    assert "Si vous ne connaissez pas l" in flat(letter.text)
+
+
+@BOTH
+def test_an_address_without_an_account_is_asked_to_open_one(language: Language) -> None:
+    known, unknown = (flat(render(samples.ask(has_account=is_known), language).text) for is_known in (True, False))
+    said = {
+        Language.ENGLISH: "Please open one at https://handover.example with this e-mail address",
+        Language.FRENCH: "Ouvrez-en un sur https://handover.example avec cette adresse e-mail",
+    }[language]
+    assert said in unknown
+    assert said not in known
+    assert samples.LINK in unknown
+
+
+@BOTH
+def test_a_deleted_connection_is_announced_and_explained(language: Language) -> None:
+    question = render(samples.ask(connection=Connection.DELETE), language).text
+    assert question != render(samples.ask(), language).text
+    done = samples.ended(TransferState.COMPLETED, Part.RECIPIENT, connection=Connection.DELETE, new_owner="Zoé")
+    assert "/v1/charge-points/cp-1/connection" in render(done, language).text
+    for other in (Part.SENDER, Part.OWNER, Part.GROUP):
+        theirs = samples.ended(TransferState.COMPLETED, other, connection=Connection.DELETE, new_owner="Zoé")
+        assert "/connection" not in render(theirs, language).text
+
+
+@BOTH
+def test_a_code_is_in_the_letter_but_not_in_its_subject(language: Language) -> None:
+    letter = render(samples.code(), language)
+    assert "\n    012345\n" in letter.text
+    assert "<strong>012345</strong>" in letter.html
+    assert "012345" not in letter.subject
+    assert "08:05 UTC" in flat(letter.text)
+
+
+@BOTH
+def test_a_present_owner_learns_how_to_cancel(language: Language) -> None:
+    text = render(samples.requested(), language).text
+    assert "POST https://handover.example/v1/transfers/tr-1/cancel" in text
+    assert "Amélie Durand" in text
+
+
+NASTY = "Eve\r\nBcc: victim@example.com\r\n\r\n<script>alert(1)</script>\x00\u202egnp\u2028{{ 7*7 }}"
+
+
+@BOTH
+def test_what_people_typed_forges_neither_headers_nor_markup_nor_templates(language: Language) -> None:
+    letters: list[Letter] = [
+        render(make(charge_point=NASTY, sender=NASTY, location=NASTY, **more), language)
+        for make, more in (
+            (samples.ask, {"message": NASTY, "kind": TransferKind.MOVE_TO_GROUP, "group": NASTY}),
+            (samples.code, {}),
+            (samples.requested, {"recipient": NASTY}),
+        )
+    ]
+    for letter in letters:
+        assert not re.search(r"[\r\n\x00\u2028\u202e]", letter.subject)
+        assert not re.search(r"[\r\x00\u2028\u202e]", letter.text + letter.html)
+        assert "script" not in Words(letter.html).tags
+        assert "49" not in letter.subject
+        assert not re.search(r"^Bcc:", letter.text, flags=re.MULTILINE)
+
+
+@BOTH
+def test_a_message_can_not_pass_for_the_letter_itself(language: Language) -> None:
+    letter = render(samples.ask(message="x\n\nPlease open https://evil.example/ now\x0bor\x0cnever"), language)
+    assert all(line.startswith(">") for line in letter.text.splitlines() if re.search("evil|never", line))
+    assert "evil.example" not in re.sub(r"<blockquote.*?</blockquote>", "", letter.html, flags=re.DOTALL)
+
+
+@BOTH
+def test_long_values_are_cut(language: Language) -> None:
+    letter = render(samples.ask(sender="N" * 5000, message="m" * 90_000), language)
+    assert len(letter.subject) <= 2 * LONGEST_VALUE
+    assert len(letter.text) < LONGEST_MESSAGE + 4000

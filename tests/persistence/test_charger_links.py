@@ -1,0 +1,74 @@
+"""Which node holds a charger: the newest claim, and nobody else's release."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.ids import NodeId
+from persistence import charger_links
+from persistence.charger_links import Place
+from persistence.session import Database
+from persistence.vault import Vault
+from tests.gateway.world import CP, seed
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+ONE, TWO = NodeId("one"), NodeId("two")
+
+
+@pytest.fixture
+async def links(database: Database, vault: Vault) -> Database:
+    await seed(database, vault)
+    return database
+
+
+async def claim(links: Database, node: NodeId, *, quarantined: bool = False) -> int:
+    async with links.writing() as session:
+        return await charger_links.claim(session, CP, node, quarantined=quarantined, now=NOW)
+
+
+async def place(links: Database) -> Place:
+    async with links.reading() as session:
+        return await charger_links.whereabouts(session, CP)
+
+
+async def test_a_charger_that_never_connected_is_nowhere(links: Database) -> None:
+    assert await place(links) == (None, 0, False)
+
+
+async def test_each_claim_is_a_generation_higher_and_the_newest_holds(links: Database) -> None:
+    assert [await claim(links, ONE), await claim(links, TWO, quarantined=True)] == [1, 2]
+    assert await place(links) == (TWO, 2, True)
+
+
+async def test_an_older_connection_can_release_nothing(links: Database) -> None:
+    older, newer = await claim(links, ONE), await claim(links, TWO)
+    async with links.writing() as session:
+        assert not await charger_links.release(session, CP, older, NOW)
+        assert not await charger_links.lift_quarantine(session, CP, older)
+    assert (await place(links)).node == TWO
+    async with links.writing() as session:
+        assert await charger_links.release(session, CP, newer, NOW)
+        assert not await charger_links.release(session, CP, newer, NOW)
+    assert await place(links) == (None, 2, False)
+
+
+async def test_a_quarantine_is_lifted_for_its_own_connection(links: Database) -> None:
+    generation = await claim(links, ONE, quarantined=True)
+    async with links.writing() as session:
+        assert await charger_links.lift_quarantine(session, CP, generation)
+    assert await place(links) == (ONE, 1, False)
+
+
+async def test_a_node_clears_its_own_and_no_others(links: Database) -> None:
+    await claim(links, ONE)
+    async with links.writing() as session:
+        await charger_links.clear_node(session, TWO, NOW)
+    assert (await place(links)).node == ONE
+    async with links.writing() as session:
+        await charger_links.clear_node(session, ONE, NOW)
+    assert await place(links) == (None, 1, False)
+
+
+async def test_claims_at_the_same_time_get_generations_of_their_own(links: Database) -> None:
+    assert sorted(await asyncio.gather(*(claim(links, ONE) for _ in range(5)))) == [1, 2, 3, 4, 5]

@@ -1,0 +1,192 @@
+"""Keys are made, sent, answered, withdrawn and taken over: the rule, clause by clause, on both databases."""
+
+import pytest
+
+from domain.errors import Unavailable
+from persistence import credentials
+from persistence.charger_keys import lock_keys, turn
+from persistence.credentials import CredentialStatus, KeyAnswer
+from persistence.session import Database
+from persistence.upgrades import Entry
+from persistence.vault import Vault
+from tests.gateway.world import CP, OLD_KEY, ORDER, keys, seed
+from tests.persistence.rule import NOW, Rule
+
+OTHER = "order-2"
+
+
+@pytest.fixture
+async def rule(database: Database, vault: Vault) -> Rule:
+    await seed(database, vault)
+    return Rule(database, vault)
+
+
+async def test_a_key_is_forty_hex_digits_kept_as_macs_and_sealed(rule: Rule) -> None:
+    key = await rule.make()
+    assert len(bytes.fromhex(key)) == 20
+    row = (await keys(rule.database))["pending"]
+    assert key not in repr(vars(row))
+    assert rule.vault.matches("credential", key.encode(), row.mac)
+    assert rule.vault.matches("credential", bytes.fromhex(key), row.mac_decoded or "")
+
+
+async def test_a_repeat_of_the_order_gives_the_same_key(rule: Rule) -> None:
+    assert await rule.make() == await rule.make()
+
+
+async def test_a_repeat_after_the_proof_makes_no_new_key(rule: Rule) -> None:
+    key = await rule.make()
+    assert (await rule.come(key)).entry is Entry.PROVED
+    async with rule.database.writing() as session:
+        await credentials.make_pending(session, rule.vault, CP, ORDER, quarantines_old=False, now=NOW)
+    assert "pending" not in await keys(rule.database)
+
+
+async def test_accepted_stays_on_record_and_unknown_overwrites_nothing(rule: Rule) -> None:
+    await rule.make()
+    await rule.send()
+    assert (await rule.status()).answer == "unknown"
+    await rule.send(KeyAnswer.REBOOT_REQUIRED)
+    await rule.send(KeyAnswer.UNKNOWN)
+    assert (await rule.status()).answer == "reboot_required"
+    for answer in (KeyAnswer.ACCEPTED, KeyAnswer.REJECTED, KeyAnswer.UNKNOWN):
+        await rule.send(answer)
+        assert (await rule.status()).answer == "accepted"
+
+
+@pytest.mark.parametrize("answer", [None, KeyAnswer.REJECTED, KeyAnswer.NOT_SUPPORTED])
+async def test_withdrawing_a_key_that_the_charger_cannot_hold_drops_it(rule: Rule, answer: KeyAnswer | None) -> None:
+    key = await rule.make()
+    if answer is not None:
+        await rule.send(answer)
+    await rule.withdraw()
+    assert (await rule.come(key)).entry is Entry.REFUSED
+    assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT
+    assert (await keys(rule.database))["revoked"].sealed_key is None
+    assert (await rule.status()).answer == (answer and answer.value)
+
+
+@pytest.mark.parametrize("sent", [None, KeyAnswer.UNKNOWN, KeyAnswer.ACCEPTED, KeyAnswer.REBOOT_REQUIRED])
+@pytest.mark.parametrize("with_new", [False, True])
+@pytest.mark.parametrize("then_refused", [False, True])
+async def test_withdrawing_a_key_that_the_charger_may_hold_leaves_both_good_until_one_is_used(
+    rule: Rule, sent: KeyAnswer | None, with_new: bool, then_refused: bool
+) -> None:
+    key = await rule.make(quarantines_old=True)
+    await rule.send(sent)
+    if then_refused:
+        await rule.send(KeyAnswer.REJECTED)
+    await rule.withdraw()
+    await rule.withdraw()
+    used, other = (key, OLD_KEY) if with_new else (OLD_KEY, key)
+    assert (await rule.come(used)).entry is Entry.SETTLED
+    assert (await rule.come(used)).entry is Entry.CURRENT
+    assert (await rule.come(other)).entry is Entry.REFUSED
+    assert not (await rule.status()).proven
+    assert all(row.sealed_key is None for row in (await keys(rule.database)).values())
+
+
+async def test_a_refusal_does_not_outlast_the_next_sending(rule: Rule) -> None:
+    key = await rule.make()
+    await rule.send(KeyAnswer.REJECTED)
+    await rule.send()  # its answer is lost: it may have taken it this time
+    await rule.withdraw()
+    assert (await rule.come(key)).entry is Entry.SETTLED
+
+
+async def test_withdrawing_after_the_proof_changes_nothing(rule: Rule) -> None:
+    key = await rule.make()
+    await rule.come(key)
+    await rule.withdraw()
+    assert (await rule.come(key)).entry is Entry.CURRENT
+    assert (await rule.status()).proven
+
+
+async def test_a_withdrawn_key_is_not_sent(rule: Rule) -> None:
+    await rule.make()
+    await rule.send(KeyAnswer.ACCEPTED)
+    await rule.withdraw()
+    async with rule.database.writing() as session:
+        assert await credentials.record_sent(session, rule.vault, CP, NOW) is None
+
+
+async def test_the_next_order_takes_a_withdrawn_key_over_rather_than_make_a_third(rule: Rule) -> None:
+    key = await rule.make()
+    await rule.send()  # its reply was lost, and so was who waited for it
+    await rule.withdraw()
+    assert await rule.make(OTHER) == key
+    assert await rule.status(OTHER) == CredentialStatus()
+    assert await rule.status() == CredentialStatus()
+    assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT  # the present holder's key
+    await rule.withdraw(OTHER)  # never sent by this order, but by the one before
+    assert (await rule.come(key)).entry is Entry.SETTLED
+
+
+async def test_the_next_order_takes_a_due_key_over_and_the_former_owners_stays_quarantined(rule: Rule) -> None:
+    key = await rule.make()
+    await rule.send()
+    assert await rule.make(OTHER) == key
+    assert (await rule.come(OLD_KEY)).entry is Entry.QUARANTINED
+    assert (await rule.come(key)).entry is Entry.PROVED
+    assert (await rule.status(OTHER)).proven
+    assert not (await rule.status()).proven
+
+
+async def test_after_a_proof_the_next_order_makes_a_fresh_key(rule: Rule) -> None:
+    key = await rule.make()
+    await rule.come(key)
+    fresh = await rule.make(OTHER)
+    assert fresh != key
+    assert (await rule.come(fresh)).entry is Entry.PROVED
+    assert (await rule.come(key)).entry is Entry.REFUSED
+
+
+async def test_a_change_that_somebody_else_was_faster_with_is_refused(rule: Rule) -> None:
+    await rule.make()
+    async with rule.database.writing() as session:
+        seen = (await lock_keys(session, CP)).pending
+    assert seen is not None
+    await rule.come(await rule.key())
+    with pytest.raises(Unavailable):
+        async with rule.database.writing() as session:
+            await turn(session, seen, answer="accepted")
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_a_key_left_due_quarantines_the_old_one_until_the_charger_refuses_it(rule: Rule, held: bool) -> None:
+    key = await rule.make()
+    if held:
+        await rule.send()
+    async with rule.database.writing() as session:
+        await credentials.leave_due(session, CP, OTHER)
+    assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT  # another order's
+    async with rule.database.writing() as session:
+        await credentials.leave_due(session, CP, ORDER)
+        await credentials.withdraw_unattended(session, CP, NOW)  # no refusal yet
+    assert (await rule.come(OLD_KEY)).entry is Entry.QUARANTINED
+    await rule.send(KeyAnswer.REJECTED)
+    async with rule.database.writing() as session:
+        await credentials.withdraw_unattended(session, CP, NOW)
+    assert (await rule.come(OLD_KEY)).entry is (Entry.SETTLED if held else Entry.CURRENT)
+    assert (await rule.come(key)).entry is Entry.REFUSED
+
+
+async def test_the_next_order_that_takes_a_key_over_attends_to_it_again(rule: Rule) -> None:
+    await rule.make()
+    async with rule.database.writing() as session:
+        await credentials.leave_due(session, CP, ORDER)
+    await rule.make(OTHER)
+    assert not (await keys(rule.database))["pending"].unattended
+
+
+async def test_an_answer_that_arrives_after_the_proof_changes_nothing(rule: Rule) -> None:
+    key = await rule.make()
+    async with rule.database.writing() as session:
+        sent = await credentials.record_sent(session, rule.vault, CP, NOW)
+    assert sent is not None
+    assert sent.text == key
+    assert key not in repr(sent)
+    await rule.come(key)
+    async with rule.database.writing() as session:
+        await credentials.record_answer(session, sent.credential_id, KeyAnswer.REJECTED)
+    assert (await rule.come(key)).entry is Entry.CURRENT

@@ -1,0 +1,181 @@
+"""An import file: all or nothing, wrong lines named, repeating changes nothing, transfers' work left alone."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from persistence.import_accounts import Imported
+from persistence.imports import SHOWN, ImportRefused, import_lines
+from persistence.session import Database
+from persistence.tables import ChargePoint, Credential, Group, Membership, OwnershipPeriod, Tag, User
+from persistence.vault import Vault
+
+ALICE = {"type": "user", "id": "alice", "name": "Alice", "locale": "fr-FR", "phone": "06 12 34 56 78"}
+BOB = {"type": "user", "id": "bob", "name": "Bob", "email": " Bob@Example.COM "}
+DEPOT = {"type": "group", "id": "depot", "name": "Depot"}
+OWNS = {"type": "membership", "group_id": "depot", "user_id": "alice", "role": "owner"}
+HELPS = {"type": "membership", "group_id": "depot", "user_id": "bob", "role": "admin"}
+TAG = {"type": "tag", "group_id": "depot", "id_tag": "abc1"}
+FIRST = {
+    "type": "charge_point",
+    "id": "cp-1",
+    "identity": "CP1",
+    "name": "First",
+    "owner_id": "bob",
+    "group_id": "depot",
+    "ocpp": "1.6",
+    "password": "a-first-password-of-it",
+}
+ALL = [ALICE, BOB, DEPOT, OWNS, HELPS, TAG, FIRST]
+
+
+def changed(line: dict[str, Any], **values: Any) -> dict[str, Any]:
+    return line | values
+
+
+async def take(database: Database, vault: Vault, *lines: dict[str, Any] | str) -> Imported:
+    rows = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    return await import_lines(database, vault, [row.encode() for row in rows])
+
+
+async def refused(database: Database, vault: Vault, *lines: dict[str, Any] | str) -> list[str]:
+    with pytest.raises(ImportRefused) as refusal:
+        await take(database, vault, *lines)
+    return refusal.value.problems
+
+
+async def count(database: Database, table: type[Any]) -> int:
+    async with database.reading() as session:
+        return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def test_everything_comes_in_with_personal_groups_ledger_and_credentials(
+    database: Database, vault: Vault
+) -> None:
+    await take(database, vault, *ALL)
+    async with database.reading() as session:
+        alice, bob = await session.get_one(User, "alice"), await session.get_one(User, "bob")
+        personal = (await session.scalars(select(Group).where(Group.personal_of == "alice"))).one()
+        member = (await session.scalars(select(Membership).where(Membership.group_id == personal.id))).one()
+        tag = (await session.scalars(select(Tag))).one()
+        charge_point = await session.get_one(ChargePoint, "cp-1")
+        period = (await session.scalars(select(OwnershipPeriod))).one()
+        credential = (await session.scalars(select(Credential))).one()
+    assert (alice.phone, alice.status, bob.email) == ("+33612345678", "active", "bob@example.com")
+    assert (member.user_id, member.role) == ("alice", "owner")
+    assert tag.id_tag == "ABC1"
+    assert (charge_point.owner_id, charge_point.group_id, charge_point.version) == ("bob", "depot", 0)
+    assert (period.change, period.version, period.owner_id, period.ended_at) == ("import", 0, "bob", None)
+    assert (credential.state, credential.sealed_key) == ("current", None)
+
+
+async def test_repeating_it_changes_nothing(database: Database, vault: Vault) -> None:
+    first = await take(database, vault, *ALL)
+    second = await take(database, vault, *ALL)
+    assert sum(first.new.values()) == len(ALL) + 4  # two personal groups and their memberships
+    assert not second.new
+    assert not second.changed
+    assert await count(database, OwnershipPeriod) == await count(database, Credential) == 1
+
+
+async def test_names_and_roles_follow_the_file(database: Database, vault: Vault) -> None:
+    await take(database, vault, *ALL)
+    done = await take(
+        database,
+        vault,
+        changed(ALICE, name="Alicia"),
+        changed(DEPOT, name="Yard"),
+        changed(HELPS, role="owner"),
+        changed(FIRST, name="Premier", location="Gate"),
+    )
+    assert dict(done.changed) == {"user": 1, "group": 1, "membership": 1, "charge point": 1}
+    async with database.reading() as session:
+        charge_point = await session.get_one(ChargePoint, "cp-1")
+        assert (charge_point.name, charge_point.location) == ("Premier", "Gate")
+        assert (await session.get_one(Membership, ("depot", "bob"))).role == "owner"
+
+
+async def test_who_has_a_charge_point_is_its_transfers_business(database: Database, vault: Vault) -> None:
+    await take(database, vault, *ALL)
+    async with database.writing() as session:
+        await session.execute(update(ChargePoint).values(owner_id="alice", version=1))
+        mac = await session.scalar(select(Credential.mac))
+    done = await take(database, vault, *ALL[:-1], changed(FIRST, password="another-password-for-it"))
+    assert not done.changed
+    async with database.reading() as session:
+        charge_point = await session.get_one(ChargePoint, "cp-1")
+        assert (charge_point.owner_id, charge_point.version) == ("alice", 1)
+        assert await session.scalar(select(Credential.mac)) == mac
+
+
+async def test_a_wrong_line_is_named_and_nothing_is_taken(database: Database, vault: Vault) -> None:
+    problems = await refused(database, vault, *ALL[:-1], changed(FIRST, owner_id="carol"))
+    assert problems == ["line 7: user carol is not there; add a line for them."]
+    assert await count(database, User) == 0
+
+
+async def test_all_wrong_lines_are_named_up_to_twenty(database: Database, vault: Vault) -> None:
+    problems = await refused(database, vault, *["{"] * (SHOWN + 5))
+    assert len(problems) == SHOWN + 1
+    assert problems[0] == "line 1: not JSON in UTF-8; write one object a line."
+    assert problems[-1] == "… and 5 more."
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (changed(ALICE, nmae="x"), "`nmae` is not known here; take it out or correct its spelling."),
+        (changed(ALICE, phone="12"), "`phone`: not a phone number; write it with its country, like +33 6 12 34 56 78."),
+        (changed(BOB, email="bob"), "`email`: not an e-mail address; write it like name@example.com."),
+        (changed(ALICE, id="a b"), "`id` must start with a letter or digit and hold only those, _ . and -."),
+        ({"type": "usr"}, "`type` must be user, group, membership, tag or charge_point."),
+        ([1], "not a JSON object; write one object a line."),
+        (changed(FIRST, password="short"), "`password` must have 16 to 40 printable characters without spaces."),
+        ({"type": "tag", "group_id": "depot"}, "`id_tag` is missing."),
+    ],
+)
+async def test_a_line_of_the_wrong_shape_says_what_to_do(
+    line: Any, says: str, vault: Vault, database: Database
+) -> None:
+    problems = await refused(database, vault, json.dumps(line))
+    assert problems == [f"line 1: {says}"]
+
+
+async def test_a_password_is_never_in_an_error(database: Database, vault: Vault) -> None:
+    problems = await refused(database, vault, changed(FIRST, password="sec ret", identity="a:b"))
+    assert "sec ret" not in str(problems)
+
+
+async def test_a_line_that_speaks_of_a_wrong_one_is_not_wrong_as_well(database: Database, vault: Vault) -> None:
+    problems = await refused(database, vault, changed(ALICE, name=""), DEPOT, OWNS)
+    assert [problem.split(":")[0] for problem in problems] == ["line 1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (changed(HELPS, user_id="bob", group_id="personal-alice"), "a personal group has one member"),
+        (changed(DEPOT, personal_of="alice"), "`personal_of` of a group that is there can't change"),
+        ({"type": "group", "id": "mine", "name": "Mine", "personal_of": "alice"}, "has a personal group already"),
+        (changed(OWNS, role="member"), "the group would be left without an owner"),
+        (changed(HELPS, role="member"), "this user owns charge points of the group"),
+        (changed(FIRST, id="cp-2"), "another charge point has this identity already"),
+        (changed(FIRST, identity="CP2"), "`identity` of a charge point that is there can't change"),
+        (changed(FIRST, id="cp-2", identity="CP2", group_id="personal-alice"), "the owner must be an owner or admin"),
+    ],
+)
+async def test_what_the_database_has_is_not_contradicted(
+    line: dict[str, Any], says: str, database: Database, vault: Vault
+) -> None:
+    await take(database, vault, *ALL)
+    (problem,) = await refused(database, vault, line)
+    assert problem.startswith("line 1: ")
+    assert says in problem
+
+
+async def test_a_line_may_stand_once(database: Database, vault: Vault) -> None:
+    assert await refused(database, vault, ALICE, ALICE) == [
+        "line 2: user alice stands on line 1 already; keep one of them."
+    ]

@@ -1,0 +1,109 @@
+"""Migrations: up, down and up again on both databases, and never out of step with the tables."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from domain.errors import Unavailable
+from persistence.schema import is_current, migrate
+from persistence.session import Database
+from persistence.tables import Table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: str) -> str:
+    """An empty database."""
+    name = f"empty_{uuid.uuid4().hex}"
+    engine = create_async_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    await engine.dispose()
+    return make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A database in a folder that is not there yet."""
+    return f"sqlite+aiosqlite:///{tmp_path / 'new' / 'handover.db'}"
+
+
+@pytest.fixture(params=["sqlite_url", "postgres_url"])
+def url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(request.param))
+
+
+def run(url: str, *program: str) -> str:
+    environ = {**os.environ, "HANDOVER_DATABASE_URL": url}
+    done = subprocess.run(program, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def alembic(url: str, *arguments: str) -> str:
+    return run(url, sys.executable, "-m", "alembic", *arguments)
+
+
+def handover(url: str, *arguments: str) -> str:
+    return run(url, sys.executable, "handover", *arguments)
+
+
+async def tables(url: str) -> set[str]:
+    db = Database(url)
+    async with db.reading() as session:
+        names = await (await session.connection()).run_sync(lambda found: inspect(found).get_table_names())
+    await db.close()
+    return set(names) - {"alembic_version"}
+
+
+async def current(url: str) -> bool:
+    db = Database(url)
+    try:
+        return await is_current(db)
+    finally:
+        await db.close()
+
+
+async def test_up_down_and_up_again_leaves_exactly_the_tables(url: str) -> None:
+    wanted = {table.name for table in Table.metadata.sorted_tables}
+    await migrate(url)
+    assert await tables(url) == wanted
+    await asyncio.to_thread(alembic, url, "downgrade", "base")
+    assert await tables(url) == set()
+    assert not await current(url)
+    await migrate(url)
+    await migrate(url)
+    assert await tables(url) == wanted
+    assert await current(url)
+    assert "No new upgrade operations" in await asyncio.to_thread(alembic, url, "check")
+
+
+async def test_a_database_that_is_not_there_is_not_current(tmp_path: Path) -> None:
+    file = tmp_path / "nowhere" / "handover.db"
+    assert not await current(f"sqlite+aiosqlite:///{file}")
+    assert not file.exists()
+
+
+async def test_two_migrations_at_once_run_one_after_the_other(url: str) -> None:
+    await asyncio.gather(*(asyncio.to_thread(handover, url, "migrate", "--no-search-attributes") for _ in range(2)))
+    assert await current(url)
+
+
+async def test_a_migration_gives_up_on_a_table_that_is_in_use(postgres_url: str) -> None:
+    await migrate(postgres_url)
+    holder = Database(postgres_url)
+    try:
+        async with holder.writing() as session:
+            await session.execute(text("LOCK TABLE alembic_version"))
+            with pytest.raises(Unavailable):
+                await migrate(postgres_url)
+    finally:
+        await holder.close()

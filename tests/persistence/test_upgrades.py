@@ -1,0 +1,131 @@
+"""What each key opens, and when: the rule at a WebSocket upgrade, on both databases."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from domain.errors import Unavailable
+from persistence import credentials, upgrades
+from persistence.credentials import CredentialStatus, KeyAnswer
+from persistence.session import Database
+from persistence.upgrades import Admission, Entry
+from persistence.vault import Vault
+from tests.gateway.world import CP, GRACE, IDENTITY, OLD_KEY, keys, seed
+from tests.persistence.rule import NOW, Rule
+
+
+@pytest.fixture
+async def rule(database: Database, vault: Vault) -> Rule:
+    await seed(database, vault)
+    return Rule(database, vault)
+
+
+async def test_either_form_proves_and_only_that_form_is_good_afterwards(rule: Rule) -> None:
+    key = await rule.make()
+    raw = bytes.fromhex(key)
+    assert (await rule.come(raw)).entry is Entry.PROVED
+    assert (await rule.come(raw)).entry is Entry.CURRENT
+    assert (await rule.come(key)).entry is Entry.REFUSED
+    assert (await rule.come(OLD_KEY)).entry is Entry.REFUSED
+    assert (await keys(rule.database))["current"].sealed_key is None
+    assert (await rule.status()) == CredentialStatus(None, proven=True)
+
+
+async def test_the_old_key_is_ordinary_until_the_new_one_was_sent_and_for_the_grace_period_after(rule: Rule) -> None:
+    await rule.make()
+    assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT
+    await rule.send()
+    assert (await rule.come(OLD_KEY, at=NOW + GRACE)).entry is Entry.CURRENT
+    await rule.send(at=NOW + GRACE)  # sending again does not lengthen it
+    late = await rule.come(OLD_KEY, at=NOW + GRACE + timedelta(seconds=1))
+    assert (late.entry, late.returned) == (Entry.QUARANTINED, False)
+    assert (await rule.status()).old_key_returns == 0
+
+
+async def test_where_the_owner_changed_while_it_was_away_the_old_key_is_quarantined_at_once(rule: Rule) -> None:
+    key = await rule.make(quarantines_old=True)
+    assert (await rule.come(OLD_KEY)).entry is Entry.QUARANTINED
+    assert (await rule.come(key)).entry is Entry.PROVED
+
+
+async def test_returns_after_accepted_are_counted_and_the_third_parks(rule: Rule) -> None:
+    key = await rule.make()
+    await rule.send(KeyAnswer.ACCEPTED)
+    seen = [await rule.come(OLD_KEY) for _ in range(3)]
+    assert [(each.entry, each.returned, each.parked) for each in seen] == [
+        (Entry.QUARANTINED, True, False),
+        (Entry.QUARANTINED, True, False),
+        (Entry.QUARANTINED, True, True),
+    ]
+    assert await rule.status() == CredentialStatus("accepted", proven=False, old_key_returns=3)
+    assert (await rule.come(key)).entry is Entry.PROVED
+
+
+async def test_revoked_keys_open_nothing(rule: Rule) -> None:
+    key = await rule.make()
+    async with rule.database.writing() as session:
+        await credentials.revoke_all(session, CP, NOW)
+    for password in (OLD_KEY, key):
+        assert (await rule.come(password)).entry is Entry.REFUSED
+    async with rule.database.reading() as session:
+        assert not await upgrades.has_key(session, CP)
+
+
+async def test_a_typed_key_replaces_whatever_was_there(rule: Rule) -> None:
+    pending = await rule.make(quarantines_old=True)
+    async with rule.database.writing() as session:
+        await credentials.set_current(session, rule.vault, CP, "typed", NOW)
+        await credentials.set_current(session, rule.vault, CP, "typed", NOW)
+    assert (await rule.come("typed")).entry is Entry.CURRENT
+    for password in (OLD_KEY, pending):
+        assert (await rule.come(password)).entry is Entry.REFUSED
+
+
+async def test_a_key_under_a_former_server_key_moves_to_the_present_one(rule: Rule, vault: Vault) -> None:
+    former, present = "f" * 32, "p" * 32
+    async with rule.database.writing() as session:
+        await credentials.set_current(session, Vault([former]), CP, "typed", NOW)
+    rule.vault = Vault([present, former])
+    assert (await rule.come("typed")).entry is Entry.CURRENT
+    rule.vault = Vault([present])
+    assert (await rule.come("typed")).entry is Entry.CURRENT
+    rule.vault = vault
+    assert (await rule.come("typed")).entry is Entry.REFUSED
+
+
+async def test_an_unknown_identity_costs_the_same_comparisons(rule: Rule, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rule.make()
+    genuine = Vault.matches
+    costs = []
+    for identity in (IDENTITY, "NOBODY"):
+        calls: list[str] = []
+
+        def counted(self: Vault, purpose: str, value: bytes, mac: str, calls: list[str] = calls) -> bool:
+            calls.append(mac)
+            return genuine(self, purpose, value, mac)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Vault, "matches", counted)
+            async with rule.database.reading() as session:
+                found = await upgrades.recognise(session, rule.vault, identity, b"wrong")
+        assert found.admission == Admission(Entry.REFUSED)
+        costs.append(len(calls))
+    assert costs == [3, 3]
+
+
+@pytest.mark.parametrize("state", ["plain", "withdrawn"])
+async def test_upgrades_at_the_same_time_leave_one_current_key_and_lock_nobody_out(rule: Rule, state: str) -> None:
+    key = await rule.make()
+    await rule.send()
+    if state == "withdrawn":
+        await rule.withdraw()
+    results = await asyncio.gather(
+        *(rule.come(password) for _ in range(6) for password in (OLD_KEY, key)), return_exceptions=True
+    )
+    assert all(isinstance(result, Admission | Unavailable) for result in results)
+    good = [password for password in (OLD_KEY, key) if (await rule.come(password)).entry is not Entry.REFUSED]
+    assert len(good) == 1
+    if state == "plain":
+        assert good == [key]
+    assert list(await keys(rule.database)).count("pending") == 0

@@ -1,0 +1,85 @@
+"""Finds a PostgreSQL for the tests: a container where an engine answers, else the machine's own programs."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+import docker.errors
+from testcontainers.community.postgres import PostgresContainer
+
+DEFAULT_IMAGE = "postgres:16"
+
+
+class NoPostgres(Exception):
+    """Neither a container engine nor PostgreSQL's programs are here."""
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Run a PostgreSQL and give its URL (`postgresql+asyncpg://…/postgres`); raises NoPostgres."""
+    container, why = _container()
+    if container is not None:
+        try:
+            yield container.get_connection_url()
+        finally:
+            container.stop()
+    elif programs := _programs():
+        with _own(programs) as url:
+            yield url
+    else:
+        raise NoPostgres(f"{why}, and PostgreSQL's initdb is not installed.")
+
+
+def _container() -> tuple[PostgresContainer | None, str]:
+    """Start a container; None, and why, where no engine answers or it can't have the image."""
+    if not _engine_answers():
+        return None, "No container engine answers"
+    image = os.environ.get("HANDOVER_TEST_POSTGRES_IMAGE", DEFAULT_IMAGE)
+    try:
+        return PostgresContainer(image, driver="asyncpg").start(), ""
+    except docker.errors.APIError:
+        return None, f"The container engine can't have the image {image}"
+
+
+def _engine_answers() -> bool:
+    try:
+        client = docker.from_env(timeout=5)
+    except docker.errors.DockerException:
+        return False
+    client.close()
+    return True
+
+
+def _programs() -> Path | None:
+    found = shutil.which("initdb")
+    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((place for place in places if (place / "initdb").exists()), None)
+
+
+@contextmanager
+def _own(programs: Path) -> Iterator[str]:
+    """Run the machine's own PostgreSQL in a new folder; as its own user where we are root, as it demands."""
+    with tempfile.TemporaryDirectory(prefix="handover-postgres-") as folder, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
+        if as_user:
+            shutil.chown(folder, "postgres", "postgres")
+        run = [*as_user, str(programs / "initdb"), "-U", "test", "-A", "trust", "--no-sync", "-D", f"{folder}/data"]
+        subprocess.run(run, check=True, capture_output=True, cwd=folder)
+        flags = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+        control = [*as_user, str(programs / "pg_ctl"), "-D", f"{folder}/data", "-w"]
+        subprocess.run(
+            [*control, "-o", flags, "-l", f"{folder}/log", "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder
+        )
+        try:
+            yield f"postgresql+asyncpg://test@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=folder)

@@ -1,0 +1,59 @@
+"""Recorded histories replayed with today's code: a change that running transfers would trip over fails here.
+
+A change on purpose ships with `workflow.patched` and new histories beside the old ones (`make record`).
+"""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from domain.transfer import FINAL
+from worker import workflow_runner
+from workflows.codes import OneTimeCodeWorkflow
+from workflows.transfer import TransferWorkflow
+
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+
+
+def replayer() -> Replayer:
+    return Replayer(
+        workflows=[TransferWorkflow, OneTimeCodeWorkflow],
+        data_converter=pydantic_data_converter,
+        workflow_runner=workflow_runner(),
+    )
+
+
+@pytest.fixture(params=HISTORIES, ids=lambda path: path.stem)
+def history(request: pytest.FixtureRequest) -> str:
+    return Path(request.param).read_text()
+
+
+async def test_a_recorded_history_replays(history: str) -> None:
+    await replayer().replay_workflow(WorkflowHistory.from_json("recorded", history))
+
+
+def test_every_outcome_has_a_history() -> None:
+    outcomes = {_outcome(history) for history in HISTORIES}
+    assert outcomes == {state.value for state in FINAL}
+
+
+async def test_a_swapped_step_is_caught() -> None:
+    history = next(path for path in HISTORIES if path.stem.startswith("a_transfer_that_nobody"))
+    swapped = (
+        history.read_text().replace("charger.quiet", "charger.swap").replace("charger.replace_lists", "charger.quiet")
+    )
+    with pytest.raises(Exception, match=r"(?i)nondeterminism"):
+        await replayer().replay_workflow(
+            WorkflowHistory.from_json("swapped", swapped.replace("charger.swap", "charger.replace_lists"))
+        )
+
+
+def _outcome(history: Path) -> str:
+    last = json.loads(history.read_text())["events"][-1]
+    payload = last["workflowExecutionCompletedEventAttributes"]["result"]["payloads"][0]
+    return str(json.loads(base64.b64decode(payload["data"]))["state"])

@@ -1,0 +1,88 @@
+"""A worker of the real workflow on the real dev server, with a world of fakes behind it."""
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+
+from domain.ids import NodeId, TransferId, workflow_id
+from domain.policy import Policy
+from tests.workflows.world import World
+from worker import gateway_worker, transfer_worker
+from workflows.client import TransferClient
+from workflows.messages import Outcome
+
+HISTORIES = Path(__file__).resolve().parents[1] / "replay" / "histories"
+
+#: Everything that takes days in life takes a moment here.
+POLICY = Policy(
+    session_deadline=timedelta(seconds=2),
+    offline_deadline=timedelta(seconds=2),
+    proof_deadline=timedelta(seconds=30),
+    reconnect_after=timedelta(milliseconds=300),
+    retries_used_up=timedelta(seconds=3),
+    operator_retries_every=timedelta(hours=6),
+    look_again=timedelta(milliseconds=300),
+)
+
+
+class Stage:
+    """One transfer at a time, and the hands that reach into it."""
+
+    def __init__(self, client: Client, world: World, policy: Policy, record_as: Path | None) -> None:
+        self._record_as = record_as
+        self.client = TransferClient(client, policy)
+        self.world = world
+        self.transfer_id = TransferId(f"trf_{uuid.uuid4().hex}")
+        self.handle: WorkflowHandle[object, Outcome] = client.get_workflow_handle(
+            workflow_id(self.transfer_id), result_type=Outcome
+        )
+
+    async def start(self) -> None:
+        assert await self.client.start(self.transfer_id)
+
+    async def outcome(self) -> str:
+        state = (await self.handle.result()).state.value
+        if self._record_as is not None:
+            self._record_as.write_text(portable((await self.handle.fetch_history()).to_json()))
+        return state
+
+
+def portable(history: str) -> str:
+    """Give a history without what belongs to the machine that recorded it."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: clean(part) for key, part in value.items() if key not in {"stackTrace", "identity"}}
+        return [clean(part) for part in value] if isinstance(value, list) else value
+
+    return json.dumps(clean(json.loads(history)), separators=(",", ":")) + "\n"
+
+
+class Set(Protocol):
+    """Sets the stage for a world."""
+
+    def __call__(self, world: World, policy: Policy = POLICY) -> Awaitable[Stage]: ...
+
+
+@pytest.fixture
+async def stage(temporal: Client, request: pytest.FixtureRequest) -> AsyncIterator[Set]:
+    """Give a function that starts workers for a world; with `--record-histories` marked tests leave theirs."""
+    wanted = request.config.getoption("--record-histories") and request.node.get_closest_marker("recorded")
+    record_as = HISTORIES / f"{request.node.name.removeprefix('test_')}.json" if wanted else None
+    async with AsyncExitStack() as stack:
+
+        async def make(world: World, policy: Policy = POLICY) -> Stage:
+            world.node = f"{world.node}-{uuid.uuid4().hex}" if world.node else None
+            node = NodeId(world.node or f"gone-{uuid.uuid4().hex}")
+            await stack.enter_async_context(transfer_worker(temporal, [world]))
+            await stack.enter_async_context(gateway_worker(temporal, world, node))
+            return Stage(temporal, world, policy, record_as)
+
+        yield make

@@ -1,0 +1,193 @@
+"""Decisions on the real server: one wins, each caller hears that one, and a cancel never leaves anything half done."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from activities.contracts import DecisionRecord
+from domain.approval import Decision
+from domain.errors import AlreadyDecided, NotAllowed, TooLate
+from domain.ids import UserId
+from domain.transfer import Attention, OperatorAction
+from tests.workflows.conftest import Set, Stage
+from tests.workflows.world import World, asked, plan
+
+RECIPIENT, SENDER = UserId("recipient"), UserId("sender")
+
+
+async def decide(transfer: Stage, decision: Decision, user: UserId) -> str:
+    state = await transfer.client.decide(transfer.transfer_id, decision, actor=f"user:{user}", actor_id=user)
+    return state.value
+
+
+@pytest.mark.recorded
+async def test_an_accepted_transfer_goes_on(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    await transfer.start()
+    await transfer.world.until(lambda: transfer.world.attention is Attention.RECIPIENT)
+    assert await decide(transfer, Decision.ACCEPT, RECIPIENT) == "transferring"
+    assert await transfer.outcome() == "completed"
+    assert "ask0" in transfer.world.letters
+
+
+@pytest.mark.recorded
+@pytest.mark.parametrize(
+    ("decision", "user", "state"),
+    [(Decision.DECLINE, RECIPIENT, "declined"), (Decision.CANCEL, SENDER, "cancelled")],
+)
+async def test_a_transfer_that_is_not_wanted_ends(stage: Set, decision: Decision, user: UserId, state: str) -> None:
+    transfer = await stage(World(plan=asked()))
+    await transfer.start()
+    assert await decide(transfer, decision, user) == state
+    assert await transfer.outcome() == state
+    assert "change_ownership" not in transfer.world.calls
+
+
+async def test_a_decision_sent_again_is_answered_alike_also_after_the_end(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    await transfer.start()
+    assert await decide(transfer, Decision.DECLINE, RECIPIENT) == "declined"
+    await transfer.outcome()
+    assert await decide(transfer, Decision.DECLINE, RECIPIENT) == "declined"
+    with pytest.raises(AlreadyDecided):
+        await decide(transfer, Decision.ACCEPT, RECIPIENT)
+
+
+@pytest.mark.recorded
+async def test_a_transfer_nobody_decides_expires(stage: Set) -> None:
+    transfer = await stage(World(plan=asked(seconds=2)))
+    await transfer.start()
+    assert await transfer.outcome() == "expired"
+    assert "change_ownership" not in transfer.world.calls
+
+
+async def test_a_reminder_is_sent_at_its_time(stage: Set) -> None:
+    waiting = asked(seconds=60)
+    due = datetime.now(UTC) + timedelta(seconds=1)
+    transfer = await stage(World(plan=waiting.model_copy(update={"remind_at": (due,)})))
+    await transfer.start()
+    await transfer.world.until(lambda: transfer.world.letters == ["ask0", "ask1"])
+    assert datetime.now(UTC) >= due
+    await decide(transfer, Decision.DECLINE, RECIPIENT)
+    await transfer.outcome()
+
+
+async def test_decisions_at_the_same_moment_have_one_winner(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    await transfer.start()
+    answers = await asyncio.gather(
+        *(decide(transfer, decision, user) for decision, user in [
+            (Decision.ACCEPT, RECIPIENT), (Decision.DECLINE, RECIPIENT), (Decision.DECLINE, UserId("other")),
+        ]),
+        return_exceptions=True,
+    )  # fmt: skip
+    outcome = await transfer.outcome()
+    told = [answer for answer in answers if isinstance(answer, str)]
+    assert told == ["transferring" if outcome == "completed" else outcome]
+    assert sum(isinstance(answer, AlreadyDecided) for answer in answers) == 2
+    assert sum(call.startswith("decide:") for call in transfer.world.calls) == 1
+
+
+async def test_decisions_that_waited_for_a_refused_one_still_have_one_winner(stage: Set) -> None:
+    world, stranger = World(plan=asked()), "decide:decline:user:stranger"
+    world.gates[stranger], world.fail[stranger] = asyncio.Event(), [NotAllowed("Not yours.")] * 9
+    transfer = await stage(world)
+    await transfer.start()
+    refused = asyncio.create_task(decide(transfer, Decision.DECLINE, UserId("stranger")))
+    await world.until(lambda: world.reached[stranger])
+    waiting = [asyncio.create_task(decide(transfer, one, RECIPIENT)) for one in (Decision.ACCEPT, Decision.DECLINE)]
+    async with asyncio.timeout(30):
+        while await accepted_updates(transfer) < 4:  # the opening one and these three
+            await asyncio.sleep(0.1)  # the server's doing: there is nothing here to wait on
+    world.gates[stranger].set()
+    answers = await asyncio.gather(refused, *waiting, return_exceptions=True)
+    outcome = await transfer.outcome()
+    assert [answer for answer in answers if isinstance(answer, str)] == [
+        {"completed": "transferring", "declined": "declined"}[outcome]
+    ]
+    assert sum(call.startswith("decide:") for call in world.calls) == 1
+
+
+async def accepted_updates(transfer: Stage) -> int:
+    events = [event async for event in transfer.handle.fetch_history_events()]
+    return sum(event.HasField("workflow_execution_update_accepted_event_attributes") for event in events)
+
+
+async def test_a_decision_that_the_register_refuses_can_be_tried_again(stage: Set) -> None:
+    world = World(plan=asked())
+    world.fail["decide:accept:user:recipient"] = [NotAllowed("Not yours."), NotAllowed("Not yours.")]
+    transfer = await stage(world)
+    await transfer.start()
+    with pytest.raises(NotAllowed, match="Not yours"):
+        await decide(transfer, Decision.ACCEPT, RECIPIENT)
+    assert await decide(transfer, Decision.ACCEPT, RECIPIENT) == "transferring"
+    await transfer.outcome()
+
+
+@pytest.mark.recorded
+async def test_a_cancel_while_a_session_is_waited_for_rolls_back(stage: Set) -> None:
+    transfer = await stage(World(session_running=True))
+    await transfer.start()
+    await transfer.world.until(lambda: transfer.world.attention is Attention.SESSION_RUNNING)
+    assert await decide(transfer, Decision.CANCEL, SENDER) == "rolling_back"
+    assert await transfer.outcome() == "rolled_back"
+    assert transfer.world.reason == "cancelled"
+    assert transfer.world.calls[-4:] == ["allow_sessions", "release", "finish", "tell_ended"]
+
+
+async def test_a_cancel_after_the_change_has_begun_is_too_late(stage: Set) -> None:
+    world = World()
+    world.gates["change_ownership"] = asyncio.Event()
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.reached["change_ownership"])
+    with pytest.raises(TooLate):
+        await decide(transfer, Decision.CANCEL, SENDER)
+    world.gates["change_ownership"].set()
+    assert await transfer.outcome() == "completed"
+
+
+async def test_a_cancel_from_the_temporal_ui_cancels_while_it_can(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    await transfer.start()
+    await transfer.world.until(lambda: transfer.world.attention is Attention.RECIPIENT)
+    await transfer.handle.cancel()
+    assert await transfer.outcome() == "cancelled"
+    assert "decide:cancel:temporal-ui" in transfer.world.calls
+
+
+@pytest.mark.recorded
+async def test_a_cancel_from_the_temporal_ui_interrupts_no_compensation(stage: Set) -> None:
+    world = World()
+    world.fail["change_ownership"] = [NotAllowed("No more.")]
+    world.gates["restore_ownership"] = asyncio.Event()
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.reached["restore_ownership"])
+    await transfer.handle.cancel()
+    world.gates["restore_ownership"].set()
+    assert await transfer.outcome() == "rolled_back"
+    assert world.calls[-5:] == ["restore_ownership", "allow_sessions", "release", "finish", "tell_ended"]
+
+
+@pytest.mark.recorded
+async def test_a_present_owner_who_did_not_ask_is_told_at_once(stage: Set) -> None:
+    transfer = await stage(World(plan=plan(tell_present_owner=True)))
+    await transfer.start()
+    await transfer.outcome()
+    assert sorted(transfer.world.letters) == ["ended", "requested"]
+
+
+async def test_an_operator_rolls_back_an_unanswered_transfer_as_cancelled(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    await transfer.start()
+    state = await transfer.client.resolve(
+        transfer.transfer_id, OperatorAction.ROLL_BACK, reason="asked by phone", actor="operator:op", request_id="1"
+    )
+    assert state == "cancelled"
+    assert await transfer.outcome() == "cancelled"
+
+
+def test_the_record_of_a_decision_holds_ids_only() -> None:
+    assert set(DecisionRecord.model_fields) == {"transfer_id", "decision", "actor", "actor_id", "link_id"}

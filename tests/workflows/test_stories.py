@@ -1,0 +1,124 @@
+"""Whole stories of the workflow, on the real server, with fakes for the world."""
+
+import pytest
+
+from activities.contracts import DeviceOutcome, RotateAnswer
+from domain.errors import NotAllowed, TransferInProgress
+from domain.transfer import Connection, IfOffline, TransferWarning
+from tests.workflows.conftest import Set
+from tests.workflows.world import World, plan
+
+
+@pytest.mark.recorded
+async def test_a_transfer_that_nobody_is_asked_about_runs_through(stage: Set) -> None:
+    world = World()
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+    assert world.calls == [
+        "validate", "look_up", "reserve", "block_sessions", "quiet", "change_ownership", "replace_lists", "rotate",
+        "allow_sessions", "release", "finish", "tell_ended",
+    ]  # fmt: skip
+
+
+@pytest.mark.recorded
+async def test_a_refusal_reaches_the_caller_as_what_it_is(stage: Set) -> None:
+    world = World()
+    world.fail["reserve"] = [TransferInProgress("Wait for its end.")]
+    transfer = await stage(world)
+    with pytest.raises(TransferInProgress, match="Wait for its end"):
+        await transfer.start()
+    assert await transfer.outcome() == "refused"
+    assert world.reason == "transfer_in_progress"
+    with pytest.raises(TransferInProgress):
+        await transfer.client.start(transfer.transfer_id)
+
+
+@pytest.mark.recorded
+async def test_lost_rights_roll_back_what_was_done(stage: Set) -> None:
+    world = World()
+    world.fail["change_ownership"] = [NotAllowed("No more.")]
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "rolled_back"
+    assert world.reason == "rights_lost"
+    assert world.calls[-6:] == [
+        "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish", "tell_ended",
+    ]  # fmt: skip
+
+
+@pytest.mark.recorded
+async def test_a_charger_that_rejects_its_credentials_rolls_everything_back(stage: Set) -> None:
+    world = World()
+    world.answers["rotate"] = [RotateAnswer.REJECTED]
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "rolled_back"
+    assert (world.owner, world.reason) == ("before", "charger_rejected")
+    undone = world.calls[world.calls.index("rotate") + 1 :]
+    assert undone == [
+        "restore_lists", "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish",
+        "tell_ended",
+    ]  # fmt: skip
+
+
+@pytest.mark.recorded
+async def test_a_charger_that_cannot_rotate_completes_with_a_warning(stage: Set) -> None:
+    world = World()
+    world.answers["rotate"] = [RotateAnswer.NOT_SUPPORTED]
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.warnings == (TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED,)
+    assert "withdraw_credentials" in world.calls
+
+
+@pytest.mark.recorded
+async def test_a_charger_that_needs_a_restart_gets_one(stage: Set) -> None:
+    world = World()
+    world.answers["rotate"] = [RotateAnswer.REBOOT_REQUIRED]
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+    assert "reset" in world.calls
+
+
+@pytest.mark.recorded
+async def test_a_deleted_connection_is_closed_and_nothing_rotated(stage: Set) -> None:
+    world = World(plan=plan(connection=Connection.DELETE, rotate=False))
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+    assert world.calls[-5:] == ["allow_sessions", "release", "disconnect", "finish", "tell_ended"]
+    assert "rotate" not in world.calls
+
+
+async def test_lists_that_are_not_supported_are_a_warning(stage: Set) -> None:
+    world = World(plan=plan(quiet=False, rotate=False))
+    world.answers["replace_lists"] = [DeviceOutcome.NOT_SUPPORTED]
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.warnings == (TransferWarning.LISTS_NOT_SUPPORTED,)
+
+
+async def test_an_owner_who_stays_does_not_wait_for_an_offline_charger(stage: Set) -> None:
+    world = World(plan=plan(quiet=False, rotate=False), node=None)
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.warnings == (TransferWarning.LISTS_DUE,)
+
+
+@pytest.mark.recorded
+@pytest.mark.parametrize(
+    ("if_offline", "state"), [(IfOffline.COMPLETE, "completed_with_warnings"), (IfOffline.ROLL_BACK, "rolled_back")]
+)
+async def test_a_charger_that_stays_offline_ends_by_the_senders_choice(
+    stage: Set, if_offline: IfOffline, state: str
+) -> None:
+    world = World(plan=plan(if_offline=if_offline), node=None)
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == state
+    assert world.owner == ("after" if state.startswith("completed") else "before")

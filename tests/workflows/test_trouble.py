@@ -1,0 +1,318 @@
+"""What goes wrong on the way: retries, operators, chargers that lie or vanish, nodes that die."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from activities.contracts import NOT_CONNECTED, RotateAnswer
+from domain.approval import Decision
+from domain.errors import NotPossible, TooLate
+from domain.ids import UserId
+from domain.transfer import Attention, Connection, OperatorAction, StepName, StepState, TransferWarning
+from tests.workflows.conftest import POLICY, Set, Stage
+from tests.workflows.world import World, asked, plan
+
+
+class BrokenError(Exception):
+    """Something that a retry may mend."""
+
+
+def broken(times: int = 1000) -> list[BaseException]:
+    return [BrokenError("broken")] * times
+
+
+async def resolve(transfer: Stage, action: OperatorAction, request_id: str = "1") -> None:
+    await transfer.client.resolve(
+        transfer.transfer_id, action, reason="test", actor="operator:op", request_id=request_id
+    )
+
+
+async def parked(transfer: Stage) -> None:
+    await transfer.world.until(lambda: transfer.world.attention is Attention.OPERATOR)
+
+
+async def test_a_transaction_that_fails_for_a_moment_is_retried_locally(stage: Set) -> None:
+    world = World()
+    world.fail["change_ownership"] = broken(2)
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+    events = [event async for event in transfer.handle.fetch_history_events()]
+    scheduled = [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    assert not [name for name in scheduled if name.startswith("registry.")]
+
+
+@pytest.mark.recorded
+async def test_a_transaction_whose_local_tries_are_used_up_becomes_an_ordinary_activity(stage: Set) -> None:
+    world = World()
+    world.fail["change_ownership"] = broken(5)
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+    events = [event async for event in transfer.handle.fetch_history_events()]
+    assert any(
+        event.activity_task_scheduled_event_attributes.activity_type.name == "registry.change_ownership"
+        for event in events
+    )
+
+
+@pytest.mark.recorded
+async def test_used_up_retries_wait_for_an_operator_who_retries(stage: Set) -> None:
+    world = World()
+    world.fail["quiet"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    world.fail["quiet"].clear()
+    await resolve(transfer, OperatorAction.RETRY)
+    assert await transfer.outcome() == "completed"
+
+
+async def test_an_operator_rolls_back(stage: Set) -> None:
+    world = World()
+    world.fail["replace_lists"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    await resolve(transfer, OperatorAction.ROLL_BACK)
+    assert await transfer.outcome() == "rolled_back"
+    assert (world.owner, world.reason) == ("before", "operator")
+
+
+@pytest.mark.recorded
+async def test_an_operator_leaves_a_device_step_undone(stage: Set) -> None:
+    world = World()
+    world.fail["replace_lists"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    await resolve(transfer, OperatorAction.COMPLETE)
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert TransferWarning.LEFT_UNDONE_BY_OPERATOR in world.warnings
+
+
+async def test_the_ownership_change_is_never_left_undone(stage: Set) -> None:
+    world = World()
+    world.fail["change_ownership"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    with pytest.raises(NotPossible):
+        await resolve(transfer, OperatorAction.COMPLETE)
+    await resolve(transfer, OperatorAction.ROLL_BACK, "2")
+    assert await transfer.outcome() == "rolled_back"
+
+
+@pytest.mark.recorded
+async def test_a_failing_compensation_waits_for_an_operator_and_is_never_left_out(stage: Set) -> None:
+    world = World()
+    world.answers["rotate"] = [RotateAnswer.REJECTED]
+    world.fail["restore_ownership"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    with pytest.raises(NotPossible):
+        await resolve(transfer, OperatorAction.COMPLETE)
+    world.fail["restore_ownership"].clear()
+    await resolve(transfer, OperatorAction.ROLL_BACK, "2")  # during a roll-back it means retry
+    assert await transfer.outcome() == "rolled_back"
+    assert world.owner == "before"
+
+
+async def test_it_tries_again_without_an_operator(stage: Set) -> None:
+    world = World()
+    world.fail["quiet"] = broken()
+    transfer = await stage(world, POLICY.model_copy(update={"operator_retries_every": timedelta(seconds=2)}))
+    await transfer.start()
+    await parked(transfer)
+    world.fail["quiet"].clear()
+    assert await transfer.outcome() == "completed"
+
+
+async def test_after_the_proof_there_is_no_way_back(stage: Set) -> None:
+    world = World()
+    world.fail["release"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    with pytest.raises(TooLate):
+        await resolve(transfer, OperatorAction.ROLL_BACK)
+    world.fail["release"].clear()
+    await resolve(transfer, OperatorAction.RETRY, "2")
+    assert await transfer.outcome() == "completed"
+
+
+@pytest.mark.recorded
+async def test_a_lost_answer_is_sent_again_until_the_charger_proves_a_key(stage: Set) -> None:
+    world = World()
+    world.answers["rotate"] = [RotateAnswer.UNKNOWN, RotateAnswer.ACCEPTED]
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+    assert world.calls.count("rotate") == 2
+
+
+async def test_a_charger_that_keeps_its_socket_open_is_made_to_come_back(stage: Set) -> None:
+    world = World(proves=False)
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: "disconnect" in world.calls)
+    world.proven = True
+    assert await transfer.outcome() == "completed"
+
+
+async def test_a_charger_that_lies_is_given_to_an_operator(stage: Set) -> None:
+    world = World(proves=False, old_key_returns=3, quarantined=True)
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    await resolve(transfer, OperatorAction.ROLL_BACK)
+    assert await transfer.outcome() == "rolled_back"
+    assert "withdraw_credentials" in world.calls
+
+
+async def test_a_quarantined_charger_is_left_to_the_gateway(stage: Set) -> None:
+    world = World(quarantined=True)
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.steps.get(StepName.ROTATE_CREDENTIALS) is StepState.RUNNING)
+    world.proven = True
+    assert await transfer.outcome() == "completed"
+    assert "rotate" not in world.calls
+
+
+async def test_a_session_that_runs_past_its_deadline_rolls_back(stage: Set) -> None:
+    transfer = await stage(World(session_running=True))
+    await transfer.start()
+    assert await transfer.outcome() == "rolled_back"
+    assert transfer.world.reason == "session_deadline"
+
+
+async def test_a_session_that_ends_lets_the_transfer_go_on(stage: Set) -> None:
+    world = World(session_running=True)
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.attention is Attention.SESSION_RUNNING)
+    world.session_running = False
+    await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, "session_ended")
+    assert await transfer.outcome() == "completed"
+
+
+async def test_a_charger_that_comes_back_is_heard_at_once(stage: Set) -> None:
+    world = World(plan=plan(quiet=False))
+    long = POLICY.model_copy(
+        update={"offline_deadline": POLICY.retries_used_up * 600, "look_again": POLICY.retries_used_up * 600}
+    )
+    transfer = await stage(world, long)
+    node, world.node = world.node, None
+    await transfer.start()
+    await world.until(lambda: world.attention is Attention.CHARGER_OFFLINE)
+    world.node = node
+    await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, "connected")
+    async with asyncio.timeout(20):
+        assert await transfer.outcome() == "completed"
+
+
+async def test_a_charger_whose_socket_has_moved_is_looked_up_again(stage: Set) -> None:
+    world = World()
+    world.fail["replace_lists"] = [ApplicationError("gone", type=NOT_CONNECTED, non_retryable=True)]
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+
+
+async def test_a_node_that_is_gone_counts_as_offline(stage: Set) -> None:
+    world = World(plan=plan(quiet=False))
+    transfer = await stage(world)
+    world.node = "no-such-node"
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert TransferWarning.CREDENTIALS_DUE in world.warnings
+
+
+async def test_a_step_that_takes_long_is_shown_as_retrying(stage: Set) -> None:
+    world = World()
+    world.gates["quiet"] = asyncio.Event()
+    transfer = await stage(world, POLICY.model_copy(update={"retries_used_up": timedelta(minutes=2)}))
+    await transfer.start()
+    await world.until(lambda: world.attention is Attention.RETRYING)
+    world.gates["quiet"].set()
+    assert await transfer.outcome() == "completed"
+    assert world.attention is Attention.NONE
+
+
+async def test_complete_for_one_step_does_not_reach_the_next(stage: Set) -> None:
+    world = World()
+    world.gates["change_ownership"] = asyncio.Event()
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.reached["change_ownership"])
+    with pytest.raises(NotPossible):
+        await resolve(transfer, OperatorAction.COMPLETE)
+    world.gates["change_ownership"].set()
+    assert await transfer.outcome() == "completed"
+    assert world.warnings == ()
+
+
+async def test_a_deleted_connection_whose_change_was_tried_is_never_rolled_back(stage: Set) -> None:
+    world = World(plan=plan(connection=Connection.DELETE, rotate=False))
+    world.fail["change_ownership"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    with pytest.raises(TooLate):
+        await resolve(transfer, OperatorAction.ROLL_BACK)
+    world.fail["change_ownership"].clear()
+    await resolve(transfer, OperatorAction.RETRY, "2")
+    assert await transfer.outcome() == "completed"
+
+
+async def test_a_revoked_charger_that_fails_is_closed_at_once(stage: Set) -> None:
+    world = World(plan=plan(connection=Connection.DELETE, rotate=False))
+    world.fail["replace_lists"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+    assert world.calls[-3:] == ["disconnect", "finish", "tell_ended"]
+
+
+async def test_an_accept_leaves_no_letter_behind(stage: Set) -> None:
+    world = World(plan=asked())
+    world.fail["ask"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.reached["ask"])
+    await transfer.client.decide(
+        transfer.transfer_id, Decision.ACCEPT, actor="user:recipient", actor_id=UserId("recipient")
+    )
+    assert await transfer.outcome() == "completed"
+    assert world.attention is Attention.NONE
+    asks = world.reached["ask"]
+    await transfer.handle.result()
+    assert world.reached["ask"] == asks
+
+
+async def test_credentials_that_stay_due_are_left_to_the_gateway(stage: Set) -> None:
+    world = World(plan=plan(quiet=False))
+    transfer = await stage(world)
+    world.node = None
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert "leave_credentials_due" in world.calls
+
+
+async def test_a_charger_in_quarantine_is_sent_no_list_before_its_proof(stage: Set) -> None:
+    world = World(quarantined=True)
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.steps.get(StepName.ROTATE_CREDENTIALS) is StepState.RUNNING)
+    assert "replace_lists" not in world.calls
+    world.proven = True
+    assert await transfer.outcome() == "completed"
+    assert "replace_lists" in world.calls

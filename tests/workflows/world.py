@@ -1,0 +1,266 @@
+"""A world of fakes for the workflow: each subclasses its contract, remembers what it was asked, and can be told off."""
+
+import asyncio
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from activities.contracts import (
+    NOT_CONNECTED,
+    Ask,
+    Changed,
+    Charger,
+    CredentialsStatus,
+    Decided,
+    DecisionRecord,
+    DeviceAnswer,
+    DeviceOrder,
+    DeviceOutcome,
+    Done,
+    Finish,
+    Note,
+    Notices,
+    Plan,
+    Records,
+    RefusedRecord,
+    Registry,
+    RotateAnswer,
+    Rotated,
+    SendCode,
+    Tell,
+    TransferRef,
+    Validated,
+    Whereabouts,
+)
+from domain.approval import Decision
+from domain.errors import HandoverError
+from domain.ids import ChargePointId, NodeId
+from domain.transfer import (
+    Attention,
+    Connection,
+    IfOffline,
+    RunningSession,
+    StepName,
+    StepState,
+    TransferKind,
+    TransferState,
+    TransferWarning,
+)
+
+CHARGE_POINT = ChargePointId("cp_1")
+ENDS = {
+    Decision.ACCEPT: TransferState.TRANSFERRING,
+    Decision.DECLINE: TransferState.DECLINED,
+    Decision.CANCEL: TransferState.CANCELLED,
+    Decision.EXPIRE: TransferState.EXPIRED,
+}
+
+
+def plan(**given: Any) -> Plan:
+    """A transfer to a user, kept connected, nobody asked: every device step."""
+    defaults: dict[str, Any] = {
+        "kind": TransferKind.TRANSFER_TO_USER,
+        "charge_point_id": CHARGE_POINT,
+        "state": TransferState.TRANSFERRING,
+        "expires_at": None,
+        "tell_present_owner": False,
+        "running_session": RunningSession.WAIT,
+        "if_offline": IfOffline.COMPLETE,
+        "connection": Connection.KEEP,
+        "quiet": True,
+        "lists": True,
+        "rotate": True,
+    }
+    return Plan(**(defaults | given))
+
+
+def asked(seconds: float = 3600, **given: Any) -> Plan:
+    """A plan that waits for its recipient."""
+    expires = datetime.now(UTC) + timedelta(seconds=seconds)
+    return plan(state=TransferState.AWAITING_ACCEPTANCE, expires_at=expires, **given)
+
+
+@dataclass
+class World(Registry, Charger, Notices, Records):
+    """Everything a transfer touches. `fail[name]` holds the errors that its next calls raise, in order."""
+
+    plan: Plan = field(default_factory=plan)
+    node: str | None = "node"
+    calls: list[str] = field(default_factory=list)
+    fail: dict[str, list[BaseException]] = field(default_factory=lambda: defaultdict(list))
+    answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
+    reached: Counter[str] = field(default_factory=Counter)
+    session_running: bool = False
+    proven: bool = False
+    proves: bool = True
+    """Whether the charger comes back with its new key once it has accepted it."""
+    quarantined: bool = False
+    old_key_returns: int = 0
+    answer: RotateAnswer | None = None
+    owner: str = "before"
+    generation: int = 1
+    state: TransferState = TransferState.REQUESTED
+    attention: Attention = Attention.NONE
+    warnings: tuple[TransferWarning, ...] = ()
+    reason: str | None = None
+    steps: dict[StepName, StepState] = field(default_factory=dict)
+    letters: list[str] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def _call(self, name: str) -> None:
+        self.reached[name] += 1
+        self.changed.set()
+        if gate := self.gates.get(name):
+            await gate.wait()
+        if self.fail[name]:
+            raise self.fail[name].pop(0)
+        self.calls.append(name)
+        self.changed.set()
+
+    # registry
+
+    async def validate(self, ref: TransferRef) -> Validated:
+        await self._call("validate")
+        return Validated(kind=self.plan.kind, charge_point_id=CHARGE_POINT)
+
+    async def look_up(self, ref: TransferRef) -> Done:
+        await self._call("look_up")
+        return Done()
+
+    async def reserve(self, ref: TransferRef) -> Plan:
+        await self._call("reserve")
+        self.state = self.plan.state
+        return self.plan
+
+    async def refuse(self, refusal: RefusedRecord) -> Done:
+        await self._call("refuse")
+        self.state, self.reason = TransferState.REFUSED, refusal.code.value
+        return Done()
+
+    async def decide(self, record: DecisionRecord) -> Decided:
+        await self._call(f"decide:{record.decision.value}:{record.actor}")
+        state = ENDS[record.decision]
+        if record.decision is Decision.CANCEL and self.state is TransferState.TRANSFERRING:
+            state = TransferState.ROLLING_BACK
+        self.state = state
+        return Decided(state=state, quiet=self.plan.quiet, lists=self.plan.lists, rotate=self.plan.rotate)
+
+    async def block_sessions(self, ref: TransferRef) -> Done:
+        await self._call("block_sessions")
+        return Done()
+
+    async def allow_sessions(self, ref: TransferRef) -> Done:
+        await self._call("allow_sessions")
+        return Done()
+
+    async def change_ownership(self, ref: TransferRef) -> Changed:
+        await self._call("change_ownership")
+        self.owner, self.state = "after", TransferState.RECONFIGURING
+        return Changed(version=1)
+
+    async def restore_ownership(self, ref: TransferRef) -> Changed:
+        await self._call("restore_ownership")
+        self.owner = "before"
+        return Changed(version=2)
+
+    async def withdraw_credentials(self, ref: TransferRef) -> Done:
+        await self._call("withdraw_credentials")
+        return Done()
+
+    async def leave_credentials_due(self, ref: TransferRef) -> Done:
+        await self._call("leave_credentials_due")
+        return Done()
+
+    async def finish(self, end: Finish) -> Done:
+        await self._call("finish")
+        self.state, self.warnings = end.state, end.warnings
+        self.reason = end.reason.value if end.reason else None
+        return Done()
+
+    async def locate(self, ref: TransferRef) -> Whereabouts:
+        if self.fail["locate"]:
+            raise self.fail["locate"].pop(0)
+        return Whereabouts(
+            node=NodeId(self.node) if self.node else None,
+            generation=self.generation,
+            quarantined=self.quarantined,
+            session_running=self.session_running,
+        )
+
+    async def credentials(self, ref: TransferRef) -> CredentialsStatus:
+        return CredentialsStatus(answer=self.answer, proven=self.proven, old_key_returns=self.old_key_returns)
+
+    # the charger
+
+    async def quiet(self, order: DeviceOrder) -> DeviceAnswer:
+        return await self._device("quiet")
+
+    async def release(self, order: DeviceOrder) -> DeviceAnswer:
+        return await self._device("release")
+
+    async def replace_lists(self, order: DeviceOrder) -> DeviceAnswer:
+        return await self._device("restore_lists" if order.restore else "replace_lists")
+
+    async def rotate(self, order: DeviceOrder) -> Rotated:
+        await self._device("rotate")
+        self.answer = self.answers["rotate"].pop(0) if self.answers["rotate"] else RotateAnswer.ACCEPTED
+        if self.answer is RotateAnswer.ACCEPTED and self.proves:
+            self.proven = True
+        return Rotated(answer=self.answer)
+
+    async def reset(self, order: DeviceOrder) -> DeviceAnswer:
+        self.proven = self.proves
+        return await self._device("reset")
+
+    async def disconnect(self, order: DeviceOrder) -> Done:
+        await self._device("disconnect")
+        self.generation += 1
+        return Done()
+
+    async def _device(self, name: str) -> DeviceAnswer:
+        if self.node is None:
+            raise ApplicationError("no socket here", type=NOT_CONNECTED, non_retryable=True)
+        await self._call(name)
+        outcome = self.answers[name].pop(0) if name != "rotate" and self.answers[name] else DeviceOutcome.DONE
+        return DeviceAnswer(outcome=outcome)
+
+    # letters and records
+
+    async def ask(self, ask: Ask) -> Done:
+        await self._call("ask")
+        self.letters.append(f"ask{ask.reminder}")
+        return Done()
+
+    async def tell(self, tell: Tell) -> Done:
+        await self._call(f"tell_{tell.subject.value}")
+        self.letters.append(tell.subject.value)
+        return Done()
+
+    async def send_code(self, order: SendCode) -> Done:
+        await self._call("send_code")
+        return Done()
+
+    async def note(self, note: Note) -> Done:
+        self.attention = note.attention
+        if note.state is not None:
+            self.state = note.state
+        for step in note.steps:
+            self.steps[step.name] = step.state
+        self.changed.set()
+        return Done()
+
+    async def until(self, holds: Any) -> None:
+        """Wait for an event after which `holds()`; the test's time-out ends it where it never does."""
+        async with asyncio.timeout(30):
+            while not holds():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+def refuse_with(error: HandoverError) -> list[BaseException]:
+    """An activity that refuses once."""
+    return [error]

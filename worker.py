@@ -1,0 +1,203 @@
+"""Where all rooms meet: the worker process and, with `--gateway`, a gateway process."""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import SandboxImportNotificationPolicy
+
+from activities.charger import GatewayCharger
+from activities.contracts import implementations
+from activities.notices import Notices
+from activities.records import DatabaseRecords
+from activities.refusals import RefusalInterceptor
+from activities.registry import DatabaseRegistry
+from domain.errors import HandoverError, Refusal, Unavailable
+from domain.ids import TASK_QUEUE, ChargePointId, NodeId, TransferId, gateway_queue
+from gateway.server import Gateway
+from notices.mail import MailSender
+from persistence import transfers
+from persistence.doorway import Doorway
+from persistence.schema import is_current
+from persistence.session import LOCK_WAIT_SECONDS, PATIENT_LOCK_WAIT_SECONDS, Database
+from persistence.vault import Vault
+from process import leave, start_logging, stop_requested
+from settings import Settings, WrongSetting, read_settings
+from workflows.client import TransferClient
+from workflows.codes import OneTimeCodeWorkflow
+from workflows.transfer import TransferWorkflow
+
+log = logging.getLogger("handover.worker")
+
+#: How long a stopping process lets its activities end or be handed back.
+GRACE = timedelta(seconds=20)
+#: How old a request is that nobody has started: its API process is not about to.
+LEFT_AFTER = timedelta(seconds=30)
+#: How long a workflow task waits for the worker that has the workflow in its cache, before any other may take it.
+STICKY = timedelta(seconds=3)
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """Give the sandbox: the project's own deterministic rooms are loaded once, anything else by mistake is an error."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(
+        "domain", "workflows", "activities", "pydantic", "pydantic_core", "annotated_types", "typing_extensions"
+    ).with_import_notification_policy(SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH)
+    return SandboxedWorkflowRunner(restrictions=restrictions)
+
+
+def transfer_worker(client: Client, steps: Sequence[object]) -> Worker:
+    """Make the worker of the workflows and of every step that is not at a charger."""
+    return Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=[TransferWorkflow, OneTimeCodeWorkflow],
+        activities=[activity for step in steps for activity in implementations(step)],
+        workflow_runner=workflow_runner(),
+        interceptors=[RefusalInterceptor()],
+        graceful_shutdown_timeout=GRACE,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+    )
+
+
+def gateway_worker(client: Client, charger: object, node: NodeId) -> Worker:
+    """Make the worker of the commands to the chargers whose sockets this node holds."""
+    return Worker(
+        client,
+        task_queue=gateway_queue(node),
+        activities=implementations(charger),
+        interceptors=[RefusalInterceptor()],
+        graceful_shutdown_timeout=GRACE,
+        max_concurrent_activities=500,
+    )
+
+
+async def connect(settings: Settings) -> Client:
+    """Connect to Temporal; raises Unavailable, naming the address."""
+    try:
+        return await Client.connect(
+            settings.temporal_address,
+            namespace=settings.temporal_namespace,
+            data_converter=pydantic_data_converter,
+        )
+    except RuntimeError:
+        raise Unavailable(
+            f"Temporal does not answer at {settings.temporal_address}; start it, or set HANDOVER_TEMPORAL_ADDRESS."
+        ) from None
+
+
+def charger_news(database: Database, client: TransferClient) -> Callable[[ChargePointId, str], Awaitable[None]]:
+    """Wire what happens at a charger to the transfer that may wait for it."""
+
+    async def tell(charge_point_id: ChargePointId, fact: str) -> None:
+        async with database.reading() as session:
+            transfer_id = await transfers.active_on(session, charge_point_id)
+        if transfer_id is not None:
+            await client.tell_charger_news(transfer_id, charge_point_id, fact)
+
+    return tell
+
+
+async def _start(doorway: Doorway, client: TransferClient, transfer_id: TransferId) -> None:
+    """Start one request; one that can't be started now holds up no other."""
+    try:
+        with contextlib.suppress(Refusal):
+            if not await client.start(transfer_id):
+                return
+        await doorway.mark_started(transfer_id)
+    except Unavailable:
+        log.warning("transfer %s can't be started yet", transfer_id)
+
+
+async def start_what_was_left(doorway: Doorway, client: TransferClient) -> None:
+    """Start, again and again, the requests that a crash or an outage left unstarted: none is lost."""
+    while True:
+        with contextlib.suppress(Unavailable):
+            for transfer_id in await doorway.unstarted(datetime.now(UTC) - LEFT_AFTER):
+                await _start(doorway, client, transfer_id)
+        await asyncio.sleep(LEFT_AFTER.total_seconds())
+
+
+async def run_worker(settings: Settings, database: Database, vault: Vault, client: Client) -> None:
+    """Run workflows and steps until a stop is asked for."""
+    password = settings.smtp_password
+    sender = MailSender(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        mail_from=settings.mail_from,
+        user=settings.smtp_user,
+        password=password.get_secret_value() if password else None,
+        starttls=settings.smtp_starttls,
+    )
+    steps = (
+        DatabaseRegistry(database, vault, settings.cool_down),
+        DatabaseRecords(database),
+        Notices(database, vault, sender, settings.origin),
+    )
+    async with transfer_worker(client, steps):
+        log.info("worker ready")
+        left = asyncio.create_task(
+            start_what_was_left(Doorway(database, vault), TransferClient(client, settings.policy))
+        )
+        stopped = asyncio.create_task(stop_requested().wait())
+        await asyncio.wait({left, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if left.done():
+            left.result()
+        left.cancel()
+
+
+async def run_gateway(settings: Settings, database: Database, vault: Vault, client: Client) -> None:
+    """Hold sockets, and run the commands to their chargers, until a stop is asked for."""
+    transfer_client = TransferClient(client, settings.policy)
+    node = NodeId(settings.gateway_node)
+    gateway = Gateway(
+        database,
+        vault,
+        host=settings.gateway_host,
+        port=settings.gateway_port,
+        node=node,
+        call_timeout=settings.call_timeout,
+        key_grace=settings.key_grace,
+        on_fact=charger_news(database, transfer_client),
+    )
+    await gateway.start()
+    try:
+        async with gateway_worker(client, GatewayCharger(gateway), node):
+            log.info("gateway ready on port %s", gateway.port)
+            await stop_requested().wait()
+    finally:
+        await gateway.stop()
+
+
+async def main(*, gateway: bool) -> int:
+    """Run one process until it is told to stop; give its exit code."""
+    try:
+        settings = read_settings()
+        vault = Vault(settings.server_keys())
+    except (WrongSetting, ValueError) as error:
+        sys.stderr.write(f"{'gateway' if gateway else 'worker'}: {error}\n")
+        return 1
+    start_logging(settings.log_level)
+    lock_wait = PATIENT_LOCK_WAIT_SECONDS if gateway else LOCK_WAIT_SECONDS
+    database = Database(settings.database_url, lock_wait=lock_wait)
+    try:
+        if not await is_current(database):
+            raise Unavailable("The database is not migrated; run ./handover migrate first.")
+        client = await connect(settings)
+        await (run_gateway if gateway else run_worker)(settings, database, vault, client)
+    except HandoverError as error:
+        log.error("%s", error.message)  # noqa: TRY400 - it says all there is
+        return 1
+    finally:
+        await database.close()
+    return 0
+
+
+if __name__ == "__main__":
+    leave(asyncio.run(main(gateway="--gateway" in sys.argv[1:])))

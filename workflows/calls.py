@@ -1,0 +1,79 @@
+"""Calls one activity: a transaction local first and then ordinary, anything that reaches outside ordinary at once."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
+
+from activities.contracts import Message
+from domain.policy import Policy
+from workflows.options import LOCAL_IN_ALL, LOCAL_RETRIES, LOCAL_TRY, Options, transaction
+from workflows.refusals import refusal_of
+
+Ask = TypeVar("Ask", bound=Message)
+Answer = TypeVar("Answer", bound=Message)
+Step = Callable[[Any, Ask], Awaitable[Answer]]
+
+
+async def transact(
+    method: Step[Ask, Answer], ask: Ask, policy: Policy, *, summary: str, for_ever: bool = False
+) -> Answer:
+    """Run a step that is one short transaction.
+
+    Local tries leave hardly a trace in the history; where they fail, the ordinary activity is what operators see, with
+    its attempts and last error. A refusal is raised as the domain's at once. `for_ever`: never gives up.
+    """
+    try:
+        return await _local(method, ask, summary)
+    except FailureError as error:  # a local activity's failure comes with or without an ActivityError round it
+        if is_cancelled_exception(error):
+            raise
+        if refusal := refusal_of(error):
+            raise refusal from None
+    return await call(method, ask, transaction(policy), summary=summary, for_ever=for_ever)
+
+
+async def call(
+    method: Step[Ask, Answer],
+    ask: Ask,
+    options: Options,
+    *,
+    summary: str,
+    task_queue: str | None = None,
+    for_ever: bool = False,
+) -> Answer:
+    """Run an ordinary activity; raises the domain's refusal, or ActivityError once its retries are used up.
+
+    Cancelling this waits for the activity to have taken notice: nothing it does may overlap with its compensation.
+    """
+    try:
+        return await workflow.execute_activity_method(
+            method,
+            ask,
+            task_queue=task_queue,
+            start_to_close_timeout=options.start_to_close,
+            schedule_to_close_timeout=None if for_ever else options.schedule_to_close,
+            schedule_to_start_timeout=options.schedule_to_start,
+            heartbeat_timeout=options.heartbeat,
+            retry_policy=options.retries,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+            if options.heartbeat
+            else workflow.ActivityCancellationType.TRY_CANCEL,
+            summary=summary,
+        )
+    except ActivityError as error:
+        if refusal := refusal_of(error):
+            raise refusal from None
+        raise
+
+
+async def _local(method: Step[Ask, Answer], ask: Ask, summary: str) -> Answer:
+    return await workflow.execute_local_activity_method(
+        method,
+        ask,
+        start_to_close_timeout=LOCAL_TRY,
+        schedule_to_close_timeout=LOCAL_IN_ALL,
+        retry_policy=LOCAL_RETRIES,
+        summary=summary,
+    )

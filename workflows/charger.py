@@ -1,0 +1,290 @@
+"""The part of the story that happens at the charger: reach it, quiet it, replace its lists, rotate, prove, release."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, TimeoutType, is_cancelled_exception
+
+from activities.contracts import (
+    NOT_CONNECTED,
+    Charger,
+    CredentialsStatus,
+    DeviceAnswer,
+    DeviceOrder,
+    DeviceOutcome,
+    Done,
+    Message,
+    Plan,
+    Registry,
+    RotateAnswer,
+    TransferRef,
+    Whereabouts,
+)
+from domain.errors import HandoverError
+from domain.ids import TransferId, gateway_queue
+from domain.transfer import Attention, Connection, Reason, RunningSession
+from workflows.calls import Step, call, transact
+from workflows.options import LOOK_UPS, OLD_KEY_RETURNS, device, device_once
+from workflows.steps import Desk, RollBack
+
+A = TypeVar("A", bound=Message)
+
+
+class ChargerOffline(HandoverError):
+    """The charger did not connect before the deadline."""
+
+
+class CannotRotate(HandoverError):
+    """The charger can't change its credentials at all."""
+
+
+class ChargerAtHand:
+    """One transfer's charger, wherever its socket is."""
+
+    def __init__(self, transfer_id: TransferId, plan: Plan, desk: Desk) -> None:
+        """Know the charger by its transfer's plan."""
+        self._ref = TransferRef(transfer_id=transfer_id)
+        self._plan = plan
+        self._desk = desk
+        self._news = 0
+
+    def hear(self) -> None:
+        """Take a signal: something happened at the charger, look at the database."""
+        self._news += 1
+
+    def _heard_since(self, seen: int) -> Callable[[], bool]:
+        """Give the condition that there is news after the count `seen`, taken *before* the facts were looked at."""
+        return lambda: self._news > seen
+
+    # --- the steps ------------------------------------------------------------------------------------------------
+
+    async def quiet(self) -> DeviceOutcome | None:
+        """Let no new session start and wait for the running one; None where it is offline (the platform refuses)."""
+        await self._transact(Registry.block_sessions, "no new charging session")
+        order = self._order(stop_session=self._plan.running_session is RunningSession.STOP)
+        now, flapping = workflow.now(), self._desk.policy.look_again
+        outcome = await self._command(Charger.quiet, order, "make the charger inoperative", now, once_lost=flapping)
+        await self._wait_for_session()
+        return outcome
+
+    async def replace_lists(self, until: datetime, *, restore: bool = False) -> DeviceOutcome | None:
+        """Send the local list of the present group, or with `restore` the former one; None: offline until `until`."""
+        summary = "put the former local list back" if restore else "replace the local list"
+        return await self._command(Charger.replace_lists, self._order(restore=restore), summary, until)
+
+    async def release(self, until: datetime) -> DeviceOutcome | None:
+        """Let sessions start again, at the platform and at the charger; None: offline until `until`."""
+        await self._transact(Registry.allow_sessions, "charging sessions allowed again")
+        return await self._command(Charger.release, self._order(), "make the charger operative", until)
+
+    async def disconnect(self) -> None:
+        """Close its socket, where it has one."""
+        await self._reach(Charger.disconnect, self._order(), "close the charger's socket", workflow.now())
+
+    async def rotate(self, until: datetime) -> None:
+        """Give it its new credentials and wait for the proof.
+
+        Raises RollBack where it rejects them, CannotRotate, and ChargerOffline at `until`. One that is there but does
+        not come back with them is given to an operator.
+        """
+        began = workflow.now()
+        while True:
+            seen = self._news
+            status = await self._status()
+            if status.proven:
+                return
+            waited = workflow.now()
+            where = await self._wait_until_online(until)
+            began += workflow.now() - waited  # the time it was offline is not held against it
+            stubborn = status.old_key_returns >= OLD_KEY_RETURNS
+            if stubborn or workflow.now() - began > self._desk.policy.proof_deadline:
+                problem = "The charger does not come back with its new credentials."
+                await self._desk.park(problem, self._heard_since(seen))
+                began, seen = workflow.now(), self._news
+            # in quarantine the gateway itself sends the key, up to a limit; a refusal that it heard is on record
+            refused = status.answer in {RotateAnswer.REJECTED, RotateAnswer.NOT_SUPPORTED}
+            if stubborn or refused or not where.quarantined:
+                await self._send_key(until)
+            await self._wait_for_proof(where, seen)
+
+    async def keep_old_key(self) -> None:
+        """Drop the new credentials of a charger that can't take them."""
+        await self._transact(Registry.withdraw_credentials, "the charger keeps its credentials")
+
+    async def leave_credentials_due(self) -> None:
+        """Leave the rotation to the gateway: the old key opens quarantine only, an open connection is closed."""
+        await self._transact(Registry.leave_credentials_due, "new credentials stay due")
+        await self.disconnect()
+
+    async def must_prove_first(self) -> bool:
+        """Whether the charger is told nothing before its proof: offline at the change, or in quarantine already."""
+        where = await self._locate()
+        return where.node is None or where.quarantined
+
+    # --- the credentials ------------------------------------------------------------------------------------------
+
+    async def _send_key(self, until: datetime) -> None:
+        rotated = await self._reach(Charger.rotate, self._order(), "new credentials to the charger", until)
+        if rotated is None:
+            raise ChargerOffline("No gateway reaches the charger.")
+        if rotated.answer is RotateAnswer.REJECTED:
+            raise RollBack(Reason.CHARGER_REJECTED)
+        if rotated.answer is RotateAnswer.NOT_SUPPORTED:
+            raise CannotRotate("The charger can't change its credentials.")
+        if rotated.answer is RotateAnswer.REBOOT_REQUIRED:
+            await self._transact(Registry.block_sessions, "no new charging session before the restart")
+            await self._wait_for_session()
+            await self._reach(Charger.reset, self._order(), "restart the charger for its new credentials", until)
+
+    async def _wait_for_proof(self, where: Whereabouts, seen: int) -> None:
+        """Wait for the charger to come back; one that keeps its socket open is made to. `seen`: news before the key."""
+        policy = self._desk.policy
+        if await self._desk.wait(self._heard_since(seen), policy.reconnect_after, "comes back by itself"):
+            return
+        seen = self._news
+        now = await self._locate()
+        if (await self._status()).proven:
+            return
+        if now.node is not None and now.generation == where.generation:
+            await self.disconnect()
+        await self._desk.wait(self._heard_since(seen), policy.look_again, "look for the proof again")
+
+    # --- reaching it ----------------------------------------------------------------------------------------------
+
+    async def _command(
+        self,
+        step: Step[DeviceOrder, DeviceAnswer],
+        order: DeviceOrder,
+        summary: str,
+        until: datetime,
+        once_lost: timedelta = timedelta(),
+    ) -> DeviceOutcome | None:
+        answer = await self._reach(step, order, summary, until, once_lost)
+        return answer.outcome if answer else None
+
+    async def _reach(
+        self,
+        step: Step[DeviceOrder, A],
+        order: DeviceOrder,
+        summary: str,
+        until: datetime,
+        once_lost: timedelta = timedelta(),
+    ) -> A | None:
+        """Send a command to the node that holds the socket, looking it up again where it has moved.
+
+        None where the charger is offline until `until`. One that was there and went is given `once_lost` to come back.
+        """
+        while True:
+            seen = self._news
+            try:
+                where = await self._wait_until_online(until)
+            except ChargerOffline:
+                return None
+            for _ in range(LOOK_UPS):
+                node = where.node
+                if node is None:
+                    break
+                seen = self._news
+                try:
+                    return await self._desk.run(self._sending(step, order, gateway_queue(node), summary))
+                except _Moved:
+                    until, once_lost = max(until, workflow.now() + once_lost), timedelta()
+                    where = await self._locate()
+            if workflow.now() >= until:
+                return None
+            await self._wait_for_news(until, seen)
+
+    def _sending(
+        self, step: Step[DeviceOrder, A], order: DeviceOrder, queue: str, summary: str
+    ) -> Callable[[], Awaitable[A]]:
+        # a charger whose credentials are revoked is told what it takes at once; nothing may keep its socket open
+        revoked = self._plan.connection is Connection.DELETE and self._desk.change_begun
+        options = device_once(self._desk.policy) if revoked else device(self._desk.policy)
+
+        async def attempt() -> A:
+            try:
+                return await call(step, order, options, summary=summary, task_queue=queue)
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise
+                if revoked or _has_moved(error):
+                    raise _Moved("The charger is not connected there.") from None
+                raise
+
+        return attempt
+
+    async def _wait_until_online(self, until: datetime) -> Whereabouts:
+        while True:
+            seen = self._news
+            where = await self._locate()
+            if where.node is not None:
+                return where
+            if workflow.now() >= until:
+                raise ChargerOffline("The charger did not connect in time.")
+            await self._wait_for_news(until, seen)
+
+    async def _wait_for_news(self, until: datetime, seen: int) -> None:
+        board = self._desk.board
+        before = (board.attention, board.waiting_until)
+        board.wait_for(Attention.CHARGER_OFFLINE, until)
+        pause = max(min(self._desk.policy.look_again, until - workflow.now()), timedelta(milliseconds=1))
+        try:
+            await self._desk.wait(self._heard_since(seen), pause, "look for the charger again")
+        finally:
+            board.wait_for(*before)
+
+    async def _wait_for_session(self) -> None:
+        """Wait until no charging session runs; raises RollBack at the session's deadline, before the change."""
+        board, policy = self._desk.board, self._desk.policy
+        until = workflow.now() + policy.session_deadline
+        try:
+            while True:
+                seen = self._news
+                if not (await self._locate()).session_running:
+                    return
+                if workflow.now() >= until:
+                    raise RollBack(Reason.SESSION_DEADLINE)
+                board.wait_for(Attention.SESSION_RUNNING, until)
+                pause = max(min(policy.look_again, until - workflow.now()), timedelta(milliseconds=1))
+                await self._desk.wait(self._heard_since(seen), pause, "look for the session again")
+        finally:
+            board.wait_for(Attention.NONE)
+
+    # --- the register ---------------------------------------------------------------------------------------------
+
+    async def _locate(self) -> Whereabouts:
+        return await self._desk.run(
+            lambda: transact(Registry.locate, self._ref, self._desk.policy, summary="where the charger is")
+        )
+
+    async def _status(self) -> CredentialsStatus:
+        return await self._desk.run(
+            lambda: transact(Registry.credentials, self._ref, self._desk.policy, summary="how far the rotation is")
+        )
+
+    async def _transact(self, step: Step[TransferRef, Done], summary: str) -> None:
+        await self._desk.run(lambda: transact(step, self._ref, self._desk.policy, summary=summary))
+
+    def _order(self, *, stop_session: bool = False, restore: bool = False) -> DeviceOrder:
+        return DeviceOrder(
+            transfer_id=self._ref.transfer_id,
+            charge_point_id=self._plan.charge_point_id,
+            stop_session=stop_session,
+            restore=restore,
+        )
+
+
+class _Moved(HandoverError):
+    """The node does not hold the socket, or does not answer."""
+
+
+def _has_moved(error: ActivityError) -> bool:
+    """Whether a command failed because its node does not hold the charger, or is gone."""
+    cause: BaseException | None = error.cause
+    while cause is not None:
+        if getattr(cause, "type", None) in {NOT_CONNECTED, TimeoutType.SCHEDULE_TO_START, TimeoutType.HEARTBEAT}:
+            return True
+        cause = cause.__cause__
+    return False

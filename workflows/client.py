@@ -1,0 +1,222 @@
+"""How callers start a transfer, decide on it and look at it; turns Temporal's answers into the domain's."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.contracts import SendCode
+from domain.approval import Decision
+from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
+from domain.ids import TASK_QUEUE, ChargePointId, LinkId, TransferId, UserId, code_workflow_id, workflow_id
+from domain.policy import Policy
+from domain.transfer import OperatorAction, StepName, TransferState
+from workflows.codes import OneTimeCodeWorkflow
+from workflows.messages import ChargerNews, DecisionOrder, Opened, ResolveOrder, Standing, TransferOrder
+from workflows.options import TASK_TIMEOUT
+from workflows.refusals import refusal_of
+from workflows.transfer import TransferWorkflow
+
+_AWAY: Final = "The transfer's engine does not answer; try again in a moment."
+#: Which step a pending activity belongs to.
+_STEP_OF: Final = {
+    "registry.validate": StepName.VALIDATE_RIGHTS,
+    "registry.look_up": StepName.LOOK_UP_TARGET,
+    "registry.reserve": StepName.RESERVE,
+    "registry.change_ownership": StepName.CHANGE_OWNERSHIP,
+    "registry.restore_ownership": StepName.CHANGE_OWNERSHIP,
+    "notices.ask": StepName.ASK_RECIPIENT,
+    "notices.tell": StepName.TELL_PARTIES,
+    "charger.quiet": StepName.QUIET_CHARGER,
+    "charger.replace_lists": StepName.REPLACE_LISTS,
+    "charger.rotate": StepName.ROTATE_CREDENTIALS,
+    "charger.reset": StepName.ROTATE_CREDENTIALS,
+    "charger.release": StepName.RELEASE_CHARGER,
+}
+
+
+@dataclass(frozen=True)
+class StepAttempts:
+    """How often a step that is being retried was tried, and what it failed with last."""
+
+    attempts: int
+    last_error: str | None
+
+
+class TransferClient:
+    """The transfers of one Temporal namespace. Raises the domain's refusals, and Unavailable where Temporal is away."""
+
+    def __init__(self, client: Client, policy: Policy, answer_within: timedelta = timedelta(seconds=5)) -> None:
+        """Take a client with the pydantic data converter; `policy` goes with every transfer started here."""
+        self._client = client
+        self._policy = policy
+        self._within = answer_within
+
+    async def start(self, transfer_id: TransferId) -> bool:
+        """Start the transfer of a request row, once, however often this is called.
+
+        True: validated and reserved. False: started, but no worker has answered in time. Raises its refusal.
+        """
+        operation = WithStartWorkflowOperation(
+            TransferWorkflow.run,
+            TransferOrder(transfer_id=transfer_id, policy=self._policy),
+            id=workflow_id(transfer_id),
+            task_queue=TASK_QUEUE,
+            task_timeout=TASK_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            static_summary=f"Transfer {transfer_id}",
+            static_details="One charge point to another owner or group. Search by Handover… attributes; "
+            "stuck ones have `HandoverAttention`.",
+        )
+        update_id = f"open-{transfer_id}"
+        try:
+            async with self._errors(timeout_is_unknown=True):
+                await self._client.execute_update_with_start_workflow(
+                    "open",
+                    start_workflow_operation=operation,
+                    id=update_id,
+                    result_type=Opened,
+                    rpc_timeout=self._within,
+                )
+        except WorkflowAlreadyStartedError:
+            async with self._errors():
+                await self._handle(transfer_id).get_update_handle(update_id).result(rpc_timeout=self._within)
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            await self._must_exist(transfer_id)
+            return False
+        return True
+
+    async def decide(
+        self,
+        transfer_id: TransferId,
+        decision: Decision,
+        *,
+        actor: str,
+        actor_id: UserId | None,
+        link_id: LinkId | None = None,
+    ) -> TransferState:
+        """Take a decision; the answer is the durable state that it led to. The same decision again answers the same."""
+        order = DecisionOrder(actor=actor, actor_id=actor_id, link_id=link_id)
+        update_id = f"{decision.value}-{actor}"
+        try:
+            return await self._update(transfer_id, decision.value, order, update_id)
+        except (NotAllowed, NotPossible):
+            # a refusal by the register is that update's answer for ever; what it rested on may have changed since
+            return await self._update(transfer_id, decision.value, order, f"{update_id}-{secrets.token_hex(4)}")
+
+    async def resolve(
+        self, transfer_id: TransferId, action: OperatorAction, *, reason: str, actor: str, request_id: str
+    ) -> TransferState:
+        """Do what an operator wants; the same `request_id` again is the same act."""
+        order = ResolveOrder(action=action, reason=reason, actor=actor)
+        return await self._update(transfer_id, "resolve", order, f"resolve-{request_id}")
+
+    async def send_code(self, link_id: LinkId, number: int) -> None:
+        """Have the `number`-th one-time code of a link made and sent; returns once the mail server has it."""
+        order, name = SendCode(link_id=link_id, number=number), code_workflow_id(link_id, number)
+        async with self._errors():
+            try:
+                handle = await self._client.start_workflow(
+                    OneTimeCodeWorkflow.run,
+                    order,
+                    id=name,
+                    task_queue=TASK_QUEUE,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    rpc_timeout=self._within,
+                )
+            except WorkflowAlreadyStartedError:
+                handle = self._client.get_workflow_handle_for(OneTimeCodeWorkflow.run, name)
+            try:
+                await asyncio.wait_for(handle.result(), (self._within * 3).total_seconds())
+            except (TimeoutError, WorkflowFailureError):
+                raise Unavailable("The code could not be sent yet; ask for another one in a moment.") from None
+
+    async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:
+        """Say what is being retried; nothing where Temporal does not answer at once."""
+        try:
+            seen = await self._handle(transfer_id).describe(rpc_timeout=timedelta(seconds=1))
+        except (RPCError, RuntimeError):  # RuntimeError: a lazy client could not connect
+            return {}
+        return {
+            step: StepAttempts(pending.attempt, pending.last_failure.message or None)
+            for pending in seen.raw_description.pending_activities
+            if (step := _STEP_OF.get(pending.activity_type.name))
+        }
+
+    async def tell_charger_news(self, transfer_id: TransferId, charge_point_id: ChargePointId, fact: str) -> None:
+        """Wake a transfer that may wait for its charger; one that has ended is left alone."""
+        news = ChargerNews(charge_point_id=charge_point_id, fact=fact)
+        try:
+            await self._handle(transfer_id).signal(
+                TransferWorkflow.charger_news, news, rpc_timeout=timedelta(seconds=5)
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise Unavailable(_AWAY) from error
+
+    async def ready(self) -> bool:
+        """Whether Temporal answers."""
+        try:
+            return await self._client.service_client.check_health(timeout=timedelta(seconds=2))
+        except (RPCError, RuntimeError):  # RuntimeError: a lazy client could not connect
+            return False
+
+    # --- shorthand ------------------------------------------------------------------------------------------------
+
+    def _handle(self, transfer_id: TransferId) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle(workflow_id(transfer_id))
+
+    async def _update(
+        self, transfer_id: TransferId, name: str, order: DecisionOrder | ResolveOrder, update_id: str
+    ) -> TransferState:
+        async with self._errors():
+            standing = await self._handle(transfer_id).execute_update(
+                name, order, id=update_id, result_type=Standing, rpc_timeout=self._within
+            )
+            return TransferState(standing.state)
+
+    async def _must_exist(self, transfer_id: TransferId) -> None:
+        """Tell 'started, nobody answers' from 'not started'."""
+        async with self._errors():
+            await self._handle(transfer_id).describe(rpc_timeout=timedelta(seconds=2))
+
+    @asynccontextmanager
+    async def _errors(self, *, timeout_is_unknown: bool = False) -> AsyncIterator[None]:
+        """Turn Temporal's errors into the domain's."""
+        try:
+            yield
+        except WorkflowUpdateFailedError as error:
+            raise _refusal(error) from None
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            if timeout_is_unknown:
+                raise
+            raise Unavailable("No answer yet: it may still be done. Send the same request again.") from None
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                if "completed" in error.message:
+                    raise AlreadyDecided("The transfer has ended.") from None
+                raise NotFound("There is no such transfer under way.") from None
+            raise Unavailable(_AWAY) from error
+        except RuntimeError as error:  # a lazy client could not connect
+            raise Unavailable(_AWAY) from error
+
+
+def _refusal(error: WorkflowUpdateFailedError) -> Refusal | Unavailable:
+    """Give the refusal that an update failed with; anything else is ours to mend, and Unavailable to the caller."""
+    return refusal_of(error.cause) or Unavailable(_AWAY)

@@ -1,0 +1,57 @@
+"""What callers send to a transfer's workflow, and what it answers. Ids only, as in every history."""
+
+from datetime import datetime
+
+from activities.contracts import Message
+from domain.ids import ChargePointId, LinkId, TransferId, UserId
+from domain.policy import Policy
+from domain.transfer import OperatorAction, TransferState
+
+
+class TransferOrder(Message):
+    """What starts a transfer: the request row has the rest."""
+
+    transfer_id: TransferId
+    policy: Policy = Policy()
+
+
+class Opened(Message):
+    """The transfer is validated and its charge point reserved."""
+
+    state: TransferState
+
+
+class DecisionOrder(Message):
+    """Who decides: a user, or whoever holds the link and its code."""
+
+    actor: str
+    actor_id: UserId | None = None
+    link_id: LinkId | None = None
+
+
+class ResolveOrder(Message):
+    """What an operator wants done, and why. Without `actor` it came from the Temporal UI, unverified."""
+
+    action: OperatorAction
+    reason: str = ""
+    actor: str = "temporal-ui"
+
+
+class Standing(Message):
+    """How the transfer stands, as the answer to a decision."""
+
+    state: TransferState
+
+
+class ChargerNews(Message):
+    """Something happened at the charger: a wake-up only, the facts are in the database."""
+
+    charge_point_id: ChargePointId
+    fact: str
+    at: datetime | None = None
+
+
+class Outcome(Message):
+    """How the transfer ended."""
+
+    state: TransferState

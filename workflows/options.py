@@ -1,0 +1,89 @@
+"""Time-outs and retries, by kind of step: the only place that has any."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from temporalio.common import RetryPolicy
+
+from domain.policy import Policy
+
+#: How long a worker that died in the middle of a workflow task holds the workflow up.
+TASK_TIMEOUT: Final = timedelta(seconds=5)
+#: A short transaction runs as a local activity first: a few tries within about two seconds.
+LOCAL_TRY: Final = timedelta(seconds=2)
+LOCAL_IN_ALL: Final = timedelta(seconds=2.5)
+LOCAL_RETRIES: Final = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100), backoff_coefficient=2, maximum_attempts=4
+)
+#: An ordinary step that takes longer than this is shown as `retrying`.
+SHOWN_AS_RETRYING_AFTER: Final = timedelta(seconds=10)
+#: How often a command is sent to a node that the database names and that does not take it, before the charger
+#: counts as offline until something new is heard of it.
+LOOK_UPS: Final = 3
+#: How often a charger that accepted a new key may come back with the old one before an operator is asked.
+OLD_KEY_RETURNS: Final = 3
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of one ordinary activity."""
+
+    start_to_close: timedelta
+    schedule_to_close: timedelta
+    schedule_to_start: timedelta | None
+    heartbeat: timedelta | None
+    retries: RetryPolicy
+
+
+def transaction(policy: Policy) -> Options:
+    """Give those of a database step that its local tries could not finish."""
+    return Options(
+        start_to_close=timedelta(seconds=10),
+        schedule_to_close=policy.retries_used_up,
+        schedule_to_start=None,
+        heartbeat=None,
+        retries=RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30)),
+    )
+
+
+def device(policy: Policy) -> Options:
+    """Give those of a command to a charger: a node that is gone is noticed within seconds."""
+    return Options(
+        start_to_close=timedelta(minutes=5),
+        schedule_to_close=policy.retries_used_up,
+        schedule_to_start=timedelta(seconds=5),
+        heartbeat=timedelta(seconds=10),
+        retries=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
+    )
+
+
+def device_once(policy: Policy) -> Options:
+    """Give those of a command that is tried once, and left where it fails."""
+    at_most = timedelta(seconds=45)
+    return replace(
+        device(policy), start_to_close=at_most, schedule_to_close=at_most, retries=RetryPolicy(maximum_attempts=1)
+    )
+
+
+def letter(policy: Policy) -> Options:
+    """Give those of a message to people."""
+    return Options(
+        start_to_close=timedelta(seconds=60),
+        schedule_to_close=policy.retries_used_up,
+        schedule_to_start=None,
+        heartbeat=None,
+        retries=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
+    )
+
+
+def code(policy: Policy) -> Options:
+    """Give those of a one-time code: the recipient waits for it at the page."""
+    options = letter(policy)
+    return Options(
+        start_to_close=timedelta(seconds=15),
+        schedule_to_close=timedelta(minutes=2),
+        schedule_to_start=None,
+        heartbeat=None,
+        retries=options.retries,
+    )

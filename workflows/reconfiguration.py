@@ -1,0 +1,150 @@
+"""Which device steps a transfer takes, in which order, and what follows where one can't be done."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from temporalio import workflow
+
+from activities.contracts import DeviceOutcome, Plan
+from domain.transfer import Connection, IfOffline, Reason, StepName, TransferWarning
+from workflows.charger import CannotRotate, ChargerAtHand, ChargerOffline
+from workflows.compensation import Compensations
+from workflows.steps import Desk, LeftUndone, RollBack
+
+
+class Reconfiguration:
+    """The device steps of one transfer, after product.md's table; notes what is left due as warnings."""
+
+    def __init__(
+        self, plan: Plan, charger: ChargerAtHand, desk: Desk, undo: Compensations, warnings: list[TransferWarning]
+    ) -> None:
+        """Take the plan and the tools of one transfer."""
+        self._plan = plan
+        self._charger = charger
+        self._desk = desk
+        self._board = desk.board
+        self._undo = undo
+        self._warnings = warnings
+        self._quieted = False
+
+    async def quiet(self) -> None:
+        """Before the change: no new charging session, and the end of the running one."""
+        if not self._plan.quiet:
+            return self._board.skipped(StepName.QUIET_CHARGER)
+        self._undo.push(StepName.QUIET_CHARGER, self._release_after_roll_back)
+        self._quieted = True
+        await self._step(StepName.QUIET_CHARGER, self._charger.quiet)
+        return None
+
+    async def reconfigure(self) -> None:
+        """After the change: lists, credentials, release. Raises RollBack where the transfer can't stand."""
+        until = workflow.now() + self._desk.policy.offline_deadline
+        if self._plan.rotate and await self._charger.must_prove_first():
+            await self._rotate(until)
+            await self._replace_lists(until)
+        else:
+            await self._replace_lists(until)
+            await self._rotate(until)
+        await self._release(until)
+        if self._plan.connection is Connection.DELETE:
+            await self._charger.disconnect()
+
+    async def _replace_lists(self, until: datetime) -> None:
+        if not self._plan.lists:
+            return self._board.skipped(StepName.REPLACE_LISTS)
+        if not self._desk.no_way_back:
+            self._undo.push(StepName.REPLACE_LISTS, self._restore_lists)
+        until, noted = until if self._plan.rotate else workflow.now(), len(self._warnings)
+        outcome = await self._step(StepName.REPLACE_LISTS, lambda: self._charger.replace_lists(until))
+        if outcome is DeviceOutcome.NOT_SUPPORTED:
+            self._warnings.append(TransferWarning.LISTS_NOT_SUPPORTED)
+        if outcome is None and len(self._warnings) == noted:
+            self._lists_are_due()
+        return None
+
+    def _lists_are_due(self) -> None:
+        """Note that an offline charger keeps its lists due; with `delete` they go as far as it is online."""
+        if self._plan.connection is not Connection.DELETE:
+            self._warnings.append(TransferWarning.LISTS_DUE)
+
+    async def _rotate(self, until: datetime) -> None:
+        if not self._plan.rotate:
+            return self._board.skipped(StepName.ROTATE_CREDENTIALS)
+        step = StepName.ROTATE_CREDENTIALS
+        self._board.begin(step, note=True)
+        try:
+            with self._desk.may_be_left():
+                await self._charger.rotate(until)
+        except CannotRotate:
+            self._warnings.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
+            await self._charger.keep_old_key()
+            self._board.skipped(step, "The charger can't change its credentials.")
+        except ChargerOffline:
+            if self._plan.if_offline is IfOffline.ROLL_BACK:
+                self._board.failed(step, "The charger stayed offline.")
+                raise RollBack(Reason.CHARGER_OFFLINE) from None
+            self._warnings += [TransferWarning.CHARGER_OFFLINE, TransferWarning.CREDENTIALS_DUE]
+            await self._charger.leave_credentials_due()
+            self._board.skipped(step, "The charger stayed offline; its new credentials are due when it returns.")
+        except LeftUndone as left:
+            self._warnings += [TransferWarning.LEFT_UNDONE_BY_OPERATOR, TransferWarning.CREDENTIALS_DUE]
+            await self._charger.leave_credentials_due()
+            self._board.skipped(step, left.message)
+        except RollBack as turn:
+            self._board.failed(step, f"Rolled back: {turn.reason.value}.")
+            raise
+        else:
+            self._desk.no_way_back = True
+            self._undo.forget()
+            self._board.done(step)
+        return None
+
+    async def _release(self, until: datetime) -> None:
+        if not self._quieted:
+            return self._board.skipped(StepName.RELEASE_CHARGER)
+        gone = self._plan.connection is Connection.DELETE or TransferWarning.CHARGER_OFFLINE in self._warnings
+        until = workflow.now() if gone else until
+        outcome = await self._step(StepName.RELEASE_CHARGER, lambda: self._charger.release(until))
+        if outcome is None and self._plan.connection is not Connection.DELETE:
+            self._warnings.append(TransferWarning.RELEASE_DUE)
+        return None
+
+    # --- compensations --------------------------------------------------------------------------------------------
+
+    async def _release_after_roll_back(self) -> None:
+        if await self._charger.release(self._compensation_deadline()) is None:
+            self._warnings.append(TransferWarning.RELEASE_DUE)
+
+    async def _restore_lists(self) -> None:
+        if await self._charger.replace_lists(self._compensation_deadline(), restore=True) is None:
+            self._warnings.append(TransferWarning.LISTS_DUE)
+
+    def _compensation_deadline(self) -> datetime:
+        """How long an offline charger holds a roll-back up: not again where that is why it rolls back."""
+        failed_offline = self._desk.rolled_back_because is Reason.CHARGER_OFFLINE
+        return workflow.now() if failed_offline else workflow.now() + self._desk.policy.offline_deadline
+
+    # --- shorthand ------------------------------------------------------------------------------------------------
+
+    async def _step(self, step: StepName, do: Callable[[], Awaitable[DeviceOutcome | None]]) -> DeviceOutcome | None:
+        """Run a device step, and write how it went; None where the charger is offline or an operator left it undone."""
+        self._board.begin(step, note=True)
+        try:
+            with self._desk.may_be_left():
+                outcome = await do()
+        except LeftUndone as left:
+            self._warnings.append(TransferWarning.LEFT_UNDONE_BY_OPERATOR)
+            self._board.skipped(step, left.message)
+            return None
+        except RollBack as turn:
+            self._board.failed(step, f"Rolled back: {turn.reason.value}.")
+            raise
+        if outcome is None:
+            self._board.skipped(step, "The charger is offline.")
+        elif outcome is DeviceOutcome.NOT_SUPPORTED:
+            self._board.skipped(step, "The charger does not support it.")
+        elif outcome is DeviceOutcome.REJECTED:
+            self._board.done(step, "The charger rejected it.")
+        else:
+            self._board.done(step)
+        return outcome

@@ -1,0 +1,126 @@
+"""How a transfer stands, shown wherever somebody looks: search attributes, the UI's current details, the read model."""
+
+import asyncio
+from datetime import datetime
+
+from temporalio import workflow
+
+from activities.contracts import Note, Records, StepNote
+from domain.ids import TransferId
+from domain.policy import Policy
+from domain.transfer import Attention, StepName, StepState, TransferState
+from workflows.calls import transact
+from workflows.search_attributes import ATTENTION, STATE, STEP, WAITING_UNTIL
+
+_WHAT_TO_DO = {
+    Attention.RECIPIENT: "Waits for the recipient to accept or decline.",
+    Attention.SESSION_RUNNING: "Waits for the charging session at the charger to end.",
+    Attention.CHARGER_OFFLINE: "Waits for the charger to connect.",
+    Attention.RETRYING: "The step failed and is being retried; *Pending Activities* has the last error.",
+    Attention.OPERATOR: (
+        "**Needs an operator.** Send the update `resolve` with `retry`, `roll_back` or `complete`; "
+        "meanwhile it tries again by itself."
+    ),
+}
+
+
+class Board:
+    """The one place that says how the transfer stands. Showing is synchronous; writing follows in the background."""
+
+    def __init__(self, transfer_id: TransferId, policy: Policy) -> None:
+        """Start as `requested`."""
+        self._transfer_id = transfer_id
+        self._policy = policy
+        self.state = TransferState.REQUESTED
+        self.step: StepName | None = None
+        self.attention = Attention.NONE
+        self.waiting_until: datetime | None = None
+        self._problem = ""
+        self._unwritten: list[StepNote] = []
+        self._changed = False
+        self._closed = False
+        self._writer: asyncio.Task[None] | None = None
+
+    def enter(self, state: TransferState) -> None:
+        """Show a state that a register step has written."""
+        self.state = state
+        self._show()
+
+    def begin(self, step: StepName, *, note: bool) -> None:
+        """Show the step that runs; with `note`, write it too (the register's own steps write themselves)."""
+        self.step = step
+        if note:
+            self._unwritten.append(StepNote(name=step, state=StepState.RUNNING))
+            self._changed = True
+        self._show()
+
+    def done(self, step: StepName, remark: str | None = None) -> None:
+        """Write that a step is done."""
+        self._end(step, StepState.DONE, remark)
+
+    def skipped(self, step: StepName, remark: str | None = None) -> None:
+        """Write that a step is left out, and why."""
+        self._end(step, StepState.SKIPPED, remark)
+
+    def failed(self, step: StepName, error: str) -> None:
+        """Write that a step failed."""
+        self._end(step, StepState.FAILED, error)
+
+    def compensated(self, step: StepName) -> None:
+        """Write that a step is undone."""
+        self._end(step, StepState.COMPENSATED, None)
+
+    def _end(self, step: StepName, state: StepState, remark: str | None) -> None:
+        self._unwritten.append(StepNote(name=step, state=state, last_error=remark))
+        self._changed = True
+
+    def wait_for(self, attention: Attention, until: datetime | None = None, problem: str = "") -> None:
+        """Show what the transfer waits for; `Attention.NONE` once it runs again."""
+        if (attention, until, problem) == (self.attention, self.waiting_until, self._problem):
+            return
+        self.attention, self.waiting_until, self._problem = attention, until, problem
+        self._changed = True
+        self._show()
+
+    def open(self) -> None:
+        """Start writing: the transfer has a row from now on."""
+        self._writer = asyncio.create_task(self._write())
+
+    async def close(self) -> None:
+        """Write what is left, and stop."""
+        self._closed = True
+        if self._writer is not None:
+            await self._writer
+
+    def _show(self) -> None:
+        workflow.upsert_search_attributes(
+            [
+                STATE.value_set(self.state.value),
+                ATTENTION.value_set(self.attention.value) if self.attention else ATTENTION.value_unset(),
+                STEP.value_set(self.step.value) if self.step else STEP.value_unset(),
+                WAITING_UNTIL.value_set(self.waiting_until) if self.waiting_until else WAITING_UNTIL.value_unset(),
+            ]
+        )
+        lines = [f"**{self.state.value}**" + (f", step `{self.step.value}`" if self.step else "")]
+        if self.attention:
+            lines.append(_WHAT_TO_DO[self.attention])
+        if self.waiting_until:
+            lines.append(f"Until {self.waiting_until:%Y-%m-%d %H:%M:%S} UTC.")
+        if self._problem:
+            lines.append(f"Last error: {self._problem}")
+        workflow.set_current_details("\n\n".join(lines))
+
+    async def _write(self) -> None:
+        """Write the newest standing whenever it has changed; a database that is away delays it, nothing else."""
+        while True:
+            await workflow.wait_condition(lambda: self._changed or self._closed)
+            if not self._changed:
+                return
+            note = Note(
+                transfer_id=self._transfer_id,
+                attention=self.attention,
+                waiting_until=self.waiting_until,
+                steps=tuple(self._unwritten),
+            )
+            self._changed, self._unwritten = False, []
+            await transact(Records.note, note, self._policy, summary="how the transfer stands", for_ever=True)

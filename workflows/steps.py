@@ -1,0 +1,204 @@
+"""Runs one step until it is done: retried, shown, and given to an operator when its retries are used up."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from domain.errors import HandoverError, NotPossible, TooLate
+from domain.policy import Policy
+from domain.transfer import FINAL, Attention, OperatorAction, Reason, StepName, TransferState
+from workflows.options import SHOWN_AS_RETRYING_AFTER
+from workflows.standing import Board
+
+T = TypeVar("T")
+
+
+class RollBack(HandoverError):
+    """The story turns round: undo what was done."""
+
+    def __init__(self, reason: Reason) -> None:
+        """Keep why."""
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class LeftUndone(HandoverError):
+    """An operator said to leave this device step undone."""
+
+
+class _Woken(Enum):
+    MET = auto()
+    TIME_OVER = auto()
+    RETRY = auto()
+
+
+@dataclass(frozen=True)
+class _Resolution:
+    action: OperatorAction
+    step: StepName | None
+
+
+class Desk:
+    """Runs the story's steps, and hears who interrupts them: an operator, or a cancel."""
+
+    def __init__(self, board: Board, policy: Policy) -> None:
+        """Start with nobody interrupting."""
+        self.board = board
+        self.policy = policy
+        self.cancelled = False
+        """A cancel was decided: the running step is left, and the transfer rolled back."""
+        self.change_begun = False
+        self.no_way_back = False
+        """The charger has proven its new credentials, or its old ones are revoked, or may be."""
+        self._may_be_left = False
+        self.rolled_back_because: Reason | None = None
+        self._resolution: _Resolution | None = None
+
+    # --- who interrupts -------------------------------------------------------------------------------------------
+
+    def check_resolve(self, action: OperatorAction) -> None:
+        """Refuse an operator's action that the transfer can't take now."""
+        state = self.board.state
+        if action is OperatorAction.ROLL_BACK and state is TransferState.REQUESTED:
+            raise NotPossible("The transfer is still being checked; try again in a moment.")
+        if state in FINAL and action is not OperatorAction.RETRY:
+            raise TooLate(f"The transfer is {state.value}.")
+        if action is OperatorAction.ROLL_BACK and self.no_way_back:
+            raise TooLate("The charger uses its new credentials; there is no way back. Use retry or complete.")
+        if action is OperatorAction.COMPLETE:
+            if state is TransferState.ROLLING_BACK:
+                raise NotPossible("A compensation is never left out; use retry.")
+            if not self._may_be_left:
+                raise NotPossible("Only a step at the charger can be left undone; use retry or roll_back.")
+
+    def resolve(self, action: OperatorAction) -> None:
+        """Take an operator's action for the step that runs now."""
+        self._resolution = _Resolution(action, self.board.step)
+
+    @contextmanager
+    def may_be_left(self) -> Iterator[None]:
+        """Let an operator's `complete` leave undone what runs inside the block, by LeftUndone."""
+        self._may_be_left = True
+        try:
+            yield
+        finally:
+            self._may_be_left = False
+
+    def raw_cancel(self) -> None:
+        """Take a cancel of the workflow itself (from the Temporal UI): heeded where a cancel is possible."""
+        self.cancelled = self.cancelled or not self.change_begun
+
+    # --- waiting --------------------------------------------------------------------------------------------------
+
+    async def wait(
+        self, condition: Callable[[], bool], at_most: timedelta | None = None, summary: str | None = None
+    ) -> bool:
+        """Wait until `condition` holds (True), or the time is over or an operator says `retry` (False).
+
+        Raises RollBack where a cancel or an operator says so, LeftUndone where an operator does.
+        """
+        return await self._wait(condition, at_most, summary) is _Woken.MET
+
+    async def _wait(
+        self, condition: Callable[[], bool], at_most: timedelta | None = None, summary: str | None = None
+    ) -> "_Woken":
+        ended = workflow.now() + at_most if at_most is not None else None
+        while True:
+            left = max(ended - workflow.now(), timedelta(milliseconds=1)) if ended else None
+            try:
+                await workflow.wait_condition(
+                    lambda: condition() or self._interrupted(), timeout=left, timeout_summary=summary
+                )
+            except TimeoutError:
+                return _Woken.MET if condition() else _Woken.TIME_OVER
+            if condition():
+                return _Woken.MET
+            if self._take() is OperatorAction.RETRY:
+                return _Woken.RETRY
+
+    def _interrupted(self) -> bool:
+        return self._resolution is not None or self._may_cancel_now()
+
+    def _may_cancel_now(self) -> bool:
+        waiting = self.board.state in {TransferState.AWAITING_ACCEPTANCE, TransferState.TRANSFERRING}
+        return self.cancelled and not self.change_begun and waiting
+
+    def _take(self) -> OperatorAction | None:
+        """Act on an interruption: raise, or give `retry`; None where there is none any more."""
+        resolution, self._resolution = self._resolution, None
+        if self.board.state is TransferState.ROLLING_BACK:
+            return OperatorAction.RETRY if resolution else None
+        if self._may_cancel_now():
+            raise RollBack(Reason.CANCELLED)
+        if resolution is None or resolution.step is not self.board.step:
+            return None
+        if resolution.action is OperatorAction.ROLL_BACK and not self.no_way_back:
+            raise RollBack(Reason.OPERATOR)
+        if resolution.action is OperatorAction.COMPLETE and self._may_be_left:
+            raise LeftUndone("An operator left the step undone.")
+        return OperatorAction.RETRY if resolution.action is OperatorAction.RETRY else None
+
+    # --- running --------------------------------------------------------------------------------------------------
+
+    async def run(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Run one attempt after another until one succeeds.
+
+        `attempt` has its own retries. When they are used up an operator is asked, and every few hours it is tried again
+        anyway. Refusals and RollBack, LeftUndone pass; so do failures that `attempt` raises on purpose (HandoverError).
+        """
+        before = (self.board.attention, self.board.waiting_until)
+        while True:
+            task = asyncio.ensure_future(attempt())
+            try:
+                if await self._finish(task):
+                    return task.result()
+            except ActivityError as error:
+                await self._ask_operator(error)
+            finally:
+                self.board.wait_for(*before)
+
+    async def _finish(self, task: asyncio.Future[Any]) -> bool:
+        """Wait for `task`, shown as `retrying` where it takes long; False where it is to be tried anew."""
+        try:
+            woken = await self._wait(task.done, SHOWN_AS_RETRYING_AFTER, "shown as retrying from here")
+            if woken is _Woken.TIME_OVER:
+                self.board.wait_for(Attention.RETRYING)
+                woken = await self._wait(task.done)
+            if woken is not _Woken.MET:
+                return False
+            task.result()
+        except BaseException:
+            await self._drop(task)
+            raise
+        finally:
+            if not task.done():
+                await self._drop(task)
+        return True
+
+    async def _drop(self, task: asyncio.Future[Any]) -> None:
+        """Cancel an attempt and wait until it has ended: nothing of it may still happen later."""
+        task.cancel()
+        await workflow.wait_condition(task.done)
+        if not task.cancelled():
+            task.exception()
+
+    async def _ask_operator(self, error: ActivityError) -> None:
+        """Wait for an operator, or for the next try by itself."""
+        await self.park(str(error.cause or error), lambda: False)
+
+    async def park(self, problem: str, solved: Callable[[], bool]) -> None:
+        """Give the step to an operator until they say `retry`, `solved` holds, or it is time for the next try."""
+        before = (self.board.attention, self.board.waiting_until)
+        pause = self.policy.operator_retries_every
+        self.board.wait_for(Attention.OPERATOR, workflow.now() + pause, problem)
+        try:
+            await self.wait(solved, pause, "next try without an operator")
+        finally:
+            self.board.wait_for(*before)

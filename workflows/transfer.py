@@ -1,0 +1,284 @@
+"""The story of one transfer: validate, look up, reserve, ask, quiet, change, reconfigure, tell - or undo it all."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from temporalio import workflow
+
+from activities.contracts import (
+    Finish,
+    Message,
+    Note,
+    Notices,
+    Plan,
+    Records,
+    RefusedRecord,
+    Registry,
+    Subject,
+    Tell,
+    TransferRef,
+)
+from domain.approval import Decision
+from domain.errors import HandoverError, NotAllowed, Refusal
+from domain.transfer import Connection, OperatorAction, Reason, StepName, TransferState, TransferWarning
+from workflows.approvals import Approvals
+from workflows.calls import Step, call, transact
+from workflows.charger import ChargerAtHand
+from workflows.compensation import Compensations, to_the_end
+from workflows.messages import ChargerNews, DecisionOrder, Opened, Outcome, ResolveOrder, Standing, TransferOrder
+from workflows.options import letter
+from workflows.reconfiguration import Reconfiguration
+from workflows.refusals import failure
+from workflows.search_attributes import CHARGE_POINT, KIND
+from workflows.standing import Board
+from workflows.steps import Desk, RollBack
+
+A = TypeVar("A", bound=Message)
+
+
+@workflow.defn(name="transfer", failure_exception_types=[HandoverError])
+class TransferWorkflow:
+    """One move of one charge point, from request to outcome. Its id is `transfer-<transfer id>`."""
+
+    @workflow.init
+    def __init__(self, order: TransferOrder) -> None:
+        """Start as requested, with nothing to undo."""
+        self._ref = TransferRef(transfer_id=order.transfer_id)
+        self._policy = order.policy
+        self._board = Board(order.transfer_id, order.policy)
+        self._desk = Desk(self._board, order.policy)
+        self._approvals = Approvals(order.transfer_id, self._desk)
+        self._undo = Compensations()
+        self._warnings: list[TransferWarning] = []
+        self._plan: Plan | None = None
+        self._refusal: Refusal | None = None
+        self._charger: ChargerAtHand | None = None
+
+    # --- the story ------------------------------------------------------------------------------------------------
+
+    @workflow.run
+    async def run(self, _order: TransferOrder) -> Outcome:
+        """See the transfer through to its outcome, whatever happens meanwhile."""
+        outcome = await to_the_end(self._story(), self._desk.raw_cancel)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return outcome
+
+    async def _story(self) -> Outcome:
+        try:
+            plan = await self._open()
+        except Refusal as refusal:
+            return await self._refuse(refusal)
+        told = asyncio.ensure_future(self._tell_present_owner(plan))
+        state = await self._carry_out(plan)
+        await self._tell_parties()
+        await told
+        await self._board.close()
+        return Outcome(state=state)
+
+    async def _open(self) -> Plan:
+        """Validate the rights, look up the target, reserve the charge point."""
+        validated = await self._register(StepName.VALIDATE_RIGHTS, Registry.validate, "may the sender do this")
+        workflow.upsert_search_attributes(
+            [KIND.value_set(validated.kind.value), CHARGE_POINT.value_set(validated.charge_point_id)]
+        )
+        await self._register(StepName.LOOK_UP_TARGET, Registry.look_up, "who is to receive it")
+        plan = await self._register(StepName.RESERVE, Registry.reserve, "reserve the charge point")
+        self._charger = ChargerAtHand(self._ref.transfer_id, plan, self._desk)
+        self._board.enter(plan.state)
+        self._board.open()
+        self._plan = plan
+        return plan
+
+    async def _refuse(self, refusal: Refusal) -> Outcome:
+        """Write the refusal for its sender to read, then let the caller have it."""
+        record = RefusedRecord(transfer_id=self._ref.transfer_id, code=refusal.code, message=refusal.message)
+        await transact(Registry.refuse, record, self._policy, summary=f"refused: {refusal.code.value}", for_ever=True)
+        self._board.enter(TransferState.REFUSED)
+        self._refusal = refusal
+        return Outcome(state=TransferState.REFUSED)
+
+    async def _carry_out(self, plan: Plan) -> TransferState:
+        """Ask where it must be asked, then change and reconfigure; give the final state."""
+        if plan.state is TransferState.AWAITING_ACCEPTANCE:
+            if (state := await self._approvals.collect(plan)) is not TransferState.TRANSFERRING:
+                return state
+            plan = self._approvals.plan or plan
+        device = Reconfiguration(plan, self._required_charger(), self._desk, self._undo, self._warnings)
+        try:
+            await device.quiet()
+            await self._change_ownership(plan)
+            await device.reconfigure()
+        except RollBack as turn:
+            return await self._roll_back(turn.reason)
+        return await self._finish(
+            TransferState.COMPLETED_WITH_WARNINGS if self._warnings else TransferState.COMPLETED, None
+        )
+
+    async def _change_ownership(self, plan: Plan) -> None:
+        """Change the owner; from its begin there is no cancelling, and with `delete` no way back after it."""
+        await self._approvals.settle()
+        if self._desk.cancelled:
+            raise RollBack(Reason.CANCELLED)
+        self._desk.change_begun = True
+        self._desk.no_way_back = plan.connection is Connection.DELETE
+        self._undo.push(StepName.CHANGE_OWNERSHIP, self._undoing(Registry.restore_ownership, "former owner restored"))
+        self._undo.push(
+            StepName.ROTATE_CREDENTIALS, self._undoing(Registry.withdraw_credentials, "new credentials withdrawn")
+        )
+        try:
+            await self._register(StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership")
+        except NotAllowed:
+            self._desk.no_way_back = False
+            raise RollBack(Reason.RIGHTS_LOST) from None
+        except Refusal:
+            self._desk.no_way_back = False
+            raise RollBack(Reason.RECIPIENT_UNUSABLE) from None
+        self._board.enter(TransferState.RECONFIGURING)
+        if self._desk.no_way_back:
+            self._undo.forget()
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    async def _roll_back(self, reason: Reason) -> TransferState:
+        """Undo every step in reverse order; a compensation that fails waits for an operator, and is never left out."""
+        self._board.enter(TransferState.ROLLING_BACK)
+        self._desk.rolled_back_because = reason
+        note = Note(
+            transfer_id=self._ref.transfer_id, state=TransferState.ROLLING_BACK, reason=reason, action="rolling_back"
+        )
+        await transact(Records.note, note, self._policy, summary=f"rolling back: {reason.value}", for_ever=True)
+        await self._undo.unwind(self._board.compensated)
+        return await self._finish(TransferState.ROLLED_BACK, reason)
+
+    async def _finish(self, state: TransferState, reason: Reason | None) -> TransferState:
+        """Write the outcome and release the charge point."""
+        self._desk.no_way_back = True
+        self._board.begin(StepName.TELL_PARTIES, note=False)
+        end = Finish(
+            transfer_id=self._ref.transfer_id, state=state, reason=reason, warnings=tuple(dict.fromkeys(self._warnings))
+        )
+        await transact(Registry.finish, end, self._policy, summary=f"finish as {state.value}", for_ever=True)
+        self._board.enter(state)
+        return state
+
+    async def _tell_present_owner(self, plan: Plan) -> None:
+        """Tell an owner who did not ask, at once: they may cancel."""
+        if plan.tell_present_owner:
+            news = Tell(transfer_id=self._ref.transfer_id, subject=Subject.REQUESTED)
+            await call(Notices.tell, news, letter(self._policy), summary="tell the present owner", for_ever=True)
+
+    async def _tell_parties(self) -> None:
+        news = Tell(transfer_id=self._ref.transfer_id, subject=Subject.ENDED)
+        self._board.begin(StepName.TELL_PARTIES, note=True)
+        await self._desk.run(lambda: call(Notices.tell, news, letter(self._policy), summary="tell the parties"))
+        self._board.done(StepName.TELL_PARTIES)
+
+    # --- what others send -----------------------------------------------------------------------------------------
+
+    @workflow.update(name="open")
+    async def opened(self) -> Opened:
+        """Answer once the charge point is reserved; a refusal is raised with its code as the failure's type."""
+        await workflow.wait_condition(lambda: self._plan is not None or self._refusal is not None)
+        if self._refusal is not None:
+            raise failure(self._refusal)
+        return Opened(state=self._board.state)
+
+    @workflow.update
+    async def accept(self, order: DecisionOrder) -> Standing:
+        """Accept the transfer: the recipient's."""
+        return await self._decide(Decision.ACCEPT, order)
+
+    @accept.validator
+    def _check_accept(self, order: DecisionOrder) -> None:
+        self._check(Decision.ACCEPT, order)
+
+    @workflow.update
+    async def decline(self, order: DecisionOrder) -> Standing:
+        """Decline the transfer: the recipient's."""
+        return await self._decide(Decision.DECLINE, order)
+
+    @decline.validator
+    def _check_decline(self, order: DecisionOrder) -> None:
+        self._check(Decision.DECLINE, order)
+
+    @workflow.update
+    async def cancel(self, order: DecisionOrder) -> Standing:
+        """Cancel the transfer: the sender's and the present owner's, until the ownership change begins."""
+        return await self._decide(Decision.CANCEL, order)
+
+    @cancel.validator
+    def _check_cancel(self, order: DecisionOrder) -> None:
+        self._check(Decision.CANCEL, order)
+
+    @workflow.update
+    async def resolve(self, order: ResolveOrder) -> Standing:
+        """Do what an operator says about the step that runs or waits: at once, the audit trail follows."""
+        state, step = self._board.state, self._board.step
+        if order.action is OperatorAction.ROLL_BACK and state is TransferState.AWAITING_ACCEPTANCE:
+            state = (await self._decide(Decision.CANCEL, DecisionOrder(actor=order.actor))).state
+        else:
+            self._desk.resolve(order.action)
+        if self._plan is not None:  # before that the transfer has no row
+            await self._note_resolution(order, step)
+        return Standing(state=state)
+
+    @resolve.validator
+    def _check_resolve(self, order: ResolveOrder) -> None:
+        try:
+            self._desk.check_resolve(order.action)
+        except Refusal as refusal:
+            raise failure(refusal) from None
+
+    @workflow.signal
+    def charger_news(self, _news: ChargerNews) -> None:
+        """Look at the charger again: something happened there."""
+        if self._charger is not None:
+            self._charger.hear()
+
+    # --- shorthand ------------------------------------------------------------------------------------------------
+
+    async def _register(self, name: StepName, step: Step[TransferRef, A], summary: str) -> A:
+        """Run one of the register's steps, which writes its own row."""
+        self._board.begin(name, note=False)
+        return await self._desk.run(lambda: transact(step, self._ref, self._policy, summary=summary))
+
+    def _undoing(self, step: Step[TransferRef, A], summary: str) -> Callable[[], Awaitable[None]]:
+        async def undo() -> None:
+            await self._desk.run(lambda: transact(step, self._ref, self._policy, summary=summary))
+
+        return undo
+
+    async def _note_resolution(self, order: ResolveOrder, step: StepName | None) -> None:
+        note = Note(
+            transfer_id=self._ref.transfer_id,
+            attention=self._board.attention,
+            waiting_until=self._board.waiting_until,
+            action=f"resolved_{order.action.value}",
+            actor=order.actor,
+            detail={"reason": order.reason, "step": step.value if step else "", "update": _update_id()},
+        )
+        await transact(Records.note, note, self._policy, summary=f"operator: {order.action.value}", for_ever=True)
+
+    async def _decide(self, decision: Decision, order: DecisionOrder) -> Standing:
+        try:
+            return Standing(state=await self._approvals.take(decision, order))
+        except Refusal as refusal:
+            raise failure(refusal) from None
+
+    def _check(self, decision: Decision, order: DecisionOrder) -> None:
+        try:
+            self._approvals.check(decision, order)
+        except Refusal as refusal:
+            raise failure(refusal) from None
+
+    def _required_charger(self) -> ChargerAtHand:
+        if self._charger is None:
+            msg = "no plan yet"
+            raise AssertionError(msg)
+        return self._charger
+
+
+def _update_id() -> str:
+    info = workflow.current_update_info()
+    return info.id if info else ""
