@@ -24,18 +24,20 @@ _ENDS = {
 
 
 async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) -> Decided:
-    """Take the decision, if it is the first and the actor's to take."""
+    """Take the decision, if it is the first and the actor's to take; a repeat gives the state that it led to then."""
     row = await transfers.get(session, record.transfer_id)
     once = f"{record.decision.value}:{record.actor}"
-    if not await audit.has(session, record.transfer_id, once):
+    state = await audit.action_of(session, record.transfer_id, once)
+    if state is None:
         actor_id = await _check(session, vault, row, record)
         if record.decision is Decision.ACCEPT:
             await _accept(session, vault, row, actor_id)
         else:
             _end(row, record.decision)
-        await audit.append(session, record.transfer_id, actor=record.actor, action=row.state, once=once)
+        state = row.state
+        await audit.append(session, record.transfer_id, actor=record.actor, action=state, once=once)
     steps = steps_of(row)
-    return Decided(state=TransferState(row.state), quiet=steps.quiet, lists=steps.lists, rotate=steps.rotate)
+    return Decided(state=TransferState(state), quiet=steps.quiet, lists=steps.lists, rotate=steps.rotate)
 
 
 async def _check(session: AsyncSession, vault: Vault, row: Transfer, record: DecisionRecord) -> UserId | None:

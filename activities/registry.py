@@ -22,12 +22,12 @@ from activities.contracts import (
     Whereabouts,
 )
 from activities.decisions import decide
-from activities.rows import new_row, plan_of, refused_row
+from activities.rows import new_row, plan_of, refused_row, standing
 from domain.charge_point import Holding
-from domain.errors import NotAllowed, NotPossible, TransferInProgress
+from domain.errors import NotAllowed, NotPossible, TooLate, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.rights import DEFAULT_COOL_DOWN
-from domain.transfer import FINAL, Acceptance, StepName, StepState, TransferState
+from domain.transfer import FINAL, Acceptance, StepName, StepState, TransferKind, TransferState
 from persistence import audit, charge_points, charger_keys, charger_links, charging, credentials, transfers
 from persistence.session import Database
 from persistence.tables import Transfer
@@ -44,25 +44,32 @@ class DatabaseRegistry(Registry):
         self._cool_down = cool_down
 
     async def validate(self, ref: TransferRef) -> Validated:
-        """Only reads."""
+        """Only reads. What was reserved or refused stands: a repeat after that says so, whatever the rights are now."""
         async with self._db.reading() as session:
+            if row := standing(await session.get(Transfer, ref.transfer_id)):
+                return Validated(kind=TransferKind(row.kind), charge_point_id=ChargePointId(row.charge_point_id))
             facts = await judgement.gather(session, await transfers.requested(session, self._vault, ref.transfer_id))
             await judgement.check_rights(session, facts)
             judgement.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
             return Validated(kind=facts.request.kind, charge_point_id=facts.charge_point.id)
 
     async def look_up(self, ref: TransferRef) -> Done:
-        """Only reads."""
+        """Only reads. What was reserved or refused stands, as for `validate`."""
         async with self._db.reading() as session:
+            if standing(await session.get(Transfer, ref.transfer_id)):
+                return Done()
             facts = await judgement.gather(session, await transfers.requested(session, self._vault, ref.transfer_id))
             await judgement.target_of(session, facts)
             return Done()
 
     async def reserve(self, ref: TransferRef) -> Plan:
-        """Insert the transfer's row, whose unique index reserves the charge point; a repeat gives the same plan."""
+        """Insert the transfer's row, whose unique index reserves the charge point; a repeat gives the same plan.
+
+        A repeat after it was refused refuses it again.
+        """
         try:
             async with self._db.writing() as session:
-                row = await transfers.find(session, ref.transfer_id)
+                row = standing(await transfers.find(session, ref.transfer_id))
                 if row is None:
                     row = await self._insert(session, ref)
                 return plan_of(row)
@@ -72,7 +79,7 @@ class DatabaseRegistry(Registry):
     async def _reserved(self, ref: TransferRef) -> Plan:
         """Give the plan that an earlier try wrote whose answer was lost; else another transfer was first."""
         async with self._db.reading() as session:
-            row = await session.get(Transfer, ref.transfer_id)
+            row = standing(await session.get(Transfer, ref.transfer_id))
             if row is None:
                 raise _in_progress()
             return plan_of(row)
@@ -128,7 +135,7 @@ class DatabaseRegistry(Registry):
             return Done()
 
     async def decide(self, record: DecisionRecord) -> Decided:
-        """Write the first decision; the same one by the same actor again gives the state as it is."""
+        """Write the first decision; the same one by the same actor again gives the state that it led to."""
         async with self._db.writing() as session:
             return await decide(session, self._vault, record)
 
@@ -158,6 +165,8 @@ class DatabaseRegistry(Registry):
             return Changed(version=version)
 
     async def _change(self, session: AsyncSession, ref: TransferRef, row: Transfer) -> int:
+        if TransferState(row.state) is not TransferState.TRANSFERRING:  # a try that comes in after the story turned
+            raise TooLate(f"The transfer is {row.state}; its ownership change comes too late.")
         asked = await transfers.requested(session, self._vault, ref.transfer_id)
         facts = await judgement.gather(session, asked)
         after = await judgement.check_rights(session, facts)

@@ -3,6 +3,7 @@
 from activities.contracts import Plan, RefusedRecord, TransferRef
 from domain.approval import reminders
 from domain.charge_point import ChargePoint
+from domain.errors import REFUSALS
 from domain.ids import ChargePointId
 from domain.transfer import (
     Connection,
@@ -47,6 +48,16 @@ def refused_row(refusal: RefusedRecord, asked: Requested, charge_point: ChargePo
     row.state = TransferState.REFUSED.value
     row.reason, row.refusal = refusal.code.value, refusal.message
     row.finished_at = asked.requested_at
+    return row
+
+
+def standing(row: Transfer | None) -> Transfer | None:
+    """Give the row of a request that was reserved, None where nothing was written of it yet.
+
+    Raises the refusal that was written: a request is answered once, whatever changes later.
+    """
+    if row is not None and row.state == TransferState.REFUSED.value:
+        raise REFUSALS[row.reason or ""](row.refusal or "")
     return row
 
 

@@ -59,7 +59,7 @@ async def _raise_counter(session: AsyncSession, transfer_id: TransferId, *, by: 
     return (await session.execute(statement)).scalar_one()
 
 
-async def has(session: AsyncSession, transfer_id: TransferId, once: str) -> bool:
-    """Whether the entry that `once` stands for was written."""
-    query = select(AuditEvent.sequence).where(AuditEvent.transfer_id == transfer_id, AuditEvent.once == once)
-    return (await session.execute(query)).first() is not None
+async def action_of(session: AsyncSession, transfer_id: TransferId, once: str) -> str | None:
+    """Give the action of the entry that `once` stands for; None where there is none yet."""
+    query = select(AuditEvent.action).where(AuditEvent.transfer_id == transfer_id, AuditEvent.once == once)
+    return (await session.execute(query)).scalar_one_or_none()

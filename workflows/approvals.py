@@ -68,8 +68,9 @@ class Approvals:
                 actor_id=order.actor_id,
                 link_id=order.link_id,
             )
+            summary = f"{decision.value} by {order.actor}"
             decided = await transact(
-                Registry.decide, record, self._desk.policy, summary=f"{decision.value} by {order.actor}", for_ever=True
+                Registry.decide, record, self._desk.policy, summary=summary, for_ever=True, on_record=True
             )
         finally:
             self._deciding = False

@@ -17,20 +17,32 @@ Step = Callable[[Any, Ask], Awaitable[Answer]]
 
 
 async def transact(
-    method: Step[Ask, Answer], ask: Ask, policy: Policy, *, summary: str, for_ever: bool = False
+    method: Step[Ask, Answer],
+    ask: Ask,
+    policy: Policy,
+    *,
+    summary: str,
+    for_ever: bool = False,
+    on_record: bool = False,
 ) -> Answer:
     """Run a step that is one short transaction.
 
     Local tries leave hardly a trace in the history; where they fail, the ordinary activity is what operators see, with
     its attempts and last error. A refusal is raised as the domain's at once. `for_ever`: never gives up.
+
+    A worker that dies in a workflow task takes the task's local activities out of the history, not out of the world:
+    they run again, and what they read may be something else by then; an update that has only just arrived may be gone.
+    `on_record`: an effect that such things lead to is an ordinary activity at once, so that they are in the history
+    before it happens (decision 0005).
     """
-    try:
-        return await _local(method, ask, summary)
-    except FailureError as error:  # a local activity's failure comes with or without an ActivityError round it
-        if is_cancelled_exception(error):
-            raise
-        if refusal := refusal_of(error):
-            raise refusal from None
+    if not on_record:
+        try:
+            return await _local(method, ask, summary)
+        except FailureError as error:  # a local activity's failure comes with or without an ActivityError round it
+            if is_cancelled_exception(error):
+                raise
+            if refusal := refusal_of(error):
+                raise refusal from None
     return await call(method, ask, transaction(policy), summary=summary, for_ever=for_ever)
 
 

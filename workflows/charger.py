@@ -115,7 +115,7 @@ class ChargerAtHand:
 
     async def leave_credentials_due(self) -> None:
         """Leave the rotation to the gateway: the old key opens quarantine only, an open connection is closed."""
-        await self._transact(Registry.leave_credentials_due, "new credentials stay due")
+        await self._transact(Registry.leave_credentials_due, "new credentials stay due", on_record=True)
         await self.disconnect()
 
     async def must_prove_first(self) -> bool:
@@ -264,8 +264,8 @@ class ChargerAtHand:
             lambda: transact(Registry.credentials, self._ref, self._desk.policy, summary="how far the rotation is")
         )
 
-    async def _transact(self, step: Step[TransferRef, Done], summary: str) -> None:
-        await self._desk.run(lambda: transact(step, self._ref, self._desk.policy, summary=summary))
+    async def _transact(self, step: Step[TransferRef, Done], summary: str, *, on_record: bool = False) -> None:
+        await self._desk.run(lambda: transact(step, self._ref, self._desk.policy, summary=summary, on_record=on_record))
 
     def _order(self, *, stop_session: bool = False, restore: bool = False) -> DeviceOrder:
         return DeviceOrder(

@@ -127,7 +127,9 @@ class TransferWorkflow:
             StepName.ROTATE_CREDENTIALS, self._undoing(Registry.withdraw_credentials, "new credentials withdrawn")
         )
         try:
-            await self._register(StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership")
+            await self._register(
+                StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership", on_record=True
+            )
         except NotAllowed:
             self._desk.no_way_back = False
             raise RollBack(Reason.RIGHTS_LOST) from None
@@ -147,7 +149,8 @@ class TransferWorkflow:
         note = Note(
             transfer_id=self._ref.transfer_id, state=TransferState.ROLLING_BACK, reason=reason, action="rolling_back"
         )
-        await transact(Records.note, note, self._policy, summary=f"rolling back: {reason.value}", for_ever=True)
+        summary = f"rolling back: {reason.value}"
+        await transact(Records.note, note, self._policy, summary=summary, for_ever=True, on_record=True)
         await self._undo.unwind(self._board.compensated)
         return await self._finish(TransferState.ROLLED_BACK, reason)
 
@@ -158,7 +161,8 @@ class TransferWorkflow:
         end = Finish(
             transfer_id=self._ref.transfer_id, state=state, reason=reason, warnings=tuple(dict.fromkeys(self._warnings))
         )
-        await transact(Registry.finish, end, self._policy, summary=f"finish as {state.value}", for_ever=True)
+        summary = f"finish as {state.value}"
+        await transact(Registry.finish, end, self._policy, summary=summary, for_ever=True, on_record=True)
         self._board.enter(state)
         return state
 
@@ -238,10 +242,14 @@ class TransferWorkflow:
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 
-    async def _register(self, name: StepName, step: Step[TransferRef, A], summary: str) -> A:
+    async def _register(
+        self, name: StepName, step: Step[TransferRef, A], summary: str, *, on_record: bool = False
+    ) -> A:
         """Run one of the register's steps, which writes its own row."""
         self._board.begin(name, note=False)
-        return await self._desk.run(lambda: transact(step, self._ref, self._policy, summary=summary))
+        return await self._desk.run(
+            lambda: transact(step, self._ref, self._policy, summary=summary, on_record=on_record)
+        )
 
     def _undoing(self, step: Step[TransferRef, A], summary: str) -> Callable[[], Awaitable[None]]:
         async def undo() -> None:

@@ -111,6 +111,38 @@ async def test_a_refused_transfer_reserves_nothing(
     await registry.reserve(await keep(database, vault, BOB_OWNS))
 
 
+async def test_the_first_steps_of_a_reserved_transfer_stand_whatever_has_happened_since(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    plan = await registry.reserve(ref)
+    await change(database, update(User).where(User.id == "ada").values(status="blocked"))
+    assert (await registry.validate(ref)).kind is TransferKind.TRANSFER_OWNERSHIP
+    await registry.look_up(ref)
+    assert await registry.reserve(ref) == plan
+
+
+async def test_a_refusal_stands_whatever_would_be_allowed_by_now(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.refuse(RefusedRecord(transfer_id=ref.transfer_id, code=ErrorCode.COOLING_DOWN, message="Wait."))
+    for step in (registry.validate, registry.look_up, registry.reserve):
+        with pytest.raises(CoolingDown, match="Wait"):
+            await step(ref)
+
+
+async def test_a_change_that_comes_in_after_the_transfer_turned_round_changes_nothing(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await DatabaseRecords(database).note(Note(transfer_id=ref.transfer_id, state=TransferState.ROLLING_BACK))
+    with pytest.raises(TooLate):
+        await registry.change_ownership(ref)
+    assert (await in_database(database, CP))[0].owner == "ada"
+
+
 async def test_an_ownership_change_happens_once_with_its_ledger_and_its_key(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
@@ -184,11 +216,12 @@ async def test_the_first_decision_wins_and_its_repeat_answers_alike(
     with pytest.raises(NotAllowed):
         await registry.decide(by("ada", Decision.ACCEPT, ref))
     first = await registry.decide(by("bob", Decision.ACCEPT, ref))
-    assert await registry.decide(by("bob", Decision.ACCEPT, ref)) == first
+    await registry.change_ownership(ref)
+    assert await registry.decide(by("bob", Decision.ACCEPT, ref)) == first  # not where the transfer has got to since
     with pytest.raises(AlreadyDecided):
         await registry.decide(by("bob", Decision.DECLINE, ref))
     found = await row(database, ref)
-    assert (found.state, found.accepted_by, found.to_group_id) == ("transferring", "bob", "personal-bob")
+    assert (found.state, found.accepted_by, found.to_group_id) == ("reconfiguring", "bob", "personal-bob")
 
 
 async def test_an_expired_request_can_not_be_accepted_before_the_clock_has_said_so(

@@ -27,7 +27,6 @@ async def world(database: Database, vault: Vault, tmp_path: Path) -> AsyncIterat
         yield found
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("program", ["demo.station", "demo.stations"])
 async def test_a_station_process_connects_charges_and_leaves_cleanly(world: World, program: str) -> None:
     port, state = free_port(), world.folder / "one.json"

@@ -17,6 +17,12 @@ from worker import workflow_runner
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.transfer import TransferWorkflow
 
+#: Local activities: those that only read, and those that do and answer the same whatever has happened since.
+MAY_RUN_AGAIN = {
+    *("registry.validate", "registry.look_up", "registry.reserve", "registry.refuse"),
+    *("registry.locate", "registry.credentials", "registry.block_sessions", "registry.allow_sessions"),
+    *("registry.restore_ownership", "registry.withdraw_credentials", "records.note"),
+}
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
@@ -51,6 +57,14 @@ async def test_a_swapped_step_is_caught() -> None:
         await replayer().replay_workflow(
             WorkflowHistory.from_json("swapped", swapped.replace("charger.swap", "charger.replace_lists"))
         )
+
+
+def test_no_effect_happens_before_what_led_to_it_is_on_record(history: str) -> None:
+    """Until a workflow task completes, a worker's death loses what it read; effects come in a later one, or in none."""
+    for event in json.loads(history)["events"]:
+        if marker := event.get("markerRecordedEventAttributes"):
+            data = base64.b64decode(marker["details"]["data"]["payloads"][0]["data"])
+            assert json.loads(data)["activity_type"] in MAY_RUN_AGAIN
 
 
 def _outcome(history: Path) -> str:
