@@ -27,7 +27,7 @@ async def test_a_blocked_database_shows_a_pending_activity_and_loses_nothing(
     async with transfer_worker(temporal, steps(database, vault)):
         async with database.writing() as session:
             if not database.is_sqlite:  # there a writing transaction alone blocks the others
-                await session.execute(text("LOCK TABLE transfers IN ACCESS EXCLUSIVE MODE"))
+                await session.execute(text("LOCK TABLE transfers IN EXCLUSIVE MODE"))
             blocked_at = datetime.now(UTC)
             starting = asyncio.create_task(client.start(transfer_id))
             async with asyncio.timeout(BLOCKED_FOR.total_seconds()):
