@@ -78,6 +78,8 @@ class Board:
         """Show what the transfer waits for; `Attention.NONE` once it runs again."""
         if (attention, until, problem) == (self.attention, self.waiting_until, self._problem):
             return
+        if not workflow.in_workflow():  # its worker has stopped, and puts it away: there is nobody to show it to
+            return
         self.attention, self.waiting_until, self._problem = attention, until, problem
         self._changed = True
         self._show()

@@ -171,16 +171,14 @@ class Desk:
             if woken is _Woken.TIME_OVER:
                 self.board.wait_for(Attention.RETRYING)
                 woken = await self._wait(task.done)
-            if woken is not _Woken.MET:
-                return False
-            task.result()
-        except BaseException:
+            if woken is _Woken.MET:
+                task.result()
+        except (Exception, asyncio.CancelledError):  # nothing else: a workflow that is put away waits for nothing
             await self._drop(task)
             raise
-        finally:
-            if not task.done():
-                await self._drop(task)
-        return True
+        if woken is not _Woken.MET:
+            await self._drop(task)
+        return woken is _Woken.MET
 
     async def _drop(self, task: asyncio.Future[Any]) -> None:
         """Cancel an attempt and wait until it has ended: nothing of it may still happen later."""

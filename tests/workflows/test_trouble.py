@@ -1,9 +1,12 @@
 """What goes wrong on the way: retries, operators, chargers that lie or vanish, nodes that die."""
 
 import asyncio
+import gc
+import sys
 from datetime import timedelta
 
 import pytest
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from activities.contracts import NOT_CONNECTED, RotateAnswer
@@ -13,6 +16,7 @@ from domain.ids import UserId
 from domain.transfer import Attention, Connection, OperatorAction, StepName, StepState, TransferWarning
 from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World, asked, plan
+from worker import transfer_worker
 
 
 class BrokenError(Exception):
@@ -292,6 +296,22 @@ async def test_an_accept_leaves_no_letter_behind(stage: Set) -> None:
     asks = world.reached["ask"]
     await transfer.handle.result()
     assert world.reached["ask"] == asks
+
+
+async def test_a_worker_that_stops_in_the_middle_leaves_nothing_behind_in_its_process(
+    temporal: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complaints: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", complaints.append)
+    world = World(plan=plan(quiet=False))
+    world.fail["change_ownership"] = broken()
+    transfer = Stage(temporal, world, POLICY, None)
+    async with transfer_worker(temporal, [world]):
+        await transfer.start()
+        await parked(transfer)
+    gc.collect()
+    assert complaints == []
+    await transfer.handle.terminate()
 
 
 async def test_credentials_that_stay_due_are_left_to_the_gateway(stage: Set) -> None:
