@@ -1,7 +1,9 @@
 """The life of one charger's socket in this process: claimed, held, listened to, released."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode
@@ -9,14 +11,24 @@ from websockets.frames import CloseCode
 from domain.errors import Unavailable
 from domain.ids import NodeId
 from gateway.credentials import KeyRule
+from gateway.dialect import Dialect
 from gateway.facts import Fact, Reporter, Tasks
+from gateway.line import Line
 from gateway.ocpp16 import Ocpp16
-from gateway.ocpp16_reports import Reports
+from gateway.ocpp16_reports import Reports16
+from gateway.ocpp201 import Ocpp201
+from gateway.ocpp201_reports import Reports201
+from gateway.reports import Reports
 from gateway.sessions import Session, Sessions
 from persistence import charger_links, upgrades
 from persistence.session import Database
 from persistence.upgrades import Admission, Entry
 
+#: What a charger may speak, by the WebSocket's subprotocol; of what it offers the first is taken.
+DIALECTS: Final[Mapping[str, tuple[type[Dialect], type[Reports]]]] = {
+    "ocpp2.0.1": (Ocpp201, Reports201),
+    "ocpp1.6": (Ocpp16, Reports16),
+}
 #: The longest pause, in seconds, between two tries to release a socket while the database is away.
 _LONGEST_PAUSE = 30
 
@@ -88,10 +100,15 @@ class Connections:
                     rows, charge_point_id, self._node, quarantined=quarantined, now=now
                 )
             session = Session(charge_point_id, socket, arrival, generation, now, quarantined, admission.parked)
-            line = Ocpp16.line(socket, charge_point_id, self._call_timeout)
-            session.dialect = Ocpp16(line, Reports(session, self._db, self._rule, self._reporter))
+            session.dialect = self._speak(session)
             self._sessions.hold(session)
         return session
+
+    def _speak(self, session: Session) -> Dialect:
+        """Give the language of the session's charger: the one that the upgrade has settled on."""
+        dialect, reports = DIALECTS[session.socket.subprotocol or ""]
+        line = Line(session.socket, session.charge_point_id, dialect.VERSION, dialect.RESULTS, self._call_timeout)
+        return dialect(line, reports(session, self._db, self._rule, self._reporter).handlers())
 
     async def _release(self, session: Session) -> None:
         """Say that the socket is gone; again and again while the database is away, as nobody else can."""

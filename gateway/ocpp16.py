@@ -2,27 +2,20 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from ocpp.v16 import call, call_result
 
 from domain.errors import HandoverError
 from gateway.dialect import Dialect, Outcome
-from gateway.line import CallNotSupported, CallRefused, Line
-from gateway.ocpp16_reports import Reports
+from gateway.line import CallNotSupported, CallRefused
+from persistence.charging import Running
 from persistence.credentials import KeyAnswer
 from persistence.local_lists import ListLimits, ListOrder
 
 #: Entries a message where the charger does not say how many it takes.
 _DEFAULT_PART: Final = 20
 _LIMIT_KEYS: Final = ["SendLocalListMaxLength", "LocalAuthListMaxLength"]
-_OUTCOMES: Final = {
-    "Accepted": Outcome.DONE,
-    "Scheduled": Outcome.SCHEDULED,
-    "Rejected": Outcome.REJECTED,
-    "NotSupported": Outcome.NOT_SUPPORTED,
-    "VersionMismatch": Outcome.STALE,
-}
 _KEY_ANSWERS: Final = {
     "Accepted": KeyAnswer.ACCEPTED,
     "RebootRequired": KeyAnswer.REBOOT_REQUIRED,
@@ -34,27 +27,14 @@ _KEY_ANSWERS: Final = {
 class Ocpp16(Dialect):
     """A charger that speaks OCPP 1.6-J."""
 
-    SUBPROTOCOL: Final = "ocpp1.6"
+    VERSION = "1.6"
+    RESULTS = call_result
 
-    def __init__(self, line: Line, reports: Reports) -> None:
-        """Tell over `line`; `reports` takes what it sends."""
-        self._line = line
-        self._reports = reports
-
-    @staticmethod
-    def line(socket: Any, name: str, call_timeout: float) -> Line:
-        """Open the line to a charger of this version."""
-        return Line(socket, name, "1.6", call_result, call_timeout)
-
-    async def listen(self) -> None:
-        """Handle what the charger sends until its socket is closed."""
-        await self._line.listen(self._reports.handlers())
-
-    async def quiet(self, stop: Sequence[int]) -> Outcome:
+    async def quiet(self, stop: Sequence[Running]) -> Outcome:
         """`ChangeAvailability` of it all, then `RemoteStopTransaction`; a rejected one had nothing to stop."""
         outcome = await self._tell(call.ChangeAvailability(connector_id=0, type="Inoperative"))
-        for transaction_id in stop:
-            await self._tell(call.RemoteStopTransaction(transaction_id=transaction_id))
+        for session in stop:
+            await self._tell(call.RemoteStopTransaction(transaction_id=session.id))
         return outcome
 
     async def release(self) -> Outcome:
@@ -112,13 +92,3 @@ class Ocpp16(Dialect):
     async def restart(self) -> Outcome:
         """`Reset(Soft)`: a hard one may lose queued data."""
         return await self._tell(call.Reset(type="Soft"))
-
-    async def _tell(self, request: Any) -> Outcome:
-        """Send a call whose answer is a status; `Failed`, and a call it does not know, count as told."""
-        try:
-            status = (await self._line.ask(request)).status
-        except CallNotSupported:
-            return Outcome.NOT_SUPPORTED
-        if status == "Failed":
-            raise CallRefused(f"The charger could not carry out {type(request).__name__}.")
-        return _OUTCOMES.get(status, Outcome.REJECTED)

@@ -29,7 +29,7 @@ class Orders:
     async def quiet(self, charge_point_id: ChargePointId, *, stop_session: bool) -> Outcome:
         """Make the charger inoperative; with `stop_session` ask it to stop what runs. A repeat asks the same again."""
         session = await self._find(charge_point_id)
-        stop: list[int] = []
+        stop: list[charging.Running] = []
         if stop_session:
             async with self._db.reading() as rows:
                 stop = await charging.running_sessions(rows, charge_point_id)

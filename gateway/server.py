@@ -12,10 +12,9 @@ from websockets.typing import Subprotocol
 
 from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
-from gateway.connections import Connections
+from gateway.connections import DIALECTS, Connections
 from gateway.credentials import KeyRule
 from gateway.facts import OnFact, Reporter, Tasks
-from gateway.ocpp16 import Ocpp16
 from gateway.orders import Orders
 from gateway.sessions import Sessions
 from gateway.sweep import Sweep
@@ -101,7 +100,7 @@ class Gateway:
             self._hold,
             self._host,
             self._port,
-            subprotocols=[Subprotocol(Ocpp16.SUBPROTOCOL)],
+            subprotocols=[Subprotocol(name) for name in DIALECTS],
             process_request=self._let_in,
             compression=None,
             max_size=_LARGEST_FRAME,
@@ -140,7 +139,7 @@ class Gateway:
     async def _let_in(self, socket: ServerConnection, request: Request) -> Response | None:
         """Answer an upgrade: None lets it in. Whoever can't be told apart from a stranger is answered like one."""
         try:
-            presented = read_upgrade(request.path, request.headers, Ocpp16.SUBPROTOCOL)
+            presented = read_upgrade(request.path, request.headers, DIALECTS.keys())
             identity, password = (presented.identity, presented.password) if presented else ("", b"")
             admission = await self._rule.decide(identity, password)
         except BadUpgrade as bad:

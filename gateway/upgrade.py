@@ -2,6 +2,7 @@
 
 import binascii
 from base64 import b64decode
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
@@ -29,17 +30,17 @@ class BadUpgrade(Exception):
         self.text = text
 
 
-def read_upgrade(path: str, headers: Headers, subprotocol: str) -> Presented | None:
+def read_upgrade(path: str, headers: Headers, subprotocols: Collection[str]) -> Presented | None:
     """Read `/ocpp/{identity}` and the Basic credentials; None where they are missing, malformed or disagree.
 
     A path of nothing but `/` or `/ocpp` names nobody: then the user name says who it is.
-    Raises BadUpgrade for any other path, for plain HTTP, and where `subprotocol` is not offered.
+    Raises BadUpgrade for any other path, for plain HTTP, and where none of `subprotocols` is offered.
     """
     named = _identity_in(path)
     if headers.get("Upgrade", "").lower() != "websocket":
         raise BadUpgrade(HTTPStatus.UPGRADE_REQUIRED, "Connect with a WebSocket.\n")
-    if subprotocol not in _offered(headers):
-        raise BadUpgrade(HTTPStatus.BAD_REQUEST, f"Offer the WebSocket subprotocol {subprotocol}.\n")
+    if _offered(headers).isdisjoint(subprotocols):
+        raise BadUpgrade(HTTPStatus.BAD_REQUEST, f"Offer the WebSocket subprotocol {' or '.join(subprotocols)}.\n")
     basic = _basic(headers)
     if basic is None:
         return None

@@ -1,6 +1,6 @@
 """Charging sessions and who may start them: each booked to who had the charge point when it started."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, cast
@@ -16,7 +16,6 @@ from persistence.tables import ChargePoint, ChargingSession, OwnershipPeriod, Ta
 
 #: Why a session ended whose stop never arrived: another one started on its connector. A late stop corrects it.
 LOST: Final = "Lost"
-_SESSION_KEY: Final = ("charge_point_id", "connector", "id_tag", "started_at", "meter_start")
 
 
 class TagStatus(StrEnum):
@@ -37,6 +36,16 @@ class Start:
     meter: int
     at: datetime
     queued: bool = False
+    reference: str | None = None
+    """The charger's own name of the session, where it has one (OCPP 2.0.1's transactionId)."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A session that runs, by both its names."""
+
+    id: int
+    reference: str | None
 
 
 @dataclass(frozen=True)
@@ -61,13 +70,18 @@ async def start_session(session: AsyncSession, charge_point_id: ChargePointId, s
 
     A start in the future counts as now. It is recorded even where the tag may not charge: what flows is booked.
     """
-    report = Start(start.connector, start.id_tag.upper(), start.meter, min(start.at, now), start.queued)
+    report = replace(start, id_tag=start.id_tag.upper(), at=min(start.at, now))
     holding = await _holding(session, charge_point_id, report.at)
     status = await _tag_status(session, holding.group_id, report.id_tag)
     if not report.queued and status is TagStatus.ACCEPTED:
         status = await authorize(session, charge_point_id, report.id_tag)
-    if start.at > now and (known := await _open_twin(session, charge_point_id, report)) is not None:
-        return Started(known, status)  # its clock is ahead: the same report came a moment ago, and counted as then
+    known = None
+    if report.reference is not None:
+        known = await session_of(session, charge_point_id, report.reference)
+    elif start.at > now:
+        known = await _open_twin(session, charge_point_id, report)
+    if known is not None:  # its clock may be ahead: the same report came a moment ago, and counted as then
+        return Started(known, status)
     values = {
         "charge_point_id": charge_point_id,
         "connector": report.connector,
@@ -78,16 +92,38 @@ async def start_session(session: AsyncSession, charge_point_id: ChargePointId, s
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     statement = (
         insert(ChargingSession)
-        .values(**values, owner_id=holding.owner_id, group_id=holding.group_id)
-        .on_conflict_do_nothing(index_elements=_SESSION_KEY)
+        .values(**values, reference=report.reference, owner_id=holding.owner_id, group_id=holding.group_id)
+        .on_conflict_do_nothing()
         .returning(ChargingSession.id)
     )
     new = (await session.execute(statement)).scalar_one_or_none()
     if new is None:
+        twin = await session_of(session, charge_point_id, report.reference) if report.reference is not None else None
         same = select(ChargingSession.id).filter_by(**values)
-        return Started((await session.execute(same)).scalar_one(), status)
+        return Started(twin or (await session.execute(same)).scalar_one(), status)
     await _end_lost(session, charge_point_id, new, report)
     return Started(new, status)
+
+
+async def session_of(session: AsyncSession, charge_point_id: ChargePointId, reference: str) -> int | None:
+    """Give the id of the session that the charger calls `reference`; None where it was never reported. Only reads."""
+    query = select(ChargingSession.id).filter_by(charge_point_id=charge_point_id, reference=reference)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def name_tag(
+    session: AsyncSession, charge_point_id: ChargePointId, session_id: int, id_tag: str, *, queued: bool
+) -> TagStatus:
+    """Write who charges, where it was not known yet, and say whether that tag may.
+
+    A session that gets its tag only now is one that begins to charge now, unless the report is an old one.
+    """
+    it = (ChargingSession.id == session_id, ChargingSession.charge_point_id == charge_point_id)
+    named = await _update(session, *it, ChargingSession.id_tag == "", id_tag=id_tag.upper())
+    group_id = (await session.execute(select(ChargingSession.group_id).where(*it))).scalar_one()
+    status = await _tag_status(session, group_id, id_tag)
+    begins = named and not queued and status is TagStatus.ACCEPTED
+    return await authorize(session, charge_point_id, id_tag) if begins else status
 
 
 async def record_meter(session: AsyncSession, charge_point_id: ChargePointId, transaction_id: int, wh: int) -> None:
@@ -138,12 +174,13 @@ async def session_running(session: AsyncSession, charge_point_id: ChargePointId)
     return bool((await session.execute(select(runs))).scalar_one())
 
 
-async def running_sessions(session: AsyncSession, charge_point_id: ChargePointId) -> list[int]:
-    """Give the transaction ids of the sessions that run. Only reads."""
-    query = select(ChargingSession.id).where(
+async def running_sessions(session: AsyncSession, charge_point_id: ChargePointId) -> list[Running]:
+    """Give the sessions that run. Only reads."""
+    query = select(ChargingSession.id, ChargingSession.reference).where(
         ChargingSession.charge_point_id == charge_point_id, ChargingSession.stopped_at.is_(None)
     )
-    return list((await session.execute(query.order_by(ChargingSession.id))).scalars())
+    rows = (await session.execute(query.order_by(ChargingSession.id))).all()
+    return [Running(row.id, row.reference) for row in rows]
 
 
 async def _holding(session: AsyncSession, charge_point_id: ChargePointId, moment: datetime) -> Holding:

@@ -235,13 +235,18 @@ class LocalList(Table):
 
 
 class ChargingSession(Table):
-    """A charging session, booked to who held the charge point when it started. Its id is OCPP 1.6's transactionId."""
+    """A charging session, booked to who held the charge point when it started. Its id is OCPP 1.6's transactionId.
+
+    `reference` is OCPP 2.0.1's, which the charger chooses.
+    """
 
     __tablename__ = "charging_sessions"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
     connector: Mapped[int]
-    id_tag: Mapped[str] = mapped_column(String(20))
+    id_tag: Mapped[str] = mapped_column(String(36))
+    """Empty until it is known who charges: OCPP 2.0.1 may tell later."""
+    reference: Mapped[str | None] = mapped_column(String(36))
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"))
     started_at: Mapped[datetime]
@@ -252,6 +257,7 @@ class ChargingSession(Table):
     stop_reason: Mapped[str | None] = mapped_column(String(32))
     __table_args__ = (
         UniqueConstraint("charge_point_id", "connector", "id_tag", "started_at", "meter_start"),
+        UniqueConstraint("charge_point_id", "reference"),
         Index("ix_charging_sessions_open", "charge_point_id", "stopped_at"),
     )
 

@@ -67,10 +67,13 @@ async def test_bad_paths_are_said_to_be_bad(world: World, path: str, status: HTT
 
 
 async def test_the_subprotocol_is_required(world: World) -> None:
-    for offered in (None, ["ocpp2.0.1"]):
-        assert (await answer(world, subprotocols=offered)).status_code == HTTPStatus.BAD_REQUEST
-    async with world.client(subprotocols=["ocpp2.0.1", "ocpp1.6"]) as socket:
-        assert socket.subprotocol == "ocpp1.6"
+    for offered in (None, ["ocpp2.1"]):
+        refused = await answer(world, subprotocols=offered)
+        assert refused.status_code == HTTPStatus.BAD_REQUEST
+        assert b"ocpp2.0.1 or ocpp1.6" in refused.body
+    for offered in (["ocpp1.6"], ["ocpp1.6", "ocpp2.0.1"]):
+        async with world.client(subprotocols=offered) as socket:
+            assert socket.subprotocol == offered[-1]
 
 
 async def test_plain_http_is_no_proof(world: World) -> None:

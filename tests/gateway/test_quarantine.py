@@ -225,7 +225,8 @@ async def test_an_owner_changed_between_an_upgrade_and_its_claim_quarantines_it(
     decided = await world.gateway._rule.decide(IDENTITY, OLD_KEY.encode())
     assert decided.entry is Entry.CURRENT
     await world.order_key(quarantines_old=True)
-    session = await world.gateway._connections._claim(cast("Any", None), decided, 1)
+    async with world.client() as socket:  # what it sends is of no matter, what it speaks is
+        session = await world.gateway._connections._claim(cast("Any", socket), decided, 9)
     assert session is not None
     assert session.quarantined
     assert (await place(world)).quarantined

@@ -40,7 +40,7 @@ async def row(books: Database, transaction_id: int) -> ChargingSession:
 
 async def running(books: Database) -> list[int]:
     async with books.reading() as session:
-        found = await charging.running_sessions(session, CP)
+        found = [one.id for one in await charging.running_sessions(session, CP)]
         assert bool(found) is await charging.session_running(session, CP)
     return found
 

@@ -1,0 +1,107 @@
+"""OCPP 2.0.1: what a charger is told."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from ocpp.v201 import call, call_result
+
+from domain.errors import HandoverError
+from gateway.dialect import Dialect, Outcome
+from gateway.line import CallNotSupported, CallRefused
+from persistence.charging import Running
+from persistence.credentials import KeyAnswer
+from persistence.local_lists import ListLimits, ListOrder
+
+#: Entries a message where the charger does not say how many it takes.
+_DEFAULT_PART: Final = 20
+_KEY_ANSWERS: Final = {
+    "Accepted": KeyAnswer.ACCEPTED,
+    "RebootRequired": KeyAnswer.REBOOT_REQUIRED,
+    "Rejected": KeyAnswer.REJECTED,
+    "UnknownComponent": KeyAnswer.NOT_SUPPORTED,
+    "UnknownVariable": KeyAnswer.NOT_SUPPORTED,
+    "NotSupportedAttributeType": KeyAnswer.NOT_SUPPORTED,
+}
+
+
+class Ocpp201(Dialect):
+    """A charger that speaks OCPP 2.0.1."""
+
+    VERSION = "2.0.1"
+    RESULTS = call_result
+
+    async def quiet(self, stop: Sequence[Running]) -> Outcome:
+        """`ChangeAvailability` of the whole station, then `RequestStopTransaction`; a rejected one has ended."""
+        outcome = await self._tell(call.ChangeAvailability(operational_status="Inoperative"))
+        for session in stop:
+            if session.reference is not None:
+                await self._tell(call.RequestStopTransaction(transaction_id=session.reference))
+        return outcome
+
+    async def release(self) -> Outcome:
+        """`ChangeAvailability` of the whole station; it survives a restart, so it has to be undone."""
+        return await self._tell(call.ChangeAvailability(operational_status="Operative"))
+
+    async def limits(self) -> ListLimits:
+        """`GetVariables` of the list's ItemsPerMessage, and `GetLocalListVersion`."""
+        wanted = {"component": {"name": "LocalAuthListCtrlr"}, "variable": {"name": "ItemsPerMessage"}}
+        part, version = "", 0
+        with suppress(CallRefused):
+            answer = await self._line.ask(call.GetVariables(get_variable_data=[wanted]))
+            part = str(answer.get_variable_result[0].get("attribute_value") or "")
+        with suppress(CallRefused):
+            version = (await self._line.ask(call.GetLocalListVersion())).version_number
+        return ListLimits(int(part) if part.isdecimal() and int(part) else _DEFAULT_PART, None, max(version, 0))
+
+    async def send_list(self, order: ListOrder) -> Outcome:
+        """`SendLocalList`: `Full` with the first part, `Differential` with each other one, under rising versions."""
+        for number, part in enumerate(order.parts):
+            entries = [
+                {
+                    "id_token": {"id_token": entry["id_tag"], "type": "ISO14443"},
+                    "id_token_info": {"status": entry["status"]},
+                }
+                for entry in part
+            ]
+            request = call.SendLocalList(
+                version_number=order.first_version + number,
+                update_type="Differential" if number else "Full",
+                local_authorization_list=entries or None,
+            )
+            outcome = await self._tell(request)
+            if outcome is not Outcome.DONE:
+                return outcome
+        return Outcome.DONE
+
+    async def forget(self) -> None:
+        """`ClearCache`, and `ClearChargingProfile` (not the installation's limit); refused means nothing was there."""
+        profiles = {"charging_profile_purpose": "TxDefaultProfile"}
+        for request in (
+            call.ClearCache(),
+            call.ClearChargingProfile(charging_profile_criteria=profiles),
+        ):
+            with suppress(CallRefused):
+                await self._tell(request)
+
+    async def send_key(self, key: str) -> KeyAnswer:
+        """`SetVariables` of `BasicAuthPassword`.
+
+        The key is hex digits: text to a station that takes it as it is, bytes to one that reads hex. Both are let in.
+        """
+        password = {
+            "component": {"name": "SecurityCtrlr"},
+            "variable": {"name": "BasicAuthPassword"},
+            "attribute_value": key,
+        }
+        try:
+            answer = await self._line.ask(call.SetVariables(set_variable_data=[password]))
+        except CallNotSupported:
+            return KeyAnswer.NOT_SUPPORTED
+        except HandoverError:
+            return KeyAnswer.UNKNOWN
+        return _KEY_ANSWERS.get(answer.set_variable_result[0]["attribute_status"], KeyAnswer.UNKNOWN)
+
+    async def restart(self) -> Outcome:
+        """`Reset(OnIdle)`: a running session ends by itself first."""
+        return await self._tell(call.Reset(type="OnIdle"))

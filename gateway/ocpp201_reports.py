@@ -1,0 +1,124 @@
+"""OCPP 2.0.1: how a charger's reports are read, and answered."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ocpp.v201 import call_result
+
+from gateway.line import Handler
+from gateway.reports import TAG_STATUS, Reports, read_time, spell_time
+from persistence import charging
+from persistence.charging import Start, TagStatus
+
+_REGISTER: Final = "Energy.Active.Import.Register"
+#: Calls that are answered with nothing: what they tell is not kept.
+_HEARD: Final = {
+    "ClearedChargingLimit": call_result.ClearedChargingLimit,
+    "FirmwareStatusNotification": call_result.FirmwareStatusNotification,
+    "LogStatusNotification": call_result.LogStatusNotification,
+    "NotifyChargingLimit": call_result.NotifyChargingLimit,
+    "NotifyCustomerInformation": call_result.NotifyCustomerInformation,
+    "NotifyDisplayMessages": call_result.NotifyDisplayMessages,
+    "NotifyEvent": call_result.NotifyEvent,
+    "NotifyMonitoringReport": call_result.NotifyMonitoringReport,
+    "NotifyReport": call_result.NotifyReport,
+    "ReportChargingProfiles": call_result.ReportChargingProfiles,
+    "ReservationStatusUpdate": call_result.ReservationStatusUpdate,
+    "SecurityEventNotification": call_result.SecurityEventNotification,
+    "StatusNotification": call_result.StatusNotification,
+}
+
+
+class Reports201(Reports):
+    """The handlers of one charger's socket."""
+
+    VERSION = "2.0.1"
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Give the handler of each call that a charger may make."""
+        return {
+            **{action: _hear(answer) for action, answer in _HEARD.items()},
+            "Authorize": self._authorize,
+            "BootNotification": self._boot,
+            "DataTransfer": self._data_transfer,
+            "Heartbeat": self._heartbeat,
+            "MeterValues": self._meter_values,
+            "TransactionEvent": self._transaction_event,
+        }
+
+    async def _boot(self, charging_station: dict[str, Any], **_: Any) -> Any:
+        answer, seconds = await self.boots(
+            charging_station["vendor_name"], charging_station["model"], charging_station.get("firmware_version")
+        )
+        return call_result.BootNotification(spell_time(datetime.now(UTC)), seconds, answer)
+
+    async def _heartbeat(self, **_: Any) -> Any:
+        return call_result.Heartbeat(spell_time(datetime.now(UTC)))
+
+    async def _data_transfer(self, **_: Any) -> Any:
+        return call_result.DataTransfer("UnknownVendorId")
+
+    async def _authorize(self, id_token: dict[str, Any], **_: Any) -> Any:
+        return call_result.Authorize(_info(await self.authorizes(id_token["id_token"])))
+
+    async def _meter_values(self, **_: Any) -> Any:
+        """Take note; those of a session come with its TransactionEvents."""
+        self.not_in_quarantine()
+        return call_result.MeterValues()
+
+    async def _transaction_event(
+        self, event_type: str, timestamp: str, transaction_info: dict[str, Any], **event: Any
+    ) -> Any:
+        """Record what happened in a session, at whichever of its events it is heard of first.
+
+        In quarantine a start of now is blocked, and everything else gets an error, so that it is sent again.
+        """
+        at, reference = read_time(timestamp), str(transaction_info["transaction_id"])
+        id_tag = str(event.get("id_token", {}).get("id_token", ""))
+        readings = [_energy(sample) for entry in event.get("meter_value", []) for sample in entry["sampled_value"]]
+        known = [reading for reading in readings if reading is not None]
+        old = bool(event.get("offline")) or self.is_queued(at)
+        connector = int(event.get("evse", {}).get("id", 0))
+        start = Start(connector, id_tag, min(known, default=0), at, old or event_type != "Started", reference)
+        started = await self.starts(start)
+        if started is None:
+            return _answered(id_tag, TagStatus.BLOCKED)
+        if event_type == "Ended":
+            reason = str(transaction_info.get("stopped_reason", "Local"))
+            await self.stops(started.transaction_id, meter=max(known, default=0), at=at, reason=reason)
+        elif event_type == "Updated":
+            await self.meters(started.transaction_id, known)
+        if event_type == "Started" or not id_tag:
+            return _answered(id_tag, started.status)
+        async with self._db.writing() as rows:
+            status = await charging.name_tag(rows, self._id, started.transaction_id, id_tag, queued=old)
+        return _answered(id_tag, status)
+
+
+def _hear(answer: Any) -> Handler:
+    async def hear(**_: Any) -> Any:
+        return answer()
+
+    return hear
+
+
+def _info(status: TagStatus) -> dict[str, str]:
+    return {"status": TAG_STATUS[status]}
+
+
+def _answered(id_tag: str, status: TagStatus) -> Any:
+    """Say whether the tag may charge, where one was named."""
+    return call_result.TransactionEvent(id_token_info=_info(status) if id_tag else None)
+
+
+def _energy(sample: Mapping[str, Any]) -> int | None:
+    """Give a sample of the meter's register in Wh, None where it is something else."""
+    if sample.get("measurand", _REGISTER) != _REGISTER or "phase" in sample:
+        return None
+    unit = sample.get("unit_of_measure", {})
+    try:
+        value = float(sample["value"]) * 10.0 ** int(unit.get("multiplier", 0))
+        return int(value * (1000 if unit.get("unit", "Wh") == "kWh" else 1))
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,125 @@
+"""What a charger reports, whichever version of OCPP it speaks: what is taken over of it; in quarantine, nothing is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import ClassVar, Final
+
+from gateway.credentials import KeyRule
+from gateway.facts import Fact, Reporter
+from gateway.line import Handler, NotInQuarantine
+from gateway.sessions import Session
+from persistence import charger_links, charging
+from persistence.charging import Start, Started, TagStatus
+from persistence.session import Database
+
+#: How often a charger sends a heartbeat, and one in quarantine its BootNotification, in seconds.
+HEARTBEAT: Final = 300
+BOOT_AGAIN: Final = 30
+#: How both versions spell whether a tag may charge.
+TAG_STATUS: Final = {TagStatus.ACCEPTED: "Accepted", TagStatus.BLOCKED: "Blocked", TagStatus.INVALID: "Invalid"}
+
+
+class Reports(ABC):
+    """The handlers of one charger's socket. A version's own class reads its calls and spells the answers."""
+
+    VERSION: ClassVar[str]
+
+    def __init__(self, session: Session, db: Database, rule: KeyRule, reporter: Reporter) -> None:
+        """Take over what `session`'s charger reports into `db`."""
+        self._session = session
+        self._id = session.charge_point_id
+        self._db = db
+        self._rule = rule
+        self._reporter = reporter
+
+    @abstractmethod
+    def handlers(self) -> Mapping[str, Handler]:
+        """Give the handler of each call that a charger may make."""
+
+    async def boots(self, vendor: str, model: str, firmware: str | None) -> tuple[str, int]:
+        """Take over what the charger is; end its quarantine where the reason is gone (the order was called off).
+
+        Gives the answer and how many seconds follow from it. A socket that was replaced is rejected; one without a key
+        is left pending, as orders may still go over it.
+        """
+        if self._session.quarantined and not await self._rule.lift_quarantine(self._session):
+            self._session.booted.set()
+            return "Pending", BOOT_AGAIN
+        async with self._db.writing() as rows:
+            standing = await charger_links.standing(rows, self._id)
+            if not standing.good(self._session.generation):
+                return "Pending" if standing.generation == self._session.generation else "Rejected", BOOT_AGAIN
+            await charger_links.record_boot(
+                rows,
+                self._id,
+                ocpp=self.VERSION,
+                vendor=vendor,
+                model=model,
+                firmware=firmware,
+                now=datetime.now(UTC),
+            )
+        self._session.booted.set()
+        return "Accepted", HEARTBEAT
+
+    async def authorizes(self, id_tag: str) -> TagStatus:
+        """Say whether a tag may start a session on this socket now."""
+        if self._session.quarantined:
+            return TagStatus.BLOCKED
+        async with self._db.reading() as rows:
+            if not (await charger_links.standing(rows, self._id)).good(self._session.generation):
+                return TagStatus.BLOCKED
+            return await charging.authorize(rows, self._id, id_tag)
+
+    async def starts(self, start: Start) -> Started | None:
+        """Record a session; None for one that may not start: in quarantine, on a replaced socket, without a key.
+
+        There a start from before this connection gets an error, so that it is sent again.
+        """
+        if not self._session.quarantined:
+            async with self._db.writing() as rows:
+                if (await charger_links.standing(rows, self._id)).good(self._session.generation):
+                    return await charging.start_session(rows, self._id, start, datetime.now(UTC))
+        if start.queued:
+            raise NotInQuarantine
+        return None
+
+    async def meters(self, session_id: int, readings: list[int]) -> None:
+        """Keep the highest of the readings (Wh) of a session that runs."""
+        self.not_in_quarantine()
+        if readings:
+            async with self._db.writing() as rows:
+                await charging.record_meter(rows, self._id, session_id, max(readings))
+
+    async def stops(self, session_id: int, *, meter: int, at: datetime, reason: str) -> None:
+        """Record a stop, and tell who waits for the end of the session."""
+        self.not_in_quarantine()
+        async with self._db.writing() as rows:
+            ended = await charging.stop_session(
+                rows, self._id, session_id, meter=meter, at=at, reason=reason, now=datetime.now(UTC)
+            )
+        if ended:
+            self._reporter.report(self._id, Fact.SESSION_ENDED)
+
+    def not_in_quarantine(self) -> None:
+        """Refuse what no quarantined charger may report; it keeps it and sends it again."""
+        if self._session.quarantined:
+            raise NotInQuarantine
+
+    def is_queued(self, at: datetime) -> bool:
+        """Whether something happened before this connection."""
+        return at < self._session.opened_at
+
+
+def spell_time(moment: datetime) -> str:
+    """Write a time as both versions have it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def read_time(text: str) -> datetime:
+    """Read a reported time; without a zone it is UTC, and one that can't be read is now."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.now(UTC)
