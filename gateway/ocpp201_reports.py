@@ -8,7 +8,6 @@ from ocpp.v201 import call_result
 
 from gateway.line import Handler
 from gateway.reports import TAG_STATUS, Reports, read_time, spell_time
-from persistence import charging
 from persistence.charging import Start, TagStatus
 
 _REGISTER: Final = "Energy.Active.Import.Register"
@@ -81,18 +80,20 @@ class Reports201(Reports):
         old = bool(event.get("offline")) or self.is_queued(at)
         connector = int(event.get("evse", {}).get("id", 0))
         start = Start(connector, id_tag, min(known, default=0), at, old or event_type != "Started", reference)
-        started = await self.starts(start)
-        if started is None:
-            return _answered(id_tag, TagStatus.BLOCKED)
+        session_id = None if event_type == "Started" else await self.known(reference)
+        status = TagStatus.ACCEPTED
+        if session_id is None:
+            started = await self.starts(start)
+            if started is None:
+                return _answered(id_tag, TagStatus.BLOCKED)
+            session_id, status = started.transaction_id, started.status
+        elif id_tag:
+            status = await self.names(session_id, id_tag, queued=old)
         if event_type == "Ended":
             reason = str(transaction_info.get("stopped_reason", "Local"))
-            await self.stops(started.transaction_id, meter=max(known, default=0), at=at, reason=reason)
+            await self.stops(session_id, meter=max(known, default=0), at=at, reason=reason)
         elif event_type == "Updated":
-            await self.meters(started.transaction_id, known)
-        if event_type == "Started" or not id_tag:
-            return _answered(id_tag, started.status)
-        async with self._db.writing() as rows:
-            status = await charging.name_tag(rows, self._id, started.transaction_id, id_tag, queued=old)
+            await self.meters(session_id, known)
         return _answered(id_tag, status)
 
 

@@ -84,6 +84,17 @@ class Reports(ABC):
             raise NotInQuarantine
         return None
 
+    async def known(self, reference: str) -> int | None:
+        """Give the id of a session that was reported before, by the charger's own name of it."""
+        async with self._db.reading() as rows:
+            return await charging.session_of(rows, self._id, reference)
+
+    async def names(self, session_id: int, id_tag: str, *, queued: bool) -> TagStatus:
+        """Write who charges in a session, and say whether they may; `queued`: it is an old report."""
+        self.not_in_quarantine()
+        async with self._db.writing() as rows:
+            return await charging.name_tag(rows, self._id, session_id, id_tag, queued=queued)
+
     async def meters(self, session_id: int, readings: list[int]) -> None:
         """Keep the highest of the readings (Wh) of a session that runs."""
         self.not_in_quarantine()

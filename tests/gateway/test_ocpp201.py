@@ -16,7 +16,7 @@ from demo.news import News
 from domain.ids import TransferId
 from gateway.dialect import Outcome
 from gateway.facts import Fact
-from persistence import charge_points
+from persistence import charge_points, credentials
 from persistence.credentials import KeyAnswer
 from persistence.tables import ChargePoint, ChargingSession
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, hand_over, keys
@@ -163,6 +163,17 @@ async def test_a_session_reported_late_is_booked_to_who_had_the_charger_then(wor
         now = await station.says("Authorize", idToken=TOKEN)
         assert now[2]["idTokenInfo"]["status"] == "Invalid"
     assert (await session_row(world)).owner_id == "ann"
+
+
+async def test_the_end_of_a_session_is_taken_also_once_the_connection_is_deleted(world: World) -> None:
+    async with charger(world) as station:
+        await station.boots()
+        await station.event("Started", 0, datetime.now(UTC), idToken=TOKEN, evse={"id": 1})
+        async with world.database.writing() as rows:
+            await credentials.revoke_all(rows, CP, datetime.now(UTC))
+        ended = await station.event("Ended", 1, datetime.now(UTC), meterValue=energy(7))
+        assert ended[0] == 3
+    assert (await session_row(world)).meter_stop == 7
 
 
 async def test_it_is_quieted_its_session_stopped_and_released(world: World) -> None:
