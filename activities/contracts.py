@@ -145,7 +145,7 @@ class CredentialsStatus(Message):
 
 
 class Registry(ABC):
-    """The register: each step one database transaction, local first (`registry.*`)."""
+    """The register: each step one database transaction, local first unless it must be on record (`registry.*`)."""
 
     @activity.defn(name="registry.validate")
     @abstractmethod

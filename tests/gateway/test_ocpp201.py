@@ -285,3 +285,21 @@ async def test_in_quarantine_it_is_given_its_key_and_nothing_is_taken_from_it(wo
     async with charger(world, key) as station:
         await world.heard(Fact.PROVED)
         assert await station.boots() == "Accepted"
+
+
+async def test_what_became_of_an_earlier_session_is_not_taken_in_quarantine(world: World) -> None:
+    now = datetime.now(UTC)
+    async with charger(world) as station:
+        await station.boots()
+        await station.event("Started", 0, now, idToken=TOKEN, evse={"id": 1})
+    await world.order_key(quarantines_old=True)
+    async with charger(world, SetVariables=password_status("Accepted")) as station:
+        assert await station.boots() == "Pending"
+        for event in (
+            station.event("Updated", 1, now, idToken=TOKEN),
+            station.event("Updated", 2, now, meterValue=energy(9)),
+            station.event("Ended", 3, now, meterValue=energy(9)),
+        ):
+            assert (await event)[:3] == [4, "1", "SecurityError"]
+    row = await session_row(world)
+    assert (row.last_meter, row.stopped_at) == (None, None)
