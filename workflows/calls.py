@@ -1,4 +1,4 @@
-"""Calls one activity: a transaction local first unless it must be on record, anything that reaches outside ordinary at once."""
+"""Calls one activity: a transaction local first unless it must be on record, what reaches outside ordinary at once."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
