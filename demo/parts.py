@@ -64,15 +64,20 @@ def api(stage: Stage) -> Part:
     return Part("api", [sys.executable, "-m", "api"], when(lambda: answers(f"{stage.api}/readyz")), stage.environment)
 
 
-def stations(stage: Stage, charge_points: Sequence[Mapping[str, Any]], db: Database) -> Part:
-    """Give the simulated charge points, each with the fault that its story needs."""
+def stations(
+    stage: Stage,
+    charge_points: Sequence[Mapping[str, Any]],
+    db: Database,
+    faults: Mapping[str, Sequence[Fault]] = FAULTS,
+) -> Part:
+    """Give the simulated charge points, each with its faults."""
     file = stage.data / "stations" / "all.json"
     listed = [
         {
             "identity": one["identity"],
             "password": one["password"],
             "state": stage.state_file(one["identity"]).name,
-            "faults": FAULTS.get(one["id"], []),
+            "faults": list(faults.get(one["id"], [])),
         }
         for one in charge_points
     ]

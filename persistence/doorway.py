@@ -112,18 +112,15 @@ class Doorway:
             async with self._db.writing() as session:
                 await self._claim(session, call)
 
-    async def note_refused_request(
-        self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode, transfer_id: TransferId | None = None
-    ) -> None:
-        """Write a refused request into the audit trail; one that got no request row under an id of its own."""
+    async def note_refused_request(self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode) -> None:
+        """Write a request that got no request row into the audit trail, under an id of its own."""
         async with self._db.writing() as session:
             await audit.append(
                 session,
-                transfer_id or new_transfer_id(),
+                new_transfer_id(),
                 actor=f"user:{user_id}",
                 action="request_refused",
                 detail={"code": code.value, "charge_point_id": charge_point_id},
-                once="request_refused",
             )
 
     async def note_refused_attempt(self, transfer_id: TransferId, *, actor: str, attempt: str, code: ErrorCode) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -70,7 +70,8 @@ class TransferClient:
     async def start(self, transfer_id: TransferId) -> bool:
         """Start the transfer of a request row, once, however often this is called.
 
-        True: validated and reserved. False: started, but no worker has answered in time. Raises its refusal.
+        True: validated and reserved, or ended by now. False: no worker has answered in time. Raises its refusal, unless
+        that came when nobody asked: then it is in the register alone.
         """
         operation = WithStartWorkflowOperation(
             TransferWorkflow.run,
@@ -94,9 +95,10 @@ class TransferClient:
                     result_type=Opened,
                     rpc_timeout=self._within,
                 )
-        except WorkflowAlreadyStartedError:
-            async with self._errors():
-                await self._handle(transfer_id).get_update_handle(update_id).result(rpc_timeout=self._within)
+        except WorkflowAlreadyStartedError:  # it has ended: what it said to `open` is found, unless that never came in
+            with suppress(AlreadyDecided, NotFound):
+                async with self._errors():
+                    await self._handle(transfer_id).get_update_handle(update_id).result(rpc_timeout=self._within)
         except WorkflowUpdateRPCTimeoutOrCancelledError:
             await self._must_exist(transfer_id)
             return False

@@ -10,7 +10,7 @@ from api.bodies import StartBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, no_query
 from api.problems import note_away, problem
 from domain.errors import REFUSALS, NotPossible, Refusal, Unavailable
-from domain.ids import ChargePointId, TransferId
+from domain.ids import ChargePointId
 from persistence.callers import Caller
 from persistence.doorway import KeptRequest, Repeatable
 
@@ -38,13 +38,17 @@ async def start(
     kept = await _keep(parts, caller, point, body, call)
     response.headers["Location"] = place = f"/v1/transfers/{kept.transfer_id}"
     try:
-        begun = await _begin(parts, caller, point, kept)
+        begun = await _begin(parts, kept)
     except Unavailable as away:
         note_away(away)
         text = f"{away.message} The request is kept, and will be started: look at it under {place}."
         return problem(Unavailable(text), headers={"Location": place})
+    view = await parts.transfer_reads.one(caller, kept.transfer_id)
+    if view.refusal is not None:
+        code, message = view.refusal
+        raise REFUSALS.get(code, NotPossible)(message)
     response.status_code = 201 if begun else 202
-    return schemas.Transfer.of(await parts.transfer_reads.one(caller, kept.transfer_id), caller)
+    return schemas.Transfer.of(view, caller)
 
 
 async def _keep(parts: Parts, caller: Caller, point: ChargePointId, body: StartBody, call: Repeatable) -> KeptRequest:
@@ -63,24 +67,15 @@ async def _keep(parts: Parts, caller: Caller, point: ChargePointId, body: StartB
         raise
 
 
-async def _begin(parts: Parts, caller: Caller, point: ChargePointId, kept: KeptRequest) -> bool:
-    """Start the request's workflow, or say again what it said; False where no worker answers in time."""
+async def _begin(parts: Parts, kept: KeptRequest) -> bool:
+    """Start the request's workflow, unless it has answered before; False where no worker answers in time."""
     if kept.started:
-        await _repeat_refusal(parts, caller, kept.transfer_id)
         return True
     try:
         begun = await parts.transfers.start(kept.transfer_id)
-    except Refusal as refusal:
+    except Refusal:
         await parts.doorway.mark_started(kept.transfer_id)
-        await parts.doorway.note_refused_request(caller.id, point, refusal.code, kept.transfer_id)
         raise
     if begun:
         await parts.doorway.mark_started(kept.transfer_id)
     return begun
-
-
-async def _repeat_refusal(parts: Parts, caller: Caller, transfer_id: TransferId) -> None:
-    view = await parts.transfer_reads.one(caller, transfer_id)
-    if view.refusal is not None:
-        code, message = view.refusal
-        raise REFUSALS.get(code, NotPossible)(message)

@@ -21,6 +21,8 @@ class Engine(TransferClient):
 
     database: Database
     fails: HandoverError | None = None
+    unheard: bool = False
+    """It refused when nobody asked, and has ended."""
     worker_answers: bool = True
     alive: bool = True
     attempts: dict[StepName, StepAttempts] = field(default_factory=dict)
@@ -44,9 +46,9 @@ class Engine(TransferClient):
                 refusal=self.fails.message,
                 requested_by=request.user_id,
             )
-        if self.fails:
+        if self.fails and not self.unheard:
             raise self.fails
-        if self.worker_answers:
+        if self.worker_answers and not self.fails:
             await add_transfer(self.database, transfer_id, kind=request.kind, requested_by=request.user_id)
         return self.worker_answers
 

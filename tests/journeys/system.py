@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,11 +16,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 import devserver
 from demo import parts
+from demo.faults import Fault
 from demo.ports import HOST, Ports
 from demo.readiness import answers, when
 from demo.stage import Stage
 from demo.supervisor import Part, Supervisor
-from domain.ids import UserId
+from domain.ids import TransferId, UserId, workflow_id
 from domain.rights import Scope
 from persistence import api_keys
 from persistence.imports import import_lines
@@ -64,14 +65,9 @@ class System:
             base_url=self.apis[api], headers={"Authorization": f"Bearer {self.keys[name]}"}, timeout=90
         )
 
-    def state_of(self, identity: str) -> dict[str, Any]:
-        """Read a simulated charger's own memory."""
-        found: dict[str, Any] = json.loads(self.stage.state_file(identity).read_text())
-        return found
-
-    def logs(self) -> bytes:
-        """Give everything that every part has printed."""
-        return b"".join(file.read_bytes() for file in sorted(self.stage.logs.iterdir()))
+    async def ended(self, transfer_id: str) -> None:
+        """Wait until a transfer's workflow has nothing more to do."""
+        await self.client.get_workflow_handle(workflow_id(TransferId(transfer_id))).result()
 
 
 def two_users(charge_points: int) -> list[dict[str, Any]]:
@@ -109,12 +105,17 @@ async def running(
     url: str,
     lines: Sequence[Mapping[str, Any]],
     *,
-    stations: bool = True,
-    apis: int = 1,
+    away: Collection[str] | None = (),
+    faults: Mapping[str, Sequence[Fault]] | None = None,
     settings: Mapping[str, str] | None = None,
+    more_apis: Sequence[Mapping[str, str]] = (),
     instead: Mapping[str, list[str]] | None = None,
 ) -> AsyncIterator[System]:
-    """Run every part inside the block; `instead` gives the command of a part by its name."""
+    """Run every part inside the block.
+
+    `away`: ids of charge points that don't connect (None: none does), `faults`: what is wrong with those that do,
+    `more_apis`: settings of further API processes, `instead`: the command of a part by its name.
+    """
     ports = Ports.free()
     stage = StageOn(folder, ports, f"{HOST}:{ports.temporal}", own_temporal=True, url=url, settings=settings or {})
     program = await asyncio.to_thread(devserver.find_or_build, print)
@@ -122,7 +123,7 @@ async def running(
     with stage.fresh():
         keys = await _fill(db, stage, lines)
         supervisor = Supervisor(stage.logs, print)
-        more = [free_port() for _ in range(apis - 1)]
+        more = {free_port(): other for other in more_apis}
         points = [line for line in lines if line["type"] == "charge_point"]
         try:
             await supervisor.start(parts.temporal(stage, program))
@@ -131,10 +132,11 @@ async def running(
             for part in (parts.mailbox, parts.worker, parts.gateway, parts.api):
                 made = part(stage)
                 await supervisor.start(Part(made.name, (instead or {}).get(made.name, made.argv), made.ready, made.env))
-            for port in more:
-                await supervisor.start(_another_api(stage, port))
-            if stations:
-                await supervisor.start(parts.stations(stage, points, db))
+            for port, other in more.items():
+                await supervisor.start(_another_api(stage, port, other))
+            if away is not None:
+                there = [point for point in points if point["id"] not in away]
+                await supervisor.start(parts.stations(stage, there, db, faults or {}))
             addresses = [stage.api, *(f"http://{HOST}:{port}" for port in more)]
             yield System(stage, db, client, supervisor, keys, points, addresses)
         finally:
@@ -153,8 +155,8 @@ async def _fill(db: Database, stage: Stage, lines: Sequence[Mapping[str, Any]]) 
         }
 
 
-def _another_api(stage: Stage, port: int) -> Part:
+def _another_api(stage: Stage, port: int, settings: Mapping[str, str]) -> Part:
     made = parts.api(stage)
     ready = when(lambda: answers(f"http://{HOST}:{port}/readyz"))
-    environment = {**made.env, "HANDOVER_API_PORT": str(port)}
+    environment = {**made.env, **settings, "HANDOVER_API_PORT": str(port)}
     return Part(f"api-{port}", [sys.executable, "-m", "api"], ready, environment)

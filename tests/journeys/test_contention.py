@@ -15,6 +15,7 @@ from sqlalchemy import select
 from demo.person import FINAL
 from persistence.tables import AuditEvent, Transfer
 from tests.conftest import ROOT
+from tests.journeys.searches import check_no_secret_is_left
 from tests.journeys.system import System, running, two_users
 
 CLIENTS, STARTS, CHARGE_POINTS = 4, 50, 20
@@ -43,7 +44,9 @@ asyncio.run(main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])))
 async def test_two_transfers_are_never_active_on_one_charge_point(tmp_path: Path, database_url: str) -> None:
     settings = {"HANDOVER_START_TIMEOUT": "PT90S"}
     lines = two_users(CHARGE_POINTS)
-    async with running(tmp_path / "system", database_url, lines, stations=False, apis=2, settings=settings) as system:
+    async with running(
+        tmp_path / "system", database_url, lines, away=None, more_apis=[{}], settings=settings
+    ) as system:
         answers = [answer for client in await asyncio.gather(*(clients(system))) for answer in client]
         assert len(answers) == CLIENTS * STARTS
         assert {(status, code) for status, _, code in answers} <= {
@@ -52,6 +55,7 @@ async def test_two_transfers_are_never_active_on_one_charge_point(tmp_path: Path
         begun = {transfer_id for status, transfer_id, _ in answers if status == 201}
         assert len(begun) >= CHARGE_POINTS / 2
         await check_ends(system, begun)
+        await check_no_secret_is_left(system.stage, system.db, system.keys, system.charge_points)
         print(f"{database_url.split(':', maxsplit=1)[0]}: {Counter((status, code) for status, _, code in answers)}")
 
 

@@ -1,21 +1,17 @@
 """The demo as people run it: every story ends as promised, no secret is left lying about, every part comes back."""
 
 import os
-import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from rich.console import Console
 
-from demo.play import Play, running, set_up
+from demo.play import running, set_up
 from demo.script import perform
 from tests.journeys.people import ask, patiently, see_it_end
-
-CODE = re.compile(r"^\s*(\d{3})[\s\u00a0\u202f-]?(\d{3})\s*$", re.MULTILINE)
-TOKEN = re.compile(r"/t/([A-Za-z0-9_-]{43})")
+from tests.journeys.searches import check_no_secret_is_left
 
 
 @pytest.mark.timeout(300)
@@ -23,41 +19,9 @@ async def test_every_story_ends_as_promised_and_leaves_no_secret_behind(tmp_path
     stage = set_up(tmp_path / "demo", free_ports=True)
     async with running(stage, print, with_stations=True) as play:
         assert await perform(play, Console(width=160))
-        secrets, codes = await everything_secret(play)
-    assert len(secrets) > 30
-    assert codes
-    for place, content in places(stage.data, stage.logs):
-        found = [kind for kind, secret in secrets if secret in content]
-        found += ["a code" for code in codes if re.search(rb"(?<![0-9.])" + code + rb"(?![0-9])", content)]
-        assert found == [], place
-    # the search can find things: what is no secret is there
-    searched = dict(places(stage.data, stage.logs))
-    assert b"LILAS-1" in b"".join(content for place, content in searched.items() if place.startswith("handover.db"))
-    assert b"lilas-1" in b"".join(content for place, content in searched.items() if place.startswith("temporal.db"))
-    assert {"worker.log", "gateway.log", "api.log", "stations.log"} <= set(searched)
-
-
-async def everything_secret(play: Play) -> tuple[list[tuple[str, bytes]], list[bytes]]:
-    """Gather every key, token and code of a demo from those who may have them: people, chargers, the mailbox."""
-    secrets = [("the server's key", play.stage.secret_key)]
-    for key in play.seeded.keys.values():
-        secrets += [("an API key", key), ("an API key's secret", key.split("_", 2)[2])]
-    for point in play.seeded.charge_points:
-        state = play.stage.state_file(point["identity"]).read_text()
-        present = re.search(r'"password": ?"([^"]+)"', state)
-        assert present
-        secrets += [("a first password", point["password"]), ("a charger's password", present[1])]
-    async with httpx.AsyncClient() as client:
-        mails = [mail["text"] for mail in (await client.get(f"{play.stage.mailbox}/api/messages")).json()]
-    secrets += [("a link's token", found) for mail in mails for found in TOKEN.findall(mail)]
-    codes = [first + second for mail in mails for first, second in CODE.findall(mail)]
-    return [(kind, secret.encode()) for kind, secret in secrets], [code.encode() for code in codes]
-
-
-def places(data: Path, logs: Path) -> Iterator[tuple[str, bytes]]:
-    """Give what is searched: logs, the database's files, Temporal's (histories, failures) with their journals."""
-    for file in (*logs.iterdir(), *data.glob("handover.db*"), *data.glob("temporal.db*")):
-        yield file.name, file.read_bytes()
+        secrets = await check_no_secret_is_left(stage, play.db, play.seeded.keys, play.seeded.charge_points)
+    assert len(secrets.texts) > 30
+    assert secrets.codes
 
 
 @pytest.mark.timeout(400)

@@ -1,12 +1,16 @@
 """Whole stories of the workflow, on the real server, with fakes for the world."""
 
 import pytest
+from temporalio.client import Client
 
 from activities.contracts import DeviceOutcome, RotateAnswer
 from domain.errors import NotAllowed, TransferInProgress
+from domain.ids import TASK_QUEUE
 from domain.transfer import Connection, IfOffline, TransferWarning
-from tests.workflows.conftest import Set
+from tests.workflows.conftest import POLICY, Set
 from tests.workflows.world import World, plan
+from workflows.messages import TransferOrder
+from workflows.transfer import TransferWorkflow
 
 
 @pytest.mark.recorded
@@ -32,6 +36,17 @@ async def test_a_refusal_reaches_the_caller_as_what_it_is(stage: Set) -> None:
     assert world.reason == "transfer_in_progress"
     with pytest.raises(TransferInProgress):
         await transfer.client.start(transfer.transfer_id)
+
+
+async def test_a_refusal_that_nobody_heard_is_an_end_that_the_register_knows(stage: Set, temporal: Client) -> None:
+    world = World()
+    world.fail["reserve"] = [TransferInProgress("Wait for its end.")]
+    transfer = await stage(world)
+    order = TransferOrder(transfer_id=transfer.transfer_id, policy=POLICY)
+    await temporal.start_workflow(TransferWorkflow.run, order, id=transfer.handle.id, task_queue=TASK_QUEUE)
+    assert await transfer.outcome() == "refused"
+    assert await transfer.client.start(transfer.transfer_id)
+    assert world.reason == "transfer_in_progress"
 
 
 @pytest.mark.recorded
