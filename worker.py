@@ -19,11 +19,13 @@ from activities.notices import Notices
 from activities.records import DatabaseRecords
 from activities.refusals import RefusalInterceptor
 from activities.registry import DatabaseRegistry
+from activities.rescues import DatabaseRescues
 from domain.errors import HandoverError, Refusal, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, TransferId, gateway_queue
+from gateway.facts import Fact
 from gateway.server import Gateway
 from notices.mail import MailSender
-from persistence import transfers
+from persistence import rescues, transfers
 from persistence.doorway import Doorway
 from persistence.schema import is_current
 from persistence.session import LOCK_WAIT_SECONDS, PATIENT_LOCK_WAIT_SECONDS, Database
@@ -32,6 +34,7 @@ from process import leave, start_logging, stop_requested
 from settings import Settings, WrongSetting, read_settings
 from workflows.client import TransferClient
 from workflows.codes import OneTimeCodeWorkflow
+from workflows.rescue import RescueWorkflow
 from workflows.transfer import TransferWorkflow
 
 log = logging.getLogger("handover.worker")
@@ -40,6 +43,8 @@ log = logging.getLogger("handover.worker")
 GRACE = timedelta(seconds=20)
 #: How old a request is that nobody has started: its API process is not about to.
 LEFT_AFTER = timedelta(seconds=30)
+#: How often a charger that is there is given what is due, where it did not take it.
+RESCUED_EVERY = timedelta(minutes=15)
 #: How long a workflow task waits for the worker that has the workflow in its cache, before any other may take it.
 STICKY = timedelta(seconds=3)
 
@@ -57,7 +62,7 @@ def transfer_worker(client: Client, steps: Sequence[object]) -> Worker:
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[TransferWorkflow, OneTimeCodeWorkflow],
+        workflows=[TransferWorkflow, OneTimeCodeWorkflow, RescueWorkflow],
         activities=[activity for step in steps for activity in implementations(step)],
         workflow_runner=workflow_runner(),
         interceptors=[RefusalInterceptor()],
@@ -93,13 +98,18 @@ async def connect(settings: Settings) -> Client:
 
 
 def charger_news(database: Database, client: TransferClient) -> Callable[[ChargePointId, str], Awaitable[None]]:
-    """Wire what happens at a charger to the transfer that may wait for it."""
+    """Wire what happens at a charger to the transfer that may wait for it, or has left something to do there."""
 
     async def tell(charge_point_id: ChargePointId, fact: str) -> None:
+        if fact == Fact.DISCONNECTED:  # nobody waits for that
+            return
         async with database.reading() as session:
-            transfer_id = await transfers.active_on(session, charge_point_id)
+            transfer_id = await transfers.at_charger(session, charge_point_id)
+            due = await rescues.due_on(session, charge_point_id) if fact == Fact.CONNECTED else []
         if transfer_id is not None:
             await client.tell_charger_news(transfer_id, charge_point_id, fact)
+        for left in due:
+            await client.rescue(left)
 
     return tell
 
@@ -115,12 +125,17 @@ async def _start(doorway: Doorway, client: TransferClient, transfer_id: Transfer
         log.warning("transfer %s can't be started yet", transfer_id)
 
 
-async def start_what_was_left(doorway: Doorway, client: TransferClient) -> None:
-    """Start, again and again, the requests that a crash or an outage left unstarted: none is lost."""
+async def start_what_was_left(database: Database, doorway: Doorway, client: TransferClient) -> None:
+    """Start, again and again, the requests and the rescues that a crash or an outage left unstarted: none is lost."""
     while True:
         with contextlib.suppress(Unavailable):
             for transfer_id in await doorway.unstarted(datetime.now(UTC) - LEFT_AFTER):
                 await _start(doorway, client, transfer_id)
+        with contextlib.suppress(Unavailable):
+            async with database.reading() as session:
+                due = await rescues.waiting(session, datetime.now(UTC) - RESCUED_EVERY)
+            for transfer_id in due:
+                await client.rescue(transfer_id)
         await asyncio.sleep(LEFT_AFTER.total_seconds())
 
 
@@ -138,12 +153,13 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
     steps = (
         DatabaseRegistry(database, vault, settings.cool_down),
         DatabaseRecords(database),
+        DatabaseRescues(database),
         Notices(database, vault, sender, settings.origin),
     )
     async with transfer_worker(client, steps):
         log.info("worker ready")
         left = asyncio.create_task(
-            start_what_was_left(Doorway(database, vault), TransferClient(client, settings.policy))
+            start_what_was_left(database, Doorway(database, vault), TransferClient(client, settings.policy))
         )
         stopped = asyncio.create_task(stop_requested().wait())
         await asyncio.wait({left, stopped}, return_when=asyncio.FIRST_COMPLETED)

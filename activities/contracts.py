@@ -144,6 +144,12 @@ class CredentialsStatus(Message):
     """How often the charger came back with the old key after it had accepted the new one."""
 
 
+class Proof(Message):
+    """Whether the charger has proven its new credentials: they stay, whatever was to become of them."""
+
+    proven: bool = False
+
+
 class Registry(ABC):
     """The register: each step one database transaction, local first unless it must be on record (`registry.*`)."""
 
@@ -198,12 +204,12 @@ class Registry(ABC):
 
     @activity.defn(name="registry.withdraw_credentials")
     @abstractmethod
-    async def withdraw_credentials(self, ref: TransferRef) -> Done:
+    async def withdraw_credentials(self, ref: TransferRef) -> Proof:
         """Undo a rotation before its proof: whichever key the charger comes back with is its key."""
 
     @activity.defn(name="registry.leave_credentials_due")
     @abstractmethod
-    async def leave_credentials_due(self, ref: TransferRef) -> Done:
+    async def leave_credentials_due(self, ref: TransferRef) -> Proof:
         """Leave an unproven rotation to the gateway: until the charger has its new key the old one opens quarantine."""
 
     @activity.defn(name="registry.finish")
@@ -309,6 +315,8 @@ class Subject(StrEnum):
     REQUESTED = "requested"
     """To a present owner who did not ask."""
     ENDED = "ended"
+    SETTLED = "settled"
+    """What it had left to do at the charger is done."""
 
 
 class Tell(TransferRef):
@@ -374,7 +382,31 @@ class Records(ABC):
         """Write how the transfer stands; a repeat writes the same."""
 
 
-CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Records)
+class Rescue(Message):
+    """What an ended transfer has left to do at its charger, which is there to take it."""
+
+    ready: bool
+    """False where it can't be done now: not connected, in quarantine, another transfer under way, nothing left."""
+    charge_point_id: ChargePointId
+    lists: bool = False
+    release: bool = False
+
+
+class Rescues(ABC):
+    """What ended transfers have left to do at chargers that come back (`rescue.*`)."""
+
+    @activity.defn(name="rescue.begin")
+    @abstractmethod
+    async def begin(self, ref: TransferRef) -> Rescue:
+        """Say what is left to do, and whether it can be done now."""
+
+    @activity.defn(name="rescue.settle")
+    @abstractmethod
+    async def settle(self, ref: TransferRef) -> Done:
+        """Write that it is done: the warnings that said so are cleared."""
+
+
+CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Records, Rescues)
 
 
 def wire_names(contract: type[ABC]) -> dict[str, str]:

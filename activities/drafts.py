@@ -62,10 +62,12 @@ class Drafts:
             recipient=await find_new_owner(session, facts.transfer),
         )
 
-    async def ended(self, session: AsyncSession, facts: TransferFacts, person: Told) -> EndedLetter:
-        """Draft what somebody is told of the end."""
+    async def ended(
+        self, session: AsyncSession, facts: TransferFacts, person: Told, kind: type[EndedLetter]
+    ) -> EndedLetter:
+        """Draft what somebody is told of the end, or of what was settled after it."""
         transfer, about = facts.transfer, self._about(facts)
-        return EndedLetter(
+        return kind(
             **about,
             part=person.part,
             state=TransferState(transfer.state),

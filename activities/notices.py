@@ -13,10 +13,10 @@ from activities.letterbox import Letterbox, Outgoing
 from activities.parties import Told, find_asked, find_told_of_end, find_told_of_request
 from domain.ids import TransferId
 from domain.transfer import TransferState
-from notices.letters import EndedLetter, RequestedLetter
+from notices.letters import EndedLetter, RequestedLetter, SettledLetter
 from notices.mail import Sender
 from persistence import audit
-from persistence.approvals import make_code, make_link, newest_generation, valid_link
+from persistence.approvals import make_code, make_link, newest_generation, note_code_sent, valid_link
 from persistence.parties import TransferFacts, read_facts
 from persistence.session import Database
 from persistence.vault import Vault, fingerprint
@@ -99,7 +99,8 @@ class Notices(contracts.Notices):
             told = await find_told_of_request(session, facts.transfer)
             return [self._outgoing(tell, person, requested) for person in told]
         told = await find_told_of_end(session, facts.transfer)
-        return [self._outgoing(tell, person, await self._drafts.ended(session, facts, person)) for person in told]
+        kind = SettledLetter if tell.subject is Subject.SETTLED else EndedLetter
+        return [self._outgoing(tell, person, await self._drafts.ended(session, facts, person, kind)) for person in told]
 
     def _outgoing(self, tell: Tell, person: Told, letter: RequestedLetter | EndedLetter) -> Outgoing:
         name = f"{tell.subject.value}.{tell.transfer_id}.{_mark(person.user_id)}"
@@ -119,7 +120,10 @@ class Notices(contracts.Notices):
         delivered = await self._letterbox.post(codes)
         action = "code_sent" if delivered else "code_not_deliverable"
         detail = {"link_id": order.link_id, "number": order.number}
-        await self._note(transfer_id, action, f"{action}:{order.link_id}:{order.number}", detail)
+        once = f"{action}:{order.link_id}:{order.number}"
+        async with self._db.writing() as session:
+            await note_code_sent(session, order.link_id, order.number, datetime.now(UTC))
+            await audit.append(session, transfer_id, actor="system", action=action, detail=detail, once=once)
         return Done()
 
     async def _code(self, session: AsyncSession, order: SendCode) -> tuple[TransferId, list[Outgoing]] | None:

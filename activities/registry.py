@@ -14,6 +14,7 @@ from activities.contracts import (
     Done,
     Finish,
     Plan,
+    Proof,
     RefusedRecord,
     Registry,
     RotateAnswer,
@@ -24,10 +25,10 @@ from activities.contracts import (
 from activities.decisions import decide
 from activities.rows import new_row, plan_of, refused_row, standing
 from domain.charge_point import Holding
-from domain.errors import NotAllowed, NotPossible, TooLate, TransferInProgress
+from domain.errors import NotAllowed, TooLate, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.rights import DEFAULT_COOL_DOWN
-from domain.transfer import FINAL, Acceptance, StepName, StepState, TransferKind, TransferState
+from domain.transfer import DUE, FINAL, Acceptance, StepName, StepState, TransferKind, TransferState
 from persistence import audit, charge_points, charger_keys, charger_links, charging, credentials, transfers
 from persistence.session import Database
 from persistence.tables import Transfer
@@ -89,6 +90,7 @@ class DatabaseRegistry(Registry):
         if await transfers.active_on(session, asked.charge_point_id) not in {None, ref.transfer_id}:
             raise _in_progress()
         facts = await judgement.gather(session, asked)
+        judgement.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
         after = await judgement.target_of(session, facts)
         row = new_row(ref, asked, facts.charge_point)
         row.active = True
@@ -173,14 +175,14 @@ class DatabaseRegistry(Registry):
         if after is None:
             after = await judgement.check_still_usable(session, facts, UserId(row.to_owner_id or ""))
         if (after.owner_id, after.group_id) != (row.to_owner_id, row.to_group_id):
-            raise NotPossible("Roles changed since the request, so that somebody else would become the owner.")
+            raise NotAllowed("Roles changed since the request, so that somebody else would become the owner.")
         if facts.charge_point.version != row.from_version:
             raise NotAllowed("The charge point changed hands since the request.")
         now = datetime.now(UTC)
         await charger_keys.lock_keys(session, facts.charge_point.id)  # no upgrade in between: it locks them too
         place = await charger_links.whereabouts(session, facts.charge_point.id)
         version = await charge_points.change_holding(
-            session, facts.charge_point, after, transfer_id=ref.transfer_id, change="transfer", now=now
+            session, facts.charge_point, after, transfer_id=ref.transfer_id, change="transfer", now=now, owner_since=now
         )
         steps = judgement.steps_for(facts, after)
         if steps.revoke:
@@ -221,7 +223,7 @@ class DatabaseRegistry(Registry):
                 transfer_id=ref.transfer_id,
                 change="roll_back",
                 now=datetime.now(UTC),
-                cools_down=False,
+                owner_since=row.from_owner_changed_at,
             )
             await audit.append(
                 session,
@@ -233,19 +235,19 @@ class DatabaseRegistry(Registry):
             )
             return Changed(version=version)
 
-    async def withdraw_credentials(self, ref: TransferRef) -> Done:
+    async def withdraw_credentials(self, ref: TransferRef) -> Proof:
         """Withdraw this transfer's key and no other's; nothing where it is proven or was dropped."""
         async with self._db.writing() as session:
-            row = await transfers.get(session, ref.transfer_id)
-            await credentials.withdraw(session, ChargePointId(row.charge_point_id), ref.transfer_id, datetime.now(UTC))
-            return Done()
+            point = await transfers.charge_point_of(session, ref.transfer_id)
+            await credentials.withdraw(session, point, ref.transfer_id, datetime.now(UTC))
+            return Proof(proven=(await credentials.status(session, point, ref.transfer_id)).proven)
 
-    async def leave_credentials_due(self, ref: TransferRef) -> Done:
+    async def leave_credentials_due(self, ref: TransferRef) -> Proof:
         """Mark this transfer's unproven key; the same again, and nothing where it is proven or withdrawn."""
         async with self._db.writing() as session:
-            row = await transfers.get(session, ref.transfer_id)
-            await credentials.leave_due(session, ChargePointId(row.charge_point_id), ref.transfer_id)
-            return Done()
+            point = await transfers.charge_point_of(session, ref.transfer_id)
+            await credentials.leave_due(session, point, ref.transfer_id)
+            return Proof(proven=(await credentials.status(session, point, ref.transfer_id)).proven)
 
     async def finish(self, end: Finish) -> Done:
         """Write the outcome, and let sessions start whatever happened before; a repeat writes the same."""
@@ -256,6 +258,7 @@ class DatabaseRegistry(Registry):
             transfers.enter(row, end.state, datetime.now(UTC))
             row.reason = end.reason.value if end.reason else None
             row.warnings = [warning.value for warning in end.warnings]
+            row.due = not DUE.isdisjoint(end.warnings)
             await charge_points.allow_sessions(session, ChargePointId(row.charge_point_id), end.transfer_id)
             await transfers.skip_pending(session, end.transfer_id)
             await audit.append(

@@ -39,6 +39,7 @@ def new_row(ref: TransferRef, asked: Requested, charge_point: ChargePoint) -> Tr
         requested_by=asked.sender_id,
         requested_at=asked.requested_at,
         from_version=charge_point.version,
+        from_owner_changed_at=charge_point.owner_changed_at,
     )
 
 

@@ -22,6 +22,11 @@ def workflow_id(transfer_id: TransferId) -> str:
     return f"transfer-{transfer_id}"
 
 
+def rescue_workflow_id(transfer_id: TransferId) -> str:
+    """Give the workflow id that does what an ended transfer has left to do."""
+    return f"rescue-{transfer_id}"
+
+
 def code_workflow_id(link_id: LinkId, number: int) -> str:
     """Give the workflow id that sends the `number`-th one-time code (from 1) of a link."""
     return f"code-{link_id}-{number}"

@@ -113,6 +113,10 @@ class TransferWarning(StrEnum):
     LEFT_UNDONE_BY_OPERATOR = "left_undone_by_operator"
 
 
+#: What is done by itself once the charger is back.
+DUE: Final = frozenset({TransferWarning.LISTS_DUE, TransferWarning.CREDENTIALS_DUE, TransferWarning.RELEASE_DUE})
+
+
 class Reason(StrEnum):
     """Why a transfer did not come about."""
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from typing import Any
@@ -12,6 +14,8 @@ _log = logging.getLogger(__name__)
 
 #: How long a listener may take over one fact, in seconds: facts are in the database too, so one may be lost.
 _PATIENCE = 30
+#: How many facts of one charger are told within an hour: each wakes a workflow, which may wait for it for days.
+FACTS_AN_HOUR = 30
 
 
 class Fact(StrEnum):
@@ -67,9 +71,17 @@ class Reporter:
         """Report to `on_fact` from `tasks`."""
         self._on_fact = on_fact
         self._tasks = tasks
+        self._hour = 0
+        self._told: Counter[ChargePointId] = Counter()
 
     def report(self, charge_point_id: ChargePointId, fact: Fact) -> None:
-        """Tell that `fact` happened; returns at once."""
+        """Tell that `fact` happened; returns at once. Of a charger that keeps coming and going no more is told."""
+        if (hour := int(time.monotonic() // 3600)) != self._hour:
+            self._hour = hour
+            self._told.clear()
+        self._told[charge_point_id] += 1
+        if self._told[charge_point_id] > FACTS_AN_HOUR:
+            return
         self._tasks.start(self._tell(charge_point_id, fact), f"the report that {charge_point_id} {fact.value}")
 
     async def _tell(self, charge_point_id: ChargePointId, fact: Fact) -> None:

@@ -1,4 +1,4 @@
-"""Closes the sockets of this node that have lost their right elsewhere: replaced at another node, or without a key."""
+"""Looks after the sockets of this node: closes what lost its right elsewhere, ends quarantines without a reason."""
 
 import asyncio
 import logging
@@ -8,6 +8,7 @@ from typing import Final
 from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
+from gateway.credentials import KeyRule
 from gateway.sessions import Session, Sessions
 from persistence import charger_links
 from persistence.charger_links import Standing
@@ -21,10 +22,11 @@ LAST_ORDERS: Final = timedelta(seconds=60)
 class Sweep:
     """Looks at every socket of this node again and again."""
 
-    def __init__(self, db: Database, sessions: Sessions, every: timedelta) -> None:
+    def __init__(self, db: Database, sessions: Sessions, rule: KeyRule, every: timedelta) -> None:
         """Look at `sessions` every so often."""
         self._db = db
         self._sessions = sessions
+        self._rule = rule
         self._every = every.total_seconds()
 
     async def run(self) -> None:
@@ -39,15 +41,26 @@ class Sweep:
                 _log.error("A sweep failed: %s", type(error).__name__)
 
     async def once(self) -> None:
-        """Close what has no right to be open any more; no close frame is waited for."""
+        """Close what has no right to be open any more; no close frame is waited for.
+
+        End quarantines whose reason is gone: a charger that stays connected sends no BootNotification that would.
+        """
         held = self._sessions.all()
         if not held:
             return
         async with self._db.reading() as rows:
             found = await charger_links.standings(rows, [session.charge_point_id for session in held])
+            freed = [
+                session
+                for session in held
+                if session.quarantined and not await self._rule.quarantines(rows, session.charge_point_id)
+            ]
         now = datetime.now(UTC)
         for session in held:
             self._judge(session, found.get(session.charge_point_id, Standing()), now)
+        for session in freed:
+            if not session.over:
+                await self._rule.lift_quarantine(session)
 
     def _judge(self, session: Session, standing: Standing, now: datetime) -> None:
         if standing.generation != session.generation:

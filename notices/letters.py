@@ -105,6 +105,16 @@ class EndedLetter(About):
         return f"ended/{self.state.value}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class SettledLetter(EndedLetter):
+    """What an ended transfer had left to do at the charger is done; `warnings` has what remains."""
+
+    @property
+    def template(self) -> str:
+        """Its template."""
+        return "settled"
+
+
 @dataclass(frozen=True)
 class Letter:
     """A letter that is ready to be sent."""

@@ -97,7 +97,7 @@ async def make_code(session: AsyncSession, vault: Vault, link_id: LinkId, number
         link_id=link_id,
         number=number,
         mac=vault.mac("code", proof),
-        sent_at=now,
+        sent_at=None,
         expires_at=now + CODE_VALID_FOR,
         wrong_tries=0,
         used_for=None,
@@ -108,6 +108,12 @@ async def make_code(session: AsyncSession, vault: Vault, link_id: LinkId, number
     if not vault.matches("code", proof, mac):
         await session.execute(update(Code).where(*this).values(mac=vault.mac("code", proof)))
     return SentCode(digits, expires_at)
+
+
+async def note_code_sent(session: AsyncSession, link_id: LinkId, number: int, now: datetime) -> None:
+    """Write that the mail server has a code: the next one that is asked for is another."""
+    this = (Code.link_id == link_id, Code.number == number, Code.sent_at.is_(None))
+    await session.execute(update(Code).where(*this).values(sent_at=now))
 
 
 def _digits(vault: Vault, link_id: LinkId, number: int) -> str:

@@ -26,6 +26,8 @@ class Caller:
     phone: str | None
     locale: str
     scopes: frozenset[Scope]
+    key_id: str | None = None
+    """The API key that the call came with."""
 
     @property
     def operator(self) -> bool:
@@ -59,4 +61,4 @@ class Callers:
             raise NotAuthenticated("The API key is not valid; send a current one as Authorization: Bearer hk_….")
         key, user = row
         scopes = frozenset(scope for scope in Scope if scope.value in key.scopes)
-        return Caller(UserId(user.id), user.name, user.email, user.phone, user.locale, scopes)
+        return Caller(UserId(user.id), user.name, user.email, user.phone, user.locale, scopes, key.id)

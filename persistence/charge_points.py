@@ -40,9 +40,11 @@ async def change_holding(
     transfer_id: TransferId,
     change: str,
     now: datetime,
-    cools_down: bool = True,
+    owner_since: datetime | None,
 ) -> int:
     """Give the charge point to `after`: one new ledger period, version + 1; history is never rewritten.
+
+    `owner_since` is what the cool-down counts from, if the owner changes.
 
     Raises Unavailable where somebody else changed it since it was `seen` (to be tried again with fresh eyes).
     """
@@ -50,7 +52,7 @@ async def change_holding(
     owner_changes = after.owner_id != seen.holding.owner_id
     values = {"owner_id": after.owner_id, "group_id": after.group_id, "version": version}
     if owner_changes:
-        values["owner_changed_at"] = now if cools_down else None
+        values["owner_changed_at"] = owner_since
     changed = await session.execute(
         update(tables.ChargePoint)
         .where(tables.ChargePoint.id == seen.id, tables.ChargePoint.version == seen.version)

@@ -202,6 +202,22 @@ async def status(session: AsyncSession, charge_point_id: ChargePointId, order_id
     return CredentialStatus(answer, proven, row.old_key_returns)
 
 
+async def is_pending(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> bool:
+    """Whether an order's key is still to be taken on. Only reads."""
+    query = select(Credential.id).where(
+        Credential.charge_point_id == charge_point_id,
+        Credential.order_id == order_id,
+        Credential.state == KeyState.PENDING,
+        Credential.withdrawn_at.is_(None),
+    )
+    return (await session.execute(query)).first() is not None
+
+
+async def was_refused(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> bool:
+    """Whether the charger refused an order's key. Only reads."""
+    return (await status(session, charge_point_id, order_id)).answer in REFUSALS
+
+
 async def _call_off(session: AsyncSession, pending: Credential, now: datetime) -> None:
     if _may_be_taken(pending):
         await turn(session, pending, withdrawn_at=now)

@@ -68,7 +68,12 @@ class Doorway:
             return await _request_of(session, call)
 
     async def keep_request(
-        self, call: Repeatable, charge_point_id: ChargePointId, request: TransferRequest, scopes: Iterable[Scope]
+        self,
+        call: Repeatable,
+        charge_point_id: ChargePointId,
+        request: TransferRequest,
+        scopes: Iterable[Scope],
+        api_key_id: str | None = None,
     ) -> KeptRequest:
         """Write the request row, or find the one that this call repeats. Raises IdempotencyConflict."""
         transfer_id = new_transfer_id()
@@ -80,6 +85,7 @@ class Doorway:
                     transfer_id=transfer_id,
                     user_id=call.user_id,
                     scopes=sorted(scope.value for scope in scopes),
+                    api_key_id=api_key_id,
                     charge_point_id=charge_point_id,
                     kind=request.kind.value,
                     idempotency_key=call.key,
@@ -124,10 +130,20 @@ class Doorway:
             )
 
     async def note_refused_attempt(self, transfer_id: TransferId, *, actor: str, attempt: str, code: ErrorCode) -> None:
-        """Write a refused `attempt` (`accept`, `resolve` …) on a transfer into its audit trail."""
+        """Write a refused `attempt` (`accept`, `resolve` …) on a transfer into its audit trail.
+
+        What a link is refused is written once for each code, but for wrong guesses, which are counted: whoever holds a
+        link can't fill the trail.
+        """
+        bounded = actor.startswith("link:") and code is not ErrorCode.INVALID_REQUEST
         async with self._db.writing() as session:
             await audit.append(
-                session, transfer_id, actor=actor, action=f"{attempt}_refused", detail={"code": code.value}
+                session,
+                transfer_id,
+                actor=actor,
+                action=f"{attempt}_refused",
+                detail={"code": code.value},
+                once=f"{attempt}_refused:{actor}:{code.value}" if bounded else None,
             )
 
     def _fingerprint(self, call: Repeatable) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.ids import ID_PATTERN
 from domain.rights import Role
 from persistence.import_lines import ChargePointLine, GroupLine, ImportLines, MembershipLine, TagLine, UserLine
 from persistence.tables import Group, Membership, Table, Tag, User
@@ -79,8 +80,9 @@ class Accounts:
         groups, members = self._lines.of(GroupLine), self._lines.of(MembershipLine)
         tags, charge_points = self._lines.of(TagLine), self._lines.of(ChargePointLine)
         users = {line.id for _, line in self._lines.of(UserLine)} | {line.personal_of for _, line in groups}
+        named = {f"personal-{user}" for user in users}
         users |= {line.user_id for _, line in members} | {line.owner_id for _, line in charge_points}
-        named = {line.id for _, line in groups} | {line.group_id for _, line in members}
+        named |= {line.id for _, line in groups} | {line.group_id for _, line in members}
         named |= {line.group_id for _, line in tags} | {line.group_id for _, line in charge_points}
         self.users = {row.id: row for row in await self._shelf.rows(User, User.id, users)}
         found = await self._shelf.rows(Group, Group.id, named)
@@ -96,8 +98,8 @@ class Accounts:
         for number, line in self._lines.of(GroupLine):
             self._take_group(number, line)
         await self._shelf.session.flush()
-        for _, user in self._lines.of(UserLine):
-            self._have_personal_group(user)
+        for number, user in self._lines.of(UserLine):
+            self._have_personal_group(number, user)
         await self._shelf.session.flush()
         for number, member in self._lines.of(MembershipLine):
             self._take_membership(number, member)
@@ -138,10 +140,16 @@ class Accounts:
             if owner is not None:
                 self._personal[owner] = line.id
 
-    def _have_personal_group(self, user: UserLine) -> None:
+    def _have_personal_group(self, number: int, user: UserLine) -> None:
         """Give the user their one personal group, `personal-<id>` where the file names none, with them as its owner."""
-        group_id = self._personal.setdefault(user.id, f"personal-{user.id}")
-        if group_id not in self.groups:
+        group_id = self._personal.get(user.id, f"personal-{user.id}")
+        there = self.groups.get(group_id)
+        if not ID_PATTERN.match(group_id) or (there is not None and there.personal_of != user.id):
+            text = f"user {user.id} can't have the personal group {group_id}: the id is too long, or another group's"
+            self._shelf.wrong(number, f"{text}; give it an id by a group line with `personal_of`.")
+            return
+        self._personal[user.id] = group_id
+        if there is None:
             self.groups[group_id] = self._shelf.keep(
                 "group", None, Group(id=group_id, name=user.name, personal_of=user.id)
             )

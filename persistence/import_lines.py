@@ -21,7 +21,9 @@ from domain.ids import ID_PATTERN
 from domain.rights import Role
 
 Id = Annotated[str, Field(pattern=ID_PATTERN.pattern)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+#: Whatever is shown to people: control characters have no place in it, and PostgreSQL can't keep a NUL.
+_PLAIN = r"^[^\x00-\x1f\x7f]*$"
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_PLAIN)]
 
 
 class Line(BaseModel):
@@ -108,12 +110,12 @@ class ChargePointLine(Line):
     identity: Annotated[str, Field(pattern=r"^[A-Za-z0-9*_=+|@.-]{1,48}$")]
     """OCPP's, as in its URL and Basic user name: therefore without a colon."""
     name: Name
-    location: Annotated[str, Field(max_length=500)] | None = None
+    location: Annotated[str, Field(max_length=500, pattern=_PLAIN)] | None = None
     owner_id: Id
     group_id: Id
     ocpp: Literal["1.6", "2.0.1"]
-    vendor: Annotated[str, Field(max_length=200)] | None = None
-    model: Annotated[str, Field(max_length=200)] | None = None
+    vendor: Annotated[str, Field(max_length=200, pattern=_PLAIN)] | None = None
+    model: Annotated[str, Field(max_length=200, pattern=_PLAIN)] | None = None
     password: Annotated[str, Field(pattern=r"^[!-~]{16,40}$", repr=False)]
 
     def unique(self) -> list[tuple[str, ...]]:
@@ -143,7 +145,7 @@ class ImportLines:
                 continue
             try:
                 values = json.loads(row.decode("utf-8-sig"))
-            except ValueError:
+            except (ValueError, RecursionError):
                 self.problems.append((number, "not JSON in UTF-8; write one object a line."))
                 continue
             try:
@@ -201,4 +203,5 @@ _PATTERNS = {
     "password": "must have 16 to 40 printable characters without spaces",
     "identity": "must have 1 to 48 letters, digits or * _ = + | @ . -",
     "locale": "must be a language like fr, or one with its region like fr-FR",
+    **dict.fromkeys(("name", "location", "vendor", "model"), "holds a control character; take it out"),
 }

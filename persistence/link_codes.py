@@ -26,18 +26,18 @@ class LinkCodes:
         self._vault = vault
 
     async def ask(self, link_id: LinkId) -> int:
-        """Count one more code for the link, and give its number (from 1); raises RateLimited after the fifth."""
-        statement = (
-            update(ApprovalLink)
-            .where(ApprovalLink.id == link_id, ApprovalLink.codes_asked < CODES_A_LINK)
-            .values(codes_asked=ApprovalLink.codes_asked + 1)
-            .returning(ApprovalLink.codes_asked)
-        )
+        """Count one more code for the link, and give its number (from 1); raises RateLimited after the fifth.
+
+        While the latest one is not sent yet, it is that one's number: what the mail server can't take uses up nothing.
+        """
         async with self._db.writing() as session:
-            number = (await session.execute(statement)).scalar_one_or_none()
-        if number is None:
-            raise RateLimited(f"{CODES_A_LINK} codes were sent already; use the last one, or ask for a new link.")
-        return number
+            link = await session.get_one(ApprovalLink, link_id, with_for_update=True)
+            if link.codes_asked and await _is_to_be_sent(session, link_id, link.codes_asked):
+                return link.codes_asked
+            if link.codes_asked >= CODES_A_LINK:
+                raise RateLimited(f"{CODES_A_LINK} codes were sent already; use the last one, or ask for a new link.")
+            link.codes_asked += 1
+            return link.codes_asked
 
     async def use(self, link_id: LinkId, code: str, decision: Decision) -> None:
         """Use up the link's latest code for `decision`; with the same decision it may be used again.
@@ -78,6 +78,12 @@ class LinkCodes:
         if used.one_or_none() is None:
             return AlreadyDecided("That code was used for another answer; ask for a new one.")
         return None
+
+
+async def _is_to_be_sent(session: AsyncSession, link_id: LinkId, number: int) -> bool:
+    """Whether a code that was asked for has not reached the mail server, and is still of use."""
+    code = await session.get(Code, (link_id, number))
+    return code is None or (code.sent_at is None and code.expires_at > datetime.now(UTC))
 
 
 async def _no_try_left(session: AsyncSession, link_id: LinkId) -> Refusal:

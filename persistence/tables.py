@@ -272,6 +272,8 @@ class Request(Table):
     transfer_id: Mapped[str] = mapped_column(ID, primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     scopes: Mapped[list[Any]]
+    """Of the API key that it came with: they count as long as that key does."""
+    api_key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
     charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
     kind: Mapped[str] = mapped_column(String(32))
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
@@ -316,6 +318,11 @@ class Transfer(Table):
     finished_at: Mapped[datetime | None]
     from_version: Mapped[int]
     """The charge point's version at the reservation."""
+    from_owner_changed_at: Mapped[datetime | None]
+    """The charge point's `owner_changed_at` at the reservation, for a roll-back."""
+    due: Mapped[bool] = mapped_column(Boolean, default=False)
+    """It has ended, and left something to do at the charger that is done when the charger is back."""
+    rescue_tried_at: Mapped[datetime | None]
     __table_args__ = (
         Index(
             "uq_transfers_active",
@@ -325,6 +332,7 @@ class Transfer(Table):
             postgresql_where=text("active"),
         ),
         Index("ix_transfers_requested_at_id", "requested_at", "id"),
+        Index("ix_transfers_due", "charge_point_id", sqlite_where=text("due"), postgresql_where=text("due")),
     )
 
 
@@ -387,7 +395,8 @@ class Code(Table):
     link_id: Mapped[str] = mapped_column(ForeignKey("approval_links.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     mac: Mapped[str] = mapped_column(String(64))
-    sent_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    """When the mail server had it; empty: it is asked for again under the same number."""
     expires_at: Mapped[datetime]
     wrong_tries: Mapped[int]
     used_for: Mapped[str | None] = mapped_column(String(16))

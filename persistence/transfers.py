@@ -11,7 +11,7 @@ from domain.ids import ChargePointId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.transfer import FINAL, StepName, StepState, TransferState, may_follow
-from persistence.tables import Request, Transfer, TransferStep
+from persistence.tables import ApiKey, Request, Transfer, TransferStep
 from persistence.vault import Vault
 
 STEPS = tuple(StepName)
@@ -30,13 +30,14 @@ class Requested:
 
 
 async def requested(session: AsyncSession, vault: Vault, transfer_id: TransferId) -> Requested:
-    """Read the request of a transfer; raises NotFound."""
+    """Read the request of a transfer, with the scopes that its API key still gives; raises NotFound."""
     row = await session.get(Request, transfer_id)
     if row is None:
         raise NotFound("There is no such transfer.")
+    key = await session.get(ApiKey, row.api_key_id) if row.api_key_id else None
     return Requested(
         sender_id=UserId(row.user_id),
-        scopes=frozenset(Scope(scope) for scope in row.scopes),
+        scopes=frozenset() if key and key.revoked_at else frozenset(Scope(scope) for scope in row.scopes),
         charge_point_id=ChargePointId(row.charge_point_id),
         request=TransferRequest.model_validate_json(vault.unseal(row.sealed_body)),
         requested_at=row.requested_at,
@@ -59,6 +60,17 @@ async def get(session: AsyncSession, transfer_id: TransferId) -> Transfer:
 async def active_on(session: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
     """Give the transfer that reserves a charge point."""
     query = select(Transfer.id).where(Transfer.charge_point_id == charge_point_id, Transfer.active)
+    found = (await session.execute(query)).scalar_one_or_none()
+    return TransferId(found) if found else None
+
+
+async def at_charger(session: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
+    """Give the transfer that is at work on a charge point: one that waits for its recipient is not."""
+    query = select(Transfer.id).where(
+        Transfer.charge_point_id == charge_point_id,
+        Transfer.active,
+        Transfer.state != TransferState.AWAITING_ACCEPTANCE.value,
+    )
     found = (await session.execute(query)).scalar_one_or_none()
     return TransferId(found) if found else None
 

@@ -1,6 +1,6 @@
 """The part of the story that happens at the charger: reach it, quiet it, replace its lists, rotate, prove, release."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from activities.contracts import (
     Done,
     Message,
     Plan,
+    Proof,
     Registry,
     RotateAnswer,
     TransferRef,
@@ -26,7 +27,7 @@ from domain.errors import HandoverError
 from domain.ids import TransferId, gateway_queue
 from domain.transfer import Attention, Connection, Reason, RunningSession
 from workflows.calls import Step, call, transact
-from workflows.options import LOOK_UPS, OLD_KEY_RETURNS, device, device_once
+from workflows.options import LONGEST_PAUSE, LOOK_UPS, OLD_KEY_RETURNS, WAKE_UPS, device, device_once
 from workflows.steps import Desk, RollBack
 
 A = TypeVar("A", bound=Message)
@@ -49,10 +50,13 @@ class ChargerAtHand:
         self._plan = plan
         self._desk = desk
         self._news = 0
+        self._sent: set[object] = set()
+        """The steps that some gateway was asked to take: the charger may know of them."""
 
     def hear(self) -> None:
         """Take a signal: something happened at the charger, look at the database."""
-        self._news += 1
+        if self._news < WAKE_UPS:
+            self._news += 1
 
     def _heard_since(self, seen: int) -> Callable[[], bool]:
         """Give the condition that there is news after the count `seen`, taken *before* the facts were looked at."""
@@ -70,13 +74,23 @@ class ChargerAtHand:
         return outcome
 
     async def replace_lists(self, until: datetime, *, restore: bool = False) -> DeviceOutcome | None:
-        """Send the local list of the present group, or with `restore` the former one; None: offline until `until`."""
+        """Send the local list of the present group, or with `restore` the former one; None: offline until `until`.
+
+        There is nothing to restore where nothing was sent.
+        """
+        if restore and Charger.replace_lists not in self._sent:
+            return DeviceOutcome.DONE
         summary = "put the former local list back" if restore else "replace the local list"
         return await self._command(Charger.replace_lists, self._order(restore=restore), summary, until)
 
     async def release(self, until: datetime) -> DeviceOutcome | None:
-        """Let sessions start again, at the platform and at the charger; None: offline until `until`."""
+        """Let sessions start again, at the platform and at the charger; None: offline until `until`.
+
+        A charger that was not asked to be inoperative is not told.
+        """
         await self._transact(Registry.allow_sessions, "charging sessions allowed again")
+        if Charger.quiet not in self._sent:
+            return DeviceOutcome.DONE
         return await self._command(Charger.release, self._order(), "make the charger operative", until)
 
     async def disconnect(self) -> None:
@@ -109,14 +123,19 @@ class ChargerAtHand:
                 await self._send_key(until)
             await self._wait_for_proof(where, seen)
 
-    async def keep_old_key(self) -> None:
-        """Drop the new credentials of a charger that can't take them."""
-        await self._transact(Registry.withdraw_credentials, "the charger keeps its credentials")
+    async def keep_old_key(self) -> bool:
+        """Withdraw the new credentials; True where the charger has proven them after all, so that they stay."""
+        return await self._call_off(Registry.withdraw_credentials, "new credentials withdrawn")
 
-    async def leave_credentials_due(self) -> None:
-        """Leave the rotation to the gateway: the old key opens quarantine only, an open connection is closed."""
-        await self._transact(Registry.leave_credentials_due, "new credentials stay due", on_record=True)
+    async def leave_credentials_due(self) -> bool:
+        """Leave the rotation to the gateway: the old key opens quarantine only, an open connection is closed.
+
+        True where the charger has proven its new credentials after all: nothing is due.
+        """
+        if await self._call_off(Registry.leave_credentials_due, "new credentials stay due"):
+            return True
         await self.disconnect()
+        return False
 
     async def must_prove_first(self) -> bool:
         """Whether the charger is told nothing before its proof: offline at the change, or in quarantine already."""
@@ -176,6 +195,7 @@ class ChargerAtHand:
 
         None where the charger is offline until `until`. One that was there and went is given `once_lost` to come back.
         """
+        pauses = self._pauses()
         while True:
             seen = self._news
             try:
@@ -194,7 +214,8 @@ class ChargerAtHand:
                     where = await self._locate()
             if workflow.now() >= until:
                 return None
-            await self._wait_for_news(until, seen)
+            with self._desk.board.waiting(Attention.CHARGER_OFFLINE, until):
+                await self._wait_for_news(until, seen, next(pauses))
 
     def _sending(
         self, step: Step[DeviceOrder, A], order: DeviceOrder, queue: str, summary: str
@@ -204,6 +225,7 @@ class ChargerAtHand:
         options = device_once(self._desk.policy) if revoked else device(self._desk.policy)
 
         async def attempt() -> A:
+            self._sent.add(step)
             try:
                 return await call(step, order, options, summary=summary, task_queue=queue)
             except ActivityError as error:
@@ -216,41 +238,42 @@ class ChargerAtHand:
         return attempt
 
     async def _wait_until_online(self, until: datetime) -> Whereabouts:
-        while True:
-            seen = self._news
-            where = await self._locate()
-            if where.node is not None:
-                return where
-            if workflow.now() >= until:
-                raise ChargerOffline("The charger did not connect in time.")
-            await self._wait_for_news(until, seen)
+        """Give the place of the charger's socket, once it has one; raises ChargerOffline at `until`."""
+        seen, where = self._news, await self._locate()
+        if where.node is not None:
+            return where
+        pauses = self._pauses()
+        with self._desk.board.waiting(Attention.CHARGER_OFFLINE, until):
+            while workflow.now() < until:
+                await self._wait_for_news(until, seen, next(pauses))
+                seen, where = self._news, await self._locate()
+                if where.node is not None:
+                    return where
+        raise ChargerOffline("The charger did not connect in time.")
 
-    async def _wait_for_news(self, until: datetime, seen: int) -> None:
-        board = self._desk.board
-        before = (board.attention, board.waiting_until)
-        board.wait_for(Attention.CHARGER_OFFLINE, until)
-        pause = max(min(self._desk.policy.look_again, until - workflow.now()), timedelta(milliseconds=1))
-        try:
-            await self._desk.wait(self._heard_since(seen), pause, "look for the charger again")
-        finally:
-            board.wait_for(*before)
+    async def _wait_for_news(self, until: datetime, seen: int, pause: timedelta) -> None:
+        left = max(min(pause, until - workflow.now()), timedelta(milliseconds=1))
+        await self._desk.wait(self._heard_since(seen), left, "look for the charger again")
+
+    def _pauses(self) -> Iterator[timedelta]:
+        """Give the pauses between looks: each twice the one before, up to the longest."""
+        pause, longest = self._desk.policy.look_again, max(LONGEST_PAUSE, self._desk.policy.look_again)
+        while True:
+            yield pause
+            pause = min(2 * pause, longest)
 
     async def _wait_for_session(self) -> None:
         """Wait until no charging session runs; raises RollBack at the session's deadline, before the change."""
-        board, policy = self._desk.board, self._desk.policy
-        until = workflow.now() + policy.session_deadline
-        try:
-            while True:
-                seen = self._news
-                if not (await self._locate()).session_running:
-                    return
+        seen, where = self._news, await self._locate()
+        if not where.session_running:
+            return
+        until, pauses = workflow.now() + self._desk.policy.session_deadline, self._pauses()
+        with self._desk.board.waiting(Attention.SESSION_RUNNING, until):
+            while where.session_running:
                 if workflow.now() >= until:
                     raise RollBack(Reason.SESSION_DEADLINE)
-                board.wait_for(Attention.SESSION_RUNNING, until)
-                pause = max(min(policy.look_again, until - workflow.now()), timedelta(milliseconds=1))
-                await self._desk.wait(self._heard_since(seen), pause, "look for the session again")
-        finally:
-            board.wait_for(Attention.NONE)
+                await self._wait_for_news(until, seen, next(pauses))
+                seen, where = self._news, await self._locate()
 
     # --- the register ---------------------------------------------------------------------------------------------
 
@@ -264,8 +287,13 @@ class ChargerAtHand:
             lambda: transact(Registry.credentials, self._ref, self._desk.policy, summary="how far the rotation is")
         )
 
-    async def _transact(self, step: Step[TransferRef, Done], summary: str, *, on_record: bool = False) -> None:
-        await self._desk.run(lambda: transact(step, self._ref, self._desk.policy, summary=summary, on_record=on_record))
+    async def _transact(self, step: Step[TransferRef, Done], summary: str) -> None:
+        await self._desk.run(lambda: transact(step, self._ref, self._desk.policy, summary=summary))
+
+    async def _call_off(self, step: Step[TransferRef, Proof], summary: str) -> bool:
+        policy = self._desk.policy
+        answer = await self._desk.run(lambda: transact(step, self._ref, policy, summary=summary, on_record=True))
+        return answer.proven
 
     def _order(self, *, stop_session: bool = False, restore: bool = False) -> DeviceOrder:
         return DeviceOrder(

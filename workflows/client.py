@@ -23,13 +23,23 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import SendCode
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
-from domain.ids import TASK_QUEUE, ChargePointId, LinkId, TransferId, UserId, code_workflow_id, workflow_id
+from domain.ids import (
+    TASK_QUEUE,
+    ChargePointId,
+    LinkId,
+    TransferId,
+    UserId,
+    code_workflow_id,
+    rescue_workflow_id,
+    workflow_id,
+)
 from domain.policy import Policy
 from domain.transfer import OperatorAction, StepName, TransferState
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.messages import ChargerNews, DecisionOrder, Opened, ResolveOrder, Standing, TransferOrder
 from workflows.options import TASK_TIMEOUT
 from workflows.refusals import refusal_of
+from workflows.rescue import RescueWorkflow
 from workflows.transfer import TransferWorkflow
 
 _AWAY: Final = "The transfer's engine does not answer; try again in a moment."
@@ -139,7 +149,7 @@ class TransferClient:
                     order,
                     id=name,
                     task_queue=TASK_QUEUE,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     rpc_timeout=self._within,
                 )
             except WorkflowAlreadyStartedError:
@@ -172,6 +182,20 @@ class TransferClient:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise Unavailable(_AWAY) from error
 
+    async def rescue(self, transfer_id: TransferId) -> None:
+        """Have what an ended transfer has left to do at its charger tried now, unless that is under way already."""
+        async with self._errors():
+            await self._client.start_workflow(
+                RescueWorkflow.run,
+                TransferOrder(transfer_id=transfer_id, policy=self._policy),
+                id=rescue_workflow_id(transfer_id),
+                task_queue=TASK_QUEUE,
+                task_timeout=TASK_TIMEOUT,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=f"Rescue after transfer {transfer_id}",
+                rpc_timeout=self._within,
+            )
+
     async def ready(self) -> bool:
         """Whether Temporal answers."""
         try:
@@ -195,8 +219,11 @@ class TransferClient:
 
     async def _must_exist(self, transfer_id: TransferId) -> None:
         """Tell 'started, nobody answers' from 'not started'."""
-        async with self._errors():
-            await self._handle(transfer_id).describe(rpc_timeout=timedelta(seconds=2))
+        try:
+            async with self._errors():
+                await self._handle(transfer_id).describe(rpc_timeout=timedelta(seconds=2))
+        except NotFound:  # it may still come to be: no refusal of the request
+            raise Unavailable(_AWAY) from None
 
     @asynccontextmanager
     async def _errors(self, *, timeout_is_unknown: bool = False) -> AsyncIterator[None]:

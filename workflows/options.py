@@ -21,6 +21,11 @@ SHOWN_AS_RETRYING_AFTER: Final = timedelta(seconds=10)
 #: How often a command is sent to a node that the database names and that does not take it, before the charger
 #: counts as offline until something new is heard of it.
 LOOK_UPS: Final = 3
+#: Pauses between two looks for a fact grow up to this: a wait of days must not fill the history.
+LONGEST_PAUSE: Final = timedelta(minutes=15)
+#: How many wake-ups by a charger one transfer heeds, for the same reason: one that keeps coming and going is looked for
+#: at the pauses alone.
+WAKE_UPS: Final = 200
 #: How often a charger that accepted a new key may come back with the old one before an operator is asked.
 OLD_KEY_RETURNS: Final = 3
 

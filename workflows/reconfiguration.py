@@ -25,15 +25,20 @@ class Reconfiguration:
         self._board = desk.board
         self._undo = undo
         self._warnings = warnings
+        self._began_quiet = False
         self._quieted = False
+        """The charger may be inoperative."""
+        self._given_up = False
+        """Its new credentials are due: until it has them it is told nothing else."""
 
     async def quiet(self) -> None:
         """Before the change: no new charging session, and the end of the running one."""
         if not self._plan.quiet:
             return self._board.skipped(StepName.QUIET_CHARGER)
         self._undo.push(StepName.QUIET_CHARGER, self._release_after_roll_back)
-        self._quieted = True
-        await self._step(StepName.QUIET_CHARGER, self._charger.quiet)
+        self._began_quiet = self._quieted = True
+        outcome = await self._step(StepName.QUIET_CHARGER, self._charger.quiet)
+        self._quieted = outcome not in {DeviceOutcome.REJECTED, DeviceOutcome.NOT_SUPPORTED}
         return None
 
     async def reconfigure(self) -> None:
@@ -54,7 +59,9 @@ class Reconfiguration:
             return self._board.skipped(StepName.REPLACE_LISTS)
         if not self._desk.no_way_back:
             self._undo.push(StepName.REPLACE_LISTS, self._restore_lists)
-        until, noted = until if self._plan.rotate else workflow.now(), len(self._warnings)
+        if self._given_up or not self._plan.rotate:
+            until = workflow.now()
+        noted = len(self._warnings)
         outcome = await self._step(StepName.REPLACE_LISTS, lambda: self._charger.replace_lists(until))
         if outcome is DeviceOutcome.NOT_SUPPORTED:
             self._warnings.append(TransferWarning.LISTS_NOT_SUPPORTED)
@@ -81,48 +88,65 @@ class Reconfiguration:
             self._board.skipped(step, "The charger can't change its credentials.")
         except ChargerOffline:
             if self._plan.if_offline is IfOffline.ROLL_BACK:
-                self._board.failed(step, "The charger stayed offline.")
-                raise RollBack(Reason.CHARGER_OFFLINE) from None
-            self._warnings += [TransferWarning.CHARGER_OFFLINE, TransferWarning.CREDENTIALS_DUE]
-            await self._charger.leave_credentials_due()
-            self._board.skipped(step, "The charger stayed offline; its new credentials are due when it returns.")
+                await self._turn_back(RollBack(Reason.CHARGER_OFFLINE), "The charger stayed offline.")
+            else:
+                remark = "The charger stayed offline; its new credentials are due when it returns."
+                await self._leave_credentials_due(TransferWarning.CHARGER_OFFLINE, remark)
         except LeftUndone as left:
-            self._warnings += [TransferWarning.LEFT_UNDONE_BY_OPERATOR, TransferWarning.CREDENTIALS_DUE]
-            await self._charger.leave_credentials_due()
-            self._board.skipped(step, left.message)
+            await self._leave_credentials_due(TransferWarning.LEFT_UNDONE_BY_OPERATOR, left.message)
         except RollBack as turn:
-            self._board.failed(step, f"Rolled back: {turn.reason.value}.")
-            raise
+            await self._turn_back(turn, f"Rolled back: {turn.reason.value}.")
         else:
-            self._desk.no_way_back = True
-            self._undo.forget()
-            self._board.done(step)
+            self._proven()
         return None
 
-    async def _release(self, until: datetime) -> None:
-        if not self._quieted:
-            return self._board.skipped(StepName.RELEASE_CHARGER)
-        gone = self._plan.connection is Connection.DELETE or TransferWarning.CHARGER_OFFLINE in self._warnings
-        until = workflow.now() if gone else until
-        outcome = await self._step(StepName.RELEASE_CHARGER, lambda: self._charger.release(until))
-        if outcome is None and self._plan.connection is not Connection.DELETE:
-            self._warnings.append(TransferWarning.RELEASE_DUE)
+    async def _turn_back(self, turn: RollBack, remark: str) -> None:
+        """Roll back, unless the charger has proven its new credentials meanwhile: then there is no way back."""
+        if not await self._charger.keep_old_key():
+            self._board.failed(StepName.ROTATE_CREDENTIALS, remark)
+            raise turn
+        self._proven()
+
+    async def _leave_credentials_due(self, why: TransferWarning, remark: str) -> None:
+        if await self._charger.leave_credentials_due():
+            return self._proven()
+        self._given_up = True
+        self._warnings += [why, TransferWarning.CREDENTIALS_DUE]
+        self._board.skipped(StepName.ROTATE_CREDENTIALS, remark)
         return None
+
+    def _proven(self) -> None:
+        self._desk.no_way_back = True
+        self._undo.forget()
+        self._board.done(StepName.ROTATE_CREDENTIALS)
+
+    async def _release(self, until: datetime) -> None:
+        if not self._began_quiet:
+            return self._board.skipped(StepName.RELEASE_CHARGER)
+        if self._given_up or self._plan.connection is Connection.DELETE:
+            until = workflow.now()
+        outcome = await self._step(StepName.RELEASE_CHARGER, lambda: self._charger.release(until))
+        if self._plan.connection is not Connection.DELETE:
+            self._look_at_release(outcome)
+        return None
+
+    def _look_at_release(self, outcome: DeviceOutcome | None) -> None:
+        """Note that a charger that was made inoperative may still be."""
+        if outcome in {None, DeviceOutcome.REJECTED} and self._quieted:
+            self._warnings.append(TransferWarning.RELEASE_DUE)
 
     # --- compensations --------------------------------------------------------------------------------------------
 
     async def _release_after_roll_back(self) -> None:
-        if await self._charger.release(self._compensation_deadline()) is None:
-            self._warnings.append(TransferWarning.RELEASE_DUE)
+        self._look_at_release(await self._charger.release(self._soon()))
 
     async def _restore_lists(self) -> None:
-        if await self._charger.replace_lists(self._compensation_deadline(), restore=True) is None:
+        if await self._charger.replace_lists(self._soon(), restore=True) is None:
             self._warnings.append(TransferWarning.LISTS_DUE)
 
-    def _compensation_deadline(self) -> datetime:
-        """How long an offline charger holds a roll-back up: not again where that is why it rolls back."""
-        failed_offline = self._desk.rolled_back_because is Reason.CHARGER_OFFLINE
-        return workflow.now() if failed_offline else workflow.now() + self._desk.policy.offline_deadline
+    def _soon(self) -> datetime:
+        """How long an offline charger holds a roll-back up: the former owner is not to wait for it."""
+        return workflow.now() + self._desk.policy.look_again
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 """How a transfer stands, shown wherever somebody looks: search attributes, the UI's current details, the read model."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from temporalio import workflow
@@ -37,6 +39,7 @@ class Board:
         self.waiting_until: datetime | None = None
         self._problem = ""
         self._unwritten: list[StepNote] = []
+        self._failed: set[StepName] = set()
         self._changed = False
         self._closed = False
         self._writer: asyncio.Task[None] | None = None
@@ -64,11 +67,13 @@ class Board:
 
     def failed(self, step: StepName, error: str) -> None:
         """Write that a step failed."""
+        self._failed.add(step)
         self._end(step, StepState.FAILED, error)
 
     def compensated(self, step: StepName) -> None:
-        """Write that a step is undone."""
-        self._end(step, StepState.COMPENSATED, None)
+        """Write that a step is undone; of one that failed the error says more."""
+        if step not in self._failed:
+            self._end(step, StepState.COMPENSATED, None)
 
     def _end(self, step: StepName, state: StepState, remark: str | None) -> None:
         self._unwritten.append(StepNote(name=step, state=state, last_error=remark))
@@ -83,6 +88,16 @@ class Board:
         self.attention, self.waiting_until, self._problem = attention, until, problem
         self._changed = True
         self._show()
+
+    @contextmanager
+    def waiting(self, attention: Attention, until: datetime | None) -> Iterator[None]:
+        """Show inside the block what the transfer waits for, and afterwards what it waited for before."""
+        before = (self.attention, self.waiting_until, self._problem)
+        self.wait_for(attention, until)
+        try:
+            yield
+        finally:
+            self.wait_for(*before)
 
     def open(self) -> None:
         """Start writing: the transfer has a row from now on."""

@@ -57,8 +57,9 @@ class Desk:
         self.change_begun = False
         self.no_way_back = False
         """The charger has proven its new credentials, or its old ones are revoked, or may be."""
+        self.cancelled_from_ui = False
+        """By a cancel of the workflow itself."""
         self._may_be_left = False
-        self.rolled_back_because: Reason | None = None
         self._resolution: _Resolution | None = None
 
     # --- who interrupts -------------------------------------------------------------------------------------------
@@ -93,7 +94,8 @@ class Desk:
 
     def raw_cancel(self) -> None:
         """Take a cancel of the workflow itself (from the Temporal UI): heeded where a cancel is possible."""
-        self.cancelled = self.cancelled or not self.change_begun
+        if not self.cancelled and not self.change_begun:
+            self.cancelled = self.cancelled_from_ui = True
 
     # --- waiting --------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from activities.contracts import (
 )
 from domain.approval import Decision
 from domain.errors import HandoverError, NotAllowed, Refusal
-from domain.transfer import Connection, OperatorAction, Reason, StepName, TransferState, TransferWarning
+from domain.transfer import Connection, OperatorAction, Reason, StepName, TransferKind, TransferState, TransferWarning
 from workflows.approvals import Approvals
 from workflows.calls import Step, call, transact
 from workflows.charger import ChargerAtHand
@@ -123,19 +123,19 @@ class TransferWorkflow:
         self._desk.change_begun = True
         self._desk.no_way_back = plan.connection is Connection.DELETE
         self._undo.push(StepName.CHANGE_OWNERSHIP, self._undoing(Registry.restore_ownership, "former owner restored"))
-        self._undo.push(
-            StepName.ROTATE_CREDENTIALS, self._undoing(Registry.withdraw_credentials, "new credentials withdrawn")
-        )
+        if plan.rotate:
+            self._undo.push(
+                StepName.ROTATE_CREDENTIALS, self._undoing(Registry.withdraw_credentials, "new credentials withdrawn")
+            )
         try:
             await self._register(
                 StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership", on_record=True
             )
-        except NotAllowed:
+        except Refusal as refusal:
             self._desk.no_way_back = False
-            raise RollBack(Reason.RIGHTS_LOST) from None
-        except Refusal:
-            self._desk.no_way_back = False
-            raise RollBack(Reason.RECIPIENT_UNUSABLE) from None
+            self._board.failed(StepName.CHANGE_OWNERSHIP, refusal.message)
+            unusable = plan.kind is TransferKind.TRANSFER_TO_USER and not isinstance(refusal, NotAllowed)
+            raise RollBack(Reason.RECIPIENT_UNUSABLE if unusable else Reason.RIGHTS_LOST) from None
         self._board.enter(TransferState.RECONFIGURING)
         if self._desk.no_way_back:
             self._undo.forget()
@@ -145,9 +145,12 @@ class TransferWorkflow:
     async def _roll_back(self, reason: Reason) -> TransferState:
         """Undo every step in reverse order; a compensation that fails waits for an operator, and is never left out."""
         self._board.enter(TransferState.ROLLING_BACK)
-        self._desk.rolled_back_because = reason
         note = Note(
-            transfer_id=self._ref.transfer_id, state=TransferState.ROLLING_BACK, reason=reason, action="rolling_back"
+            transfer_id=self._ref.transfer_id,
+            state=TransferState.ROLLING_BACK,
+            reason=reason,
+            action="rolling_back",
+            actor="temporal-ui" if reason is Reason.CANCELLED and self._desk.cancelled_from_ui else "system",
         )
         summary = f"rolling back: {reason.value}"
         await transact(Records.note, note, self._policy, summary=summary, for_ever=True, on_record=True)

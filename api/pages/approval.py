@@ -74,7 +74,11 @@ class ApprovalPages:
             return self._ended(request, link)
         actor = f"link:{link.id}"
         try:
-            await self._parts.codes.use(link.id, await _typed_code(request), decision)
+            code = await _typed_code(request)
+        except InvalidRequest as malformed:
+            return await self._refused(request, malformed)
+        try:
+            await self._parts.codes.use(link.id, code, decision)
             await self._parts.transfers.decide(link.transfer_id, decision, actor=actor, actor_id=None, link_id=link.id)
         except Refusal as refusal:
             await self._parts.doorway.note_refused_attempt(

@@ -61,7 +61,7 @@ async def _keep(parts: Parts, caller: Caller, point: ChargePointId, body: StartB
         request = body.request(
             locale=caller.locale, default_expiry=options.default_expiry, shortest_expiry=options.shortest_expiry
         )
-        return await parts.doorway.keep_request(call, point, request, caller.scopes)
+        return await parts.doorway.keep_request(call, point, request, caller.scopes, caller.key_id)
     except Refusal as refusal:
         await parts.doorway.note_refused_request(caller.id, point, refusal.code)
         raise

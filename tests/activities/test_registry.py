@@ -27,10 +27,21 @@ from domain.ids import ChargePointId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.transfer import Acceptance, Attention, Connection, Reason, TransferKind, TransferState
+from persistence import api_keys
 from persistence.doorway import Doorway, Repeatable
 from persistence.imports import import_lines
 from persistence.session import Database
-from persistence.tables import AuditEvent, ChargePoint, Credential, Membership, OwnershipPeriod, Transfer, User
+from persistence.tables import (
+    ApiKey,
+    AuditEvent,
+    ChargePoint,
+    Credential,
+    Membership,
+    OwnershipPeriod,
+    Request,
+    Transfer,
+    User,
+)
 from persistence.vault import Vault
 from tests.journeys.system import two_users
 
@@ -281,6 +292,44 @@ async def test_an_owner_change_cools_down_and_a_roll_back_does_not(
         await registry.validate(await keep(database, vault, TO_BOB | {"recipient": "x@example.com"}, sender="bob"))
     await registry.restore_ownership(ref)
     await registry.validate(await keep(database, vault, TO_BOB))
+
+
+async def test_a_roll_back_brings_the_former_cool_down_back(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    await change(database, update(ChargePoint).values(owner_changed_at=datetime.now(UTC)))
+    ref = await keep(database, vault, BOB_OWNS, "ada", Scope.OPERATOR)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    await registry.restore_ownership(ref)
+    with pytest.raises(CoolingDown):
+        await registry.validate(await keep(database, vault, TO_BOB))
+
+
+async def test_who_was_validated_before_the_owner_changed_cools_down_all_the_same(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.validate(ref)
+    await change(database, update(ChargePoint).values(owner_changed_at=datetime.now(UTC)))
+    with pytest.raises(CoolingDown):
+        await registry.reserve(ref)
+
+
+async def test_a_key_that_was_revoked_meanwhile_gives_no_right_any_more(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    async with database.writing() as session:
+        key = await api_keys.create(session, UserId("bob"), frozenset({Scope.OPERATOR}), datetime.now(UTC))
+    key_id = key.split("_")[1]
+    move = {"kind": TransferKind.MOVE_TO_GROUP, "group_id": "south", "acceptance": Acceptance.NOT_REQUIRED}
+    ref = await keep(database, vault, move, "bob", Scope.OPERATOR)
+    await change(database, update(Request).values(api_key_id=key_id))
+    await change(database, update(Membership).where(Membership.user_id == "bob").values(role="member"))
+    await registry.reserve(ref)
+    await change(database, update(ApiKey).where(ApiKey.id == key_id).values(revoked_at=datetime.now(UTC)))
+    with pytest.raises(NotAllowed):
+        await registry.change_ownership(ref)
 
 
 async def test_sessions_that_are_blocked_late_are_not_blocked_for_ever(

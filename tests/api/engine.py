@@ -1,6 +1,7 @@
 """A hand-written engine: what stands in for Temporal where the HTTP side alone is tried."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import update
@@ -10,7 +11,7 @@ from domain.errors import HandoverError, Refusal
 from domain.ids import LinkId, TransferId, UserId
 from domain.transfer import OperatorAction, StepName, TransferState
 from persistence.session import Database
-from persistence.tables import Request, Transfer
+from persistence.tables import Code, Request, Transfer
 from tests.api.world import add_transfer
 from workflows.client import StepAttempts, TransferClient
 
@@ -89,6 +90,11 @@ class Engine(TransferClient):
         if self.fails:
             raise self.fails
         self.codes.append((link_id, number))
+        async with self.database.writing() as session:
+            now = datetime.now(UTC)
+            await session.merge(
+                Code(link_id=link_id, number=number, mac="0" * 64, sent_at=now, expires_at=now, wrong_tries=0)
+            )
 
     async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:
         return self.attempts

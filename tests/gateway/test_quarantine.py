@@ -255,3 +255,14 @@ async def _until_answered(world: World, answer: KeyAnswer) -> None:
     async with asyncio.timeout(10):
         while (await world.status()).answer != answer:
             await asyncio.sleep(0.02)
+
+
+async def test_a_charger_that_stays_connected_is_let_out_once_its_order_is_called_off(world: World) -> None:
+    await world.order_key(quarantines_old=True)
+    async with world.client() as socket:
+        await world.heard(Fact.CONNECTED)
+        async with world.database.writing() as session:
+            await credentials.withdraw(session, CP, ORDER, datetime.now(UTC))
+        await world.gateway._sweep.once()
+        assert not (await place(world)).quarantined
+        assert (await ask(socket, "Authorize", idTag="ANN1"))[2]["idTagInfo"]["status"] == "Accepted"

@@ -23,7 +23,7 @@ async def test_a_request_that_nobody_started_is_started(
     transfer_id = await keep_a_request(database, vault)
     async with worker.transfer_worker(temporal, steps(database, vault)):
         client = TransferClient(temporal, Policy())
-        starting = asyncio.create_task(worker.start_what_was_left(Doorway(database, vault), client))
+        starting = asyncio.create_task(worker.start_what_was_left(database, Doorway(database, vault), client))
         async with asyncio.timeout(30):
             while not (await request(database, transfer_id)).started_at:
                 await asyncio.sleep(0.1)  # the worker's doing: there is nothing here to wait on

@@ -1,10 +1,11 @@
 """Letters as tests need them: every field given, any of them replaceable."""
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
 from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
-from notices.letters import AskLetter, CodeLetter, EndedLetter, Part, RequestedLetter
+from notices.letters import AskLetter, CodeLetter, EndedLetter, Part, RequestedLetter, SettledLetter
 
 ORIGIN = "https://handover.example"
 LINK = f"{ORIGIN}/t/0123456789012345678901234567890123456789012"
@@ -79,12 +80,16 @@ def every_letter() -> list[AskLetter | CodeLetter | RequestedLetter | EndedLette
         for former in (True, False)
     ]
     undone = [
-        ended(TransferState.ROLLED_BACK, part, **kind, reason=reason)
+        ended(TransferState.ROLLED_BACK, part, **kind, reason=reason, warnings=warnings)
         for part in Part
         for kind in kinds
         for reason in (None, *Reason)
+        for warnings in ((), (TransferWarning.LISTS_DUE, TransferWarning.RELEASE_DUE))
     ]
     others = [
         letter for kind in kinds for letter in (code(**kind), requested(**kind), requested(**kind, recipient="Zoé"))
     ]
-    return [*asks, *ends, *done, *undone, *others]
+    settled = [
+        SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)}) for letter in done
+    ]
+    return [*asks, *ends, *done, *undone, *settled, *others]

@@ -28,6 +28,8 @@ FIRST = {
     "ocpp": "1.6",
     "password": "a-first-password-of-it",
 }
+TEAM_OWNER = {"type": "membership", "group_id": "personal-t", "user_id": "alice", "role": "owner"}
+LONG_ID = "the id is too long, or another group's; give it an id by a group line with `personal_of`."
 ALL = [ALICE, BOB, DEPOT, OWNS, HELPS, TAG, FIRST]
 
 
@@ -117,7 +119,7 @@ async def test_a_wrong_line_is_named_and_nothing_is_taken(database: Database, va
 
 
 async def test_all_wrong_lines_are_named_up_to_twenty(database: Database, vault: Vault) -> None:
-    problems = await refused(database, vault, *["{"] * (SHOWN + 5))
+    problems = await refused(database, vault, "[" * 100_000, *["{"] * (SHOWN + 4))
     assert len(problems) == SHOWN + 1
     assert problems[0] == "line 1: not JSON in UTF-8; write one object a line."
     assert problems[-1] == "… and 5 more."
@@ -134,6 +136,8 @@ async def test_all_wrong_lines_are_named_up_to_twenty(database: Database, vault:
         ([1], "not a JSON object; write one object a line."),
         (changed(FIRST, password="short"), "`password` must have 16 to 40 printable characters without spaces."),
         ({"type": "tag", "group_id": "depot"}, "`id_tag` is missing."),
+        (changed(ALICE, name="Ali\0ce"), "`name` holds a control character; take it out."),
+        (changed(ALICE, id="a" * 60), f"user {'a' * 60} can't have the personal group personal-{'a' * 60}: {LONG_ID}"),
     ],
 )
 async def test_a_line_of_the_wrong_shape_says_what_to_do(
@@ -156,6 +160,7 @@ async def test_a_line_that_speaks_of_a_wrong_one_is_not_wrong_as_well(database: 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
+        ({"type": "user", "id": "t", "name": "T"}, "the id is too long, or another group's"),
         (changed(HELPS, user_id="bob", group_id="personal-alice"), "a personal group has one member"),
         (changed(DEPOT, personal_of="alice"), "`personal_of` of a group that is there can't change"),
         ({"type": "group", "id": "mine", "name": "Mine", "personal_of": "alice"}, "has a personal group already"),
@@ -169,7 +174,7 @@ async def test_a_line_that_speaks_of_a_wrong_one_is_not_wrong_as_well(database: 
 async def test_what_the_database_has_is_not_contradicted(
     line: dict[str, Any], says: str, database: Database, vault: Vault
 ) -> None:
-    await take(database, vault, *ALL)
+    await take(database, vault, *ALL, {"type": "group", "id": "personal-t", "name": "A team"}, TEAM_OWNER)
     (problem,) = await refused(database, vault, line)
     assert problem.startswith("line 1: ")
     assert says in problem

@@ -6,17 +6,22 @@ import sys
 from datetime import timedelta
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import NOT_CONNECTED, RotateAnswer
+from activities.contracts import NOT_CONNECTED, DeviceOutcome, RotateAnswer
 from domain.approval import Decision
-from domain.errors import NotPossible, TooLate
+from domain.errors import NotAllowed, NotPossible, TooLate
 from domain.ids import UserId
-from domain.transfer import Attention, Connection, OperatorAction, StepName, StepState, TransferWarning
+from domain.transfer import Attention, Connection, IfOffline, OperatorAction, StepName, StepState, TransferWarning
 from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World, asked, plan
 from worker import transfer_worker
+from workflows.options import WAKE_UPS
+
+#: A charger that is away is waited for longer than any test lasts.
+LONG = POLICY.model_copy(update={"offline_deadline": timedelta(days=7)})
 
 
 class BrokenError(Exception):
@@ -332,3 +337,86 @@ async def test_a_charger_in_quarantine_is_sent_no_list_before_its_proof(stage: S
     world.proven = True
     assert await transfer.outcome() == "completed"
     assert "replace_lists" in world.calls
+
+
+async def test_a_roll_back_waits_for_no_charger_that_was_never_told_anything(stage: Set) -> None:
+    world = World()
+    world.fail["change_ownership"] = [NotAllowed("No more.")]
+    transfer = await stage(world, LONG)
+    world.node = None
+    await transfer.start()
+    async with asyncio.timeout(20):
+        assert await transfer.outcome() == "rolled_back"
+    assert world.warnings == ()
+    assert world.steps[StepName.CHANGE_OWNERSHIP] is StepState.FAILED
+    assert "release" not in world.reached
+
+
+async def test_a_roll_back_leaves_due_what_a_vanished_charger_cannot_take(stage: Set) -> None:
+    world = World(proves=False)
+    transfer = await stage(world, LONG)
+    await transfer.start()
+    await world.until(lambda: "rotate" in world.calls)
+    world.node = None
+    await resolve(transfer, OperatorAction.ROLL_BACK)
+    async with asyncio.timeout(20):
+        assert await transfer.outcome() == "rolled_back"
+    assert world.owner == "before"
+    assert world.warnings == (TransferWarning.LISTS_DUE, TransferWarning.RELEASE_DUE)
+
+
+@pytest.mark.parametrize("if_offline", list(IfOffline))
+async def test_a_proof_that_nobody_told_of_is_found_before_anything_is_given_up(
+    stage: Set, if_offline: IfOffline
+) -> None:
+    world = World(plan=plan(if_offline=if_offline, lists=False), proves=False)
+    transfer = await stage(world, POLICY.model_copy(update={"offline_deadline": timedelta(seconds=10)}))
+    node = world.node
+    await transfer.start()
+    await world.until(lambda: "rotate" in world.calls)
+    world.node = None
+    await world.until(lambda: world.attention is Attention.CHARGER_OFFLINE)
+    world.proven = True
+    await world.until(lambda: world.reached["withdraw_credentials"] or world.reached["leave_credentials_due"])
+    world.node = node
+    assert await transfer.outcome() == "completed"
+    assert world.owner == "after"
+
+
+@pytest.mark.parametrize("rotate", [RotateAnswer.ACCEPTED, RotateAnswer.REJECTED])
+async def test_a_charger_that_refuses_to_be_released_is_no_silent_success(stage: Set, rotate: RotateAnswer) -> None:
+    world = World()
+    world.answers["rotate"] = [rotate]
+    world.answers["release"] = [DeviceOutcome.REJECTED]
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() in {"completed_with_warnings", "rolled_back"}
+    assert world.warnings == (TransferWarning.RELEASE_DUE,)
+
+
+async def test_a_long_wait_does_not_fill_the_history(stage: Set) -> None:
+    often = POLICY.model_copy(update={"offline_deadline": timedelta(seconds=15), "look_again": timedelta(seconds=1)})
+    transfer = await stage(World(plan=plan(quiet=False)), often)
+    transfer.world.node = None
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    events = [event.event_type async for event in transfer.handle.fetch_history_events()]
+    looks = events.count(EventType.EVENT_TYPE_TIMER_FIRED)
+    assert looks <= 5  # after 1, 2, 4 and 8 s: each pause is twice the one before
+    assert events.count(EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES) < 40
+
+
+async def test_a_charger_that_keeps_coming_and_going_does_not_fill_the_history(stage: Set) -> None:
+    world = World(plan=plan(quiet=False))
+    transfer = await stage(world, LONG)
+    world.node = None
+    await transfer.start()
+    await world.until(lambda: world.attention is Attention.CHARGER_OFFLINE)
+    for _ in range(WAKE_UPS + 50):
+        await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, "connected")
+    seen = world.reached["locate"]
+    assert seen <= WAKE_UPS + 10
+    await transfer.client.resolve(
+        transfer.transfer_id, OperatorAction.COMPLETE, reason="test", actor="operator:op", request_id="1"
+    )
+    assert await transfer.outcome() == "completed_with_warnings"

@@ -24,6 +24,7 @@ from activities.contracts import (
     Note,
     Notices,
     Plan,
+    Proof,
     Records,
     RefusedRecord,
     Registry,
@@ -167,13 +168,13 @@ class World(Registry, Charger, Notices, Records):
         self.owner = "before"
         return Changed(version=2)
 
-    async def withdraw_credentials(self, ref: TransferRef) -> Done:
+    async def withdraw_credentials(self, ref: TransferRef) -> Proof:
         await self._call("withdraw_credentials")
-        return Done()
+        return Proof(proven=self.proven)
 
-    async def leave_credentials_due(self, ref: TransferRef) -> Done:
+    async def leave_credentials_due(self, ref: TransferRef) -> Proof:
         await self._call("leave_credentials_due")
-        return Done()
+        return Proof(proven=self.proven)
 
     async def finish(self, end: Finish) -> Done:
         await self._call("finish")
@@ -182,6 +183,7 @@ class World(Registry, Charger, Notices, Records):
         return Done()
 
     async def locate(self, ref: TransferRef) -> Whereabouts:
+        self.reached["locate"] += 1
         if self.fail["locate"]:
             raise self.fail["locate"].pop(0)
         return Whereabouts(

@@ -1,0 +1,107 @@
+"""What ended transfers leave due, on both databases: done when it can be done, and settled once."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from activities.contracts import Finish, TransferRef
+from activities.registry import DatabaseRegistry
+from activities.rescues import DatabaseRescues
+from domain.ids import NodeId
+from domain.transfer import TransferState, TransferWarning
+from persistence import charger_links, rescues
+from persistence.session import Database
+from persistence.tables import AuditEvent
+from persistence.vault import Vault
+from tests.activities.test_registry import BOB_OWNS, CP, TO_BOB, by, keep, registry, row
+
+__all__ = ["by", "registry"]
+LATER = datetime.now(UTC) + timedelta(hours=1)
+
+
+async def left(registry: DatabaseRegistry, database: Database, vault: Vault, *warnings: TransferWarning) -> TransferRef:
+    """End a transfer with warnings; its charger was away."""
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    if TransferWarning.CREDENTIALS_DUE in warnings:
+        await registry.leave_credentials_due(ref)
+    else:
+        await registry.withdraw_credentials(ref)
+    end = Finish(transfer_id=ref.transfer_id, state=TransferState.COMPLETED_WITH_WARNINGS, warnings=warnings)
+    await registry.finish(end)
+    return ref
+
+
+async def connect(database: Database, *, quarantined: bool = False) -> None:
+    async with database.writing() as session:
+        await charger_links.claim(session, CP, NodeId("node"), quarantined=quarantined, now=datetime.now(UTC))
+
+
+async def waiting(database: Database) -> list[str]:
+    async with database.reading() as session:
+        return [*await rescues.waiting(session, LATER)]
+
+
+async def test_what_is_due_waits_for_its_charger_and_is_settled_once(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    steps = DatabaseRescues(database)
+    due = (TransferWarning.LISTS_DUE, TransferWarning.RELEASE_DUE, TransferWarning.LEFT_UNDONE_BY_OPERATOR)
+    ref = await left(registry, database, vault, *due)
+    assert not (await steps.begin(ref)).ready
+    assert await waiting(database) == []
+    await connect(database)
+    assert await waiting(database) == [ref.transfer_id]
+    found = await steps.begin(ref)
+    assert (found.ready, found.lists, found.release) == (True, True, True)
+    async with database.reading() as session:
+        assert await rescues.waiting(session, datetime.now(UTC) - timedelta(minutes=1)) == [], "it was tried just now"
+    await steps.settle(ref)
+    await steps.settle(ref)
+    after = await row(database, ref)
+    assert (after.due, after.warnings) == (False, ["left_undone_by_operator"])
+    assert not (await steps.begin(ref)).ready
+    async with database.reading() as session:
+        settled = select(AuditEvent.detail).where(AuditEvent.action == "settled")
+        assert (await session.scalars(settled)).all() == [{"cleared": "lists_due,release_due"}]
+
+
+async def test_a_charger_is_told_nothing_before_it_has_its_new_key(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await left(registry, database, vault, TransferWarning.CREDENTIALS_DUE, TransferWarning.LISTS_DUE)
+    await connect(database)
+    assert not (await DatabaseRescues(database).begin(ref)).ready
+
+
+async def test_a_quarantined_charger_is_told_nothing(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await left(registry, database, vault, TransferWarning.LISTS_DUE)
+    await connect(database, quarantined=True)
+    assert await waiting(database) == []
+    assert not (await DatabaseRescues(database).begin(ref)).ready
+
+
+async def test_a_transfer_under_way_is_not_disturbed(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await left(registry, database, vault, TransferWarning.RELEASE_DUE)
+    await connect(database)
+    async with database.reading() as session:
+        assert await rescues.due_on(session, CP) == [ref.transfer_id]
+    registry = DatabaseRegistry(database, vault, timedelta(0))
+    await registry.reserve(await keep(database, vault, TO_BOB | {"recipient": "ada@example.com"}, sender="bob"))
+    async with database.reading() as session:
+        assert await rescues.due_on(session, CP) == []
+    assert not (await DatabaseRescues(database).begin(ref)).ready
+
+
+@pytest.mark.parametrize("warning", [TransferWarning.LISTS_NOT_SUPPORTED, TransferWarning.LEFT_UNDONE_BY_OPERATOR])
+async def test_what_nobody_can_do_later_is_not_due(
+    registry: DatabaseRegistry, database: Database, vault: Vault, warning: TransferWarning
+) -> None:
+    ref = await left(registry, database, vault, warning)
+    assert not (await row(database, ref)).due

@@ -1,0 +1,64 @@
+"""What an ended transfer had left to do, done when its charger is back: the workflow, with fakes for the world."""
+
+import uuid
+from dataclasses import dataclass
+
+import pytest
+from temporalio.client import Client
+
+from activities.contracts import DeviceOutcome, Done, Rescue, Rescues, TransferRef
+from domain.ids import NodeId, TransferId, rescue_workflow_id
+from tests.workflows.conftest import POLICY
+from tests.workflows.world import CHARGE_POINT, World
+from worker import gateway_worker, transfer_worker
+from workflows.client import TransferClient
+
+
+@dataclass
+class Left(World, Rescues):
+    """A world in which lists and release are due."""
+
+    ready: bool = True
+    due: bool = True
+
+    async def begin(self, ref: TransferRef) -> Rescue:
+        return Rescue(ready=self.ready and self.due, charge_point_id=CHARGE_POINT, lists=True, release=True)
+
+    async def settle(self, ref: TransferRef) -> Done:
+        await self._call("settle")
+        self.due = False
+        return Done()
+
+
+async def rescue(temporal: Client, world: Left) -> list[str]:
+    """Try a rescue to its end, and give what was done."""
+    world.node = f"{world.node}-{uuid.uuid4().hex}"
+    transfer_id = TransferId(f"trf_{uuid.uuid4().hex}")
+    client = TransferClient(temporal, POLICY)
+    async with transfer_worker(temporal, [world]), gateway_worker(temporal, world, NodeId(world.node)):
+        await client.rescue(transfer_id)
+        await client.rescue(transfer_id)  # another wake-up, meanwhile or afterwards
+        await temporal.get_workflow_handle(rescue_workflow_id(transfer_id)).result()
+    return world.calls
+
+
+async def test_what_is_due_is_done_once_and_told(temporal: Client) -> None:
+    world = Left()
+    assert await rescue(temporal, world) == ["replace_lists", "release", "settle", "tell_settled"]
+
+
+async def test_nothing_is_sent_to_a_charger_that_may_not_have_it_yet(temporal: Client) -> None:
+    world = Left(ready=False)
+    assert await rescue(temporal, world) == []
+    assert world.due
+
+
+@pytest.mark.parametrize("step", ["replace_lists", "release"])
+async def test_what_the_charger_does_not_take_stays_due(temporal: Client, step: str) -> None:
+    world = Left()
+    if step == "release":
+        world.answers[step] = [DeviceOutcome.REJECTED] * 2
+    else:
+        world.fail[step] = [RuntimeError("no answer")] * 2
+    assert "settle" not in await rescue(temporal, world)
+    assert world.due
