@@ -140,6 +140,13 @@ class ChargePoint(_Shown):
     active_transfer_id: TransferId | None
 
 
+class Credentials(_Shown):
+    """What is typed into a charger: the user name and the password of its HTTP Basic authentication."""
+
+    identity: str
+    password: str
+
+
 class Period(_Shown):
     """A period of the ledger: who had the charge point from when to when (null: today's)."""
 

@@ -191,6 +191,15 @@ async def set_current(
     await session.flush()
 
 
+async def is_current(session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str) -> bool:
+    """Whether `key`, as somebody types it, is the charger's only key. Only reads."""
+    query = select(Credential).where(
+        Credential.charge_point_id == charge_point_id, Credential.state != KeyState.REVOKED
+    )
+    keys = (await session.scalars(query)).all()
+    return [row.state for row in keys] == [KeyState.CURRENT] and vault.matches(PURPOSE, key.encode(), keys[0].mac)
+
+
 async def status(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> CredentialStatus:
     """Say how far an order's rotation is; of an order without a key: nothing happened. Only reads."""
     query = select(Credential).where(Credential.charge_point_id == charge_point_id, Credential.order_id == order_id)

@@ -12,14 +12,14 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import ErrorCode, IdempotencyConflict
+from domain.errors import ErrorCode, IdempotencyConflict, TransferInProgress
 from domain.ids import ChargePointId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.rights import Scope
-from persistence import audit
+from persistence import audit, charger_links, credentials, transfers
 from persistence.session import Database
 from persistence.tables import IdempotencyKey, Request
-from persistence.vault import Vault
+from persistence.vault import Vault, fingerprint
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -117,6 +117,36 @@ class Doorway:
         if call.key is not None:
             async with self._db.writing() as session:
                 await self._claim(session, call)
+
+    async def connect_afresh(self, call: Repeatable, charge_point_id: ChargePointId, *, actor: str) -> str:
+        """Give a charge point new credentials in place of all it has, and close its socket; a repeat gives the same.
+
+        Raises TransferInProgress while a transfer is at work on it, IdempotencyConflict for a repeat that comes when
+        those credentials are not its current ones any more.
+        """
+        now = datetime.now(UTC)
+        password = self._password(call)
+        async with self._db.writing() as session:
+            if not await self._claim(session, call):
+                if not await credentials.is_current(session, self._vault, charge_point_id, password):
+                    raise IdempotencyConflict(
+                        "Those credentials are not current any more; ask for new ones with another key."
+                    )
+                return password
+            if await transfers.at_charger(session, charge_point_id) is not None:
+                raise TransferInProgress("The charge point has a transfer under way; wait for its end.")
+            await credentials.set_current(session, self._vault, charge_point_id, password, now)
+            place = await charger_links.whereabouts(session, charge_point_id)
+            await charger_links.release(session, charge_point_id, place.generation, now)
+            detail = {"charge_point_id": charge_point_id}
+            await audit.append(session, new_transfer_id(), actor=actor, action="connected_afresh", detail=detail)
+        return password
+
+    def _password(self, call: Repeatable) -> str:
+        """Give 40 hex digits, which every station can take: 160 bits that nobody can tell; of a repeat the same."""
+        if call.key is None:
+            return secrets.token_hex(20)
+        return fingerprint(self._vault.token("connection", call.user_id, call.key, call.content.decode()))[:40]
 
     async def note_refused_request(self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode) -> None:
         """Write a request that got no request row into the audit trail, under an id of its own."""
