@@ -1,9 +1,7 @@
-"""A worker or gateway that dies at its boundaries: `python -m tests.journeys.mortal FILE [--each] [--gateway]`.
+"""A worker or gateway that dies by SIGKILL where a list of deaths says so: `python -m tests.journeys.mortal FILE`.
 
-It dies by SIGKILL before and after each activity, and during each OCPP call, of each kind once; with `--each` once for
-each transfer or charger. FILE remembers what was died of, on disk before it is died: a line `<whose> <boundary>`, with
-`before <wire name>`, `after <wire name>` or `during <OCPP action>`; to put the former list back is a boundary of its
-own. The process that is started again lives past it.
+FILE has one death a line: `before <wire name>`, `after <wire name>`, or `during <OCPP action>`; to put the former list
+back is one of its own. Each is struck out, on disk, before it is died: a process that is started again lives past it.
 """
 
 import asyncio
@@ -23,20 +21,22 @@ from process import leave
 
 
 class Deaths:
-    """What was died of already."""
+    """What is still to be died of."""
 
-    def __init__(self, file: Path, *, each: bool) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
-        self._each = each
 
-    def come(self, whose: str, boundary: str) -> None:
-        """Die at `boundary`, the first time."""
-        death = f"{whose if self._each else 'any'} {boundary}"
+    def come(self, death: str) -> None:
+        """Die of `death`, if it is on the list."""
         with self._file.open("r+") as opened:
             fcntl.flock(opened, fcntl.LOCK_EX)
-            if death in opened.read().splitlines():
+            due = opened.read().splitlines()
+            if death not in due:
                 return
-            opened.write(f"{death}\n")
+            due.remove(death)
+            opened.seek(0)
+            opened.truncate()
+            opened.write("".join(f"{line}\n" for line in due))
             opened.flush()
             os.fsync(opened.fileno())
         os.kill(os.getpid(), signal.SIGKILL)
@@ -58,12 +58,11 @@ class _Mortal(ActivityInboundInterceptor):
         self._deaths = deaths
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
-        ask = input.args[0]
-        whose = getattr(ask, "transfer_id", None) or ask.link_id
-        name = activity.info().activity_type + ("+restore" if getattr(ask, "restore", False) else "")
-        self._deaths.come(whose, f"before {name}")
+        restores = getattr(input.args[0], "restore", False)
+        name = activity.info().activity_type + ("+restore" if restores else "")
+        self._deaths.come(f"before {name}")
         answer = await super().execute_activity(input)
-        self._deaths.come(whose, f"after {name}")
+        self._deaths.come(f"after {name}")
         return answer
 
 
@@ -80,12 +79,12 @@ def make_mortal(deaths: Deaths) -> None:
 
     async def send_and_die(self: ServerConnection, message: Any, *given: Any, **named: Any) -> None:
         await send(self, message, *given, **named)
-        if str(message).startswith("[2,") and self.request:
-            deaths.come(self.request.path.rsplit("/")[-1], f"during {str(message).split(chr(34))[3]}")
+        if str(message).startswith("[2,"):
+            deaths.come(f"during {str(message).split(chr(34))[3]}")
 
     ServerConnection.send = send_and_die  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":
-    make_mortal(Deaths(Path(sys.argv[1]), each="--each" in sys.argv))
+    make_mortal(Deaths(Path(sys.argv[1])))
     leave(asyncio.run(worker.main(gateway="--gateway" in sys.argv)))
