@@ -1,20 +1,133 @@
 """What can be wrong with a simulated charge point: each a thing that a real one was seen to do."""
 
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Final
+
+
+class Step(StrEnum):
+    """What a charge point is told during a transfer, as the place where a fault strikes."""
+
+    QUIET = "quiet"
+    LISTS = "lists"
+    ROTATE = "rotate"
+    RESET = "reset"
+    RELEASE = "release"
 
 
 class Fault(StrEnum):
-    """A way of answering a new key."""
+    """Something that is wrong with a charge point; most strike where they are told to, the first time only."""
 
-    REJECT_KEY = "reject-key"
-    """Rejects it."""
-    LOSE_REPLY = "lose-reply"
-    """Takes it, never answers, drops the connection, comes back with it."""
-    REBOOT_REQUIRED = "reboot-required"
-    """Takes it at its next restart."""
-    DECODE_HEX = "decode-hex"
-    """Authenticates with the bytes that the hex digits stand for."""
-    LIE = "lie"
-    """Accepts it and goes on with the old one for ever."""
+    REJECT = "reject"
+    """Refuses, every time."""
     NOT_SUPPORTED = "not-supported"
-    """Has no such setting."""
+    """Does not know what it is told, every time."""
+    REBOOT_REQUIRED = "reboot-required"
+    """Takes its new key at its next restart."""
+    DECODE_HEX = "decode-hex"
+    """Takes the hex digits of its new key for bytes, and authenticates with those."""
+    LIE = "lie"
+    """Accepts its new key, and goes on with the old one for ever."""
+    LOSE_REPLY = "lose-reply"
+    """Does it, never answers, drops the connection, and comes back."""
+    NEVER_RETURN = "never-return"
+    """Does it, answers, drops the connection, and never comes back, until it is started again."""
+    RETURN_LATE = "return-late"
+    """Does it, answers, drops the connection, and comes back ten seconds later."""
+    TWO_SOCKETS = "two-sockets"
+    """Comes back with its new key on a second connection, while the old one stays open."""
+    NEVER_CLOSE = "never-close"
+    """Stays connected after it took its new key, and never answers a close frame."""
+    GARBAGE = "garbage"
+    """Sends frames that are no OCPP before it answers."""
+    WRONG_IDS = "wrong-ids"
+    """Answers calls that nobody made, before its answer."""
+    OUT_OF_ORDER = "out-of-order"
+    """Makes calls of its own before it answers."""
+    NO_IDENTITY = "no-identity"
+    """Connects without its identity in the path: the user name tells who it is."""
+
+
+_ROTATION: Final = frozenset({Step.ROTATE})
+_EVERYWHERE: Final = frozenset(Step)
+#: Where a fault can strike, `rotate` where nothing else is said; `no-identity` is there all the time.
+STRIKES: Final[Mapping[Fault, frozenset[Step]]] = {
+    Fault.REJECT: _EVERYWHERE - {Step.RESET},
+    Fault.NOT_SUPPORTED: _EVERYWHERE - {Step.RESET},
+    Fault.REBOOT_REQUIRED: _ROTATION,
+    Fault.DECODE_HEX: _ROTATION,
+    Fault.LIE: _ROTATION,
+    Fault.LOSE_REPLY: _EVERYWHERE,
+    Fault.NEVER_RETURN: _EVERYWHERE,
+    Fault.RETURN_LATE: _EVERYWHERE,
+    Fault.TWO_SOCKETS: _ROTATION,
+    Fault.NEVER_CLOSE: _ROTATION,
+    Fault.GARBAGE: _EVERYWHERE,
+    Fault.WRONG_IDS: _EVERYWHERE,
+    Fault.OUT_OF_ORDER: _EVERYWHERE,
+    Fault.NO_IDENTITY: _ROTATION,
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A fault, and where it strikes. As text: `lose-reply@lists`; without a step, at `rotate`."""
+
+    fault: Fault
+    at: Step = Step.ROTATE
+
+    def __post_init__(self) -> None:
+        """Refuse a fault that can't strike there."""
+        if self.at not in STRIKES[self.fault]:
+            raise ValueError(f"{self.fault} can strike at {', '.join(sorted(STRIKES[self.fault]))}; not at {self.at}")
+
+    def __str__(self) -> str:
+        """Write it as it is read."""
+        return f"{self.fault}@{self.at}"
+
+    @classmethod
+    def read(cls, text: str) -> "Trouble":
+        """Read `<fault>` or `<fault>@<step>`; raises ValueError, saying what there is."""
+        fault, _, at = text.partition("@")
+        try:
+            return cls(Fault(fault), Step(at or Step.ROTATE))
+        except ValueError as error:
+            known = fault in set(Fault) and (not at or at in set(Step))
+            what = str(error) if known else f"no fault {text!r}; a fault is one of {', '.join(Fault)}"
+            raise ValueError(f"{what}; where it strikes is written after an @: one of {', '.join(Step)}") from None
+
+
+def troubles(faults: Iterable[Fault | Trouble]) -> frozenset[Trouble]:
+    """Give each fault its place."""
+    return frozenset(fault if isinstance(fault, Trouble) else Trouble(fault) for fault in faults)
+
+
+def step_of(action: str, payload: Mapping[str, Any]) -> Step | None:
+    """Say which step a call from the platform belongs to, in either version of OCPP; None for other calls."""
+    if action == "ChangeAvailability":
+        status = payload.get("type") or payload.get("operationalStatus")
+        return Step.QUIET if status == "Inoperative" else Step.RELEASE
+    if action == "ChangeConfiguration":
+        return Step.ROTATE if payload.get("key") == "AuthorizationKey" else None
+    return {"SendLocalList": Step.LISTS, "SetVariables": Step.ROTATE, "Reset": Step.RESET}.get(action)
+
+
+class Struck:
+    """The faults of one charge point, and which of those that strike once have struck."""
+
+    def __init__(self, faults: Collection[Fault | Trouble]) -> None:
+        """Begin with none having struck."""
+        self._faults = troubles(faults)
+        self._over: set[Trouble] = set()
+
+    def has(self, fault: Fault, at: Step | None = Step.ROTATE) -> bool:
+        """Whether it has this fault there; it goes on having it."""
+        return any(trouble.fault is fault and trouble.at is at for trouble in self._faults)
+
+    def strikes(self, fault: Fault, at: Step | None) -> bool:
+        """Whether this fault strikes there now: the first time that it is asked."""
+        if at is None or not self.has(fault, at) or (trouble := Trouble(fault, at)) in self._over:
+            return False
+        self._over.add(trouble)
+        return True

@@ -9,7 +9,7 @@ from typing import Any, Final
 from temporalio.api.enums.v1 import TaskQueueType
 
 import devserver
-from demo.faults import Fault
+from demo.faults import Fault, Trouble, troubles
 from demo.readiness import answers, connected, listens, polled, when
 from demo.stage import Stage, write_private
 from demo.supervisor import Part
@@ -18,7 +18,7 @@ from persistence.session import Database
 from workflows.search_attributes import DATETIMES, KEYWORDS
 
 #: What is wrong with which charge point of data.jsonl.
-FAULTS: Final = {"lilas-7": [Fault.REJECT_KEY], "lilas-8": [Fault.LOSE_REPLY]}
+FAULTS: Final = {"lilas-7": [Fault.REJECT], "lilas-8": [Fault.LOSE_REPLY]}
 _WORKFLOWS = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
 
 
@@ -68,7 +68,7 @@ def stations(
     stage: Stage,
     charge_points: Sequence[Mapping[str, Any]],
     db: Database,
-    faults: Mapping[str, Sequence[Fault]] = FAULTS,
+    faults: Mapping[str, Sequence[Fault | Trouble]] = FAULTS,
 ) -> Part:
     """Give the simulated charge points, each with its faults."""
     file = stage.data / "stations" / "all.json"
@@ -77,7 +77,8 @@ def stations(
             "identity": one["identity"],
             "password": one["password"],
             "state": stage.state_file(one["identity"]).name,
-            "faults": list(faults.get(one["id"], [])),
+            "ocpp": one["ocpp"],
+            "faults": [str(trouble) for trouble in troubles(faults.get(one["id"], []))],
         }
         for one in charge_points
     ]

@@ -1,31 +1,39 @@
-"""A simulated charge point: a real OCPP 1.6 client with a memory on disk, and faults on demand."""
+"""A simulated charge point: a real OCPP client with a memory on disk, and faults on demand."""
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from base64 import b64encode
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
-from ocpp.v16 import call
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
-from demo.faults import Fault
+from demo.faults import Fault, Struck, Trouble
 from demo.news import News
-from demo.station_commands import Commands
+from demo.station_deeds import Deeds
+from demo.station_ocpp16 import Commands16, Talk16
+from demo.station_ocpp201 import Commands201, Talk201
 from demo.station_state import StateFile, StationState
 from demo.station_talk import Talk
+from demo.station_wire import Wire
 
 _log = logging.getLogger(__name__)
 _silent = logging.getLogger(f"{__name__}.sockets")
 _silent.setLevel(logging.CRITICAL)
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
+#: How long a station stays away that comes back late, in seconds.
+LATE: Final = 10.0
+
+Version = Literal["1.6", "2.0.1"]
+_DIALECTS: Final[dict[Version, tuple[Any, type[Talk]]]] = {"1.6": (Commands16, Talk16), "2.0.1": (Commands201, Talk201)}
 
 
 class Station:
@@ -38,30 +46,27 @@ class Station:
         password: str,
         state_file: Path,
         *,
-        faults: Collection[Fault] = (),
+        ocpp: Version = "1.6",
+        faults: Collection[Fault | Trouble] = (),
         list_part: int = 50,
         call_timeout: float = 10,
     ) -> None:
         """Connect to `url`/`identity`; `password` counts only until there is a state file."""
         self.identity = identity
-        self.faults = frozenset(faults)
-        self.settings = {
-            "SupportedFeatureProfiles": "Core,LocalAuthListManagement,SmartCharging",
-            "SecurityProfile": "1",
-            "LocalAuthListEnabled": "true",
-            "SendLocalListMaxLength": str(list_part),
-            "LocalAuthListMaxLength": "500",
-            "LocalPreAuthorize": "true",
-            "LocalAuthorizeOffline": "true",
-            "AllowOfflineTxForUnknownId": "false",
-        }
+        self.struck = Struck(faults)
+        self.list_part = list_part
+        """How many tags it takes in one message."""
+        self.deeds = Deeds(self)
+        self._ocpp = ocpp
         self._url = url
         self._file = StateFile(state_file, password)
         self._call_timeout = call_timeout
         self._socket: ClientConnection | None = None
         self._talk: Talk | None = None
+        self._others: set[asyncio.Task[None]] = set()
         self._news = News()
         self._at_once = False
+        self._away: Fault | None = None
         self.boot_due = True
         self.refused = 0
         """How often its password was refused in a row."""
@@ -84,45 +89,80 @@ class Station:
     async def run(self) -> None:
         """Stay connected, with the password of the state file, until cancelled."""
         pause = _FIRST_PAUSE
-        while True:
-            try:
-                secret = b64encode(self.identity.encode() + b":" + self.state.secret()).decode()
-                async with connect(
-                    f"{self._url.rstrip('/')}/{quote(self.identity, safe='')}",
-                    subprotocols=[Subprotocol("ocpp1.6")],
-                    additional_headers={"Authorization": f"Basic {secret}"},
-                    compression=None,
-                    close_timeout=1,
-                    logger=_silent,
-                ) as socket:
-                    self.refused = 0
-                    pause = _FIRST_PAUSE
-                    await self._serve(socket)
-            except InvalidHandshake as error:
-                self.refused += 1
-                _log.info("%s was not let in (%s).", self.identity, type(error).__name__)
-                self.changed()
-            except (OSError, TimeoutError, ConnectionClosed) as error:
-                _log.info("%s has no connection (%s).", self.identity, type(error).__name__)
-            if self._at_once:
-                self._at_once = False
-                continue
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        try:
+            while True:
+                try:
+                    async with self._connect() as socket:
+                        self.refused = 0
+                        pause = _FIRST_PAUSE
+                        await self._serve(socket)
+                    while self._others:
+                        await asyncio.wait(self._others)
+                except InvalidHandshake as error:
+                    self.refused += 1
+                    _log.info("%s was not let in (%s).", self.identity, type(error).__name__)
+                    self.changed()
+                except (OSError, TimeoutError, ConnectionClosed) as error:
+                    _log.info("%s has no connection (%s).", self.identity, type(error).__name__)
+                if self._away is not None:
+                    await self._stay_away(self._away)
+                elif self._at_once:
+                    self._at_once = False
+                else:
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+        finally:
+            for other in self._others:
+                other.cancel()
+            await asyncio.gather(*self._others, return_exceptions=True)
+
+    def _connect(self) -> connect:
+        secret = b64encode(self.identity.encode() + b":" + self.state.secret()).decode()
+        path = "" if self.struck.has(Fault.NO_IDENTITY) else quote(self.identity, safe="")
+        return connect(
+            f"{self._url.rstrip('/')}/{path}",
+            subprotocols=[Subprotocol(f"ocpp{self._ocpp}")],
+            additional_headers={"Authorization": f"Basic {secret}"},
+            compression=None,
+            close_timeout=1,
+            logger=_silent,
+        )
 
     async def _serve(self, socket: ClientConnection) -> None:
-        commands = Commands(self, socket, self._call_timeout)
-        self._socket, self._talk = socket, Talk(self, commands)
+        wire = Wire(socket, self.struck)
+        commands, talk = _DIALECTS[self._ocpp]
+        calls = commands(self, wire, self._call_timeout)
+        self._socket, self._talk = socket, talk(self, calls)
+        mine = self._talk
         self.changed()
-        parts = [asyncio.create_task(commands.start()), asyncio.create_task(self._talk.run())]
+        parts = [asyncio.create_task(calls.start()), asyncio.create_task(mine.run())]
         try:
             await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for part in parts:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
-            self._socket = self._talk = None
+            self._away = wire.left
+            if self._talk is mine:
+                self._socket = self._talk = None
             self.changed()
+
+    async def _stay_away(self, fault: Fault) -> None:
+        self._away = None
+        _log.info("%s stays away (%s).", self.identity, fault)
+        await asyncio.sleep(LATE) if fault is Fault.RETURN_LATE else await asyncio.Event().wait()
+
+    def open_another(self) -> None:
+        """Open a second connection, while the present one stays open until the platform closes it."""
+
+        async def other() -> None:
+            with contextlib.suppress(InvalidHandshake, OSError, TimeoutError, ConnectionClosed):
+                async with self._connect() as socket:
+                    await self._serve(socket)
+
+        task = asyncio.create_task(other())
+        self._others.add(task)
+        task.add_done_callback(self._others.discard)
 
     # --- what happens to it ---------------------------------------------------------------------------------------
 
@@ -144,7 +184,7 @@ class Station:
     def take_password(self, password: str) -> None:
         """Use another password from the next connection on."""
         self.state.password, self.state.next_password = password, None
-        self.state.decoded = Fault.DECODE_HEX in self.faults
+        self.state.decoded = self.struck.has(Fault.DECODE_HEX)
         self.save()
 
     def prepare_restart(self) -> None:
@@ -174,7 +214,7 @@ class Station:
             return status or "offline"
         key = uuid.uuid4().hex
         self.state.session = {"key": key, "id_tag": id_tag}
-        self._enqueue(call.StartTransaction(1, id_tag, self.state.meter, _now()), key)
+        self._enqueue("started", key, id_tag=id_tag)
         return "charging"
 
     def stop_session(self, reason: str = "Local") -> bool:
@@ -183,11 +223,11 @@ class Station:
         if session is None:
             return False
         self.state.meter += 1500
-        self._enqueue(call.StopTransaction(self.state.meter, _now(), 0, reason), session["key"])
+        self._enqueue("stopped", session["key"], reason=reason)
         return True
 
-    def _enqueue(self, report: Any, key: str) -> None:
-        self.state.queue.append({"type": type(report).__name__, "key": key, "fields": dict(vars(report))})
+    def _enqueue(self, event: str, key: str, **more: str) -> None:
+        self.state.queue.append({"event": event, "key": key, "at": _now(), "meter": self.state.meter, **more})
         self.save()
 
 

@@ -2,12 +2,12 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from demo.control import run_all
-from demo.faults import Fault
+from demo.faults import Fault, Step, Trouble
 from demo.simulation import Station
 from process import leave, start_logging
 
@@ -17,7 +17,16 @@ def main(
     password: Annotated[str, typer.Option(help="Its first password; later that of the state file counts.")],
     state: Annotated[Path, typer.Option(help="Its memory: a JSON file, made at the first start.")],
     url: Annotated[str, typer.Option(help="The gateway, without the identity.")] = "ws://127.0.0.1:9000/ocpp",
-    fault: Annotated[list[Fault] | None, typer.Option(help="What is wrong with it; may be repeated.")] = None,
+    ocpp: Annotated[Literal["1.6", "2.0.1"], typer.Option(help="The version of OCPP that it speaks.")] = "1.6",
+    fault: Annotated[
+        list[Trouble] | None,
+        typer.Option(
+            parser=Trouble.read,
+            metavar="FAULT[@STEP]",
+            help=f"What is wrong with it, and where it strikes; may be repeated. Faults: {', '.join(Fault)}. "
+            f"Steps: {', '.join(Step)}; without one: rotate.",
+        ),
+    ] = None,
     control: Annotated[int, typer.Option(help="Take orders on this port of 127.0.0.1 (0: none).")] = 0,
 ) -> None:
     """Run one simulated charge point until it is stopped.
@@ -26,7 +35,7 @@ def main(
     say `IDENTITY start TAG`, `IDENTITY stop` or `IDENTITY state`, one a line.
     """
     start_logging("INFO")
-    station = Station(url, identity, password, state, faults=fault or ())
+    station = Station(url, identity, password, state, ocpp=ocpp, faults=fault or ())
     leave(asyncio.run(run_all([station], control)))
 
 

@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+Report = dict[str, Any]
+"""A start or a stop of a session: `event` (`started`, `stopped`), `key`, `at`, `meter`, and `id_tag` or `reason`."""
+
 
 @dataclass
 class StationState:
@@ -21,8 +24,8 @@ class StationState:
     list_version: int = 0
     meter: int = 0
     session: dict[str, Any] | None = None
-    """What runs: `key`, `id_tag`, `transaction_id` (None until the platform gave it one)."""
-    queue: list[dict[str, Any]] = field(default_factory=list)
+    """What runs: `key`, `id_tag`."""
+    queue: list[Report] = field(default_factory=list)
     """Starts and stops that the platform has not confirmed yet, in order."""
     transactions: dict[str, int] = field(default_factory=dict)
     """The transaction ids of sessions whose stop is still queued."""

@@ -1,28 +1,74 @@
 """What a simulated charge point tells the platform by itself: it boots, reports its sessions in order, and beats."""
 
 import asyncio
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ocpp.exceptions import OCPPError
-from ocpp.v16 import call
+
+from demo.station_state import Report
 
 if TYPE_CHECKING:
     from demo.simulation import Station
-    from demo.station_commands import Commands
 
 
-class Talk:
-    """One connection's own messages, one at a time."""
+class Calls(Protocol):
+    """The OCPP library's charge point."""
 
-    def __init__(self, station: "Station", commands: "Commands") -> None:
-        """Speak for `station` over the connection of `commands`."""
+    async def start(self) -> None:
+        """Answer what comes in until the connection is lost."""
+
+    async def call(self, payload: Any, *, suppress: bool) -> Any:
+        """Send a call and give its result."""
+
+
+class Talk(ABC):
+    """One connection's own messages, one at a time; each version of OCPP spells them in its own way."""
+
+    def __init__(self, station: "Station", calls: Calls) -> None:
+        """Speak for `station` over the connection of `calls`."""
         self._station = station
-        self._commands = commands
+        self._calls = calls
         self._woken = asyncio.Event()
         self._beat_every = 300.0
         self.accepted = not station.boot_due
         """The platform has accepted it; until then it sends nothing but its BootNotification."""
+
+    # --- how a version spells it ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def boot(self) -> Any:
+        """Give the BootNotification."""
+
+    @abstractmethod
+    def status(self, status: str) -> Any:
+        """Give the StatusNotification."""
+
+    @abstractmethod
+    def report(self, report: Report) -> Any:
+        """Give the report of a start or a stop."""
+
+    @abstractmethod
+    def take_answer(self, report: Report, answer: Any) -> str:
+        """Keep what a report's answer says, and give the status of the tag in it."""
+
+    @abstractmethod
+    def heartbeat(self) -> Any:
+        """Give the Heartbeat."""
+
+    @abstractmethod
+    def meter(self, session: dict[str, Any]) -> Any:
+        """Give a reading of the meter in a running session; None before the platform knows of it."""
+
+    @abstractmethod
+    def asks_for(self, id_tag: str) -> Any:
+        """Give the Authorize of a tag."""
+
+    @abstractmethod
+    def allowed(self, answer: Any) -> str:
+        """Give the status in an Authorize's answer."""
+
+    # --- the talk -------------------------------------------------------------------------------------------------
 
     def wake(self) -> None:
         """Look for something to report."""
@@ -33,7 +79,7 @@ class Talk:
         while not self.accepted:
             await self._boot()
         self._station.changed()
-        await self._ask(call.StatusNotification(0, "NoError", self._status()))
+        await self._ask(self.status(self._standing()))
         while True:
             self._woken.clear()
             if not await self._deliver():
@@ -43,11 +89,11 @@ class Talk:
 
     async def authorize(self, id_tag: str) -> str | None:
         """Ask whether a tag may charge; None where nobody answers."""
-        answer = await self._ask(call.Authorize(id_tag)) if self.accepted else None
-        return str(answer.id_tag_info["status"]) if answer else None
+        answer = await self._ask(self.asks_for(id_tag)) if self.accepted else None
+        return self.allowed(answer) if answer else None
 
     async def _boot(self) -> None:
-        answer = await self._ask(call.BootNotification("Simulated", "Handover demo", firmware_version="1.0"))
+        answer = await self._ask(self.boot())
         if answer is None:
             await asyncio.sleep(1)
             return
@@ -65,36 +111,24 @@ class Talk:
         state = self._station.state
         while state.queue:
             report = state.queue[0]
-            request = getattr(call, report["type"])(**report["fields"])
-            if isinstance(request, call.StopTransaction):
-                request.transaction_id = state.transactions.get(report["key"], 0)
-            answer = await self._ask(request)
+            answer = await self._ask(self.report(report))
             if answer is None:
                 return False
             state.queue.pop(0)
-            if isinstance(request, call.StartTransaction):
-                self._started(report["key"], answer)
-            else:
+            allowed = self.take_answer(report, answer)
+            if report["event"] == "stopped":
                 state.transactions.pop(report["key"], None)
+            elif allowed != "Accepted" and state.session is not None and state.session["key"] == report["key"]:
+                self._station.stop_session("DeAuthorized")
             self._station.save()
         return True
 
-    def _started(self, key: str, answer: Any) -> None:
-        state = self._station.state
-        state.transactions[key] = answer.transaction_id
-        runs = state.session is not None and state.session["key"] == key
-        if runs and answer.id_tag_info["status"] != "Accepted":
-            self._station.stop_session("DeAuthorized")
-
     async def _beat(self) -> None:
         state = self._station.state
-        await self._ask(call.Heartbeat())
-        if state.session is not None and (transaction_id := state.transactions.get(state.session["key"])) is not None:
+        await self._ask(self.heartbeat())
+        if state.session is not None and (reading := self.meter(state.session)) is not None:
             state.meter += 100
-            sample = {"value": str(state.meter), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
-            now = datetime.now(UTC).isoformat()
-            values = [{"timestamp": now, "sampled_value": [sample]}]
-            await self._ask(call.MeterValues(1, values, transaction_id))
+            await self._ask(reading)
 
     async def _pause(self, seconds: float) -> bool:
         """Wait to be woken; False where nobody did."""
@@ -108,11 +142,11 @@ class Talk:
     async def _ask(self, request: Any) -> Any:
         """Send a call; None where it is answered with an error, or not at all."""
         try:
-            return await self._commands.call(request, suppress=False)
+            return await self._calls.call(request, suppress=False)
         except (OCPPError, TimeoutError):
             return None
 
-    def _status(self) -> str:
+    def _standing(self) -> str:
         if self._station.state.session is not None:
             return "Charging"
         return "Available" if self._station.state.available else "Unavailable"

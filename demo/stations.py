@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from demo.control import run_all
-from demo.faults import Fault
+from demo.faults import Trouble
 from demo.simulation import Station
 from process import leave, start_logging
 
 
 def read_stations(file: Path, url: str) -> list[Station]:
-    """Make the stations that a JSON file lists: `[{"identity", "password", "state", "faults": []}]`.
+    """Make the stations that a JSON file lists: `[{"identity", "password", "state", "ocpp", "faults": []}]`.
 
     State files are given from the list's own folder on. Raises KeyError, ValueError for a list that can't be read.
     """
@@ -24,7 +24,8 @@ def read_stations(file: Path, url: str) -> list[Station]:
             entry["identity"],
             entry["password"],
             file.parent / entry["state"],
-            faults=[Fault(fault) for fault in entry.get("faults", [])],
+            ocpp=entry.get("ocpp", "1.6"),
+            faults=[Trouble.read(fault) for fault in entry.get("faults", [])],
         )
         for entry in json.loads(file.read_text("utf-8"))
     ]
@@ -37,8 +38,9 @@ def main(
 ) -> None:
     """Run the simulated charge points that FILE lists until they are stopped.
 
-    FILE: [{"identity": "CP-1", "password": "…", "state": "cp-1.json", "faults": ["lose-reply"]}, …]. With --control
-    somebody in front of them can say `IDENTITY start TAG`, `IDENTITY stop` or `IDENTITY state`, one a line.
+    FILE: [{"identity": "CP-1", "password": "…", "state": "cp-1.json", "ocpp": "2.0.1", "faults": ["lie"]}, …], where
+    `ocpp` and `faults` may be left out. With --control somebody in front of them can say `IDENTITY start TAG`,
+    `IDENTITY stop` or `IDENTITY state`, one a line.
     """
     start_logging("INFO")
     try:

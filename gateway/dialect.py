@@ -66,8 +66,8 @@ class Dialect(ABC):
         """Replace its local list."""
 
     @abstractmethod
-    async def forget(self) -> None:
-        """Make it forget the tags it remembers by itself, and its owner's charging profiles."""
+    async def forget(self, former: Sequence[str]) -> None:
+        """Make it forget the tags it remembers by itself, what it keeps of the `former` ones, and charging profiles."""
 
     @abstractmethod
     async def send_key(self, key: str) -> KeyAnswer:

@@ -73,8 +73,9 @@ class Ocpp16(Dialect):
                 return outcome
         return Outcome.DONE
 
-    async def forget(self) -> None:
+    async def forget(self, former: Sequence[str]) -> None:
         """`ClearCache`, and `ClearChargingProfile` (not the installation's limit); refused means nothing was there."""
+        del former  # nothing to tell them by
         for request in (call.ClearCache(), call.ClearChargingProfile(charging_profile_purpose="TxDefaultProfile")):
             with suppress(CallRefused):
                 await self._tell(request)

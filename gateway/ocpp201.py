@@ -1,5 +1,6 @@
 """OCPP 2.0.1: what a charger is told."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -15,6 +16,11 @@ from persistence.local_lists import ListLimits, ListOrder
 
 #: Entries a message where the charger does not say how many it takes.
 _DEFAULT_PART: Final = 20
+#: How often, and how many seconds apart, a station is asked whether it has reported everything.
+_LOOKS: Final = 10
+_LOOK_EVERY: Final = 1
+#: Of how many former tags a station is told, one message each, to forget what it keeps.
+_CUSTOMERS: Final = 100
 _KEY_ANSWERS: Final = {
     "Accepted": KeyAnswer.ACCEPTED,
     "RebootRequired": KeyAnswer.REBOOT_REQUIRED,
@@ -32,11 +38,20 @@ class Ocpp201(Dialect):
     RESULTS = call_result
 
     async def quiet(self, stop: Sequence[Running]) -> Outcome:
-        """`ChangeAvailability` of the whole station, then `RequestStopTransaction`; a rejected one has ended."""
+        """`ChangeAvailability` of the whole station, then `RequestStopTransaction`; a rejected one has ended.
+
+        What the station has not reported yet is waited for a while (`GetTransactionStatus`); what comes later still is
+        booked to whoever had the charge point when it happened.
+        """
         outcome = await self._tell(call.ChangeAvailability(operational_status="Inoperative"))
         for session in stop:
             if session.reference is not None:
                 await self._tell(call.RequestStopTransaction(transaction_id=session.reference))
+        with suppress(CallRefused):
+            for _ in range(_LOOKS):
+                if not (await self._line.ask(call.GetTransactionStatus())).messages_in_queue:
+                    break
+                await asyncio.sleep(_LOOK_EVERY)  # nothing tells when its queue is empty
         return outcome
 
     async def release(self) -> Outcome:
@@ -74,8 +89,11 @@ class Ocpp201(Dialect):
                 return outcome
         return Outcome.DONE
 
-    async def forget(self) -> None:
-        """`ClearCache`, and `ClearChargingProfile` (not the installation's limit); refused means nothing was there."""
+    async def forget(self, former: Sequence[str]) -> None:
+        """`ClearCache`, `ClearChargingProfile` (not the installation's limit), `CustomerInformation(clear)` of tags.
+
+        Refused means that nothing was there.
+        """
         profiles = {"charging_profile_purpose": "TxDefaultProfile"}
         for request in (
             call.ClearCache(),
@@ -83,6 +101,12 @@ class Ocpp201(Dialect):
         ):
             with suppress(CallRefused):
                 await self._tell(request)
+        for number, tag in enumerate(former[:_CUSTOMERS], start=1):
+            token = {"id_token": tag, "type": "ISO14443"}
+            about = call.CustomerInformation(request_id=number, report=False, clear=True, id_token=token)
+            with suppress(CallRefused):
+                if await self._tell(about) is Outcome.NOT_SUPPORTED:
+                    return
 
     async def send_key(self, key: str) -> KeyAnswer:
         """`SetVariables` of `BasicAuthPassword`.

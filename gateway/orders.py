@@ -51,7 +51,8 @@ class Orders:
         outcome = Outcome.DONE if order is None else await session.dialect.send_list(order)
         if outcome is Outcome.STALE:  # it said another version than it has: the try that follows asks again
             outcome = await self._send_higher(session, order_id, limits, restore=restore)
-        await session.dialect.forget()
+        listed = [entry for part in order.parts for entry in part] if order else []
+        await session.dialect.forget([entry["id_tag"] for entry in listed if entry["status"] == "Blocked"])
         return outcome
 
     async def rotate(self, charge_point_id: ChargePointId, order_id: str) -> KeyAnswer:

@@ -70,7 +70,7 @@ async def test_a_charger_that_is_elsewhere_is_not_connected_and_not_retried_here
 @pytest.mark.parametrize(
     ("trouble", "answer"),
     [
-        (Trouble.REJECT_KEY, RotateAnswer.REJECTED),
+        (Trouble.REJECT, RotateAnswer.REJECTED),
         (Trouble.NOT_SUPPORTED, RotateAnswer.NOT_SUPPORTED),
         (Trouble.REBOOT_REQUIRED, RotateAnswer.REBOOT_REQUIRED),
         (Trouble.LIE, RotateAnswer.ACCEPTED),

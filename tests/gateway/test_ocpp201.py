@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 
 from demo.news import News
 from domain.ids import TransferId
+from gateway import ocpp201
 from gateway.dialect import Outcome
 from gateway.facts import Fact
 from persistence import charge_points, credentials
@@ -176,9 +177,12 @@ async def test_the_end_of_a_session_is_taken_also_once_the_connection_is_deleted
     assert (await session_row(world)).meter_stop == 7
 
 
-async def test_it_is_quieted_its_session_stopped_and_released(world: World) -> None:
+async def test_it_is_quieted_its_session_stopped_and_released(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocpp201, "_LOOK_EVERY", 0.01)
+    queued = iter([True, True, False])
     told: dict[str, Answer] = {
         "ChangeAvailability": {"status": "Accepted"}, "RequestStopTransaction": {"status": "Accepted"},
+        "GetTransactionStatus": lambda _: {"messagesInQueue": next(queued)},
     }  # fmt: skip
     async with charger(world, OLD_KEY, **told) as station:
         await station.boots()
@@ -188,6 +192,7 @@ async def test_it_is_quieted_its_session_stopped_and_released(world: World) -> N
         assert station.told == [
             ("ChangeAvailability", {"operationalStatus": "Inoperative"}),
             ("RequestStopTransaction", {"transactionId": "tx-1"}),
+            *[("GetTransactionStatus", {})] * 3,
             ("ChangeAvailability", {"operationalStatus": "Operative"}),
         ]
 
@@ -201,6 +206,7 @@ async def test_its_list_is_replaced_in_parts_as_large_as_it_takes(world: World) 
     told: dict[str, Answer] = {
         "GetVariables": one_a_message, "GetLocalListVersion": {"versionNumber": 4},
         "SendLocalList": {"status": "Accepted"}, "ClearCache": {"status": "Rejected"},
+        "CustomerInformation": {"status": "Accepted"},
     }  # fmt: skip
     async with charger(world, OLD_KEY, **told) as station:
         await station.boots()
@@ -213,7 +219,10 @@ async def test_its_list_is_replaced_in_parts_as_large_as_it_takes(world: World) 
         assert [(entry["idToken"]["idToken"], entry["idTokenInfo"]["status"]) for entry in entries] == [
             ("BEN1", "Accepted"), ("ANN1", "Blocked"), ("ANN2", "Blocked"),
         ]  # fmt: skip
-        assert [action for action, _ in station.told[-2:]] == ["ClearCache", "ClearChargingProfile"]
+        assert [action for action, _ in station.told[-4:-2]] == ["ClearCache", "ClearChargingProfile"]
+        assert [(about["idToken"]["idToken"], about["clear"]) for _, about in station.told[-2:]] == [
+            ("ANN1", True), ("ANN2", True),
+        ]  # fmt: skip
 
 
 async def test_a_charger_without_lists_says_so(world: World) -> None:

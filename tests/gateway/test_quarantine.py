@@ -119,7 +119,7 @@ async def test_a_charger_in_quarantine_that_needs_a_restart_is_restarted(world: 
 
 async def test_a_refusal_in_quarantine_is_on_record_and_leaves_it_there(world: World) -> None:
     await world.order_key(quarantines_old=True)
-    async with world.station(faults=[Trouble.REJECT_KEY]):
+    async with world.station(faults=[Trouble.REJECT]):
         await _until_answered(world, KeyAnswer.REJECTED)
         assert (await place(world)).quarantined
     assert set(await keys(world.database)) == {"current", "pending"}
@@ -128,7 +128,7 @@ async def test_a_refusal_in_quarantine_is_on_record_and_leaves_it_there(world: W
 async def test_a_refusal_of_a_key_that_nobody_waits_for_lets_the_charger_in_with_its_old_one(world: World) -> None:
     key = await world.order_key()
     await _leave(world)
-    async with world.station(faults=[Trouble.REJECT_KEY]):
+    async with world.station(faults=[Trouble.REJECT]):
         await world.heard(Fact.CONNECTED, 2)
         assert not (await place(world)).quarantined
     assert set(await keys(world.database)) == {"current", "revoked"}

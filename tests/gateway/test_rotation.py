@@ -97,7 +97,7 @@ async def test_a_charger_that_needs_a_restart_takes_the_key_at_its_reset(world: 
 
 @pytest.mark.parametrize(
     ("trouble", "expected"),
-    [(Trouble.REJECT_KEY, KeyAnswer.REJECTED), (Trouble.NOT_SUPPORTED, KeyAnswer.NOT_SUPPORTED)],
+    [(Trouble.REJECT, KeyAnswer.REJECTED), (Trouble.NOT_SUPPORTED, KeyAnswer.NOT_SUPPORTED)],
 )
 async def test_a_charger_that_refuses_keeps_its_key_and_is_not_asked_again(
     world: World, trouble: Trouble, expected: KeyAnswer

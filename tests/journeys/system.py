@@ -16,7 +16,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 import devserver
 from demo import parts
-from demo.faults import Fault
+from demo.faults import Fault, Trouble
 from demo.ports import HOST, Ports
 from demo.readiness import answers, when
 from demo.stage import Stage
@@ -106,7 +106,7 @@ async def running(
     lines: Sequence[Mapping[str, Any]],
     *,
     away: Collection[str] | None = (),
-    faults: Mapping[str, Sequence[Fault]] | None = None,
+    faults: Mapping[str, Sequence[Fault | Trouble]] | None = None,
     settings: Mapping[str, str] | None = None,
     more_apis: Sequence[Mapping[str, str]] = (),
     instead: Mapping[str, list[str]] | None = None,
