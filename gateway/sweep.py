@@ -67,5 +67,5 @@ class Sweep:
             self._sessions.close(session, CloseCode.POLICY_VIOLATION, "replaced by a newer connection")
         elif not standing.keyed and (standing.revoked_at is None or now - standing.revoked_at > LAST_ORDERS):
             self._sessions.close(session, CloseCode.POLICY_VIOLATION, "the credentials are revoked")
-        elif standing.keyed and not standing.online:
+        elif standing.keyed and (not standing.online or standing.unsettled):
             self._sessions.close(session, CloseCode.SERVICE_RESTART, "connect again")

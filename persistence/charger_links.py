@@ -31,6 +31,8 @@ class Standing(NamedTuple):
     """A key opens a connection for the charger; none does once its connection is deleted."""
     revoked_at: datetime | None = None
     """When the last key was revoked."""
+    unsettled: bool = False
+    """A key that it may hold was withdrawn since it connected: which one it uses shows when it connects again."""
 
     def good(self, generation: int) -> bool:
         """Whether a socket of this generation may do what an ordinary one may."""
@@ -84,11 +86,17 @@ async def standings(
     living = and_(Credential.charge_point_id == Link.charge_point_id, Credential.state != KeyState.REVOKED)
     revoked = select(func.max(Credential.revoked_at)).where(Credential.charge_point_id == Link.charge_point_id)
     keyed = select(Credential.id).where(living).correlate(Link).exists()
+    withdrawn = and_(living, Credential.state == KeyState.PENDING, Credential.withdrawn_at > Link.connected_at)
     query = select(
-        Link.charge_point_id, Link.generation, Link.node.is_not(None), keyed, revoked.correlate(Link).scalar_subquery()
+        Link.charge_point_id,
+        Link.generation,
+        Link.node.is_not(None),
+        keyed,
+        revoked.correlate(Link).scalar_subquery(),
+        select(Credential.id).where(withdrawn).correlate(Link).exists(),
     ).where(Link.charge_point_id.in_(charge_point_ids))
     rows = (await session.execute(query)).all()
-    return {ChargePointId(row[0]): Standing(row[1], bool(row[2]), bool(row[3]), row[4]) for row in rows}
+    return {ChargePointId(row[0]): Standing(row[1], bool(row[2]), bool(row[3]), row[4], bool(row[5])) for row in rows}
 
 
 async def standing(session: AsyncSession, charge_point_id: ChargePointId) -> Standing:

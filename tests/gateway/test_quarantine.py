@@ -266,3 +266,22 @@ async def test_a_charger_that_stays_connected_is_let_out_once_its_order_is_calle
         await world.gateway._sweep.once()
         assert not (await place(world)).quarantined
         assert (await ask(socket, "Authorize", idTag="ANN1"))[2]["idTagInfo"]["status"] == "Accepted"
+
+
+async def test_a_charger_that_may_hold_a_withdrawn_key_is_made_to_show_which_one_it_uses(world: World) -> None:
+    async with world.client() as socket:
+        await world.heard(Fact.CONNECTED)
+        await world.order_key()
+        rotating = asyncio.create_task(world.gateway.orders.rotate(CP, ORDER))
+        await accept_key(socket)
+        await rotating
+        async with world.database.writing() as session:
+            await credentials.withdraw(session, CP, ORDER, datetime.now(UTC))
+        await world.gateway._sweep.once()
+        await socket.wait_closed()
+        assert socket.close_code == 1012
+    async with world.client():
+        await world.heard(Fact.CONNECTED, 2)
+        assert set(await keys(world.database)) == {"current", "revoked"}
+        await world.gateway._sweep.once()
+        assert (await place(world)).node is not None
