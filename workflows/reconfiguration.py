@@ -132,7 +132,8 @@ class Reconfiguration:
 
     def _look_at_release(self, outcome: DeviceOutcome | None) -> None:
         """Note that a charger that was made inoperative may still be."""
-        if outcome in {None, DeviceOutcome.REJECTED} and self._quieted:
+        taken = outcome in {DeviceOutcome.DONE, DeviceOutcome.SCHEDULED}
+        if self._quieted and not taken:
             self._warnings.append(TransferWarning.RELEASE_DUE)
 
     # --- compensations --------------------------------------------------------------------------------------------

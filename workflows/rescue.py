@@ -69,4 +69,5 @@ class RescueWorkflow:
             if is_cancelled_exception(error):
                 raise
             return False
-        return answer.outcome is not DeviceOutcome.REJECTED
+        lists_gone = step is Charger.replace_lists and answer.outcome is DeviceOutcome.NOT_SUPPORTED
+        return lists_gone or answer.outcome in {DeviceOutcome.DONE, DeviceOutcome.SCHEDULED}

@@ -384,10 +384,13 @@ async def test_a_proof_that_nobody_told_of_is_found_before_anything_is_given_up(
 
 
 @pytest.mark.parametrize("rotate", [RotateAnswer.ACCEPTED, RotateAnswer.REJECTED])
-async def test_a_charger_that_refuses_to_be_released_is_no_silent_success(stage: Set, rotate: RotateAnswer) -> None:
+@pytest.mark.parametrize("release", [DeviceOutcome.REJECTED, DeviceOutcome.NOT_SUPPORTED])
+async def test_a_charger_that_refuses_to_be_released_is_no_silent_success(
+    stage: Set, rotate: RotateAnswer, release: DeviceOutcome
+) -> None:
     world = World()
     world.answers["rotate"] = [rotate]
-    world.answers["release"] = [DeviceOutcome.REJECTED]
+    world.answers["release"] = [release]
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() in {"completed_with_warnings", "rolled_back"}
