@@ -1,4 +1,4 @@
-"""The verbs of `./handover`: import, keys, migrate, new-secret-key."""
+"""The verbs of `./handover`: import, keys, migrate, models, new-secret-key."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 from domain.errors import HandoverError
 from domain.ids import UserId
 from domain.rights import Scope
-from persistence import api_keys, schema
+from persistence import api_keys, catalogue, schema
 from persistence.imports import ImportRefused, import_lines
 from persistence.session import Database
 from persistence.vault import Vault, new_secret
@@ -65,6 +65,12 @@ def new_secret_key() -> None:
     To replace a key put the new one first and leave the old one in the list: the first writes, all read.
     """
     typer.echo(new_secret())
+
+
+@app.command("models")
+def list_models() -> None:
+    """List what chargers of each model were seen to do, by the transfers so far."""
+    _run(_list_models())
 
 
 @keys.command("create")
@@ -155,6 +161,17 @@ async def _migrate(*, database: bool, search_attributes: bool) -> None:
 
 def _first_line(error: Exception) -> str:
     return str(error).split("\n", 1)[0][:120]
+
+
+async def _list_models() -> None:
+    async with _database() as db, db.reading() as session:
+        found = await catalogue.catalogue(session)
+    table = Table("OCPP", "vendor", "model", *(step.value for step in catalogue.STEPS), box=None)
+    for model, support in found.items():
+        table.add_row(
+            model.ocpp, model.vendor or "", model.model or "", *(support[step].value for step in catalogue.STEPS)
+        )
+    Console().print(table if found else "No charger was told anything yet.")
 
 
 async def _create_key(user_id: UserId, scopes: list[Scope]) -> None:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities import judgement
 from activities.contracts import Decided, DecisionRecord
 from activities.rows import steps_of
 from domain.approval import Decision, check_decider
@@ -12,7 +11,7 @@ from domain.errors import AlreadyDecided, NotAllowed, NotPossible, TooLate
 from domain.ids import GroupId, TransferId, UserId
 from domain.rights import Role
 from domain.transfer import Reason, TransferKind, TransferState
-from persistence import accounts, approvals, audit, transfers
+from persistence import accounts, approvals, audit, judgement, transfers
 from persistence.tables import Transfer
 from persistence.vault import Vault
 

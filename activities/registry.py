@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities import judgement
 from activities.contracts import (
     Changed,
     CredentialsStatus,
@@ -29,7 +28,7 @@ from domain.errors import NotAllowed, TooLate, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.transfer import DUE, FINAL, Acceptance, StepName, StepState, TransferKind, TransferState
-from persistence import audit, charge_points, charger_keys, charger_links, charging, credentials, transfers
+from persistence import audit, charge_points, charger_keys, charger_links, charging, credentials, judgement, transfers
 from persistence.session import Database
 from persistence.tables import Transfer
 from persistence.vault import Vault

@@ -62,7 +62,12 @@ async def _serve(settings: Settings) -> None:
             lazy=True,
         )
         transfers = TransferClient(client, settings.policy, settings.start_timeout)
-        options = Options(settings.default_expiry, settings.shortest_expiry, settings.body_limit)
+        options = Options(
+            default_expiry=settings.default_expiry,
+            shortest_expiry=settings.shortest_expiry,
+            cool_down=settings.cool_down,
+            body_limit=settings.body_limit,
+        )
         await _run(create_app(database, vault, transfers, options), listener, settings)
     finally:
         listener.close()

@@ -10,11 +10,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.errors import InvalidRequest, NotAuthenticated
 from domain.ids import ID_PATTERN
+from domain.rights import DEFAULT_COOL_DOWN
 from persistence.callers import Caller, Callers
 from persistence.doorway import Doorway
 from persistence.link_codes import LinkCodes
 from persistence.link_reads import LinkReads
 from persistence.reads import Reads
+from persistence.rehearsals import Rehearsals
 from persistence.session import Database
 from persistence.transfer_reads import TransferReads
 from persistence.vault import Vault
@@ -27,6 +29,7 @@ class Options:
 
     default_expiry: timedelta = DEFAULT_EXPIRY
     shortest_expiry: timedelta = SHORTEST_EXPIRY
+    cool_down: timedelta = DEFAULT_COOL_DOWN
     body_limit: int = 64 * 1024
 
 
@@ -40,6 +43,7 @@ class Parts:
         self.options = options
         self.callers = Callers(database)
         self.reads = Reads(database)
+        self.rehearsals = Rehearsals(database, options.cool_down)
         self.transfer_reads = TransferReads(database, vault)
         self.links = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
@@ -80,6 +84,12 @@ def no_query(request: Request) -> None:
     """Refuse query parameters: one that is not understood may have been meant to keep the call from doing anything."""
     if request.query_params:
         raise InvalidRequest("This call takes no query parameters; leave them out.")
+
+
+def only_dry_run(request: Request) -> None:
+    """Refuse query parameters but `dry_run`."""
+    if set(request.query_params) - {"dry_run"}:
+        raise InvalidRequest("This call takes no query parameters but dry_run; leave the others out.")
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]

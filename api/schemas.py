@@ -21,7 +21,9 @@ from domain.transfer import (
     TransferKind,
     TransferState,
 )
+from persistence import rehearsals
 from persistence.callers import Caller
+from persistence.catalogue import Support
 from persistence.transfer_views import StepView, TransferView
 from workflows.client import StepAttempts
 
@@ -138,6 +140,77 @@ class ChargePoint(_Shown):
     model: str | None
     version: int
     active_transfer_id: TransferId | None
+
+
+class Part(_Shown):
+    """Something that goes with the charge point, or does not."""
+
+    what: str
+    text: str
+
+
+class DeviceStep(_Shown):
+    """A step at the charger; `supported`: what is known of chargers of its vendor and model."""
+
+    name: str
+    supported: Support
+
+
+class Blocker(_Shown):
+    """Why a start would be refused now."""
+
+    code: str
+    detail: str
+
+
+class Rehearsal(_Shown):
+    """What a transfer would do. Empty `blockers`: it can be started."""
+
+    moves: list[Part]
+    stays: list[Part]
+    blockers: list[Blocker]
+    device_steps: list[DeviceStep]
+
+    @classmethod
+    def of(cls, rehearsal: rehearsals.Rehearsal, connection: Connection) -> "Rehearsal":
+        """Say it in product.md's words."""
+        moves = {"charge_point": "Its name, model, location and installation limits go with it."}
+        stays = {
+            "sessions": "Charging sessions, open ones too, stay with who owned the charge point when they started.",
+            "history": "The new side sees from its own period on; the old side keeps its own.",
+        }
+        if rehearsal.owner_changes:
+            moves["ownership"] = "The charge point gets another owner."
+        if rehearsal.group_changes:
+            moves["group"] = "It gets into another group, whose tags, share codes and guests take over."
+            stays["access"] = "The present group's RFID tags, share codes and guests' access stay behind."
+            stays["tariff"] = "Tariff, schedules and charging profiles end; the target's defaults apply."
+        else:
+            moves["access"] = "RFID tags, share codes, guests' access, tariff and schedules stay as they are."
+        if connection is Connection.DELETE:
+            stays["credentials"] = "The charger's credentials end; the new owner connects it afresh."
+        elif rehearsal.owner_changes:
+            stays["credentials"] = "The charger gets new credentials; the present ones end."
+        else:
+            moves["credentials"] = "The charger keeps its credentials."
+        steps = (
+            (StepName.QUIET_CHARGER, rehearsal.steps.quiet),
+            (StepName.REPLACE_LISTS, rehearsal.steps.lists),
+            (StepName.ROTATE_CREDENTIALS, rehearsal.steps.rotate),
+            (StepName.RELEASE_CHARGER, rehearsal.steps.quiet),
+        )
+        return cls(
+            moves=_parts(moves),
+            stays=_parts(stays),
+            blockers=[Blocker(code=one.code.value, detail=one.message) for one in rehearsal.blockers],
+            device_steps=[
+                DeviceStep(name=step.value, supported=rehearsal.supported[step]) for step, taken in steps if taken
+            ],
+        )
+
+
+def _parts(said: Mapping[str, str]) -> list[Part]:
+    return [Part(what=what, text=text) for what, text in said.items()]
 
 
 class Credentials(_Shown):

@@ -113,6 +113,11 @@ class TransferWarning(StrEnum):
     LEFT_UNDONE_BY_OPERATOR = "left_undone_by_operator"
 
 
+#: How a step went at the charger, in the words of its row: what the catalogue of models is learned from.
+UNSUPPORTED: Final = "The charger does not support it."
+UNROTATABLE: Final = "The charger can't change its credentials."
+REFUSED_BY_CHARGER: Final = "The charger rejected it."
+KEY_REFUSED: Final = "The charger rejected its new credentials."
 #: What is done by itself once the charger is back.
 DUE: Final = frozenset({TransferWarning.LISTS_DUE, TransferWarning.CREDENTIALS_DUE, TransferWarning.RELEASE_DUE})
 

@@ -6,7 +6,17 @@ from datetime import datetime
 from temporalio import workflow
 
 from activities.contracts import DeviceOutcome, Plan
-from domain.transfer import Connection, IfOffline, Reason, StepName, TransferWarning
+from domain.transfer import (
+    KEY_REFUSED,
+    REFUSED_BY_CHARGER,
+    UNROTATABLE,
+    UNSUPPORTED,
+    Connection,
+    IfOffline,
+    Reason,
+    StepName,
+    TransferWarning,
+)
 from workflows.charger import CannotRotate, ChargerAtHand, ChargerOffline
 from workflows.compensation import Compensations
 from workflows.steps import Desk, LeftUndone, RollBack
@@ -85,7 +95,7 @@ class Reconfiguration:
         except CannotRotate:
             self._warnings.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
             await self._charger.keep_old_key()
-            self._board.skipped(step, "The charger can't change its credentials.")
+            self._board.skipped(step, UNROTATABLE)
         except ChargerOffline:
             if self._plan.if_offline is IfOffline.ROLL_BACK:
                 await self._turn_back(RollBack(Reason.CHARGER_OFFLINE), "The charger stayed offline.")
@@ -95,7 +105,8 @@ class Reconfiguration:
         except LeftUndone as left:
             await self._leave_credentials_due(TransferWarning.LEFT_UNDONE_BY_OPERATOR, left.message)
         except RollBack as turn:
-            await self._turn_back(turn, f"Rolled back: {turn.reason.value}.")
+            rejected = turn.reason is Reason.CHARGER_REJECTED
+            await self._turn_back(turn, KEY_REFUSED if rejected else f"Rolled back: {turn.reason.value}.")
         else:
             self._proven()
         return None
@@ -167,9 +178,9 @@ class Reconfiguration:
         if outcome is None:
             self._board.skipped(step, "The charger is offline.")
         elif outcome is DeviceOutcome.NOT_SUPPORTED:
-            self._board.skipped(step, "The charger does not support it.")
+            self._board.skipped(step, UNSUPPORTED)
         elif outcome is DeviceOutcome.REJECTED:
-            self._board.done(step, "The charger rejected it.")
+            self._board.done(step, REFUSED_BY_CHARGER)
         else:
             self._board.done(step)
         return outcome

@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import JSONResponse
 
 from api import schemas
 from api.bodies import StartBody
-from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, no_query
+from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, only_dry_run
 from api.problems import note_away, problem
 from domain.errors import REFUSALS, NotPossible, Refusal, Unavailable
 from domain.ids import ChargePointId
+from domain.request import TransferRequest
 from persistence.callers import Caller
 from persistence.doorway import KeptRequest, Repeatable
 
@@ -21,8 +22,11 @@ router = APIRouter(prefix="/charge-points", tags=["transfers"])
     "/{charge_point_id}/transfers",
     status_code=201,
     response_model=schemas.Transfer,
-    responses={202: {"model": schemas.Transfer, "description": "Kept; no worker has answered yet."}},
-    dependencies=[Depends(no_query)],
+    responses={
+        200: {"model": schemas.Rehearsal, "description": "With `dry_run`: what would happen."},
+        202: {"model": schemas.Transfer, "description": "Kept; no worker has answered yet."},
+    },
+    dependencies=[Depends(only_dry_run)],
 )
 async def start(
     caller: CallerDep,
@@ -31,9 +35,12 @@ async def start(
     body: Annotated[StartBody, Body()],
     key: KeyDep,
     response: Response,
+    dry_run: Annotated[bool, Query(description="Change nothing; say what would happen.")] = False,
 ) -> schemas.Transfer | JSONResponse:
     """Start a transfer: 201 once it is validated and its charge point reserved; 202 if no worker answers in time."""
     point = ChargePointId(charge_point_id)
+    if dry_run:
+        return JSONResponse((await _rehearse(parts, caller, point, body)).model_dump(mode="json"))
     call = Repeatable(caller.id, key, f"start {point} {body.canonical()}".encode())
     kept = await _keep(parts, caller, point, body, call)
     response.headers["Location"] = place = f"/v1/transfers/{kept.transfer_id}"
@@ -51,16 +58,26 @@ async def start(
     return schemas.Transfer.of(view, caller)
 
 
+async def _rehearse(parts: Parts, caller: Caller, point: ChargePointId, body: StartBody) -> schemas.Rehearsal:
+    await parts.reads.charge_point(caller, point)
+    request = _request(parts, caller, body)
+    return schemas.Rehearsal.of(await parts.rehearsals.try_out(caller, point, request), request.connection)
+
+
+def _request(parts: Parts, caller: Caller, body: StartBody) -> TransferRequest:
+    options = parts.options
+    return body.request(
+        locale=caller.locale, default_expiry=options.default_expiry, shortest_expiry=options.shortest_expiry
+    )
+
+
 async def _keep(parts: Parts, caller: Caller, point: ChargePointId, body: StartBody, call: Repeatable) -> KeptRequest:
     """Write the request, or find the one that this repeats; a refusal goes into the audit trail."""
     try:
         if kept := await parts.doorway.earlier_request(call):
             return kept
         await parts.reads.charge_point(caller, point)
-        options = parts.options
-        request = body.request(
-            locale=caller.locale, default_expiry=options.default_expiry, shortest_expiry=options.shortest_expiry
-        )
+        request = _request(parts, caller, body)
         return await parts.doorway.keep_request(call, point, request, caller.scopes, caller.key_id)
     except Refusal as refusal:
         await parts.doorway.note_refused_request(caller.id, point, refusal.code)

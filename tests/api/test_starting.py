@@ -183,7 +183,7 @@ async def test_expiry_follows_the_settings(database: Database, vault: Vault, eng
 async def test_a_query_parameter_that_is_not_understood_keeps_the_call_from_doing_anything(
     http: httpx.AsyncClient, engine: Engine
 ) -> None:
-    answer = await http.post(f"{START}?dry_run=true", json=TO_USER, headers=bearer("olga"))
+    answer = await http.post(f"{START}?dry-run=true", json=TO_USER, headers=bearer("olga"))
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert engine.started == []

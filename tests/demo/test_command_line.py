@@ -32,7 +32,7 @@ def handover(environ: dict[str, str], *arguments: str, cwd: Path = ROOT) -> tupl
 def test_help_names_every_verb(environ: dict[str, str]) -> None:
     code, out, _ = handover(environ, "--help")
     assert code == 0
-    assert all(verb in out for verb in ("import", "keys", "migrate", "new-secret-key"))
+    assert all(verb in out for verb in ("import", "keys", "migrate", "models", "new-secret-key"))
     assert all(verb in handover(environ, "keys", "--help")[1] for verb in ("create", "list", "revoke"))
 
 
@@ -48,6 +48,7 @@ def test_an_import_from_anywhere_then_a_key_that_opens_nothing_once_revoked(
     listed = handover(environ, "keys", "list")[1]
     assert found[1] in listed
     assert key.strip() not in listed
+    assert handover(environ, "models")[:2] == (0, "No charger was told anything yet.\n")
     assert handover(environ, "keys", "revoke", found[1]) == (0, f"Key {found[1]} is revoked.\n", "")
 
 

@@ -35,10 +35,13 @@ async def see_it_end(user: httpx.AsyncClient, transfer_id: str) -> dict[str, Any
 
 
 async def patiently(call: Any) -> httpx.Response:
-    """Call until the answer is not a 503, as it asks for."""
+    """Call until there is an answer that is not a 503, as that asks for; what is called may be repeated."""
     async with asyncio.timeout(PATIENCE):
         while True:
-            answer: httpx.Response = await call()
+            try:
+                answer: httpx.Response = await call()
+            except httpx.ReadTimeout:
+                continue
             if answer.status_code != 503:
                 return answer
             await asyncio.sleep(float(answer.headers["Retry-After"]))

@@ -1,0 +1,99 @@
+"""A dry run: what a start would do, by the same rules, with nothing written."""
+
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, select, update
+
+from domain.transfer import UNSUPPORTED
+from persistence.session import Database
+from persistence.tables import AuditEvent, ChargePoint, IdempotencyKey, Request, TransferStep
+from tests.api.engine import Engine
+from tests.api.world import add_transfer, bearer, check
+
+START = "/v1/charge-points/cp-1/transfers?dry_run=true"
+TO_USER = {"kind": "transfer_to_user", "recipient": "rita@example.com"}
+
+
+async def rehearse(http: httpx.AsyncClient, body: dict[str, Any], who: str = "olga") -> dict[str, Any]:
+    answer = await http.post(START, json=body, headers=bearer(who) | {"Idempotency-Key": "k"})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def named(parts: list[dict[str, str]], key: str = "what") -> list[str]:
+    return [part[key] for part in parts]
+
+
+async def test_nothing_is_written_and_nobody_is_asked(
+    http: httpx.AsyncClient, database: Database, engine: Engine
+) -> None:
+    await rehearse(http, TO_USER)
+
+    assert engine.started == []
+    async with database.reading() as session:
+        for table in (Request, AuditEvent, IdempotencyKey):
+            assert await session.scalar(select(func.count()).select_from(table)) == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "moves", "stays", "steps"),
+    [
+        (
+            {"kind": "move_to_group", "group_id": "g-olga"},
+            ["charge_point", "group", "credentials"],
+            ["sessions", "history", "access", "tariff"],
+            ["replace_lists"],
+        ),
+        (
+            {"kind": "transfer_ownership", "user_id": "u-adam"},
+            ["charge_point", "ownership", "access"],
+            ["sessions", "history", "credentials"],
+            ["rotate_credentials"],
+        ),
+        (
+            TO_USER | {"connection": "delete"},
+            ["charge_point", "ownership", "group"],
+            ["sessions", "history", "access", "tariff", "credentials"],
+            ["quiet_charger", "replace_lists", "release_charger"],
+        ),
+    ],
+)
+async def test_it_says_what_moves_what_stays_and_what_the_charger_is_told(
+    http: httpx.AsyncClient, body: dict[str, Any], moves: list[str], stays: list[str], steps: list[str]
+) -> None:
+    found = await rehearse(http, body)
+
+    assert (named(found["moves"]), named(found["stays"])) == (moves, stays)
+    assert named(found["device_steps"], "name") == steps
+    assert found["blockers"] == []
+
+
+async def test_an_unknown_address_looks_like_a_known_one(http: httpx.AsyncClient) -> None:
+    assert await rehearse(http, TO_USER | {"recipient": "nobody@example.com"}) == await rehearse(http, TO_USER)
+
+
+async def test_every_blocker_is_named(http: httpx.AsyncClient, database: Database) -> None:
+    await add_transfer(database)
+    found = await rehearse(http, {"kind": "transfer_ownership", "user_id": "u-adam"}, "adam")
+
+    assert named(found["blockers"], "code") == ["not_allowed", "transfer_in_progress"]
+    check(await http.post(START, json=TO_USER, headers=bearer("stan")), 404, "not_found")
+    check(await http.post(f"{START}&x=1", json=TO_USER, headers=bearer("olga")), 422, "invalid_request")
+
+
+async def test_it_shows_what_chargers_of_that_model_did_before(http: httpx.AsyncClient, database: Database) -> None:
+    await add_transfer(database, state="completed")
+    async with database.writing() as session:
+        await session.execute(update(ChargePoint).values(vendor="V", model="M"))
+        lists = update(TransferStep).where(TransferStep.name == "replace_lists")
+        await session.execute(lists.values(state="skipped", last_error=UNSUPPORTED))
+        keys = update(TransferStep).where(TransferStep.name == "rotate_credentials")
+        await session.execute(keys.values(state="done"))
+    found = await rehearse(http, TO_USER)
+
+    assert {step["name"]: step["supported"] for step in found["device_steps"]} == {
+        "quiet_charger": "unknown", "replace_lists": "no", "rotate_credentials": "yes", "release_charger": "unknown",
+    }  # fmt: skip
