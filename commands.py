@@ -166,7 +166,7 @@ def _first_line(error: Exception) -> str:
 async def _list_models() -> None:
     async with _database() as db, db.reading() as session:
         found = await catalogue.catalogue(session)
-    table = Table("OCPP", "vendor", "model", *(step.value for step in catalogue.STEPS), box=None)
+    table = Table("OCPP", "vendor", "model", *(step.value.split("_")[0] for step in catalogue.STEPS), box=None)
     for model, support in found.items():
         table.add_row(
             model.ocpp, model.vendor or "", model.model or "", *(support[step].value for step in catalogue.STEPS)
