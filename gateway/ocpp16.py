@@ -56,7 +56,7 @@ class Ocpp16(Dialect):
         except CallRefused:
             version = 0
         part = said.get(_LIMIT_KEYS[0]) or _DEFAULT_PART
-        return ListLimits(part, said.get(_LIMIT_KEYS[1]) or None, max(version, 0))
+        return ListLimits(part, said.get(_LIMIT_KEYS[1]) or None, max(version, 0), tag=20)
 
     async def send_list(self, order: ListOrder) -> Outcome:
         """`SendLocalList`: `Full` with the first part, `Differential` with each other one, under rising versions."""

@@ -91,11 +91,11 @@ class MembershipLine(Line):
 
 
 class TagLine(Line):
-    """An RFID tag that a group lets charge; upper-cased, as OCPP 1.6 compares it."""
+    """An RFID tag that a group lets charge; upper-cased, as OCPP compares it."""
 
     type: Literal["tag"]
     group_id: Id
-    id_tag: Annotated[str, StringConstraints(min_length=1, max_length=20, to_upper=True)]
+    id_tag: Annotated[str, StringConstraints(min_length=1, max_length=36, to_upper=True)]
 
     def unique(self) -> list[tuple[str, ...]]:
         """Give tag and group: one line each."""

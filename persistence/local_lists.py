@@ -21,6 +21,8 @@ class ListLimits:
     part: int
     length: int | None = None
     version: int = 0
+    tag: int = 36
+    """How long a tag may be; longer ones are left out."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ async def plan_list(
     if saved.order_id != order_id:
         saved.order_id, saved.replaced = order_id, saved.entries
     entries = list(saved.replaced or []) if restore else await _entries(session, charge_point_id, saved)
-    entries = entries[: limits.length]
+    entries = [entry for entry in entries if len(entry["id_tag"]) <= limits.tag][: limits.length]
     parts = _split(entries, limits.part)
     first = max(saved.version, limits.version) + 1
     saved.entries, saved.version = entries, first + len(parts) - 1

@@ -101,8 +101,8 @@ class Tag(Table):
 
     __tablename__ = "tags"
     group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"), primary_key=True)
-    id_tag: Mapped[str] = mapped_column(String(20), primary_key=True)
-    """As OCPP 1.6 compares it: case-insensitive, kept in upper case."""
+    id_tag: Mapped[str] = mapped_column(String(36), primary_key=True)
+    """As OCPP compares it: case-insensitive, kept in upper case. A charger of 1.6 reads no more than 20 characters."""
 
 
 class ApiKey(Table):

@@ -19,7 +19,7 @@ from gateway.dialect import Outcome
 from gateway.facts import Fact
 from persistence import charge_points, credentials
 from persistence.credentials import KeyAnswer
-from persistence.tables import ChargePoint, ChargingSession
+from persistence.tables import ChargePoint, ChargingSession, Tag
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, hand_over, keys
 
 Answer = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
@@ -312,3 +312,21 @@ async def test_what_became_of_an_earlier_session_is_not_taken_in_quarantine(worl
             assert (await event)[:3] == [4, "1", "SecurityError"]
     row = await session_row(world)
     assert (row.last_meter, row.stopped_at) == (None, None)
+
+
+async def test_a_tag_of_36_characters_charges_and_is_on_its_list_but_on_no_list_of_1_6(world: World) -> None:
+    long = "X" * 36
+    async with world.database.writing() as session:
+        session.add(Tag(group_id="group-ann", id_tag=long))
+    told: dict[str, Answer] = {"SendLocalList": {"status": "Accepted"}, "GetLocalListVersion": {"versionNumber": 0}}
+    async with charger(world, OLD_KEY, **told) as station:
+        await station.boots()
+        answer = await station.says("Authorize", idToken={"idToken": long, "type": "ISO14443"})
+        assert answer[2]["idTokenInfo"]["status"] == "Accepted"
+        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is Outcome.DONE
+        listed = (await station.is_told("SendLocalList"))["localAuthorizationList"]
+        assert long in [entry["idToken"]["idToken"] for entry in listed]
+    async with world.station() as old:
+        await old.until(lambda: old.online)
+        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is Outcome.DONE
+        assert set(old.state.local_list) == {"ANN1", "ANN2"}

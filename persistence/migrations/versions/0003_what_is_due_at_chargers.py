@@ -1,4 +1,4 @@
-"""What transfers leave due at chargers; the cool-down before a transfer; a request's API key; codes not sent yet."""
+"""What transfers leave due at chargers; the cool-down before a transfer; a request's API key; codes not sent yet; longer tags."""
 
 from alembic import op
 import sqlalchemy as sa
@@ -25,9 +25,14 @@ def upgrade() -> None:
         table.create_foreign_key(table.f("fk_requests_api_key_id_api_keys"), "api_keys", ["api_key_id"], ["id"])
     with op.batch_alter_table("codes") as table:
         table.alter_column("sent_at", existing_type=sa.DateTime(timezone=True), nullable=True)
+    with op.batch_alter_table("tags") as table:
+        table.alter_column("id_tag", existing_type=sa.String(length=20), type_=sa.String(length=36))
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM tags WHERE length(id_tag) > 20")
+    with op.batch_alter_table("tags") as table:
+        table.alter_column("id_tag", existing_type=sa.String(length=36), type_=sa.String(length=20))
     op.execute("UPDATE codes SET sent_at = expires_at WHERE sent_at IS NULL")
     with op.batch_alter_table("codes") as table:
         table.alter_column("sent_at", existing_type=sa.DateTime(timezone=True), nullable=False)
