@@ -111,10 +111,11 @@ class DatabaseRegistry(Registry):
         await audit.append(
             session,
             ref.transfer_id,
-            actor=f"user:{asked.sender_id}",
+            actor=f"{'operator' if facts.sender.operator else 'user'}:{asked.sender_id}",
             action="reserved",
             once="reserved",
-            detail={"kind": row.kind, "state": row.state},
+            detail={"kind": row.kind, "state": row.state}
+            | ({"reason": asked.request.reason} if asked.request.reason else {}),
         )
         return row
 

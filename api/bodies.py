@@ -56,6 +56,8 @@ class _Start(_Body):
     running_session: RunningSession = RunningSession.WAIT
     if_offline: IfOffline = IfOffline.COMPLETE
     message: Text | None = None
+    reason: Text | None = None
+    """An operator's, for the audit trail."""
 
     def canonical(self) -> str:
         """Give a spelling that is the same for the same wishes: what an idempotency key is bound to."""
@@ -77,6 +79,7 @@ class _Start(_Body):
             running_session=self.running_session,
             if_offline=self.if_offline,
             message=self.message,
+            reason=self.reason,
         )
 
     def _address(self, _locale: str) -> Address | None:

@@ -27,3 +27,5 @@ class TransferRequest(BaseModel):
     if_offline: IfOffline = IfOffline.COMPLETE
     message: str | None = None
     """A line from the sender to the recipient."""
+    reason: str | None = None
+    """Why an operator asks, for the audit trail."""

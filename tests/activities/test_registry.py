@@ -294,6 +294,16 @@ async def test_an_owner_change_cools_down_and_a_roll_back_does_not(
     await registry.validate(await keep(database, vault, TO_BOB))
 
 
+async def test_an_operators_start_has_its_reason_on_record(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS | {"reason": "court order 7"}, "ada", Scope.OPERATOR)
+    await registry.reserve(ref)
+    async with database.reading() as session:
+        entry = (await session.scalars(select(AuditEvent).where(AuditEvent.transfer_id == ref.transfer_id))).one()
+    assert (entry.actor, entry.detail["reason"]) == ("operator:ada", "court order 7")
+
+
 async def test_a_roll_back_brings_the_former_cool_down_back(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
