@@ -63,6 +63,10 @@ check: .venv/has-dev ## Run linter, formatter, types, import contracts, and comp
 	  export HANDOVER_DATABASE_URL="sqlite+aiosqlite:///$$scratch/check.db"; \
 	  $(BIN)/alembic upgrade head && $(BIN)/alembic check
 
+.PHONY: bench-gateway
+bench-gateway: .venv/has-dev ## Measure a gateway with 5,000 stations beside a bare WebSocket server; ARGS='--stations 500'
+	@$(BIN)/python -m bench.gateway $(ARGS)
+
 .PHONY: record
 record: .venv/has-dev ## Record the histories that the replay tests read
 	@$(BIN)/python -m pytest tests/workflows -m recorded --record-histories $(ARGS)

@@ -1,9 +1,20 @@
 """The environment, read once at a process's start and handed down as constructor arguments."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
@@ -40,6 +51,26 @@ class Settings(BaseSettings):
     gateway_port: int = 9000
     gateway_node: str = "node-1"
     """The name of this gateway process: unique among those that run, the same after a restart."""
+    gateway_tls_cert: Path | None = None
+    """The PEM file of its certificate, with the chain: then it serves wss (security profile 2), else ws (profile 1)."""
+    gateway_tls_key: Path | None = None
+    """The PEM file of the certificate's key; changes of both files are taken over without a restart."""
+    gateway_frame_limit: NonNegativeInt = 256 * 1024
+    """The largest frame of a charger in bytes; a StopTransaction may carry a night of meter values. 0: no limit."""
+    gateway_messages_per_second: NonNegativeFloat = 20
+    """How fast one charger's messages are read; faster ones have to wait. 0: no limit."""
+    gateway_message_burst: PositiveInt = 200
+    """How many of one charger's messages are read at once before that rate counts."""
+    gateway_garbage_limit: NonNegativeInt = 50
+    """How many frames in a row may be no OCPP before the socket is closed. 0: no limit."""
+    gateway_ping_every: timedelta = Field(timedelta(seconds=30), ge=timedelta(0))
+    """How often a charger is asked whether it is still there. 0: never."""
+    gateway_ping_timeout: timedelta = Field(timedelta(seconds=20), gt=timedelta(0))
+    """How long it may take to answer that, before its connection counts as lost."""
+    gateway_guesses_per_identity: NonNegativeInt = 20
+    """Failed authentications of one identity from one address in a minute, before both wait for one. 0: no limit."""
+    gateway_guesses_per_address: NonNegativeInt = 1000
+    """The same of all identities together, for an address; 0 (no limit) behind a proxy that hides the addresses."""
     call_timeout: timedelta = timedelta(seconds=30)
     """How long a charger may take to answer a call."""
     key_grace: timedelta = timedelta(minutes=10)
@@ -64,6 +95,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("gateway_tls_key")
+    @classmethod
+    def _both_or_none(cls, key: Path | None, others: ValidationInfo) -> Path | None:
+        if (key is None) != (others.data.get("gateway_tls_cert") is None):
+            raise ValueError("set it together with HANDOVER_GATEWAY_TLS_CERT to serve wss, or unset both to serve ws")
+        return key
 
     def server_keys(self) -> list[str]:
         """Give the plain server keys; raises WrongSetting where there is none."""

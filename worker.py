@@ -23,7 +23,9 @@ from activities.rescues import DatabaseRescues
 from domain.errors import HandoverError, Refusal, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, TransferId, gateway_queue
 from gateway.facts import Fact
+from gateway.limits import Limits
 from gateway.server import Gateway
+from gateway.tls import Certificate
 from notices.mail import MailSender
 from persistence import rescues, transfers
 from persistence.doorway import Doorway
@@ -43,8 +45,6 @@ log = logging.getLogger("handover.worker")
 GRACE = timedelta(seconds=20)
 #: How old a request is that nobody has started: its API process is not about to.
 LEFT_AFTER = timedelta(seconds=30)
-#: How often a charger that is there is given what is due, where it did not take it.
-RESCUED_EVERY = timedelta(minutes=15)
 #: How long a workflow task waits for the worker that has the workflow in its cache, before any other may take it.
 STICKY = timedelta(seconds=3)
 
@@ -133,7 +133,7 @@ async def start_what_was_left(database: Database, doorway: Doorway, client: Tran
                 await _start(doorway, client, transfer_id)
         with contextlib.suppress(Unavailable):
             async with database.reading() as session:
-                due = await rescues.waiting(session, datetime.now(UTC) - RESCUED_EVERY)
+                due = await rescues.waiting(session, datetime.now(UTC))
             for transfer_id in due:
                 await client.rescue(transfer_id)
         await asyncio.sleep(LEFT_AFTER.total_seconds())
@@ -172,6 +172,7 @@ async def run_gateway(settings: Settings, database: Database, vault: Vault, clie
     """Hold sockets, and run the commands to their chargers, until a stop is asked for."""
     transfer_client = TransferClient(client, settings.policy)
     node = NodeId(settings.gateway_node)
+    cert, key = settings.gateway_tls_cert, settings.gateway_tls_key
     gateway = Gateway(
         database,
         vault,
@@ -181,6 +182,17 @@ async def run_gateway(settings: Settings, database: Database, vault: Vault, clie
         call_timeout=settings.call_timeout,
         key_grace=settings.key_grace,
         on_fact=charger_news(database, transfer_client),
+        certificate=Certificate(cert, key) if cert and key else None,
+        limits=Limits(
+            frame_size=settings.gateway_frame_limit,
+            messages_per_second=settings.gateway_messages_per_second,
+            message_burst=settings.gateway_message_burst,
+            garbage_in_a_row=settings.gateway_garbage_limit,
+            ping_every=settings.gateway_ping_every,
+            ping_timeout=settings.gateway_ping_timeout,
+            guesses_per_identity=settings.gateway_guesses_per_identity,
+            guesses_per_address=settings.gateway_guesses_per_address,
+        ),
     )
     await gateway.start()
     try:

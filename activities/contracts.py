@@ -392,6 +392,20 @@ class Rescue(Message):
     release: bool = False
 
 
+class Rescued(TransferRef):
+    """What was done of it."""
+
+    lists: bool
+    release: bool
+
+
+class Settled(Message):
+    """What is left."""
+
+    done: bool
+    """Nothing is."""
+
+
 class Rescues(ABC):
     """What ended transfers have left to do at chargers that come back (`rescue.*`)."""
 
@@ -402,8 +416,8 @@ class Rescues(ABC):
 
     @activity.defn(name="rescue.settle")
     @abstractmethod
-    async def settle(self, ref: TransferRef) -> Done:
-        """Write that it is done: the warnings that said so are cleared."""
+    async def settle(self, rescued: Rescued) -> Settled:
+        """Write what was done: the warnings that said so are cleared."""
 
 
 CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Records, Rescues)

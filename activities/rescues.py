@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from activities.contracts import Done, Rescue, Rescues, TransferRef
+from activities.contracts import Rescue, Rescued, Rescues, Settled, TransferRef
 from domain.ids import ChargePointId
 from domain.transfer import TransferWarning
 from persistence import audit, rescues, transfers
@@ -20,22 +20,21 @@ class DatabaseRescues(Rescues):
         """Read what is left, and note the try; a repeat reads again."""
         async with self._db.writing() as session:
             row = await transfers.get(session, ref.transfer_id)
-            row.rescue_tried_at = datetime.now(UTC)
+            ready = await rescues.is_ready(session, row)
+            row.rescue_tried_at, row.rescue_tries = datetime.now(UTC), row.rescue_tries + ready
             return Rescue(
-                ready=await rescues.is_ready(session, row),
+                ready=ready,
                 charge_point_id=ChargePointId(row.charge_point_id),
                 lists=TransferWarning.LISTS_DUE in row.warnings,
                 release=TransferWarning.RELEASE_DUE in row.warnings,
             )
 
-    async def settle(self, ref: TransferRef) -> Done:
-        """Clear the warnings, once; a repeat finds nothing left to do."""
+    async def settle(self, rescued: Rescued) -> Settled:
+        """Clear the warnings of what was done, once; a repeat finds them cleared."""
         async with self._db.writing() as session:
-            row = await transfers.get(session, ref.transfer_id)
-            if row.due:
-                cleared = await rescues.settle(session, row)
+            row = await transfers.get(session, rescued.transfer_id)
+            cleared = await rescues.settle(session, row, lists=rescued.lists, release=rescued.release)
+            if cleared:
                 detail = {"cleared": ",".join(cleared)}
-                await audit.append(
-                    session, ref.transfer_id, actor="system", action="settled", once="settled", detail=detail
-                )
-            return Done()
+                await audit.append(session, rescued.transfer_id, actor="system", action="settled", detail=detail)
+            return Settled(done=not row.due)

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import uuid
 from base64 import b64encode
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -139,9 +139,7 @@ class Station:
         try:
             await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            await _end(parts)
             self._away = wire.left
             if self._talk is mine:
                 self._socket = self._talk = None
@@ -229,6 +227,15 @@ class Station:
     def _enqueue(self, event: str, key: str, **more: str) -> None:
         self.state.queue.append({"event": event, "key": key, "at": _now(), "meter": self.state.meter, **more})
         self.save()
+
+
+async def _end(parts: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they have ended: Python 3.11's wait_for, which the library uses, may lose a cancel."""
+    pending = set(parts)
+    while pending:
+        for part in pending:
+            part.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.5)
 
 
 def _now() -> str:

@@ -6,13 +6,15 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
-from ocpp.charge_point import camel_to_snake_case, remove_nones, serialize_as_dict, snake_to_camel_case
+from ocpp.charge_point import remove_nones, serialize_as_dict
 from ocpp.exceptions import InternalError, NotImplementedError, OCPPError, SecurityError  # noqa: A004 - OCPP's own name
-from ocpp.messages import Call, CallError, CallResult, unpack, validate_payload
+from ocpp.messages import Call, CallError, CallResult, unpack
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from domain.errors import ErrorCode, HandoverError
+from gateway.schemas import validate
+from gateway.spelling import to_camel, to_snake
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class NoAnswer(HandoverError):
 
 
 class CallRefused(HandoverError):
-    """The charger answered with an error instead of a result."""
+    """The charger answered with an error instead of a result, or any would: the call does not fit its schema."""
 
     code: ClassVar[ErrorCode] = ErrorCode.UNAVAILABLE
 
@@ -66,13 +68,15 @@ class Line:
         self._misfits = 0
 
     async def ask(self, request: Any) -> Any:
-        """Send one of the library's calls and give its call_result.
+        """Send one of the library's calls and give its call_result; one that does not fit its schema is not sent.
 
         Raises NotConnected, NoAnswer, CallNotSupported, CallRefused; none holds a part of the call or of the answer.
         """
         action = type(request).__name__
-        payload = snake_to_camel_case(remove_nones(serialize_as_dict(request)))
+        payload = to_camel(remove_nones(serialize_as_dict(request)))
         call = Call(str(uuid.uuid4()), action, payload)
+        if not await self._fits(call):
+            raise CallRefused(f"The {action} does not fit OCPP's schema, and was not sent.")
         async with self._one_call:
             reply = await self._exchange(call, action)
         if isinstance(reply, CallError):
@@ -80,11 +84,11 @@ class Line:
                 raise CallNotSupported(f"The charger does not support {action}.")
             raise CallRefused(f"The charger answered {action} with an error.")
         reply.action = action
-        try:
-            await validate_payload(reply, self._version)
-            return getattr(self._results, action)(**camel_to_snake_case(reply.payload))
-        except (OCPPError, TypeError, AttributeError, RecursionError):
-            pass  # raised below, outside, so that the frame is not carried along as its context
+        if await self._fits(reply):
+            try:
+                return getattr(self._results, action)(**to_snake(reply.payload))
+            except (TypeError, AttributeError, RecursionError):
+                pass  # raised below, outside, so that the frame is not carried along as its context
         raise NoAnswer(f"The charger's answer to {action} can't be read.")
 
     async def listen(self, handlers: Mapping[str, Handler]) -> None:
@@ -149,11 +153,18 @@ class Line:
         handler = handlers.get(call.action) if isinstance(call.action, str) else None
         if handler is None:
             raise NotImplementedError
-        await validate_payload(call, self._version)
-        result = await handler(**camel_to_snake_case(call.payload))
-        reply = call.create_call_result(snake_to_camel_case(remove_nones(serialize_as_dict(result))))
-        await validate_payload(reply, self._version)
+        await validate(call, self._version)
+        result = await handler(**to_snake(call.payload))
+        reply = call.create_call_result(to_camel(remove_nones(serialize_as_dict(result))))
+        await validate(reply, self._version)
         return reply
+
+    async def _fits(self, message: Call | CallResult) -> bool:
+        try:
+            await validate(message, self._version)
+        except (OCPPError, TypeError, RecursionError):
+            return False
+        return True
 
     def _spell(self, code: str) -> str:
         return _OLD_CODES.get(code, code) if self._version == "1.6" else code

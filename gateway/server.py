@@ -1,8 +1,12 @@
 """The WebSocket server of one gateway node: lets chargers in, holds their sockets, says so in the database."""
 
 import logging
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
+from typing import cast
 from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -15,9 +19,12 @@ from domain.ids import NodeId
 from gateway.connections import DIALECTS, Connections
 from gateway.credentials import KeyRule
 from gateway.facts import OnFact, Reporter, Tasks
+from gateway.guesses import Guesses, address_of
+from gateway.limits import STANDARD, LimitedSocket, Limits
 from gateway.orders import Orders
 from gateway.sessions import Sessions
 from gateway.sweep import Sweep
+from gateway.tls import Certificate
 from gateway.upgrade import BadUpgrade, read_upgrade
 from persistence import charger_links
 from persistence.session import Database
@@ -29,8 +36,6 @@ _log = logging.getLogger(__name__)
 _sockets_log = logging.getLogger(f"{__name__}.sockets")
 _sockets_log.setLevel(logging.CRITICAL)
 
-_LARGEST_FRAME = 256 * 1024
-_PING_EVERY = 20
 _CLOSE_PATIENCE = 2
 _FACTS_PATIENCE = 5
 
@@ -58,17 +63,25 @@ class Gateway:
         boot_patience: timedelta = timedelta(seconds=5),
         reconnect_patience: timedelta = timedelta(seconds=15),
         sweep_every: timedelta = timedelta(seconds=3),
+        certificate: Certificate | None = None,
+        limits: Limits = STANDARD,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Listen on `host` and `port` (0: any free one) once started; `node` names it in the database.
 
         A charger may take `call_timeout` over a call; `key_grace` after a new key was sent the old one opens no
         ordinary connection any more. The patiences are those of KeyRule. Sockets that have lost their right elsewhere
-        are closed at a sweep, one `sweep_every`.
+        are closed at a sweep, one `sweep_every`. It serves wss where there is a `certificate`, else ws. `clock`, in
+        seconds, is that of failed authentications.
         """
         self._db = db
         self._host = host
         self._port = port
         self._node = node
+        self._certificate = certificate
+        self._sweep_every = sweep_every
+        self._limits = limits
+        self._guesses = Guesses(limits, clock)
         self._tasks = Tasks()
         self._facts = Tasks()
         self._reporter = Reporter(on_fact, self._facts)
@@ -103,11 +116,12 @@ class Gateway:
             subprotocols=[Subprotocol(name) for name in DIALECTS],
             process_request=self._let_in,
             compression=None,
-            max_size=_LARGEST_FRAME,
-            ping_interval=_PING_EVERY,
-            ping_timeout=_PING_EVERY,
+            max_size=self._limits.frame_size or None,
+            ping_interval=self._limits.ping_every.total_seconds() or None,
             close_timeout=_CLOSE_PATIENCE,
             logger=_sockets_log,
+            create_connection=cast("type[ServerConnection]", partial(LimitedSocket, self._limits)),
+            ssl=self._certificate.context if self._certificate else None,
             start_serving=False,
         )
         try:
@@ -124,8 +138,11 @@ class Gateway:
             await self.stop()
             raise
         self._tasks.start(self._sweep.run(), "the sweep")
+        if self._certificate:
+            self._tasks.start(self._certificate.watch(self._sweep_every), "the look at the certificate")
         self._port = self._server.sockets[0].getsockname()[1]
-        _log.info("Chargers connect to ws://%s:%d/ocpp/{identity}.", self._host, self._port)
+        scheme = "wss" if self._certificate else "ws"
+        _log.info("Chargers connect to %s://%s:%d/ocpp/{identity}.", scheme, self._host, self._port)
 
     async def stop(self) -> None:
         """Close every socket so that its charger comes back (1012), and release it."""
@@ -140,21 +157,40 @@ class Gateway:
         """Answer an upgrade: None lets it in. Whoever can't be told apart from a stranger is answered like one."""
         try:
             presented = read_upgrade(request.path, request.headers, DIALECTS.keys())
-            identity, password = (presented.identity, presented.password) if presented else ("", b"")
-            admission = await self._rule.decide(identity, password)
         except BadUpgrade as bad:
             return socket.respond(bad.status, bad.text)
+        if presented is None:
+            return _unauthorized(socket)
+        address = address_of(socket.remote_address)
+        if wait := self._guesses.begin(address, presented.identity):
+            return _too_often(socket, wait)
+        failed = False
+        try:
+            admission = await self._rule.decide(presented.identity, presented.password)
+            failed = admission.entry is Entry.REFUSED
         except Exception as error:  # noqa: BLE001 - whatever fails, the charger is told to try again
             if not isinstance(error, Unavailable):
                 _log.error("An upgrade failed: %s", type(error).__name__)  # a trace may hold keys
             return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment.\n")
-        if admission.entry is Entry.REFUSED:
-            response = socket.respond(HTTPStatus.UNAUTHORIZED, "Unknown identity or wrong password.\n")
-            response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
-            return response
+        finally:
+            self._guesses.end(address, presented.identity, failed=failed)
+        if failed:
+            return _unauthorized(socket)
         self._arrivals += 1
         self._admissions[socket] = (admission, self._arrivals)
         return None
 
     async def _hold(self, socket: ServerConnection) -> None:
         await self._connections.hold(socket, *self._admissions.pop(socket))
+
+
+def _unauthorized(socket: ServerConnection) -> Response:
+    response = socket.respond(HTTPStatus.UNAUTHORIZED, "Unknown identity or wrong password.\n")
+    response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
+    return response
+
+
+def _too_often(socket: ServerConnection, wait: int) -> Response:
+    response = socket.respond(HTTPStatus.TOO_MANY_REQUESTS, f"Failed too often; try again in {wait} seconds.\n")
+    response.headers["Retry-After"] = str(wait)
+    return response

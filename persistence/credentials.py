@@ -76,6 +76,7 @@ async def make_pending(
             session,
             pending,
             order_id=order_id,
+            taken_from=pending.order_id if pending.withdrawn_at is None else None,
             quarantines_old=quarantines_old or pending.withdrawn_at is None,
             unattended=False,
             maybe_taken=_may_be_taken(pending),
@@ -191,6 +192,11 @@ async def set_current(
     await session.flush()
 
 
+async def lock(session: AsyncSession, charge_point_id: ChargePointId) -> None:
+    """Keep others from changing a charge point's keys until the transaction ends."""
+    await lock_keys(session, charge_point_id)
+
+
 async def is_current(session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str) -> bool:
     """Whether `key`, as somebody types it, is the charger's only key. Only reads."""
     query = select(Credential).where(
@@ -228,7 +234,12 @@ async def was_refused(session: AsyncSession, charge_point_id: ChargePointId, ord
 
 
 async def _call_off(session: AsyncSession, pending: Credential, now: datetime) -> None:
-    if _may_be_taken(pending):
+    """Drop or withdraw a key; one that was taken over from an order that stands is that order's again, and due."""
+    if pending.taken_from is not None:
+        await turn(
+            session, pending, order_id=pending.taken_from, taken_from=None, unattended=True, quarantines_old=True
+        )
+    elif _may_be_taken(pending):
         await turn(session, pending, withdrawn_at=now)
     else:
         await revoke(session, pending, now)

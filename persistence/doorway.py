@@ -12,13 +12,13 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import ErrorCode, IdempotencyConflict, TransferInProgress
+from domain.errors import ErrorCode, IdempotencyConflict, NotAllowed, TransferInProgress
 from domain.ids import ChargePointId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.rights import Scope
 from persistence import audit, charger_links, credentials, transfers
 from persistence.session import Database
-from persistence.tables import IdempotencyKey, Request
+from persistence.tables import ChargePoint, IdempotencyKey, Request
 from persistence.vault import Vault, fingerprint
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -118,16 +118,24 @@ class Doorway:
             async with self._db.writing() as session:
                 await self._claim(session, call)
 
-    async def connect_afresh(self, call: Repeatable, charge_point_id: ChargePointId, *, actor: str) -> str:
-        """Give a charge point new credentials in place of all it has, and close its socket; a repeat gives the same.
+    async def connect_afresh(
+        self, call: Repeatable, charge_point_id: ChargePointId, owner_id: UserId, *, actor: str
+    ) -> str:
+        """Give `owner_id`'s charge point new credentials in place of all it has, and close its socket.
 
-        Raises TransferInProgress while a transfer is at work on it, IdempotencyConflict for a repeat that comes when
-        those credentials are not its current ones any more.
+        A repeat gives the same. Raises NotAllowed where the owner is another by now, TransferInProgress while a
+        transfer is at work on it, IdempotencyConflict for a repeat that comes when those credentials are not its
+        current ones any more.
         """
         now = datetime.now(UTC)
         password = self._password(call)
         async with self._db.writing() as session:
-            if not await self._claim(session, call):
+            first = await self._claim(session, call)
+            await credentials.lock(session, charge_point_id)
+            point = await session.get_one(ChargePoint, charge_point_id, with_for_update=True, populate_existing=True)
+            if point.owner_id != owner_id:
+                raise NotAllowed("The charge point has another owner by now.")
+            if not first:
                 if not await credentials.is_current(session, self._vault, charge_point_id, password):
                     raise IdempotencyConflict(
                         "Those credentials are not current any more; ask for new ones with another key."

@@ -34,7 +34,8 @@ class LinkCodes:
             link = await session.get_one(ApprovalLink, link_id, with_for_update=True)
             if link.codes_asked and await _is_to_be_sent(session, link_id, link.codes_asked):
                 return link.codes_asked
-            if link.codes_asked >= CODES_A_LINK:
+            sent = select(func.count()).where(Code.link_id == link_id, Code.sent_at.is_not(None))
+            if (await session.scalar(sent) or 0) >= CODES_A_LINK:
                 raise RateLimited(f"{CODES_A_LINK} codes were sent already; use the last one, or ask for a new link.")
             link.codes_asked += 1
             return link.codes_asked

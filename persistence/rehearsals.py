@@ -22,7 +22,10 @@ from persistence.transfers import Requested
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What would happen. `blockers` are the refusals that a start would meet, the first one first."""
+    """What would happen. `blockers` are the refusals that a start would meet, the first one first.
+
+    An address is not looked up: neither the answer nor its time tells whether it has an account.
+    """
 
     owner_changes: bool
     group_changes: bool
@@ -46,8 +49,9 @@ class Rehearsals:
         async with self._db.reading() as session:
             facts = await judgement.gather(session, asked)
             blockers: list[Refusal] = []
-            after = await _allowed(blockers, lambda: judgement.target_of(session, facts))
-            await _allowed(blockers, lambda: _unhindered(session, facts, now, self._cool_down))
+            after = await _allowed(blockers, lambda: judgement.check_rights(session, facts))
+            await _allowed(blockers, lambda: _cooled_down(facts, now, self._cool_down))
+            await _allowed(blockers, lambda: _unreserved(session, facts))
             row = await session.get_one(ChargePoint, charge_point_id)
             after = after or _wished(facts)
             before = facts.charge_point.holding
@@ -68,10 +72,13 @@ def _wished(facts: Facts) -> Holding | None:
     return Holding(UserId(request.user_id or before.owner_id), GroupId(request.group_id or before.group_id))
 
 
-async def _unhindered(session: AsyncSession, facts: Facts, now: datetime, cool_down: timedelta) -> None:
+async def _cooled_down(facts: Facts, now: datetime, cool_down: timedelta) -> None:
+    judgement.check_waiting_time(facts, now, cool_down)
+
+
+async def _unreserved(session: AsyncSession, facts: Facts) -> None:
     if await transfers.active_on(session, facts.charge_point.id) is not None:
         raise TransferInProgress("The charge point has a transfer under way; wait for its end, or cancel it.")
-    judgement.check_waiting_time(facts, now, cool_down)
 
 
 async def _allowed(blockers: list[Refusal], check: Callable[[], Awaitable[Holding | None]]) -> Holding | None:

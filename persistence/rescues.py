@@ -1,10 +1,9 @@
 """What ended transfers have left to do at chargers, and which chargers are there to take it."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId, TransferId
@@ -12,27 +11,37 @@ from domain.transfer import DUE, TransferWarning
 from persistence import charger_links, credentials, transfers
 from persistence.tables import Link, Transfer
 
-#: The warnings that a settled transfer has no more.
-_SETTLED: Final = DUE | {TransferWarning.CHARGER_OFFLINE}
+#: How long a charger that is there and did not take what is due is left alone: at first, and at most.
+FIRST_PAUSE: Final = timedelta(minutes=15)
+LONGEST_PAUSE: Final = timedelta(days=1)
 
 
 async def due_on(session: AsyncSession, charge_point_id: ChargePointId) -> list[TransferId]:
-    """List what is left to do on a charge point, the oldest first; nothing while a transfer is under way."""
-    if await transfers.active_on(session, charge_point_id) is not None:
+    """List what is left to do on a charge point, the oldest first; nothing while a transfer is at work there."""
+    if await transfers.at_charger(session, charge_point_id) is not None:
         return []
     query = select(Transfer.id).where(Transfer.charge_point_id == charge_point_id, Transfer.due)
     return [TransferId(found) for found in await session.scalars(query.order_by(Transfer.finished_at))]
 
 
-async def waiting(session: AsyncSession, tried_before: datetime) -> list[TransferId]:
-    """List what is left to do at chargers that are there, and was not tried since `tried_before`."""
+async def waiting(session: AsyncSession, now: datetime) -> list[TransferId]:
+    """List what is left to do at chargers that are there; what they did not take is tried less and less often."""
     query = (
-        select(Transfer.id)
+        select(Transfer.id, Transfer.rescue_tried_at, Transfer.rescue_tries)
         .join(Link, Link.charge_point_id == Transfer.charge_point_id)
         .where(Transfer.due, Link.node.is_not(None), Link.quarantined.is_(False))
-        .where(or_(Transfer.rescue_tried_at.is_(None), Transfer.rescue_tried_at < tried_before))
+        .order_by(Transfer.finished_at)
     )
-    return [TransferId(found) for found in await session.scalars(query.order_by(Transfer.finished_at))]
+    return [
+        TransferId(row.id)
+        for row in await session.execute(query)
+        if row.rescue_tried_at is None or row.rescue_tried_at + _pause(row.rescue_tries) < now
+    ]
+
+
+def _pause(tries: int) -> timedelta:
+    doubled: int = 2 ** min(tries, 10)
+    return min(FIRST_PAUSE * doubled, LONGEST_PAUSE)
 
 
 async def is_ready(session: AsyncSession, row: Transfer) -> bool:
@@ -43,21 +52,27 @@ async def is_ready(session: AsyncSession, row: Transfer) -> bool:
         row.due
         and place.node is not None
         and not place.quarantined
-        and await transfers.active_on(session, charge_point_id) is None
+        and await transfers.at_charger(session, charge_point_id) is None
         and not await credentials.is_pending(session, charge_point_id, row.id)
     )
 
 
-async def settle(session: AsyncSession, row: Transfer) -> Iterable[TransferWarning]:
-    """Clear what is done from a transfer's warnings, and give what was cleared.
+async def settle(session: AsyncSession, row: Transfer, *, lists: bool, release: bool) -> list[TransferWarning]:
+    """Clear what was done from a transfer's warnings, and give what was cleared; nothing of one that has none due.
 
     New credentials that the charger refused in the meantime stay a warning, under their own name.
     """
+    if not row.due:
+        return []
+    done = {TransferWarning.CHARGER_OFFLINE, TransferWarning.CREDENTIALS_DUE}
+    done |= {TransferWarning.LISTS_DUE} if lists else set()
+    done |= {TransferWarning.RELEASE_DUE} if release else set()
     warnings = [TransferWarning(warning) for warning in row.warnings]
-    left = [warning for warning in warnings if warning not in _SETTLED]
+    left = [warning for warning in warnings if warning not in done]
     if TransferWarning.CREDENTIALS_DUE in warnings and await credentials.was_refused(
         session, ChargePointId(row.charge_point_id), row.id
     ):
         left.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
-    row.due, row.warnings = False, [warning.value for warning in left]
+    row.warnings = [warning.value for warning in left]
+    row.due = not DUE.isdisjoint(left)
     return [warning for warning in warnings if warning not in left]

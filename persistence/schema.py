@@ -33,7 +33,7 @@ async def migrate(url: str) -> None:
     """
     if (file := _sqlite_file(url)) is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-    db = Database(url)
+    db = Database(url, migrates=True)
     try:
         async with db.writing() as session:
             await (await session.connection()).run_sync(_upgrade)

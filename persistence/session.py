@@ -27,8 +27,13 @@ class Database:
     nothing is read that another writer is about to change.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10, lock_wait: float = LOCK_WAIT_SECONDS) -> None:
-        """Take a SQLAlchemy URL: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`. Connects at first use."""
+    def __init__(
+        self, url: str, *, pool_size: int = 10, lock_wait: float = LOCK_WAIT_SECONDS, migrates: bool = False
+    ) -> None:
+        """Take a SQLAlchemy URL: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`. Connects at first use.
+
+        `migrates`: SQLite changes a table by making it anew, and what points at it is checked only afterwards.
+        """
         self.is_sqlite = url.startswith("sqlite")
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
         options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "pool_pre_ping": not self.is_sqlite}
@@ -39,7 +44,7 @@ class Database:
             }
         self.engine: AsyncEngine = create_async_engine(url, **options)
         if self.is_sqlite:
-            event.listen(self.engine.sync_engine, "connect", partial(_prepare_sqlite, lock_wait))
+            event.listen(self.engine.sync_engine, "connect", partial(_prepare_sqlite, lock_wait, not migrates))
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
         self._reader = async_sessionmaker(self.engine, expire_on_commit=False)
         self._writer = async_sessionmaker(self.engine.execution_options(handover_writes=True), expire_on_commit=False)
@@ -81,7 +86,7 @@ class _Unavailable:
             raise Unavailable("The database does not answer; try again in a moment.") from error
 
 
-def _prepare_sqlite(lock_wait: float, connection: Any, _record: object) -> None:
+def _prepare_sqlite(lock_wait: float, foreign_keys: bool, connection: Any, _record: object) -> None:
     """Give SQLite's transactions into SQLAlchemy's hands, and wait for locks."""
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -89,7 +94,7 @@ def _prepare_sqlite(lock_wait: float, connection: Any, _record: object) -> None:
         "journal_mode = WAL",
         "synchronous = FULL",
         f"busy_timeout = {int(lock_wait * 1000)}",
-        "foreign_keys = ON",
+        f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

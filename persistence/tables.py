@@ -176,6 +176,8 @@ class Credential(Table):
     sealed_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     order_id: Mapped[str | None] = mapped_column(ID)
     """Whoever ordered it: a repeat of that order gets this same key."""
+    taken_from: Mapped[str | None] = mapped_column(ID)
+    """The order that it was pending for before, and is again where this one withdraws it."""
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     answer: Mapped[str | None] = mapped_column(String(16))
@@ -323,6 +325,8 @@ class Transfer(Table):
     due: Mapped[bool] = mapped_column(Boolean, default=False)
     """It has ended, and left something to do at the charger that is done when the charger is back."""
     rescue_tried_at: Mapped[datetime | None]
+    rescue_tries: Mapped[int] = mapped_column(default=0)
+    """How often its charger was there and did not take all of it."""
     __table_args__ = (
         Index(
             "uq_transfers_active",
@@ -384,7 +388,7 @@ class ApprovalLink(Table):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     codes_asked: Mapped[int]
-    """How many one-time codes were asked for; at most 5."""
+    """The number of the latest one-time code; at most 5 are sent."""
     __table_args__ = (UniqueConstraint("transfer_id", "channel", "generation"),)
 
 

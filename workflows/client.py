@@ -183,7 +183,7 @@ class TransferClient:
                 raise Unavailable(_AWAY) from error
 
     async def rescue(self, transfer_id: TransferId) -> None:
-        """Have what an ended transfer has left to do at its charger tried now, unless that is under way already."""
+        """Have what an ended transfer has left to do at its charger tried now; a try under way looks once more."""
         async with self._errors():
             await self._client.start_workflow(
                 RescueWorkflow.run,
@@ -191,7 +191,7 @@ class TransferClient:
                 id=rescue_workflow_id(transfer_id),
                 task_queue=TASK_QUEUE,
                 task_timeout=TASK_TIMEOUT,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                start_signal="charger_is_back",
                 static_summary=f"Rescue after transfer {transfer_id}",
                 rpc_timeout=self._within,
             )

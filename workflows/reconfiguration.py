@@ -38,6 +38,7 @@ class Reconfiguration:
         self._began_quiet = False
         self._quieted = False
         """The charger may be inoperative."""
+        self._lists_over = self._rotation_over = False
         self._given_up = False
         """Its new credentials are due: until it has them it is told nothing else."""
 
@@ -52,7 +53,10 @@ class Reconfiguration:
         return None
 
     async def reconfigure(self) -> None:
-        """After the change: lists, credentials, release. Raises RollBack where the transfer can't stand."""
+        """After the change: lists, credentials, release. Raises RollBack where the transfer can't stand.
+
+        Called again, it takes the steps that are not over yet.
+        """
         until = workflow.now() + self._desk.policy.offline_deadline
         if self._plan.rotate and await self._charger.must_prove_first():
             await self._rotate(until)
@@ -65,6 +69,8 @@ class Reconfiguration:
             await self._charger.disconnect()
 
     async def _replace_lists(self, until: datetime) -> None:
+        if self._lists_over:
+            return None
         if not self._plan.lists:
             return self._board.skipped(StepName.REPLACE_LISTS)
         if not self._desk.no_way_back:
@@ -73,6 +79,7 @@ class Reconfiguration:
             until = workflow.now()
         noted = len(self._warnings)
         outcome = await self._step(StepName.REPLACE_LISTS, lambda: self._charger.replace_lists(until))
+        self._lists_over = True
         if outcome is DeviceOutcome.NOT_SUPPORTED:
             self._warnings.append(TransferWarning.LISTS_NOT_SUPPORTED)
         if outcome is None and len(self._warnings) == noted:
@@ -85,6 +92,8 @@ class Reconfiguration:
             self._warnings.append(TransferWarning.LISTS_DUE)
 
     async def _rotate(self, until: datetime) -> None:
+        if self._rotation_over:
+            return None
         if not self._plan.rotate:
             return self._board.skipped(StepName.ROTATE_CREDENTIALS)
         step = StepName.ROTATE_CREDENTIALS
@@ -93,41 +102,37 @@ class Reconfiguration:
             with self._desk.may_be_left():
                 await self._charger.rotate(until)
         except CannotRotate:
+            if await self._charger.keep_old_key():
+                return self.proven()
             self._warnings.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
-            await self._charger.keep_old_key()
             self._board.skipped(step, UNROTATABLE)
         except ChargerOffline:
             if self._plan.if_offline is IfOffline.ROLL_BACK:
-                await self._turn_back(RollBack(Reason.CHARGER_OFFLINE), "The charger stayed offline.")
-            else:
-                remark = "The charger stayed offline; its new credentials are due when it returns."
-                await self._leave_credentials_due(TransferWarning.CHARGER_OFFLINE, remark)
+                self._board.failed(step, "The charger stayed offline.")
+                raise RollBack(Reason.CHARGER_OFFLINE) from None
+            remark = "The charger stayed offline; its new credentials are due when it returns."
+            await self._leave_credentials_due(TransferWarning.CHARGER_OFFLINE, remark)
         except LeftUndone as left:
             await self._leave_credentials_due(TransferWarning.LEFT_UNDONE_BY_OPERATOR, left.message)
         except RollBack as turn:
             rejected = turn.reason is Reason.CHARGER_REJECTED
-            await self._turn_back(turn, KEY_REFUSED if rejected else f"Rolled back: {turn.reason.value}.")
+            self._board.failed(step, KEY_REFUSED if rejected else f"Rolled back: {turn.reason.value}.")
+            raise
         else:
-            self._proven()
+            self.proven()
         return None
-
-    async def _turn_back(self, turn: RollBack, remark: str) -> None:
-        """Roll back, unless the charger has proven its new credentials meanwhile: then there is no way back."""
-        if not await self._charger.keep_old_key():
-            self._board.failed(StepName.ROTATE_CREDENTIALS, remark)
-            raise turn
-        self._proven()
 
     async def _leave_credentials_due(self, why: TransferWarning, remark: str) -> None:
         if await self._charger.leave_credentials_due():
-            return self._proven()
+            return self.proven()
         self._given_up = True
         self._warnings += [why, TransferWarning.CREDENTIALS_DUE]
         self._board.skipped(StepName.ROTATE_CREDENTIALS, remark)
         return None
 
-    def _proven(self) -> None:
-        self._desk.no_way_back = True
+    def proven(self) -> None:
+        """Pass the point of no return: the charger uses its new credentials."""
+        self._rotation_over = self._desk.no_way_back = True
         self._undo.forget()
         self._board.done(StepName.ROTATE_CREDENTIALS)
 

@@ -1,6 +1,13 @@
 """Does at a charger that is back what an ended transfer had left to do there, and tells the parties."""
 
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
 from temporalio import workflow
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.contracts import (
@@ -12,6 +19,7 @@ from activities.contracts import (
     Notices,
     Registry,
     Rescue,
+    Rescued,
     Rescues,
     Subject,
     Tell,
@@ -20,36 +28,61 @@ from activities.contracts import (
 from domain.ids import gateway_queue
 from workflows.calls import Step, call, transact
 from workflows.messages import TransferOrder
-from workflows.options import device_once, letter
+from workflows.options import device, letter
+
+#: How often one rescue is tried again by itself.
+TRIES: Final = 3
 
 
 @workflow.defn(name="rescue")
 class RescueWorkflow:
-    """One short try, of the id `rescue-<transfer id>`; where it fails, another follows when the charger connects."""
+    """A short affair, of the id `rescue-<transfer id>`; where it fails, another follows when the charger connects."""
+
+    @workflow.init
+    def __init__(self, order: TransferOrder) -> None:
+        """Start with nobody having said anything."""
+        self._ref, self._policy = TransferRef(transfer_id=order.transfer_id), order.policy
+        self._news = 0
+
+    @workflow.signal
+    def charger_is_back(self) -> None:
+        """Look once more: what was found before may not hold any more."""
+        self._news += 1
 
     @workflow.run
-    async def run(self, order: TransferOrder) -> Done:
+    async def run(self, _order: TransferOrder) -> Done:
         """Replace the lists, put the charger back into service, clear the warnings, tell the parties."""
-        self._ref, self._policy = TransferRef(transfer_id=order.transfer_id), order.policy
-        rescue = await self._begin()
-        if not rescue.ready or not await self._work(rescue):
-            return Done()
-        await transact(
-            Rescues.settle, self._ref, self._policy, summary="nothing is left to do", for_ever=True, on_record=True
-        )
-        news = Tell(transfer_id=order.transfer_id, subject=Subject.SETTLED)
-        await call(Notices.tell, news, letter(self._policy), summary="tell the parties", for_ever=True)
-        return Done()
+        tries = 0
+        while True:
+            seen = self._news
+            rescue = await self._begin()
+            if rescue.ready and await self._work(rescue):
+                return await self._tell()
+            tries += rescue.ready
+            if rescue.ready and tries < TRIES:
+                with suppress(asyncio.TimeoutError):
+                    await workflow.wait_condition(partial(self._heard_since, seen), timeout=self._policy.look_again)
+            elif self._news == seen:
+                return Done()
+
+    def _heard_since(self, seen: int) -> bool:
+        return self._news > seen
 
     async def _work(self, rescue: Rescue) -> bool:
-        """Do what is left to do; False where the charger did not take it."""
-        if rescue.lists and not await self._command(Charger.replace_lists, rescue, "replace the local list"):
-            return False
-        if not rescue.release:
-            return True
-        if not (await self._begin()).ready:  # another transfer may have begun, which makes it inoperative
-            return False
-        return await self._command(Charger.release, rescue, "make the charger operative")
+        """Do what is left to do, each thing whether or not the others are taken; whether nothing is left."""
+        lists = rescue.lists and await self._command(Charger.replace_lists, rescue, "replace the local list")
+        # another transfer may have begun meanwhile, which makes it inoperative
+        release = rescue.release and (await self._begin()).ready
+        release = release and await self._command(Charger.release, rescue, "make the charger operative")
+        done = Rescued(transfer_id=self._ref.transfer_id, lists=lists, release=release)
+        settled = await transact(
+            Rescues.settle, done, self._policy, summary="what is left to do", for_ever=True, on_record=True
+        )
+        return settled.done
+
+    async def _tell(self) -> Done:
+        news = Tell(transfer_id=self._ref.transfer_id, subject=Subject.SETTLED)
+        return await call(Notices.tell, news, letter(self._policy), summary="tell the parties", for_ever=True)
 
     async def _begin(self) -> Rescue:
         return await transact(
@@ -60,11 +93,10 @@ class RescueWorkflow:
         where = await transact(Registry.locate, self._ref, self._policy, summary="where the charger is")
         if where.node is None:
             return False
+        options = replace(device(self._policy), retries=RetryPolicy(maximum_attempts=1))
         order = DeviceOrder(transfer_id=self._ref.transfer_id, charge_point_id=rescue.charge_point_id)
         try:
-            answer = await call(
-                step, order, device_once(self._policy), summary=summary, task_queue=gateway_queue(where.node)
-            )
+            answer = await call(step, order, options, summary=summary, task_queue=gateway_queue(where.node))
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise

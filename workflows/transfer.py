@@ -110,10 +110,21 @@ class TransferWorkflow:
             await self._change_ownership(plan)
             await device.reconfigure()
         except RollBack as turn:
-            return await self._roll_back(turn.reason)
+            if not await self._has_proven(plan):
+                return await self._roll_back(turn.reason)
+            device.proven()
+            await device.reconfigure()
         return await self._finish(
             TransferState.COMPLETED_WITH_WARNINGS if self._warnings else TransferState.COMPLETED, None
         )
+
+    async def _has_proven(self, plan: Plan) -> bool:
+        """Withdraw the new credentials, unless the charger has proven them: then there is no way back."""
+        if not plan.rotate or not self._desk.change_begun:
+            return False
+        step, summary = Registry.withdraw_credentials, "new credentials withdrawn"
+        answer = await transact(step, self._ref, self._policy, summary=summary, for_ever=True, on_record=True)
+        return answer.proven
 
     async def _change_ownership(self, plan: Plan) -> None:
         """Change the owner; from its begin there is no cancelling, and with `delete` no way back after it."""
@@ -145,6 +156,7 @@ class TransferWorkflow:
     async def _roll_back(self, reason: Reason) -> TransferState:
         """Undo every step in reverse order; a compensation that fails waits for an operator, and is never left out."""
         self._board.enter(TransferState.ROLLING_BACK)
+        self._warnings.clear()  # they were of the way forward
         note = Note(
             transfer_id=self._ref.transfer_id,
             state=TransferState.ROLLING_BACK,

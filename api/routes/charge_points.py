@@ -41,7 +41,7 @@ async def connect_afresh(
     call = Repeatable(caller.id, key, f"connect {point}".encode())
     actor = f"{'user' if caller.id == view.owner_id else 'operator'}:{caller.id}"
     response.headers["Cache-Control"] = "no-store"
-    password = await parts.doorway.connect_afresh(call, point, actor=actor)
+    password = await parts.doorway.connect_afresh(call, point, view.owner_id, actor=actor)
     return schemas.Credentials(identity=view.identity, password=password)
 
 

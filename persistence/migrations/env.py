@@ -37,11 +37,14 @@ def _migrate(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+            msg = "a migration left rows that point nowhere"
+            raise AssertionError(msg)
 
 
 async def _migrate_own() -> None:
     """Migrate the database that the settings name."""
-    db = Database(Settings().database_url)
+    db = Database(Settings().database_url, migrates=True)
     try:
         async with db.engine.execution_options(handover_writes=True).begin() as connection:
             await connection.run_sync(_migrate)

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from activities.contracts import Finish, TransferRef
+from activities.contracts import Finish, Rescued, TransferRef
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
+from domain.approval import Decision
 from domain.ids import NodeId
 from domain.transfer import TransferState, TransferWarning
 from persistence import charger_links, rescues
@@ -16,7 +17,7 @@ from persistence.tables import AuditEvent
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, TO_BOB, by, keep, registry, row
 
-__all__ = ["by", "registry"]
+__all__ = ["registry"]
 LATER = datetime.now(UTC) + timedelta(hours=1)
 
 
@@ -57,15 +58,22 @@ async def test_what_is_due_waits_for_its_charger_and_is_settled_once(
     found = await steps.begin(ref)
     assert (found.ready, found.lists, found.release) == (True, True, True)
     async with database.reading() as session:
-        assert await rescues.waiting(session, datetime.now(UTC) - timedelta(minutes=1)) == [], "it was tried just now"
-    await steps.settle(ref)
-    await steps.settle(ref)
+        assert await rescues.waiting(session, datetime.now(UTC)) == [], "it was tried just now"
+    lists = Rescued(transfer_id=ref.transfer_id, lists=True, release=False)
+    assert not (await steps.settle(lists)).done
+    assert not (await steps.settle(lists)).done
+    assert (await row(database, ref)).warnings == ["release_due", "left_undone_by_operator"]
+    both = Rescued(transfer_id=ref.transfer_id, lists=True, release=True)
+    assert (await steps.settle(both)).done
+    assert (await steps.settle(both)).done
     after = await row(database, ref)
     assert (after.due, after.warnings) == (False, ["left_undone_by_operator"])
     assert not (await steps.begin(ref)).ready
     async with database.reading() as session:
         settled = select(AuditEvent.detail).where(AuditEvent.action == "settled")
-        assert (await session.scalars(settled)).all() == [{"cleared": "lists_due,release_due"}]
+        assert (await session.scalars(settled)).all() == [
+            {"cleared": "lists_due"}, {"cleared": "release_due"},
+        ]  # fmt: skip
 
 
 async def test_a_charger_is_told_nothing_before_it_has_its_new_key(
@@ -93,7 +101,10 @@ async def test_a_transfer_under_way_is_not_disturbed(
     async with database.reading() as session:
         assert await rescues.due_on(session, CP) == [ref.transfer_id]
     registry = DatabaseRegistry(database, vault, timedelta(0))
-    await registry.reserve(await keep(database, vault, TO_BOB | {"recipient": "ada@example.com"}, sender="bob"))
+    offered = await keep(database, vault, TO_BOB | {"recipient": "ada@example.com"}, sender="bob")
+    await registry.reserve(offered)
+    assert (await DatabaseRescues(database).begin(ref)).ready, "one that waits for its recipient is not at work there"
+    await registry.decide(by("ada", Decision.ACCEPT, offered))
     async with database.reading() as session:
         assert await rescues.due_on(session, CP) == []
     assert not (await DatabaseRescues(database).begin(ref)).ready

@@ -1,12 +1,18 @@
 """New credentials for a charge point: for its owner, shown once, in place of all others."""
 
-import httpx
-from sqlalchemy import select
+import asyncio
+from datetime import UTC, datetime
 
-from domain.ids import ChargePointId
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from domain.errors import NotAllowed
+from domain.ids import ChargePointId, UserId
 from persistence import charger_links, credentials
+from persistence.doorway import Doorway, Repeatable
 from persistence.session import Database
-from persistence.tables import Credential
+from persistence.tables import ChargePoint, Credential
 from persistence.vault import Vault
 from tests.api.conftest import Trail
 from tests.api.world import add_transfer, bearer, check
@@ -56,3 +62,25 @@ async def test_nobody_else_gets_any(http: httpx.AsyncClient) -> None:
 async def test_not_while_a_transfer_is_at_work_on_it(http: httpx.AsyncClient, database: Database) -> None:
     await add_transfer(database, state="reconfiguring")
     check(await http.post(CALL, headers=bearer("olga")), 409, "transfer_in_progress")
+
+
+async def test_a_former_owner_whose_call_waited_gets_none(
+    database: Database, vault: Vault, http: httpx.AsyncClient
+) -> None:
+    async with database.writing() as session:
+        await session.execute(update(ChargePoint).values(owner_id="u-adam"))
+    with pytest.raises(NotAllowed):
+        await Doorway(database, vault).connect_afresh(
+            Repeatable(UserId("u-olga"), None, b""), POINT, UserId("u-olga"), actor="user:u-olga"
+        )
+
+
+async def test_twins_get_one_after_the_other_even_where_no_key_is_left(
+    http: httpx.AsyncClient, database: Database, vault: Vault
+) -> None:
+    async with database.writing() as session:
+        await credentials.revoke_all(session, POINT, datetime.now(UTC))
+    answers = await asyncio.gather(*(http.post(CALL, headers=bearer("olga")) for _ in range(4)))
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert sum([await is_current(database, vault, answer.json()["password"]) for answer in answers]) == 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ocpp.v16 import call
 
 from demo.faults import Fault as Trouble
 from gateway.facts import Fact
@@ -74,6 +75,19 @@ async def test_a_bad_call_is_answered_with_its_error(world: World, frame: str, c
         assert json.loads(await said(socket))[:3] == [4, "1", code]
         await socket.send('[2,"2","Heartbeat",{}]')
         assert json.loads(await said(socket))[0] == 3
+
+
+async def test_a_call_that_does_not_fit_its_schema_is_not_sent(world: World) -> None:
+    async with world.client() as socket:
+        await world.heard(Fact.CONNECTED)
+        session = world.gateway._sessions.find(CP)
+        assert session is not None
+        with pytest.raises(CallRefused) as caught:
+            await session.dialect._line.ask(call.Reset(type="secret-kind"))
+        assert "secret-kind" not in repr(caught.value)
+        assert caught.value.__context__ is None
+        with pytest.raises(TimeoutError):
+            await said(socket, seconds=0.2)
 
 
 async def test_a_frame_that_is_too_large_closes_the_socket_with_1009(world: World) -> None:

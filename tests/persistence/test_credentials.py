@@ -132,6 +132,22 @@ async def test_the_next_order_takes_a_due_key_over_and_the_former_owners_stays_q
     assert not (await rule.status()).proven
 
 
+@pytest.mark.parametrize("answer", [None, KeyAnswer.ACCEPTED])
+async def test_a_due_key_that_was_taken_over_is_due_again_where_the_next_order_is_rolled_back(
+    rule: Rule, answer: KeyAnswer | None
+) -> None:
+    key = await rule.make()
+    await rule.make(OTHER)
+    if answer is not None:
+        await rule.send(answer)
+    async with rule.database.writing() as session:
+        await credentials.withdraw(session, CP, OTHER, NOW)
+        assert await credentials.is_pending(session, CP, ORDER)
+    assert (await rule.come(OLD_KEY)).entry is Entry.QUARANTINED
+    assert (await rule.come(key)).entry is Entry.PROVED
+    assert (await rule.status()).proven
+
+
 async def test_after_a_proof_the_next_order_makes_a_fresh_key(rule: Rule) -> None:
     key = await rule.make()
     await rule.come(key)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from temporalio.client import Client
 
-from activities.contracts import DeviceOutcome, Done, Rescue, Rescues, TransferRef
+from activities.contracts import DeviceOutcome, Rescue, Rescued, Rescues, Settled, TransferRef
 from domain.ids import NodeId, TransferId, rescue_workflow_id
 from tests.workflows.conftest import POLICY
 from tests.workflows.world import CHARGE_POINT, World
@@ -20,14 +20,15 @@ class Left(World, Rescues):
 
     ready: bool = True
     due: bool = True
+    done: Rescued | None = None
 
     async def begin(self, ref: TransferRef) -> Rescue:
         return Rescue(ready=self.ready and self.due, charge_point_id=CHARGE_POINT, lists=True, release=True)
 
-    async def settle(self, ref: TransferRef) -> Done:
-        await self._call("settle")
-        self.due = False
-        return Done()
+    async def settle(self, rescued: Rescued) -> Settled:
+        self.due = not (rescued.lists and rescued.release)
+        self.done = rescued
+        return Settled(done=not self.due)
 
 
 async def rescue(temporal: Client, world: Left) -> list[str]:
@@ -44,7 +45,7 @@ async def rescue(temporal: Client, world: Left) -> list[str]:
 
 async def test_what_is_due_is_done_once_and_told(temporal: Client) -> None:
     world = Left()
-    assert await rescue(temporal, world) == ["replace_lists", "release", "settle", "tell_settled"]
+    assert await rescue(temporal, world) == ["replace_lists", "release", "tell_settled"]
 
 
 async def test_nothing_is_sent_to_a_charger_that_may_not_have_it_yet(temporal: Client) -> None:
@@ -54,11 +55,20 @@ async def test_nothing_is_sent_to_a_charger_that_may_not_have_it_yet(temporal: C
 
 
 @pytest.mark.parametrize("step", ["replace_lists", "release"])
-async def test_what_the_charger_does_not_take_stays_due(temporal: Client, step: str) -> None:
+async def test_what_fails_for_a_moment_is_tried_again(temporal: Client, step: str) -> None:
+    world = Left()
+    world.fail[step] = [RuntimeError("no answer")]
+    assert (await rescue(temporal, world))[-1] == "tell_settled"
+
+
+@pytest.mark.parametrize("step", ["replace_lists", "release"])
+async def test_what_the_charger_does_not_take_stays_due_and_holds_nothing_else_up(temporal: Client, step: str) -> None:
     world = Left()
     if step == "release":
-        world.answers[step] = [DeviceOutcome.REJECTED] * 2
+        world.answers[step] = [DeviceOutcome.REJECTED] * 20
     else:
-        world.fail[step] = [RuntimeError("no answer")] * 2
-    assert "settle" not in await rescue(temporal, world)
+        world.fail[step] = [RuntimeError("no answer")] * 20
+    assert "tell_settled" not in await rescue(temporal, world)
     assert world.due
+    assert world.done
+    assert (world.done.lists, world.done.release) == (step == "release", step == "replace_lists")

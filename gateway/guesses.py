@@ -1,0 +1,114 @@
+"""Failed authentications, counted by who tries, so that passwords can't be guessed at leisure."""
+
+import logging
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any, Final
+
+from gateway.limits import Limits
+
+_log = logging.getLogger(__name__)
+#: Failures within so many seconds count together, and whoever had too many waits so long.
+WINDOW: Final = 60
+#: So many are remembered, of each kind; those whose last failure is the longest ago are forgotten first.
+_MOST: Final = 4096
+
+
+class Guesses:
+    """Who has failed too often in the last minute, and has to wait for one.
+
+    A charger must not be locked out by us, and many may stand behind one address. So the limit is one for each identity
+    at each address: whoever guesses there holds up no other charger, nor, from elsewhere, the same one. The limit for
+    an address alone is far higher: a single charger with a wrong key never comes near it, as it is told to wait first.
+    Nothing is kept but in this process; each node counts for itself.
+    """
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        """Count up to `limits`; `clock` gives seconds."""
+        self._pairs = _Tallies(limits.guesses_per_identity, clock)
+        self._addresses = _Tallies(limits.guesses_per_address, clock)
+
+    def begin(self, address: str, identity: str) -> int:
+        """Begin a try and give 0; or give the whole seconds to wait before the next one.
+
+        Until its end a try counts as failed: a hundred at the same moment are no way round the limit.
+        """
+        wait = max(self._pairs.wait(address, identity), self._addresses.wait(address))
+        if not wait:
+            self._pairs.count(address, identity)
+        return math.ceil(wait)
+
+    def end(self, address: str, identity: str, *, failed: bool) -> None:
+        """End a try; one that has not failed, or of which that isn't known, doesn't count."""
+        if not failed:
+            self._pairs.forgive(address, identity)
+            return
+        self._addresses.count(address)
+        if self._pairs.newly_full(address, identity):
+            _log.warning("%s at %s fails to authenticate too often: it has to wait a minute.", identity, address)
+        if self._addresses.newly_full(address):
+            _log.warning("Too many fail to authenticate at %s: all there have to wait a minute.", address)
+
+
+def address_of(peer: Any) -> str:
+    """Give what counts as one address of a socket's peer name: of IPv6 the network of 64 bits that a customer has."""
+    if not peer:
+        return ""
+    address = ip_address(peer[0])
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+
+
+@dataclass
+class _Tally:
+    since: float
+    latest: float
+    failures: int = 0
+    told: bool = False
+
+
+class _Tallies:
+    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._found: OrderedDict[Hashable, _Tally] = OrderedDict()
+
+    def wait(self, *who: str) -> float:
+        tally = self._found.get(who)
+        if tally is None or tally.failures < self._limit:
+            return 0
+        return max(0, tally.latest + WINDOW - self._clock())
+
+    def count(self, *who: str) -> None:
+        if not self._limit:
+            return
+        now = self._clock()
+        tally = self._found.get(who)
+        if tally is None or now - tally.since >= WINDOW:
+            tally = self._found[who] = _Tally(now, now)
+        tally.failures += 1
+        tally.latest = now
+        self._found.move_to_end(who)
+        if len(self._found) > _MOST:
+            self._found.popitem(last=False)
+
+    def newly_full(self, *who: str) -> bool:
+        """Whether the limit is reached; said once."""
+        tally = self._found.get(who)
+        if tally is None or tally.told or tally.failures < self._limit:
+            return False
+        tally.told = True
+        return True
+
+    def forgive(self, *who: str) -> None:
+        tally = self._found.get(who)
+        if tally is None:
+            return
+        tally.failures -= 1
+        if not tally.failures:
+            del self._found[who]

@@ -1,0 +1,129 @@
+"""What a charger's socket may send, how fast, and how it is noticed that nobody is at its other end any more."""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import CloseCode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+_log = logging.getLogger(__name__)
+#: The outline of an OCPP frame: a message type, an id, more. What is wrong inside is answered, not held against it.
+_OCPP = re.compile(r'\s*\[\s*[234]\s*,\s*"[^"]*"\s*,.*\]\s*', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a gateway puts up with; 0 switches a limit off."""
+
+    frame_size: int = 256 * 1024
+    """The largest frame in bytes; a larger one closes the socket with 1009."""
+    messages_per_second: float = 20
+    message_burst: int = 200
+    """How many messages may come at once before that rate counts."""
+    garbage_in_a_row: int = 50
+    """So many frames in a row may be no OCPP; one more closes the socket with 1008."""
+    ping_every: timedelta = timedelta(seconds=30)
+    ping_timeout: timedelta = timedelta(seconds=20)
+    guesses_per_identity: int = 20
+    """Failed authentications of one identity from one address within a minute."""
+    guesses_per_address: int = 1000
+    """The same of all identities together."""
+
+
+STANDARD = Limits()
+
+
+class Bucket:
+    """A token bucket: `burst` at once, then `rate` a second; a `rate` of 0 never makes anybody wait."""
+
+    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin full; `clock` gives seconds."""
+        self._rate = rate
+        self._burst = burst
+        self._clock = clock
+        self._tokens = float(burst)
+        self._filled_at = clock()
+
+    def pause(self) -> float:
+        """Give the seconds until there is a token."""
+        if not self._rate:
+            return 0
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+        return max(0, (1 - self._tokens) / self._rate)
+
+    def take(self) -> None:
+        """Take a token."""
+        self._tokens -= 1
+
+
+class LimitedSocket(ServerConnection):
+    """A charger's socket within its limits.
+
+    One that sends too fast is slowed down, never cut off: its frames are not read until it is their turn, so TCP makes
+    it wait, and no message is lost. A charger that was offline for a week may have thousands to tell, and closing its
+    socket would only make it begin again. (Its answers to our calls wait in the same line.) One that keeps sending what
+    is no OCPP at all has nothing to tell, and is closed with 1008.
+    """
+
+    def __init__(self, limits: Limits, protocol: ServerProtocol, server: Server, **options: Any) -> None:
+        """Be made by websockets' `serve`, which gives all but `limits`."""
+        super().__init__(protocol, server, **options)
+        self._limits = limits
+        self._bucket = Bucket(limits.messages_per_second, limits.message_burst)
+        self._garbage = 0
+        self._heard_at = 0.0
+
+    async def recv(self, decode: Any = None) -> Any:
+        """Give the next message when it is its turn; a cancelled call loses none. Raises ConnectionClosed."""
+        while self.state is State.OPEN and (pause := self._bucket.pause()):
+            self._heard_at = self.loop.time() + pause  # that nothing is heard meanwhile is our doing
+            try:
+                async with asyncio.timeout(pause):
+                    await self.wait_closed()
+            except TimeoutError:
+                pass
+        message = await super().recv(decode)
+        self._bucket.take()
+        self._heard_at = self.loop.time()
+        self._garbage = 0 if _looks_like_ocpp(message) else self._garbage + 1
+        if 0 < self._limits.garbage_in_a_row < self._garbage:
+            _log.warning("A charger at %s sends nothing but garbage: its socket is closed.", self.remote_address)
+            await self.close(CloseCode.POLICY_VIOLATION, "these frames are no OCPP")
+            raise self.protocol.close_exc
+        return message
+
+    async def keepalive(self) -> None:
+        """Ping again and again, and drop the connection once nobody answers; websockets starts and cancels this.
+
+        Unlike websockets' own it lets a charger live whose answer is still in line behind messages that are held back
+        here, and doesn't wait for a dead one to read what was sent before, nor a close frame.
+        """
+        while True:
+            await asyncio.sleep(self._limits.ping_every.total_seconds())
+            asked_at = self.loop.time()
+            try:
+                async with asyncio.timeout(self._limits.ping_timeout.total_seconds()):
+                    await (await self.ping())
+            except ConnectionClosed:
+                return
+            except TimeoutError:
+                if self._heard_at < asked_at:
+                    _log.info("A charger at %s answers no ping: its connection is dropped.", self.remote_address)
+                    self.transport.abort()
+                    return
+
+
+def _looks_like_ocpp(message: str | bytes) -> bool:
+    text = message if isinstance(message, str) else message.decode(errors="replace")
+    return _OCPP.fullmatch(text) is not None
