@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -170,6 +171,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
 
 async def run_gateway(settings: Settings, database: Database, vault: Vault, client: Client) -> None:
     """Hold sockets, and run the commands to their chargers, until a stop is asked for."""
+    gc.set_threshold(20_000, 50, 1_000)  # thousands of sockets: a full collection pauses them all
     transfer_client = TransferClient(client, settings.policy)
     node = NodeId(settings.gateway_node)
     cert, key = settings.gateway_tls_cert, settings.gateway_tls_key

@@ -99,7 +99,7 @@ class Gateway:
             reconnect_patience=reconnect_patience.total_seconds(),
         )
         self._connections = Connections(db, node, self._sessions, self._rule, self._reporter, self._tasks, call_timeout)
-        self._sweep = Sweep(db, self._sessions, self._rule, sweep_every)
+        self._sweep = Sweep(db, node, self._sessions, self._rule, sweep_every)
         self.orders = Orders(db, self._sessions, self._rule)
 
     @property

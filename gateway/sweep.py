@@ -8,6 +8,7 @@ from typing import Final
 from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
+from domain.ids import NodeId
 from gateway.credentials import KeyRule
 from gateway.sessions import Session, Sessions
 from persistence import charger_links
@@ -22,9 +23,10 @@ LAST_ORDERS: Final = timedelta(seconds=60)
 class Sweep:
     """Looks at every socket of this node again and again."""
 
-    def __init__(self, db: Database, sessions: Sessions, rule: KeyRule, every: timedelta) -> None:
-        """Look at `sessions` every so often."""
+    def __init__(self, db: Database, node: NodeId, sessions: Sessions, rule: KeyRule, every: timedelta) -> None:
+        """Look at the `sessions` of `node` every so often."""
         self._db = db
+        self._node = node
         self._sessions = sessions
         self._rule = rule
         self._every = every.total_seconds()
@@ -49,7 +51,9 @@ class Sweep:
         if not held:
             return
         async with self._db.reading() as rows:
-            found = await charger_links.standings(rows, [session.charge_point_id for session in held])
+            found = await charger_links.standings_on(rows, self._node)
+            gone = [session.charge_point_id for session in held if session.charge_point_id not in found]
+            found |= await charger_links.standings(rows, gone)
             freed = [
                 session
                 for session in held

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import CursorResult, and_, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -83,6 +83,15 @@ async def standings(
     session: AsyncSession, charge_point_ids: Collection[ChargePointId]
 ) -> dict[ChargePointId, Standing]:
     """Say for each of these chargers what its sockets' right rests on. One query; only reads."""
+    return await _standings(session, Link.charge_point_id.in_(charge_point_ids)) if charge_point_ids else {}
+
+
+async def standings_on(session: AsyncSession, node: NodeId) -> dict[ChargePointId, Standing]:
+    """Say the same of every charger whose newest claim is `node`'s. One query; only reads."""
+    return await _standings(session, Link.node == node)
+
+
+async def _standings(session: AsyncSession, which: ColumnElement[bool]) -> dict[ChargePointId, Standing]:
     living = and_(Credential.charge_point_id == Link.charge_point_id, Credential.state != KeyState.REVOKED)
     revoked = select(func.max(Credential.revoked_at)).where(Credential.charge_point_id == Link.charge_point_id)
     keyed = select(Credential.id).where(living).correlate(Link).exists()
@@ -94,7 +103,7 @@ async def standings(
         keyed,
         revoked.correlate(Link).scalar_subquery(),
         select(Credential.id).where(withdrawn).correlate(Link).exists(),
-    ).where(Link.charge_point_id.in_(charge_point_ids))
+    ).where(which)
     rows = (await session.execute(query)).all()
     return {ChargePointId(row[0]): Standing(row[1], bool(row[2]), bool(row[3]), row[4], bool(row[5])) for row in rows}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from domain.errors import Unavailable
@@ -35,6 +36,8 @@ class Database:
         `migrates`: SQLite changes a table by making it anew, and what points at it is checked only afterwards.
         """
         self.is_sqlite = url.startswith("sqlite")
+        #: readers wait for a connection here, in turn and for as long as it takes: the pool would give up on them
+        self._readers = asyncio.Semaphore(pool_size)
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
         options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "pool_pre_ping": not self.is_sqlite}
         if not self.is_sqlite:
@@ -53,7 +56,7 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Open a session that only reads. Raises Unavailable where the database does not answer."""
         with _Unavailable():
-            async with self._reader() as session:
+            async with self._readers, self._reader() as session:
                 yield session
 
     @asynccontextmanager
@@ -79,7 +82,7 @@ class _Unavailable:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, OperationalError | InterfaceError | OSError) or (
+        if isinstance(error, OperationalError | InterfaceError | PoolTimeout | OSError) or (
             isinstance(error, DBAPIError)
             and (error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE)
         ):
