@@ -69,7 +69,7 @@ async def accept_by_link(system: System, name: str) -> None:
     """Open the link mailed about the charge point `name`, have a code sent, type it, accept."""
     async with httpx.AsyncClient(timeout=90, follow_redirects=True) as browser:
         link = await mailed(system, _LINK, name)
-        page = await browser.post(f"{link}/code")
+        page = await patiently(lambda: browser.post(f"{link}/code"))
         assert page.status_code == 200, page.text
         code = await mailed(system, _CODE, name)
         answer = await patiently(lambda: browser.post(f"{link}/accept", data={"code": code}))
