@@ -148,6 +148,7 @@ async def test_the_openapi_document_lists_every_call_and_describes_its_answers_t
     calls = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     assert calls == {
         "POST /v1/charge-points/{charge_point_id}/transfers",
+        "POST /v1/charge-points/{charge_point_id}/connection",
         *("GET /v1/charge-points", "GET /v1/charge-points/{charge_point_id}"),
         "GET /v1/charge-points/{charge_point_id}/ownership",
         *("GET /v1/transfers", "GET /v1/transfers/{transfer_id}", "GET /v1/transfers/{transfer_id}/events"),
