@@ -246,4 +246,4 @@ async def check_letters(system: System) -> None:
     asked = await how_many(system.db, Transfer.acceptance == "required")
     assert asked
     assert kinds["ask"] == asked
-    assert kinds["code"] == await how_many(system.db, Code.sent_at.is_not(None)) >= asked
+    assert asked <= kinds["code"] <= await how_many(system.db, Code.number > 0)
