@@ -25,7 +25,7 @@ import httpx
 
 async def main(api, key, first, starts, charge_points):
     answers = []
-    async with httpx.AsyncClient(base_url=api, headers={"Authorization": "Bearer " + key}, timeout=120) as user:
+    async with httpx.AsyncClient(base_url=api, headers={"Authorization": "Bearer " + key}, timeout=300) as user:
         async def start(number):
             path = f"/v1/charge-points/cp-{(first + number) % charge_points + 1}/transfers"
             body = {"kind": "move_to_group", "group_id": "north" if number // charge_points % 2 else "south"}
