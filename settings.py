@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     policy: Policy = Policy()
     """Durations of a transfer, as HANDOVER_POLICY__SESSION_DEADLINE and so on."""
 
+    reconcile_every: timedelta = Field(timedelta(minutes=1), ge=timedelta(seconds=1))
+    """How often register, workflows and credentials are compared, and what was left is started."""
+
     log_level: str = "INFO"
 
     @field_validator("secret_keys", mode="before")

@@ -1,12 +1,11 @@
 """Where all rooms meet: the worker process and, with `--gateway`, a gateway process."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -17,12 +16,13 @@ from temporalio.workflow import SandboxImportNotificationPolicy
 from activities.charger import GatewayCharger
 from activities.contracts import implementations
 from activities.notices import Notices
+from activities.reconciler import DatabaseReconciler
 from activities.records import DatabaseRecords
 from activities.refusals import RefusalInterceptor
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
-from domain.errors import HandoverError, Refusal, Unavailable
-from domain.ids import TASK_QUEUE, ChargePointId, NodeId, TransferId, gateway_queue
+from domain.errors import HandoverError, Unavailable
+from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
 from gateway.facts import Fact
 from gateway.limits import Limits
 from gateway.server import Gateway
@@ -37,15 +37,16 @@ from process import leave, start_logging, stop_requested
 from settings import Settings, WrongSetting, read_settings
 from workflows.client import TransferClient
 from workflows.codes import OneTimeCodeWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
+from workflows.runs import Runs
+from workflows.schedule import keep_schedule
 from workflows.transfer import TransferWorkflow
 
 log = logging.getLogger("handover.worker")
 
 #: How long a stopping process lets its activities end or be handed back.
 GRACE = timedelta(seconds=20)
-#: How old a request is that nobody has started: its API process is not about to.
-LEFT_AFTER = timedelta(seconds=30)
 #: How long a workflow task waits for the worker that has the workflow in its cache, before any other may take it.
 STICKY = timedelta(seconds=3)
 
@@ -63,7 +64,7 @@ def transfer_worker(client: Client, steps: Sequence[object]) -> Worker:
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[TransferWorkflow, OneTimeCodeWorkflow, RescueWorkflow],
+        workflows=[TransferWorkflow, OneTimeCodeWorkflow, RescueWorkflow, ReconciliationWorkflow],
         activities=[activity for step in steps for activity in implementations(step)],
         workflow_runner=workflow_runner(),
         interceptors=[RefusalInterceptor()],
@@ -115,31 +116,6 @@ def charger_news(database: Database, client: TransferClient) -> Callable[[Charge
     return tell
 
 
-async def _start(doorway: Doorway, client: TransferClient, transfer_id: TransferId) -> None:
-    """Start one request; one that can't be started now holds up no other."""
-    try:
-        with contextlib.suppress(Refusal):
-            if not await client.start(transfer_id):
-                return
-        await doorway.mark_started(transfer_id)
-    except Unavailable:
-        log.warning("transfer %s can't be started yet", transfer_id)
-
-
-async def start_what_was_left(database: Database, doorway: Doorway, client: TransferClient) -> None:
-    """Start, again and again, the requests and the rescues that a crash or an outage left unstarted: none is lost."""
-    while True:
-        with contextlib.suppress(Unavailable):
-            for transfer_id in await doorway.unstarted(datetime.now(UTC) - LEFT_AFTER):
-                await _start(doorway, client, transfer_id)
-        with contextlib.suppress(Unavailable):
-            async with database.reading() as session:
-                due = await rescues.waiting(session, datetime.now(UTC))
-            for transfer_id in due:
-                await client.rescue(transfer_id)
-        await asyncio.sleep(LEFT_AFTER.total_seconds())
-
-
 async def run_worker(settings: Settings, database: Database, vault: Vault, client: Client) -> None:
     """Run workflows and steps until a stop is asked for."""
     password = settings.smtp_password
@@ -156,17 +132,12 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         DatabaseRecords(database),
         DatabaseRescues(database),
         Notices(database, vault, sender, settings.origin),
+        DatabaseReconciler(database, Doorway(database, vault), TransferClient(client, settings.policy), Runs(client)),
     )
     async with transfer_worker(client, steps):
+        await keep_schedule(client, settings.reconcile_every)
         log.info("worker ready")
-        left = asyncio.create_task(
-            start_what_was_left(database, Doorway(database, vault), TransferClient(client, settings.policy))
-        )
-        stopped = asyncio.create_task(stop_requested().wait())
-        await asyncio.wait({left, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if left.done():
-            left.result()
-        left.cancel()
+        await stop_requested().wait()
 
 
 async def run_gateway(settings: Settings, database: Database, vault: Vault, client: Client) -> None:

@@ -18,6 +18,7 @@ from temporalio import activity
 from domain.approval import Decision
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, LinkId, NodeId, TransferId, UserId
+from domain.reconciliation import Finding
 from domain.transfer import (
     Attention,
     Connection,
@@ -92,6 +93,28 @@ class Decided(Message):
     quiet: bool = False
     lists: bool = False
     rotate: bool = False
+
+
+class TakeUp(TransferRef):
+    """A run of a transfer whose earlier run ended before it; `run_id` makes the entry in the audit trail one."""
+
+    run_id: str
+
+
+class Taken(Message):
+    """A decision that was taken, and what it led to."""
+
+    decision: Decision
+    actor: str
+    state: TransferState
+
+
+class TakenUp(Message):
+    """How far a transfer is, as the register knows it."""
+
+    state: TransferState
+    reason: Reason | None = None
+    decisions: tuple[Taken, ...] = ()
 
 
 class Changed(Message):
@@ -177,6 +200,11 @@ class Registry(ABC):
     @abstractmethod
     async def decide(self, record: DecisionRecord) -> Decided:
         """Take a decision into the register; refuses NotAllowed, NotPossible, AlreadyDecided, TooLate."""
+
+    @activity.defn(name="registry.take_up")
+    @abstractmethod
+    async def take_up(self, order: TakeUp) -> TakenUp:
+        """Say where an earlier run of the transfer, which was terminated, left it."""
 
     @activity.defn(name="registry.block_sessions")
     @abstractmethod
@@ -420,7 +448,69 @@ class Rescues(ABC):
         """Write what was done: the warnings that said so are cleared."""
 
 
-CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Records, Rescues)
+class Look(Message):
+    """A look at everything."""
+
+
+class Suspicion(Message):
+    """Something that may be wrong with a transfer or a charge point, by its id."""
+
+    kind: Finding
+    subject: str
+
+
+class Suspicions(Message):
+    """What was found."""
+
+    items: tuple[Suspicion, ...] = ()
+    whole: bool = False
+    """It is all there was: what was parked before and is not among it has settled."""
+    parked: bool = False
+    """Something was parked before and may have settled since."""
+
+
+class Settlement(StrEnum):
+    """What became of a suspicion."""
+
+    STARTED = "started"
+    MENDED = "mended"
+    PARKED = "parked"
+    """Only a person can say what is right; parked before or now."""
+    UNFOUNDED = "unfounded"
+    """It is not so any more."""
+    NOT_YET = "not_yet"
+    """It could not be settled now: the next look finds it again."""
+
+
+class Reconciliation(Message):
+    """What became of one."""
+
+    kind: Finding
+    subject: str
+    settlement: Settlement
+
+
+class Reconciled(Message):
+    """What became of each."""
+
+    items: tuple[Reconciliation, ...] = ()
+
+
+class Reconciler(ABC):
+    """What looks after everything at once (`reconciler.*`)."""
+
+    @activity.defn(name="reconciler.look")
+    @abstractmethod
+    async def look(self, look: Look) -> Suspicions:
+        """Compare the register, the engine's runs and the chargers' credentials. Only reads."""
+
+    @activity.defn(name="reconciler.settle")
+    @abstractmethod
+    async def settle(self, confirmed: Suspicions) -> Reconciled:
+        """Look at each once more, then mend what is certain and park the rest; a repeat finds it mended or parked."""
+
+
+CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Records, Rescues, Reconciler)
 
 
 def wire_names(contract: type[ABC]) -> dict[str, str]:

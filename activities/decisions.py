@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import Decided, DecisionRecord
+from activities.contracts import Decided, DecisionRecord, Taken
 from activities.rows import steps_of
 from domain.approval import Decision, check_decider
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, TooLate
@@ -37,6 +37,16 @@ async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) ->
         await audit.append(session, record.transfer_id, actor=record.actor, action=state, once=once)
     steps = steps_of(row)
     return Decided(state=TransferState(state), quiet=steps.quiet, lists=steps.lists, rotate=steps.rotate)
+
+
+async def taken(session: AsyncSession, transfer_id: TransferId) -> tuple[Taken, ...]:
+    """List the decisions on a transfer so far, and what each led to. Only reads."""
+    found = []
+    for once, action in await audit.once_only(session, transfer_id):
+        decision, _, actor = once.partition(":")
+        if decision in set(Decision):
+            found.append(Taken(decision=Decision(decision), actor=actor, state=TransferState(action)))
+    return tuple(found)
 
 
 async def _check(session: AsyncSession, vault: Vault, row: Transfer, record: DecisionRecord) -> UserId | None:

@@ -17,17 +17,19 @@ from activities.contracts import (
     RefusedRecord,
     Registry,
     RotateAnswer,
+    TakenUp,
+    TakeUp,
     TransferRef,
     Validated,
     Whereabouts,
 )
-from activities.decisions import decide
+from activities.decisions import decide, taken
 from activities.rows import new_row, plan_of, refused_row, standing
 from domain.charge_point import Holding
 from domain.errors import NotAllowed, TooLate, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.rights import DEFAULT_COOL_DOWN
-from domain.transfer import DUE, FINAL, Acceptance, StepName, StepState, TransferKind, TransferState
+from domain.transfer import DUE, FINAL, Acceptance, Reason, StepName, StepState, TransferKind, TransferState
 from persistence import audit, charge_points, charger_keys, charger_links, charging, credentials, judgement, transfers
 from persistence.session import Database
 from persistence.tables import Transfer
@@ -140,6 +142,19 @@ class DatabaseRegistry(Registry):
         """Write the first decision; the same one by the same actor again gives the state that it led to."""
         async with self._db.writing() as session:
             return await decide(session, self._vault, record)
+
+    async def take_up(self, order: TakeUp) -> TakenUp:
+        """Read, and write once a run that it takes up; what the transfer waited for is looked at afresh."""
+        async with self._db.writing() as session:
+            row = await transfers.get(session, order.transfer_id)
+            row.attention, row.waiting_until = "", None
+            detail, once = {"state": row.state}, f"taken_up:{order.run_id}"
+            await audit.append(session, order.transfer_id, actor="system", action="taken_up", detail=detail, once=once)
+            return TakenUp(
+                state=TransferState(row.state),
+                reason=Reason(row.reason) if row.reason else None,
+                decisions=await taken(session, order.transfer_id),
+            )
 
     async def block_sessions(self, ref: TransferRef) -> Done:
         """Set a mark, the same again; a try that comes in after the transfer turned round or ended sets none."""
@@ -288,8 +303,9 @@ class DatabaseRegistry(Registry):
         async with self._db.reading() as session:
             charge_point_id = await transfers.charge_point_of(session, ref.transfer_id)
             status = await credentials.status(session, charge_point_id, ref.transfer_id)
+            known = status.answer if status.has_key else RotateAnswer.REJECTED
             return CredentialsStatus(
-                answer=RotateAnswer(status.answer) if status.answer else None,
+                answer=RotateAnswer(known) if known else None,
                 proven=status.proven,
                 old_key_returns=status.old_key_returns,
             )

@@ -117,4 +117,6 @@ class Orders:
             status = await credentials.status(rows, charge_point_id, order_id)
         if status.proven:
             return KeyAnswer.ACCEPTED
+        if not status.has_key:
+            return KeyAnswer.REJECTED
         return KeyAnswer(status.answer) if status.answer in REFUSALS else None

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -63,3 +63,17 @@ async def action_of(session: AsyncSession, transfer_id: TransferId, once: str) -
     """Give the action of the entry that `once` stands for; None where there is none yet."""
     query = select(AuditEvent.action).where(AuditEvent.transfer_id == transfer_id, AuditEvent.once == once)
     return (await session.execute(query)).scalar_one_or_none()
+
+
+async def count(session: AsyncSession, transfer_id: TransferId, action: str) -> int:
+    """Count a transfer's entries of one action. Only reads."""
+    query = select(func.count()).where(AuditEvent.transfer_id == transfer_id, AuditEvent.action == action)
+    return (await session.execute(query)).scalar_one()
+
+
+async def once_only(session: AsyncSession, transfer_id: TransferId) -> list[tuple[str, str]]:
+    """List what the entries that are written once stand for, each with its action, in their order."""
+    query = select(AuditEvent.once, AuditEvent.action).where(
+        AuditEvent.transfer_id == transfer_id, AuditEvent.once.is_not(None)
+    )
+    return [(once, action) for once, action in await session.execute(query.order_by(AuditEvent.sequence)) if once]

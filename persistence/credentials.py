@@ -49,6 +49,8 @@ class CredentialStatus:
     answer: str | None = None
     proven: bool = False
     old_key_returns: int = 0
+    has_key: bool = False
+    """False also where it took another order's key over, which the charger then refused: it is that one's again."""
 
 
 async def make_pending(
@@ -214,7 +216,7 @@ async def status(session: AsyncSession, charge_point_id: ChargePointId, order_id
         return CredentialStatus()
     answer = row.answer or (KeyAnswer.UNKNOWN.value if row.sent_at else None)
     proven = row.proved_at is not None and row.withdrawn_at is None
-    return CredentialStatus(answer, proven, row.old_key_returns)
+    return CredentialStatus(has_key=True, answer=answer, proven=proven, old_key_returns=row.old_key_returns)
 
 
 async def is_pending(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> bool:

@@ -106,12 +106,6 @@ class Doorway:
                 .values(started_at=datetime.now(UTC))
             )
 
-    async def unstarted(self, since: datetime) -> list[TransferId]:
-        """List requests kept before `since` whose workflow has not answered: a crash or an outage was in between."""
-        query = select(Request.transfer_id).where(Request.started_at.is_(None), Request.requested_at < since)
-        async with self._db.reading() as session:
-            return [TransferId(found) for found in await session.scalars(query.order_by(Request.requested_at))]
-
     async def claim(self, call: Repeatable) -> None:
         """Bind the idempotency key, if there is one, to this call; raises IdempotencyConflict if it was another's."""
         if call.key is not None:

@@ -377,6 +377,30 @@ class AuditCounter(Table):
     last: Mapped[int]
 
 
+class Finding(Table):
+    """Something that disagreed: mended, or parked until it has settled (domain.reconciliation)."""
+
+    __tablename__ = "findings"
+    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    subject: Mapped[str] = mapped_column(ID, primary_key=True)
+    """The id of a transfer or, by its kind, of a charge point."""
+    settlement: Mapped[str] = mapped_column(String(16))
+    """`mended` or `parked`."""
+    times: Mapped[int]
+    """How often it came up anew."""
+    found_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+    """Empty while it is parked."""
+    __table_args__ = (
+        Index(
+            "ix_findings_open",
+            "kind",
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+    )
+
+
 class ApprovalLink(Table):
     """A link that was sent to a recipient; only the SHA-256 of its token is kept. The highest generation is valid."""
 

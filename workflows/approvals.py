@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from activities.contracts import Ask, DecisionRecord, Notices, Plan, Registry
+from activities.contracts import Ask, DecisionRecord, Notices, Plan, Registry, Taken
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotPossible, TooLate
 from domain.ids import TransferId
@@ -33,6 +34,10 @@ class Approvals:
     @property
     def _board_state(self) -> TransferState:
         return self._desk.board.state
+
+    def remember(self, decisions: Iterable[Taken]) -> None:
+        """Know what an earlier run was told: a repeat gets the same answer."""
+        self._taken.update({(taken.decision, taken.actor): taken.state for taken in decisions})
 
     # --- what the parties send ------------------------------------------------------------------------------------
 

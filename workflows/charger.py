@@ -53,6 +53,10 @@ class ChargerAtHand:
         self._sent: set[object] = set()
         """The steps that some gateway was asked to take: the charger may know of them."""
 
+    def was_told(self) -> None:
+        """Know that an earlier run may have sent it anything."""
+        self._sent |= {Charger.quiet, Charger.replace_lists}
+
     def hear(self) -> None:
         """Take a signal: something happened at the charger, look at the database."""
         if self._news < WAKE_UPS:

@@ -36,7 +36,7 @@ from domain.ids import (
 from domain.policy import Policy
 from domain.transfer import OperatorAction, StepName, TransferState
 from workflows.codes import OneTimeCodeWorkflow
-from workflows.messages import ChargerNews, DecisionOrder, Opened, ResolveOrder, Standing, TransferOrder
+from workflows.messages import ChargerNews, DecisionOrder, Opened, Outcome, ResolveOrder, Standing, TransferOrder
 from workflows.options import TASK_TIMEOUT
 from workflows.refusals import refusal_of
 from workflows.rescue import RescueWorkflow
@@ -83,18 +83,8 @@ class TransferClient:
         True: validated and reserved, or ended by now. False: no worker has answered in time. Raises its refusal, unless
         that came when nobody asked: then it is in the register alone.
         """
-        operation = WithStartWorkflowOperation(
-            TransferWorkflow.run,
-            TransferOrder(transfer_id=transfer_id, policy=self._policy),
-            id=workflow_id(transfer_id),
-            task_queue=TASK_QUEUE,
-            task_timeout=TASK_TIMEOUT,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            static_summary=f"Transfer {transfer_id}",
-            static_details="One charge point to another owner or group. Search by Handover… attributes; "
-            "stuck ones have `HandoverAttention`.",
-        )
+        order = TransferOrder(transfer_id=transfer_id, policy=self._policy)
+        operation = self._run(order, WorkflowIDReusePolicy.REJECT_DUPLICATE)
         update_id = f"open-{transfer_id}"
         try:
             async with self._errors(timeout_is_unknown=True):
@@ -113,6 +103,38 @@ class TransferClient:
             await self._must_exist(transfer_id)
             return False
         return True
+
+    async def take_up(self, transfer_id: TransferId) -> None:
+        """Start a transfer anew whose run was lost: it goes on where that was; one that runs is left alone."""
+        operation = self._run(
+            TransferOrder(transfer_id=transfer_id, policy=self._policy, again=True),
+            WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        )
+        with suppress(Refusal):
+            async with self._errors():
+                await self._client.execute_update_with_start_workflow(
+                    "open",
+                    start_workflow_operation=operation,
+                    id=f"open-again-{secrets.token_hex(8)}",
+                    result_type=Opened,
+                    rpc_timeout=self._within,
+                )
+
+    def _run(
+        self, order: TransferOrder, reuse: WorkflowIDReusePolicy
+    ) -> WithStartWorkflowOperation[TransferWorkflow, Outcome]:
+        return WithStartWorkflowOperation(
+            TransferWorkflow.run,
+            order,
+            id=workflow_id(order.transfer_id),
+            task_queue=TASK_QUEUE,
+            task_timeout=TASK_TIMEOUT,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=reuse,
+            static_summary=f"Transfer {order.transfer_id}",
+            static_details="One charge point to another owner or group. Search by Handover… attributes; "
+            "stuck ones have `HandoverAttention`.",
+        )
 
     async def decide(
         self,

@@ -13,6 +13,8 @@ class TransferOrder(Message):
 
     transfer_id: TransferId
     policy: Policy = Policy()
+    again: bool = False
+    """An earlier run of it was terminated: this one goes on where that was."""
 
 
 class Opened(Message):

@@ -82,6 +82,17 @@ def letter(policy: Policy) -> Options:
     )
 
 
+def housekeeping() -> Options:
+    """Give those of a look at everything: the next one comes by the schedule, so it gives up soon."""
+    return Options(
+        start_to_close=timedelta(minutes=2),
+        schedule_to_close=timedelta(minutes=5),
+        schedule_to_start=None,
+        heartbeat=None,
+        retries=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)),
+    )
+
+
 def code(policy: Policy) -> Options:
     """Give those of a one-time code: the recipient waits for it at the page."""
     options = letter(policy)

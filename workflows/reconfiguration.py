@@ -52,6 +52,17 @@ class Reconfiguration:
         self._quieted = outcome not in {DeviceOutcome.REJECTED, DeviceOutcome.NOT_SUPPORTED}
         return None
 
+    def was_quieted(self) -> None:
+        """Know that an earlier run of the transfer has been through `quiet`."""
+        if self._plan.quiet:
+            self._undo.push(StepName.QUIET_CHARGER, self._release_after_roll_back)
+            self._began_quiet = self._quieted = True
+
+    def lists_were_replaced(self) -> None:
+        """Know that an earlier run may have replaced the lists."""
+        if self._plan.lists:
+            self._undo.push(StepName.REPLACE_LISTS, self._restore_lists)
+
     async def reconfigure(self) -> None:
         """After the change: lists, credentials, release. Raises RollBack where the transfer can't stand.
 

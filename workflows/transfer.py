@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from temporalio import workflow
 
@@ -16,12 +16,22 @@ from activities.contracts import (
     RefusedRecord,
     Registry,
     Subject,
+    TakeUp,
     Tell,
     TransferRef,
 )
 from domain.approval import Decision
 from domain.errors import HandoverError, NotAllowed, Refusal
-from domain.transfer import Connection, OperatorAction, Reason, StepName, TransferKind, TransferState, TransferWarning
+from domain.transfer import (
+    FINAL,
+    Connection,
+    OperatorAction,
+    Reason,
+    StepName,
+    TransferKind,
+    TransferState,
+    TransferWarning,
+)
 from workflows.approvals import Approvals
 from workflows.calls import Step, call, transact
 from workflows.charger import ChargerAtHand
@@ -45,6 +55,7 @@ class TransferWorkflow:
     def __init__(self, order: TransferOrder) -> None:
         """Start as requested, with nothing to undo."""
         self._ref = TransferRef(transfer_id=order.transfer_id)
+        self._again = order.again
         self._policy = order.policy
         self._board = Board(order.transfer_id, order.policy)
         self._desk = Desk(self._board, order.policy)
@@ -54,6 +65,8 @@ class TransferWorkflow:
         self._plan: Plan | None = None
         self._refusal: Refusal | None = None
         self._charger: ChargerAtHand | None = None
+        self._turned: Reason | None = None
+        """Why a roll-back that is taken up was begun."""
 
     # --- the story ------------------------------------------------------------------------------------------------
 
@@ -70,7 +83,8 @@ class TransferWorkflow:
         except Refusal as refusal:
             return await self._refuse(refusal)
         told = asyncio.ensure_future(self._tell_present_owner(plan))
-        state = await self._carry_out(plan)
+        ended = self._board.state in FINAL
+        state = self._board.state if ended else await self._carry_out(plan)
         await self._tell_parties()
         await told
         await self._board.close()
@@ -85,10 +99,20 @@ class TransferWorkflow:
         await self._register(StepName.LOOK_UP_TARGET, Registry.look_up, "who is to receive it")
         plan = await self._register(StepName.RESERVE, Registry.reserve, "reserve the charge point")
         self._charger = ChargerAtHand(self._ref.transfer_id, plan, self._desk)
-        self._board.enter(plan.state)
+        self._board.enter(await self._take_up() if self._again else plan.state)
         self._board.open()
         self._plan = plan
         return plan
+
+    async def _take_up(self) -> TransferState:
+        """Go on where an earlier run was terminated: every step that it took may be taken again."""
+        order = TakeUp(transfer_id=self._ref.transfer_id, run_id=workflow.info().run_id)
+        summary = "where the earlier run left it"
+        taken = await transact(Registry.take_up, order, self._policy, summary=summary, for_ever=True, on_record=True)
+        self._approvals.remember(taken.decisions)
+        self._required_charger().was_told()
+        self._turned = taken.reason
+        return taken.state
 
     async def _refuse(self, refusal: Refusal) -> Outcome:
         """Write the refusal for its sender to read, then let the caller have it."""
@@ -100,13 +124,18 @@ class TransferWorkflow:
 
     async def _carry_out(self, plan: Plan) -> TransferState:
         """Ask where it must be asked, then change and reconfigure; give the final state."""
-        if plan.state is TransferState.AWAITING_ACCEPTANCE:
+        if self._board.state is TransferState.AWAITING_ACCEPTANCE:
             if (state := await self._approvals.collect(plan)) is not TransferState.TRANSFERRING:
                 return state
             plan = self._approvals.plan or plan
         device = Reconfiguration(plan, self._required_charger(), self._desk, self._undo, self._warnings)
         try:
-            await device.quiet()
+            if self._board.state is TransferState.TRANSFERRING:
+                await device.quiet()
+            else:
+                device.was_quieted()
+            if self._board.state is TransferState.ROLLING_BACK:
+                self._turn_again(plan, device)
             await self._change_ownership(plan)
             await device.reconfigure()
         except RollBack as turn:
@@ -133,11 +162,7 @@ class TransferWorkflow:
             raise RollBack(Reason.CANCELLED)
         self._desk.change_begun = True
         self._desk.no_way_back = plan.connection is Connection.DELETE
-        self._undo.push(StepName.CHANGE_OWNERSHIP, self._undoing(Registry.restore_ownership, "former owner restored"))
-        if plan.rotate:
-            self._undo.push(
-                StepName.ROTATE_CREDENTIALS, self._undoing(Registry.withdraw_credentials, "new credentials withdrawn")
-            )
+        self._push_change(plan)
         try:
             await self._register(
                 StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership", on_record=True
@@ -150,6 +175,19 @@ class TransferWorkflow:
         self._board.enter(TransferState.RECONFIGURING)
         if self._desk.no_way_back:
             self._undo.forget()
+
+    def _push_change(self, plan: Plan) -> None:
+        self._undo.push(StepName.CHANGE_OWNERSHIP, self._undoing(Registry.restore_ownership, "former owner restored"))
+        if plan.rotate:
+            self._undo.push(
+                StepName.ROTATE_CREDENTIALS, self._undoing(Registry.withdraw_credentials, "new credentials withdrawn")
+            )
+
+    def _turn_again(self, plan: Plan, device: Reconfiguration) -> NoReturn:
+        """Take up a roll-back: what may have been done is undone, once more where it was already."""
+        self._push_change(plan)
+        device.lists_were_replaced()
+        raise RollBack(self._turned or Reason.OPERATOR)
 
     # --- the end --------------------------------------------------------------------------------------------------
 

@@ -33,13 +33,15 @@ def steps(database: Database, vault: Vault) -> tuple[object, ...]:
     return DatabaseRegistry(database, vault), DatabaseRecords(database), NoLetters()
 
 
-async def keep_a_request(database: Database, vault: Vault) -> TransferId:
+async def keep_a_request(
+    database: Database, vault: Vault, acceptance: Acceptance = Acceptance.NOT_REQUIRED
+) -> TransferId:
     """Keep Ada's request to move a charge point to the other group, without starting it."""
     await import_lines(database, vault, [json.dumps(line).encode() for line in two_users(1)])
     request = TransferRequest(
         kind=TransferKind.MOVE_TO_GROUP,
         group_id=GroupId("south"),
-        acceptance=Acceptance.NOT_REQUIRED,
+        acceptance=acceptance,
         expires_in=timedelta(days=7),
     )
     call = Repeatable(UserId("ada"), None, uuid.uuid4().bytes)

@@ -29,7 +29,7 @@ async def test_either_form_proves_and_only_that_form_is_good_afterwards(rule: Ru
     assert (await rule.come(key)).entry is Entry.REFUSED
     assert (await rule.come(OLD_KEY)).entry is Entry.REFUSED
     assert (await keys(rule.database))["current"].sealed_key is None
-    assert (await rule.status()) == CredentialStatus(None, proven=True)
+    assert (await rule.status()) == CredentialStatus(None, proven=True, has_key=True)
 
 
 async def test_the_old_key_is_ordinary_until_the_new_one_was_sent_and_for_the_grace_period_after(rule: Rule) -> None:
@@ -58,7 +58,7 @@ async def test_returns_after_accepted_are_counted_and_the_third_parks(rule: Rule
         (Entry.QUARANTINED, True, False),
         (Entry.QUARANTINED, True, True),
     ]
-    assert await rule.status() == CredentialStatus("accepted", proven=False, old_key_returns=3)
+    assert await rule.status() == CredentialStatus("accepted", proven=False, old_key_returns=3, has_key=True)
     assert (await rule.come(key)).entry is Entry.PROVED
 
 

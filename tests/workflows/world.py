@@ -31,6 +31,9 @@ from activities.contracts import (
     RotateAnswer,
     Rotated,
     SendCode,
+    Taken,
+    TakenUp,
+    TakeUp,
     Tell,
     TransferRef,
     Validated,
@@ -43,6 +46,7 @@ from domain.transfer import (
     Attention,
     Connection,
     IfOffline,
+    Reason,
     RunningSession,
     StepName,
     StepState,
@@ -108,6 +112,7 @@ class World(Registry, Charger, Notices, Records):
     attention: Attention = Attention.NONE
     warnings: tuple[TransferWarning, ...] = ()
     reason: str | None = None
+    decisions: tuple[Taken, ...] = ()
     steps: dict[StepName, StepState] = field(default_factory=dict)
     letters: list[str] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -134,7 +139,8 @@ class World(Registry, Charger, Notices, Records):
 
     async def reserve(self, ref: TransferRef) -> Plan:
         await self._call("reserve")
-        self.state = self.plan.state
+        if self.state is TransferState.REQUESTED:
+            self.state = self.plan.state
         return self.plan
 
     async def refuse(self, refusal: RefusedRecord) -> Done:
@@ -148,7 +154,13 @@ class World(Registry, Charger, Notices, Records):
         if record.decision is Decision.CANCEL and self.state is TransferState.TRANSFERRING:
             state = TransferState.ROLLING_BACK
         self.state = state
+        self.reason = "cancelled" if record.decision is Decision.CANCEL else None
+        self.decisions += (Taken(decision=record.decision, actor=record.actor, state=state),)
         return Decided(state=state, quiet=self.plan.quiet, lists=self.plan.lists, rotate=self.plan.rotate)
+
+    async def take_up(self, order: TakeUp) -> TakenUp:
+        await self._call("take_up")
+        return TakenUp(state=self.state, reason=Reason(self.reason) if self.reason else None, decisions=self.decisions)
 
     async def block_sessions(self, ref: TransferRef) -> Done:
         await self._call("block_sessions")
@@ -250,6 +262,7 @@ class World(Registry, Charger, Notices, Records):
         self.attention = note.attention
         if note.state is not None:
             self.state = note.state
+            self.reason = note.reason.value if note.reason else self.reason
         for step in note.steps:
             self.steps[step.name] = step.state
         self.changed.set()

@@ -1,0 +1,188 @@
+"""What looks after everything at once: compares the register, the engine's runs and the chargers' keys."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from activities.contracts import (
+    Look,
+    Reconciled,
+    Reconciler,
+    Reconciliation,
+    Settlement,
+    Suspicion,
+    Suspicions,
+)
+from domain.errors import Refusal, Unavailable
+from domain.ids import ChargePointId, TransferId
+from domain.reconciliation import TAKE_UPS, UNCERTAIN, Finding, Run, RunStatus, judge
+from domain.transfer import FINAL, Attention, TransferState
+from persistence import audit, charge_points, credentials, disagreements, findings, rescues, transfers
+from persistence.doorway import Doorway
+from persistence.session import Database
+
+log = logging.getLogger("handover.reconciler")
+
+#: How old a request is that nobody has started: its API process is not about to.
+LEFT_AFTER: Final = timedelta(seconds=30)
+#: How many findings one look gives: they go through the engine. The next look finds the others.
+AT_ONCE: Final = 500
+#: How many are settled beside each other.
+_ABREAST: Final = 8
+
+
+class Engine(Protocol):
+    """What starts workflows."""
+
+    async def start(self, transfer_id: TransferId) -> bool:
+        """Start a request's transfer; False where nobody has answered yet."""
+
+    async def take_up(self, transfer_id: TransferId) -> None:
+        """Start a transfer anew whose run was lost."""
+
+    async def rescue(self, transfer_id: TransferId) -> None:
+        """Have what an ended transfer has left to do tried now."""
+
+
+class EngineRuns(Protocol):
+    """What knows how runs stand."""
+
+    async def running(self) -> dict[TransferId, Run]:
+        """List those that are running: a hint, never the truth."""
+
+    async def latest(self, transfer_id: TransferId) -> Run:
+        """Say how the latest run of a transfer stands."""
+
+
+class DatabaseReconciler(Reconciler):
+    """The reconciler on SQLite or PostgreSQL, with the engine as `worker.py` wires it."""
+
+    def __init__(self, database: Database, doorway: Doorway, engine: Engine, runs: EngineRuns) -> None:
+        """Take what is compared, and what starts workflows."""
+        self._db = database
+        self._doorway = doorway
+        self._engine = engine
+        self._runs = runs
+
+    # --- looking --------------------------------------------------------------------------------------------------
+
+    async def look(self, look: Look) -> Suspicions:  # noqa: ARG002 - it has nothing to say yet
+        """Only reads."""
+        now = datetime.now(UTC)
+        running = await self._runs.running()
+        async with self._db.reading() as session:
+            left = [(Finding.NOT_STARTED, one) for one in await disagreements.not_started(session, now - LEFT_AFTER)]
+            due = [(Finding.WORK_DUE, one) for one in await rescues.waiting(session, now)]
+            inside = await disagreements.of_the_register(session)
+            known = await disagreements.states(session, running)
+            parked = bool(await findings.parked(session))
+        found = [*left, *due, *inside, *await self._runs_that_differ(known, running)]
+        items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
+        return Suspicions(items=items, whole=len(found) <= AT_ONCE, parked=parked)
+
+    async def _runs_that_differ(
+        self, known: dict[TransferId, TransferState], running: dict[TransferId, Run]
+    ) -> list[tuple[Finding, str]]:
+        """Compare each transfer with its run: what the list of runs hints at is looked at for itself."""
+        found: list[tuple[Finding, str]] = []
+        for transfer_id, state in known.items():
+            hint = judge(state, running.get(transfer_id, Run(RunStatus.LOST)))
+            if hint and (finding := judge(state, await self._runs.latest(transfer_id))):
+                found.append((finding, transfer_id))
+            if len(found) == AT_ONCE:
+                break
+        return found
+
+    # --- settling -------------------------------------------------------------------------------------------------
+
+    async def settle(self, confirmed: Suspicions) -> Reconciled:
+        """Settle each by itself: one that can't be settled now holds up no other. A repeat finds it settled."""
+        turn = asyncio.Semaphore(_ABREAST)
+
+        async def one(suspicion: Suspicion) -> Reconciliation:
+            async with turn:
+                try:
+                    settlement = await self._settle(suspicion)
+                except Unavailable as away:
+                    log.warning("%s of %s can't be settled yet: %s", suspicion.kind, suspicion.subject, away.message)
+                    settlement = Settlement.NOT_YET
+            return Reconciliation(kind=suspicion.kind, subject=suspicion.subject, settlement=settlement)
+
+        done = await asyncio.gather(*(one(suspicion) for suspicion in confirmed.items))
+        if confirmed.whole:
+            still = {(suspicion.kind, suspicion.subject) for suspicion in confirmed.items}
+            async with self._db.writing() as session:
+                await findings.close(session, still, datetime.now(UTC))
+        return Reconciled(items=tuple(done))
+
+    async def _settle(self, suspicion: Suspicion) -> Settlement:
+        kind, subject = suspicion.kind, suspicion.subject
+        if kind is Finding.NOT_STARTED:
+            return await self._start(TransferId(subject))
+        if kind is Finding.WORK_DUE:
+            await self._engine.rescue(TransferId(subject))
+            return Settlement.STARTED
+        if kind is Finding.RUN_LOST:
+            return await self._take_up(TransferId(subject))
+        if kind in UNCERTAIN:
+            return await self._park(kind, subject)
+        return await self._mend(kind, TransferId(subject))
+
+    async def _start(self, transfer_id: TransferId) -> Settlement:
+        """Start a request; its refusal is in the register, for its sender to read."""
+        try:
+            if not await self._engine.start(transfer_id):
+                return Settlement.NOT_YET
+        except Refusal as refusal:
+            log.info("transfer %s was refused: %s", transfer_id, refusal.message)
+        await self._doorway.mark_started(transfer_id)
+        return Settlement.STARTED
+
+    async def _take_up(self, transfer_id: TransferId) -> Settlement:
+        """Start a lost run anew: every step may be taken again. One that is lost again and again is parked."""
+        async with self._db.reading() as session:
+            state = (await disagreements.states(session, [transfer_id]))[transfer_id]
+            tries = await audit.count(session, transfer_id, "taken_up")
+        if state in FINAL or (await self._runs.latest(transfer_id)).status is not RunStatus.LOST:
+            return Settlement.UNFOUNDED
+        if tries >= TAKE_UPS:
+            return await self._park(Finding.RUN_LOST, transfer_id)
+        await self._engine.take_up(transfer_id)
+        return await self._mended(Finding.RUN_LOST, transfer_id)
+
+    async def _mend(self, kind: Finding, transfer_id: TransferId) -> Settlement:
+        """Undo what an ended transfer has left behind."""
+        now = datetime.now(UTC)
+        async with self._db.writing() as session:
+            row = await transfers.get(session, transfer_id)
+            point = ChargePointId(row.charge_point_id)
+            if TransferState(row.state) not in FINAL:
+                return Settlement.UNFOUNDED
+            if kind is Finding.SESSIONS_BLOCKED:
+                await charge_points.allow_sessions(session, point, transfer_id)
+            elif TransferState(row.state) in {TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS}:
+                await credentials.leave_due(session, point, transfer_id)
+            else:
+                await credentials.withdraw(session, point, transfer_id, now)
+        return await self._mended(kind, transfer_id)
+
+    async def _mended(self, kind: Finding, subject: str) -> Settlement:
+        async with self._db.writing() as session:
+            await findings.note_mended(session, kind, subject, datetime.now(UTC))
+        log.warning("%s of %s: mended", kind, subject)
+        return Settlement.MENDED
+
+    async def _park(self, kind: Finding, subject: str) -> Settlement:
+        """Leave it to an operator: a transfer that is under way says so itself."""
+        async with self._db.writing() as session:
+            news = await findings.note_parked(session, kind, subject, datetime.now(UTC))
+            row = await transfers.find(session, TransferId(subject))
+            if row is not None and TransferState(row.state) not in FINAL:
+                row.attention, row.waiting_until = Attention.OPERATOR.value, None
+            if row is not None and news:
+                detail = {"finding": kind.value}
+                await audit.append(session, TransferId(subject), actor="system", action="parked", detail=detail)
+        if news:
+            log.error("%s of %s: an operator is needed", kind, subject)
+        return Settlement.PARKED

@@ -1,0 +1,71 @@
+"""What may disagree between the register, the engine's runs and the chargers' keys, and what is certain about it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from domain.transfer import FINAL, TransferState
+
+
+class Finding(StrEnum):
+    """What is found."""
+
+    NOT_STARTED = "not_started"
+    """A request whose workflow has never answered."""
+    WORK_DUE = "work_due"
+    """An ended transfer has left something to do at a charger, which is there."""
+    RUN_LOST = "run_lost"
+    """A transfer is under way and has no run: it was terminated, or the engine has lost it."""
+    RUN_ENDED = "run_ended"
+    """A transfer is under way, and its run ended as if it were not: one of both was put back."""
+    STATES_DISAGREE = "states_disagree"
+    """The run says another state than the register, and goes on saying so."""
+    SESSIONS_BLOCKED = "sessions_blocked"
+    """An ended transfer still keeps charging sessions from starting."""
+    KEY_LEFT_PENDING = "key_left_pending"
+    """An ended transfer has left new credentials to which nobody attends."""
+    FORMER_OWNERS_KEY = "former_owners_key"
+    """The charger still has the credentials that it had with its former owner."""
+    LEDGER_DISAGREES = "ledger_disagrees"
+    """The charge point has another owner, group or version than its ledger's open period."""
+
+
+#: What happens in ordinary life, and is done at once; anything else is looked at twice, as it may be on its way.
+ROUTINE: Final = frozenset({Finding.NOT_STARTED, Finding.WORK_DUE})
+#: What can't be mended without knowing more than the records say.
+UNCERTAIN: Final = frozenset(
+    {Finding.RUN_ENDED, Finding.STATES_DISAGREE, Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES}
+)
+#: Whose subject is a charge point; that of the others is a transfer.
+OF_CHARGE_POINTS: Final = frozenset({Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES})
+#: How often a lost run is taken up before it is left to an operator.
+TAKE_UPS: Final = 3
+
+
+class RunStatus(StrEnum):
+    """How the engine's latest run of a transfer stands."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    LOST = "lost"
+    """Terminated, failed, or unknown to the engine."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The engine's latest run of a transfer; `state` is the last one that it showed."""
+
+    status: RunStatus
+    state: TransferState | None = None
+
+
+def judge(state: TransferState, run: Run) -> Finding | None:
+    """Compare the register's state of a transfer with its run; None where they agree.
+
+    A run that still tells the parties of an end agrees with it, and so does any end with a run that has ended.
+    """
+    if run.status is RunStatus.RUNNING:
+        return Finding.STATES_DISAGREE if run.state not in {None, state} else None
+    if state in FINAL:
+        return None
+    return Finding.RUN_LOST if run.status is RunStatus.LOST else Finding.RUN_ENDED

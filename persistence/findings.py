@@ -1,0 +1,55 @@
+"""What the reconciler has found: mended or parked, and since when."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.reconciliation import ROUTINE
+from domain.reconciliation import Finding as Kind
+from persistence.tables import Finding
+
+
+async def note_mended(session: AsyncSession, kind: Kind, subject: str, now: datetime) -> None:
+    """Write that something was found and mended; what happens in ordinary life is not kept."""
+    if kind not in ROUTINE:
+        row = await _row(session, kind, subject, now)
+        row.settlement, row.settled_at = "mended", now
+
+
+async def note_parked(session: AsyncSession, kind: Kind, subject: str, now: datetime) -> bool:
+    """Write that something was found and parked; whether it is news."""
+    row = await session.get(Finding, (kind.value, subject), with_for_update=True)
+    if row is not None and row.settled_at is None:
+        return False
+    row = await _row(session, kind, subject, now)
+    row.settlement, row.settled_at = "parked", None
+    return True
+
+
+async def _row(session: AsyncSession, kind: Kind, subject: str, now: datetime) -> Finding:
+    row = await session.get(Finding, (kind.value, subject), with_for_update=True)
+    if row is None:
+        row = Finding(kind=kind.value, subject=subject, settlement="", times=0, found_at=now, settled_at=None)
+        session.add(row)
+    row.times, row.found_at = row.times + 1, now
+    return row
+
+
+async def parked(session: AsyncSession) -> list[Finding]:
+    """List what is parked, the oldest first. Only reads."""
+    query = select(Finding).where(Finding.settled_at.is_(None)).order_by(Finding.found_at)
+    return list(await session.scalars(query))
+
+
+async def every(session: AsyncSession) -> list[Finding]:
+    """List everything that was found, the latest first. Only reads."""
+    return list(await session.scalars(select(Finding).order_by(Finding.found_at.desc())))
+
+
+async def close(session: AsyncSession, still: Collection[tuple[Kind, str]], now: datetime) -> None:
+    """Close what was parked and is not found any more."""
+    for row in await parked(session):
+        if (Kind(row.kind), row.subject) not in still:
+            row.settled_at = now

@@ -1,0 +1,200 @@
+"""What the reconciler finds in the register, and what it does about it, on both databases and a real engine."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+from temporalio.client import Client
+
+from activities.contracts import Finish, Look, Settlement, Suspicion, Suspicions, TransferRef
+from activities.reconciler import DatabaseReconciler
+from activities.registry import DatabaseRegistry
+from domain.policy import Policy
+from domain.reconciliation import UNCERTAIN, Finding
+from domain.transfer import Reason, TransferState
+from persistence import findings
+from persistence.doorway import Doorway
+from persistence.session import Database
+from persistence.tables import ChargePoint, Credential, OwnershipPeriod, Transfer
+from persistence.vault import Vault
+from tests.activities.test_registry import BOB_OWNS, CP, change, keep, registry, row
+from workflows.client import TransferClient
+from workflows.runs import Runs
+
+__all__ = ["registry"]
+
+
+@pytest.fixture
+def reconciler(
+    registry: DatabaseRegistry,
+    database: Database,
+    vault: Vault,
+    temporal: Client,
+) -> DatabaseReconciler:
+    engine = TransferClient(temporal, Policy(), timedelta(seconds=1))
+    return DatabaseReconciler(database, Doorway(database, vault), engine, Runs(temporal))
+
+
+async def found(reconciler: DatabaseReconciler) -> dict[Finding, str]:
+    return {one.kind: one.subject for one in (await reconciler.look(Look())).items}
+
+
+async def settle(reconciler: DatabaseReconciler) -> dict[Finding, Settlement]:
+    """Settle what is found now."""
+    seen = await reconciler.look(Look())
+    return {one.kind: one.settlement for one in (await reconciler.settle(seen)).items}
+
+
+async def parked(database: Database) -> list[tuple[str, str]]:
+    async with database.reading() as session:
+        return [(one.kind, one.subject) for one in await findings.parked(session)]
+
+
+async def ended(
+    registry: DatabaseRegistry, database: Database, vault: Vault, state: TransferState = TransferState.COMPLETED
+) -> TransferRef:
+    """Give a transfer of CP to Bob that ended before its new key was proven: as it never should."""
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    if state is TransferState.ROLLED_BACK:
+        await registry.restore_ownership(ref)
+        await change(database, update(Transfer).values(state="rolling_back"))
+    reason = Reason.OPERATOR if state is TransferState.ROLLED_BACK else None
+    await registry.finish(Finish(transfer_id=ref.transfer_id, state=state, reason=reason))
+    return ref
+
+
+async def key(database: Database, ref: TransferRef) -> Credential:
+    async with database.reading() as session:
+        return (await session.scalars(select(Credential).where(Credential.order_id == ref.transfer_id))).one()
+
+
+async def test_where_all_agrees_nothing_is_found(
+    reconciler: DatabaseReconciler, registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    assert await found(reconciler) == {}
+    ref = await ended(registry, database, vault)
+    async with database.writing() as session:
+        await session.execute(update(Credential).where(Credential.state == "current").values(state="revoked"))
+    await change(
+        database,
+        update(Credential)
+        .where(Credential.order_id == ref.transfer_id)
+        .values(state="current", proved_at=datetime.now(UTC), sealed_key=None),
+    )
+    assert await found(reconciler) == {}
+    assert (await reconciler.look(Look())).whole
+
+
+@pytest.mark.parametrize("state", [TransferState.COMPLETED, TransferState.ROLLED_BACK])
+async def test_new_credentials_that_nobody_attends_to_are_left_due_or_withdrawn(
+    reconciler: DatabaseReconciler, registry: DatabaseRegistry, database: Database, vault: Vault, state: TransferState
+) -> None:
+    ref = await ended(registry, database, vault, state)
+    await change(database, update(Credential).where(Credential.order_id == ref.transfer_id).values(maybe_taken=True))
+    assert (await found(reconciler))[Finding.KEY_LEFT_PENDING] == ref.transfer_id
+    assert (await settle(reconciler))[Finding.KEY_LEFT_PENDING] is Settlement.MENDED
+    left = await key(database, ref)
+    if state is TransferState.COMPLETED:
+        assert (left.unattended, left.quarantines_old, left.withdrawn_at) == (True, True, None)
+    else:
+        assert left.withdrawn_at is not None
+    assert Finding.KEY_LEFT_PENDING not in await found(reconciler)
+
+
+async def test_sessions_that_an_ended_transfer_blocks_are_allowed_again(
+    reconciler: DatabaseReconciler, registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await change(database, update(ChargePoint).values(sessions_blocked_by=ref.transfer_id))
+    assert Finding.SESSIONS_BLOCKED not in await found(reconciler), "it is under way"
+    await change(database, update(Transfer).values(active=False, state="cancelled"))
+    assert (await settle(reconciler))[Finding.SESSIONS_BLOCKED] is Settlement.MENDED
+    async with database.reading() as session:
+        assert (await session.get_one(ChargePoint, CP)).sessions_blocked_by is None
+
+
+async def test_a_charger_with_its_former_owners_key_is_parked_until_it_has_another(
+    reconciler: DatabaseReconciler, registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await ended(registry, database, vault)
+    await change(database, update(Credential).where(Credential.order_id == ref.transfer_id).values(state="revoked"))
+    assert await settle(reconciler) == {Finding.FORMER_OWNERS_KEY: Settlement.PARKED}
+    assert await settle(reconciler) == {Finding.FORMER_OWNERS_KEY: Settlement.PARKED}
+    assert await parked(database) == [("former_owners_key", CP)]
+    await change(database, update(Transfer).values(warnings=["credentials_cannot_be_rotated"]))
+    assert await settle(reconciler) == {}, "it says so itself"
+    assert await parked(database) == []
+
+
+@pytest.mark.parametrize("what", [{"owner_id": "bob"}, {"group_id": "south"}, {"version": 7}, "no period", "two"])
+async def test_a_charge_point_that_its_ledger_contradicts_is_parked(
+    reconciler: DatabaseReconciler, database: Database, what: Any
+) -> None:
+    if isinstance(what, dict):
+        await change(database, update(ChargePoint).values(what))
+    elif what == "no period":
+        await change(database, update(OwnershipPeriod).values(ended_at=datetime.now(UTC)))
+    else:
+        async with database.writing() as session:
+            session.add(OwnershipPeriod(
+                charge_point_id=CP, version=9, owner_id="bob", group_id="north", started_at=datetime.now(UTC),
+                change="transfer", transfer_id="trf_9",
+            ))  # fmt: skip
+    assert await settle(reconciler) == {Finding.LEDGER_DISAGREES: Settlement.PARKED}
+    assert await parked(database) == [("ledger_disagrees", CP)]
+
+
+async def test_a_request_is_started_once_it_is_old_enough(
+    reconciler: DatabaseReconciler, database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    assert await found(reconciler) == {}
+    monkeypatch.setattr("activities.reconciler.LEFT_AFTER", timedelta())
+    assert await settle(reconciler) == {Finding.NOT_STARTED: Settlement.NOT_YET}, "there is no worker"
+    assert await found(reconciler) == {Finding.NOT_STARTED: ref.transfer_id}
+
+
+async def test_a_reservation_of_which_the_engine_knows_nothing_is_a_lost_run(
+    reconciler: DatabaseReconciler, registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await Doorway(database, vault).mark_started(ref.transfer_id)
+    assert await found(reconciler) == {Finding.RUN_LOST: ref.transfer_id}, "not even reserved"
+    await registry.reserve(ref)
+    assert await found(reconciler) == {Finding.RUN_LOST: ref.transfer_id}
+    await change(database, update(Transfer).values(active=False, state="cancelled"))
+    lost = Suspicion(kind=Finding.RUN_LOST, subject=ref.transfer_id)
+    done = await reconciler.settle(Suspicions(items=(lost,)))
+    assert [one.settlement for one in done.items] == [Settlement.UNFOUNDED], "it ended meanwhile"
+
+
+@pytest.mark.parametrize("kind", sorted(UNCERTAIN))
+async def test_what_is_uncertain_is_parked_and_told_once(
+    reconciler: DatabaseReconciler, registry: DatabaseRegistry, database: Database, vault: Vault, kind: Finding
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    subject = CP if kind in {Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES} else ref.transfer_id
+    once = Suspicions(items=(Suspicion(kind=kind, subject=subject),))
+    for _ in range(2):
+        assert [one.settlement for one in (await reconciler.settle(once)).items] == [Settlement.PARKED]
+    assert await parked(database) == [(kind.value, subject)]
+    if subject == ref.transfer_id:
+        assert (await row(database, ref)).attention == "operator"
+    await reconciler.settle(Suspicions())
+    assert await parked(database) == [(kind.value, subject)], "that look was not whole"
+    await reconciler.settle(Suspicions(whole=True))
+    assert await parked(database) == []
+    async with database.reading() as session:
+        assert [one.times for one in await findings.every(session)] == [1]
+
+
+async def test_an_unknown_transfer_is_no_reason_to_stop(reconciler: DatabaseReconciler) -> None:
+    nobody = Suspicion(kind=Finding.STATES_DISAGREE, subject=f"trf_{uuid.uuid4().hex}")
+    done = await reconciler.settle(Suspicions(items=(nobody,)))
+    assert [one.settlement for one in done.items] == [Settlement.PARKED]

@@ -1,0 +1,196 @@
+"""What a crash, an outage or a hand in the Temporal UI left behind is found by the reconciler, and put right."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
+
+import worker
+from activities.contracts import Look, Reconciled, Settlement
+from activities.reconciler import DatabaseReconciler
+from domain.approval import Decision
+from domain.ids import TASK_QUEUE, TransferId, UserId, workflow_id
+from domain.policy import Policy
+from domain.reconciliation import TAKE_UPS, Finding
+from domain.transfer import Acceptance, OperatorAction, TransferState
+from persistence import findings
+from persistence.doorway import Doorway
+from persistence.session import Database
+from persistence.tables import AuditEvent, Request, Transfer
+from persistence.vault import Vault
+from tests.journeys.requests import keep_a_request, steps
+from workflows.client import TransferClient
+from workflows.reconciliation import ReconciliationWorkflow
+from workflows.runs import Runs
+from workflows.schedule import RECONCILE, keep_schedule
+
+
+class Hall:
+    """A worker with the real register and the real reconciler, and one transfer."""
+
+    def __init__(self, temporal: Client, database: Database, vault: Vault) -> None:
+        self.temporal, self.database, self.vault = temporal, database, vault
+        self.client = TransferClient(temporal, Policy())
+        self.doorway = Doorway(database, vault)
+        self.transfer_id = TransferId("")
+
+    @property
+    def steps(self) -> tuple[object, ...]:
+        reconciler = DatabaseReconciler(self.database, self.doorway, self.client, Runs(self.temporal))
+        return (*steps(self.database, self.vault), reconciler)
+
+    @property
+    def handle(self) -> WorkflowHandle[object, object]:
+        return self.temporal.get_workflow_handle(workflow_id(self.transfer_id))
+
+    async def ask(self) -> None:
+        """Have Bob asked to take a charge point on."""
+        self.transfer_id = await keep_a_request(self.database, self.vault, Acceptance.REQUIRED)
+        assert await self.client.start(self.transfer_id)
+        await self.doorway.mark_started(self.transfer_id)
+
+    async def reconcile(self) -> dict[Finding, Settlement]:
+        done: Reconciled = await self.temporal.execute_workflow(
+            ReconciliationWorkflow.run, Look(), id=f"{RECONCILE}-{self.transfer_id}", task_queue=TASK_QUEUE
+        )
+        return {one.kind: one.settlement for one in done.items}
+
+    async def accept(self) -> TransferState:
+        return await self.client.decide(self.transfer_id, Decision.ACCEPT, actor="user:bob", actor_id=UserId("bob"))
+
+    async def row(self) -> Transfer:
+        async with self.database.reading() as session:
+            return await session.get_one(Transfer, self.transfer_id)
+
+    async def trail(self) -> list[str]:
+        query = select(AuditEvent.action).where(AuditEvent.transfer_id == self.transfer_id)
+        async with self.database.reading() as session:
+            return [*await session.scalars(query.order_by(AuditEvent.sequence))]
+
+    async def parked(self) -> list[str]:
+        async with self.database.reading() as session:
+            return [one.kind for one in await findings.parked(session)]
+
+    async def until(self, state: str) -> None:
+        async with asyncio.timeout(30):
+            while (await self.row()).state != state:
+                await asyncio.sleep(0.1)  # the worker's doing: there is nothing here to wait on
+
+
+@pytest.fixture
+async def hall(
+    temporal: Client, database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Hall]:
+    monkeypatch.setattr("workflows.reconciliation.SETTLES_WITHIN", timedelta(seconds=1))
+    hall = Hall(temporal, database, vault)
+    async with worker.transfer_worker(temporal, hall.steps):
+        yield hall
+
+
+async def test_a_request_that_nobody_started_is_started(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("activities.reconciler.LEFT_AFTER", timedelta())
+    hall.transfer_id = await keep_a_request(hall.database, hall.vault)
+    assert await hall.reconcile() == {Finding.NOT_STARTED: Settlement.STARTED}
+    await hall.until("completed_with_warnings")  # the charger is not there
+    async with hall.database.reading() as session:
+        assert (await session.get_one(Request, hall.transfer_id)).started_at is not None
+    assert await hall.reconcile() == {}
+
+
+async def test_a_terminated_transfer_is_taken_up_and_ends(hall: Hall) -> None:
+    await hall.ask()
+    await hall.handle.terminate("by mistake")
+    assert await hall.reconcile() == {Finding.RUN_LOST: Settlement.MENDED}
+    assert await hall.reconcile() == {}
+    assert await hall.accept() is TransferState.TRANSFERRING
+    await hall.until("completed_with_warnings")  # the charger is not there
+    assert await hall.trail() == [
+        "reserved",
+        "taken_up",
+        "transferring",
+        "ownership_changed",
+        "completed_with_warnings",
+    ]
+
+
+async def test_a_transfer_that_is_lost_again_and_again_is_parked_until_an_operator_takes_it_up(hall: Hall) -> None:
+    await hall.ask()
+    for _ in range(TAKE_UPS):
+        await hall.handle.terminate("again")
+        assert await hall.reconcile() == {Finding.RUN_LOST: Settlement.MENDED}
+    await hall.handle.terminate("again")
+    assert await hall.reconcile() == {Finding.RUN_LOST: Settlement.PARKED}
+    assert (await hall.row()).attention == "operator"
+    assert await hall.parked() == ["run_lost"]
+    assert (await hall.trail()).count("parked") == 1
+    await hall.client.take_up(hall.transfer_id)
+    assert await hall.reconcile() == {}
+    assert await hall.parked() == []
+    assert (await hall.row()).attention == "recipient"
+
+
+async def test_a_transfer_whose_run_ended_otherwise_is_parked_and_an_operators_to_end(hall: Hall) -> None:
+    await hall.ask()
+    await hall.client.decide(hall.transfer_id, Decision.DECLINE, actor="user:bob", actor_id=UserId("bob"))
+    await hall.handle.result()
+    put_back = {"state": "awaiting_acceptance", "active": True, "finished_at": None}  # as from a backup
+    async with hall.database.writing() as session:
+        await session.execute(update(Transfer).values(put_back))
+    assert await hall.reconcile() == {Finding.RUN_ENDED: Settlement.PARKED}
+    assert (await hall.row()).attention == "operator"
+    await hall.client.take_up(hall.transfer_id)
+    await hall.client.resolve(
+        hall.transfer_id, OperatorAction.ROLL_BACK, reason="restored", actor="operator:op", request_id="1"
+    )
+    await hall.until("cancelled")
+    assert await hall.reconcile() == {}
+    assert await hall.parked() == []
+
+
+async def test_a_run_that_says_another_state_than_the_register_is_parked(hall: Hall) -> None:
+    await hall.ask()
+    async with hall.database.writing() as session:
+        await session.execute(update(Transfer).values(state="reconfiguring"))
+    assert await hall.reconcile() == {Finding.STATES_DISAGREE: Settlement.PARKED}
+    await hall.handle.terminate("the test is over")
+
+
+async def test_what_settles_by_itself_is_left_alone(hall: Hall) -> None:
+    """A transfer that ends between the two looks disagrees with nobody."""
+    await hall.ask()
+    async with hall.database.writing() as session:
+        await session.execute(update(Transfer).values(state="reconfiguring"))
+    looking = asyncio.create_task(hall.reconcile())
+    handle = hall.temporal.get_workflow_handle(f"{RECONCILE}-{hall.transfer_id}")
+    async with asyncio.timeout(30):
+        while not await _has_looked(handle):
+            await asyncio.sleep(0.05)  # the worker's doing: there is nothing here to wait on
+    async with hall.database.writing() as session:
+        await session.execute(update(Transfer).values(state="awaiting_acceptance"))
+    assert await looking == {}
+    assert await hall.parked() == []
+    await hall.handle.terminate("the test is over")
+
+
+async def _has_looked(handle: WorkflowHandle[object, object]) -> bool:
+    try:
+        return any([event.HasField("timer_started_event_attributes") async for event in handle.fetch_history_events()])
+    except RPCError:  # not started yet
+        return False
+
+
+async def test_the_schedule_is_one_however_often_it_is_made_and_keeps_an_operators_pause(hall: Hall) -> None:
+    await keep_schedule(hall.temporal, timedelta(hours=1))
+    handle = hall.temporal.get_schedule_handle(RECONCILE)
+    try:
+        await handle.pause(note="looking into it")
+        await keep_schedule(hall.temporal, timedelta(hours=2))
+        seen = (await handle.describe()).schedule
+        assert [interval.every for interval in seen.spec.intervals] == [timedelta(hours=2)]
+        assert (seen.state.paused, seen.state.note) == (True, "looking into it")
+    finally:
+        await handle.delete()

@@ -1,0 +1,51 @@
+"""How the engine's runs of transfers stand: what the reconciler compares the register with."""
+
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import Unavailable
+from domain.ids import TransferId, transfer_id_of, workflow_id
+from domain.reconciliation import Run, RunStatus
+from domain.transfer import TransferState
+from workflows.search_attributes import STATE
+
+_RUNNING: Final = "WorkflowType = 'transfer' AND ExecutionStatus = 'Running'"
+_ANSWER_WITHIN: Final = timedelta(seconds=10)
+
+
+class Runs:
+    """The runs of one Temporal namespace. Raises Unavailable where Temporal is away."""
+
+    def __init__(self, client: Client) -> None:
+        """Take a connected client."""
+        self._client = client
+
+    async def running(self) -> dict[TransferId, Run]:
+        """List the runs that are running, by visibility: it lags, so it is a hint and never the truth."""
+        try:
+            found = [seen async for seen in self._client.list_workflows(_RUNNING, rpc_timeout=_ANSWER_WITHIN)]
+        except RPCError as error:
+            raise Unavailable("Temporal does not answer.") from error
+        return {transfer_id_of(seen.id): _run(seen) for seen in found}
+
+    async def latest(self, transfer_id: TransferId) -> Run:
+        """Say how the latest run of a transfer stands."""
+        try:
+            handle = self._client.get_workflow_handle(workflow_id(transfer_id))
+            return _run(await handle.describe(rpc_timeout=_ANSWER_WITHIN))
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return Run(RunStatus.LOST)
+            raise Unavailable("Temporal does not answer.") from error
+
+
+def _run(seen: WorkflowExecution) -> Run:
+    state = seen.typed_search_attributes.get(STATE)
+    known = TransferState(state) if state in set(TransferState) else None
+    if seen.status is WorkflowExecutionStatus.RUNNING:
+        return Run(RunStatus.RUNNING, known)
+    completed = seen.status is WorkflowExecutionStatus.COMPLETED
+    return Run(RunStatus.COMPLETED if completed else RunStatus.LOST, known)
