@@ -383,8 +383,11 @@ class StepNote(Message):
     """How one step stands."""
 
     name: StepName
-    state: StepState
+    state: StepState | None = None
+    """None: as before."""
     last_error: str | None = None
+    attempts: int = 0
+    """How often it was tried so far; 0: not known."""
 
 
 class Note(TransferRef):

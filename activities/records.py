@@ -28,7 +28,14 @@ class DatabaseRecords(Records):
                     row.reason = note.reason.value if note.reason else row.reason
                 row.attention, row.waiting_until = note.attention.value, note.waiting_until
             for step in note.steps:
-                await transfers.note_step(session, note.transfer_id, step.name, step.state, last_error=step.last_error)
+                await transfers.note_step(
+                    session,
+                    note.transfer_id,
+                    step.name,
+                    step.state,
+                    last_error=step.last_error,
+                    attempts=step.attempts,
+                )
             if note.action is not None:
                 once = f"{note.action}:{note.detail.get('update', '')}"
                 await audit.append(

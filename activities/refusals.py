@@ -1,8 +1,12 @@
-"""Interceptor: a business refusal is final, everything else is retried. Activities translate here, once."""
+"""Interceptor: a business refusal is final, everything else is retried. Activities translate here, once.
+
+A failure carries how often its activity was tried: a workflow can't see that otherwise.
+"""
 
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from domain.errors import HandoverError, Refusal
@@ -21,6 +25,9 @@ class _Translate(ActivityInboundInterceptor):
         try:
             return await super().execute_activity(input)
         except HandoverError as error:
-            raise ApplicationError(
-                error.message, type=error.code.value, non_retryable=isinstance(error, Refusal)
-            ) from None
+            tries, final = activity.info().attempt, isinstance(error, Refusal)
+            raise ApplicationError(error.message, tries, type=error.code.value, non_retryable=final) from None
+        except FailureError:
+            raise
+        except Exception as error:
+            raise ApplicationError(str(error), activity.info().attempt, type=type(error).__name__) from error

@@ -57,6 +57,8 @@ class Run:
 
     status: RunStatus
     state: TransferState | None = None
+    busy: bool = False
+    """It has something under way that may bring it to another state."""
 
 
 def judge(state: TransferState, run: Run) -> Finding | None:
@@ -65,7 +67,7 @@ def judge(state: TransferState, run: Run) -> Finding | None:
     A run that still tells the parties of an end agrees with it, and so does any end with a run that has ended.
     """
     if run.status is RunStatus.RUNNING:
-        return Finding.STATES_DISAGREE if run.state not in {None, state} else None
+        return Finding.STATES_DISAGREE if run.state not in {None, state} and not run.busy else None
     if state in FINAL:
         return None
     return Finding.RUN_LOST if run.status is RunStatus.LOST else Finding.RUN_ENDED

@@ -107,20 +107,25 @@ async def note_step(
     session: AsyncSession,
     transfer_id: TransferId,
     name: StepName,
-    state: StepState,
+    state: StepState | None,
     *,
     last_error: str | None = None,
+    attempts: int = 0,
 ) -> None:
-    """Write how a step stands; its times follow from its state. An error stays until the next is written."""
+    """Write how a step stands (None: as before); its times follow from its state. An error stays until the next one.
+
+    `attempts` is how often it was tried so far, where that is known.
+    """
     now = datetime.now(UTC)
     row = await session.get(TransferStep, (transfer_id, name.value))
     if row is None:
         return
-    row.state = state.value
-    row.finished_at = now if state in _ENDED else None
+    if state is not None:
+        row.state = state.value
+        row.finished_at = now if state in _ENDED else None
     if state is not StepState.SKIPPED:  # what is left out may never have begun
         row.started_at = row.started_at or now
-        row.attempts = max(row.attempts, 1)
+        row.attempts = max(row.attempts, attempts, 1)
     if last_error is not None:
         row.last_error = last_error
     await session.flush()

@@ -150,7 +150,8 @@ class Approvals:
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
-                self._desk.board.wait_for(Attention.OPERATOR, plan.expires_at, str(error.cause or error))
+                problem = self._desk.choices(self._desk.tell(error))
+                self._desk.board.wait_for(Attention.OPERATOR, plan.expires_at, problem)
                 self._letter_again = False
                 with contextlib.suppress(asyncio.TimeoutError):
                     await workflow.wait_condition(

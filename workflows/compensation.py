@@ -41,10 +41,11 @@ class Compensations:
         """Pass the point of no return."""
         self._undos.clear()
 
-    async def unwind(self, on_undone: Callable[[StepName], None]) -> None:
+    async def unwind(self, on_undo: Callable[[StepName], None], on_undone: Callable[[StepName], None]) -> None:
         """Undo everything, the last step first; an undo retries until it has succeeded."""
         while self._undos:
             step, undo = self._undos[-1]
+            on_undo(step)
             await undo()
             self._undos.pop()
             on_undone(step)

@@ -19,6 +19,11 @@ def refusal_of(error: BaseException | None) -> Refusal | None:
     return None
 
 
-def error_type(error: ActivityError) -> str | None:
-    """Give the type of the ApplicationError that an activity failed with."""
-    return error.cause.type if isinstance(error.cause, ApplicationError) else None
+def tries_of(error: ActivityError) -> int | None:
+    """Say how often an activity was tried before it failed with `error`; None where its worker never answered."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ApplicationError) and cause.details and isinstance(cause.details[0], int):
+            return cause.details[0]
+        cause = cause.__cause__
+    return None

@@ -1,5 +1,6 @@
 """How the engine's runs of transfers stand: what the reconciler compares the register with."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -35,11 +36,14 @@ class Runs:
         """Say how the latest run of a transfer stands."""
         try:
             handle = self._client.get_workflow_handle(workflow_id(transfer_id))
-            return _run(await handle.describe(rpc_timeout=_ANSWER_WITHIN))
+            seen = await handle.describe(rpc_timeout=_ANSWER_WITHIN)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return Run(RunStatus.LOST)
             raise Unavailable("Temporal does not answer.") from error
+        raw = seen.raw_description
+        busy = bool(raw.pending_activities) or raw.HasField("pending_workflow_task")
+        return replace(_run(seen), busy=busy)
 
 
 def _run(seen: WorkflowExecution) -> Run:

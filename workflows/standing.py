@@ -19,10 +19,7 @@ _WHAT_TO_DO = {
     Attention.SESSION_RUNNING: "Waits for the charging session at the charger to end.",
     Attention.CHARGER_OFFLINE: "Waits for the charger to connect.",
     Attention.RETRYING: "The step failed and is being retried; *Pending Activities* has the last error.",
-    Attention.OPERATOR: (
-        "**Needs an operator.** Send the update `resolve` with `retry`, `roll_back` or `complete`; "
-        "meanwhile it tries again by itself."
-    ),
+    Attention.OPERATOR: "**Needs an operator.** Meanwhile it tries again by itself.",
 }
 
 
@@ -70,6 +67,17 @@ class Board:
         self._failed.add(step)
         self._end(step, StepState.FAILED, error)
 
+    def undoing(self, step: StepName) -> None:
+        """Show the step whose compensation runs."""
+        self.step = step
+        self._show()
+
+    def given_up(self, step: StepName, error: str, attempts: int) -> None:
+        """Write what a step failed with that waits for an operator, and how often it was tried."""
+        if self._writer is not None:
+            self._unwritten.append(StepNote(name=step, last_error=error, attempts=attempts))
+            self._changed = True
+
     def compensated(self, step: StepName) -> None:
         """Write that a step is undone; of one that failed the error says more."""
         if step not in self._failed:
@@ -80,7 +88,7 @@ class Board:
         self._changed = True
 
     def wait_for(self, attention: Attention, until: datetime | None = None, problem: str = "") -> None:
-        """Show what the transfer waits for; `Attention.NONE` once it runs again."""
+        """Show what the transfer waits for, and what else there is to say; `Attention.NONE` once it runs again."""
         if (attention, until, problem) == (self.attention, self.waiting_until, self._problem):
             return
         if not workflow.in_workflow():  # its worker has stopped, and puts it away: there is nobody to show it to
@@ -124,7 +132,7 @@ class Board:
         if self.waiting_until:
             lines.append(f"Until {self.waiting_until:%Y-%m-%d %H:%M:%S} UTC.")
         if self._problem:
-            lines.append(f"Last error: {self._problem}")
+            lines.append(self._problem)
         workflow.set_current_details("\n\n".join(lines))
 
     async def _write(self) -> None:

@@ -1,6 +1,7 @@
 """Runs one step until it is done: retried, shown, and given to an operator when its retries are used up."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from domain.errors import HandoverError, NotPossible, TooLate
+from domain.operator import effect
 from domain.policy import Policy
-from domain.transfer import FINAL, Attention, OperatorAction, Reason, StepName, TransferState
+from domain.transfer import FINAL, Attention, Connection, OperatorAction, Reason, StepName, TransferState
 from workflows.options import SHOWN_AS_RETRYING_AFTER
+from workflows.refusals import tries_of
 from workflows.standing import Board
 
 T = TypeVar("T")
@@ -59,8 +62,10 @@ class Desk:
         """The charger has proven its new credentials, or its old ones are revoked, or may be."""
         self.cancelled_from_ui = False
         """By a cancel of the workflow itself."""
+        self.connection = Connection.KEEP
         self._may_be_left = False
         self._resolution: _Resolution | None = None
+        self._tries: Counter[StepName] = Counter()
 
     # --- who interrupts -------------------------------------------------------------------------------------------
 
@@ -191,13 +196,41 @@ class Desk:
 
     async def _ask_operator(self, error: ActivityError) -> None:
         """Wait for an operator, or for the next try by itself."""
-        await self.park(str(error.cause or error), lambda: False)
+        await self.park(self.tell(error), lambda: False)
+
+    def tell(self, error: ActivityError) -> str:
+        """Count a step's tries that failed, write them, and give the text of what it failed with."""
+        step, problem = self.board.step, str(error.cause or error).strip().partition("\n")[0]
+        if step is not None:
+            self._tries[step] += tries_of(error) or 1
+            self.board.given_up(step, problem, self._tries[step])
+            return f"Tried {self._tries[step]} times; it failed with: {problem}"
+        return problem
+
+    def choices(self, problem: str) -> str:
+        """Say what is wrong, and what each of an operator's actions would do about it."""
+        board = self.board
+        effects = {
+            action: effect(
+                action,
+                board.state,
+                board.step,
+                attention=Attention.OPERATOR,
+                connection=self.connection,
+                no_way_back=self.no_way_back,
+            )
+            for action in OperatorAction
+        }
+        return "\n".join(
+            [problem, "", "Send the update `resolve` with:", ""]
+            + [f"- `{action.value}`: {text}" for action, text in effects.items()]
+        )
 
     async def park(self, problem: str, solved: Callable[[], bool]) -> None:
         """Give the step to an operator until they say `retry`, `solved` holds, or it is time for the next try."""
         before = (self.board.attention, self.board.waiting_until)
         pause = self.policy.operator_retries_every
-        self.board.wait_for(Attention.OPERATOR, workflow.now() + pause, problem)
+        self.board.wait_for(Attention.OPERATOR, workflow.now() + pause, self.choices(problem))
         try:
             await self.wait(solved, pause, "next try without an operator")
         finally:

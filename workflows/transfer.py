@@ -99,6 +99,7 @@ class TransferWorkflow:
         await self._register(StepName.LOOK_UP_TARGET, Registry.look_up, "who is to receive it")
         plan = await self._register(StepName.RESERVE, Registry.reserve, "reserve the charge point")
         self._charger = ChargerAtHand(self._ref.transfer_id, plan, self._desk)
+        self._desk.connection = plan.connection
         self._board.enter(await self._take_up() if self._again else plan.state)
         self._board.open()
         self._plan = plan
@@ -204,7 +205,7 @@ class TransferWorkflow:
         )
         summary = f"rolling back: {reason.value}"
         await transact(Records.note, note, self._policy, summary=summary, for_ever=True, on_record=True)
-        await self._undo.unwind(self._board.compensated)
+        await self._undo.unwind(self._board.undoing, self._board.compensated)
         return await self._finish(TransferState.ROLLED_BACK, reason)
 
     async def _finish(self, state: TransferState, reason: Reason | None) -> TransferState:

@@ -2,6 +2,7 @@
 
 FILE has one death a line: `before <wire name>`, `after <wire name>`, or `during <OCPP action>`; to put the former list
 back is one of its own. Each is struck out, on disk, before it is died: a process that is started again lives past it.
+`lost <wire name>` is no death: the process lives, and the answer is lost.
 """
 
 import asyncio
@@ -28,18 +29,27 @@ class Deaths:
 
     def come(self, death: str) -> None:
         """Die of `death`, if it is on the list."""
+        if self.strike(death):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def strike(self, death: str) -> bool:
+        """Strike `death` out; whether it was on the list."""
         with self._file.open("r+") as opened:
             fcntl.flock(opened, fcntl.LOCK_EX)
             due = opened.read().splitlines()
             if death not in due:
-                return
+                return False
             due.remove(death)
             opened.seek(0)
             opened.truncate()
             opened.write("".join(f"{line}\n" for line in due))
             opened.flush()
             os.fsync(opened.fileno())
-        os.kill(os.getpid(), signal.SIGKILL)
+        return True
+
+
+class AnswerLostError(Exception):
+    """The effect happened, and nobody hears of it."""
 
 
 class Mortality(Interceptor):
@@ -63,6 +73,8 @@ class _Mortal(ActivityInboundInterceptor):
         self._deaths.come(f"before {name}")
         answer = await super().execute_activity(input)
         self._deaths.come(f"after {name}")
+        if self._deaths.strike(f"lost {name}"):
+            raise AnswerLostError(name)
         return answer
 
 

@@ -1,4 +1,4 @@
-"""Worker and gateway killed at every boundary of every step: each transfer ends, and each effect happened once."""
+"""Worker and gateway killed before and after every step, and answers lost: each transfer ends, with each effect once."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from activities.contracts import CONTRACTS, wire_names
 from demo.faults import Fault
 from demo.findings import Registered, Remembered, in_charger, in_database
 from demo.simulation import Station
-from domain.ids import TransferId, rescue_workflow_id
+from domain.ids import TransferId, rescue_workflow_id, workflow_id
 from persistence.session import Database
 from persistence.tables import AuditEvent, Code, Credential, OwnershipPeriod, Transfer
 from tests.journeys.people import accept_by_link, ask, mails, patiently, see_it_end
@@ -49,6 +49,8 @@ class Way:
     """Until then."""
     rescued: Remembered | None = None
     """What else the charger may remember, where it was gone at the roll-back: the list of whoever has it."""
+    terminated: bool = False
+    """In the Temporal UI, while it waits for its recipient."""
     reached: bool = True
     """By its charger, in the end; one whose connection is deleted may not have heard of all of it."""
 
@@ -107,6 +109,14 @@ WAYS = {
         Remembered(new_password=False, accepts=frozenset({"SOUTH"}), blocks=FORMER),
         ("reserved", "ownership_changed", "completed", "told"),
     ),
+    "terminated": Way(
+        {**TO_USER, "connection": "delete"},
+        Registered("completed", "bob", "personal-bob", 1, keys=0),
+        Remembered(new_password=False, blocks=FORMER),
+        (*ACCEPTED, "taken_up", "completed"),
+        reached=False,
+        terminated=True,
+    ),
     "refused": Way(
         {"kind": "move_to_group", "group_id": "north"},
         Registered("refused", "ada", "north", 0),
@@ -115,7 +125,7 @@ WAYS = {
     ),
 }
 #: Each way is taken once, and again where some boundary was not met.
-ROUNDS = 3
+ROUNDS = 6
 #: Whatever worker and gateway do for a transfer: each is died of.
 STEPS = {name for contract in CONTRACTS for name in wire_names(contract).values()} | {"charger.replace_lists+restore"}
 CALLS = (
@@ -123,7 +133,8 @@ CALLS = (
     "ClearCache", "ChangeConfiguration", "Reset",
 )  # fmt: skip
 BOUNDARIES = sorted(
-    {f"{moment} {step}" for step in STEPS for moment in ("before", "after")} | {f"during {call}" for call in CALLS}
+    {f"{moment} {step}" for step in STEPS for moment in ("before", "after", "lost")}
+    | {f"during {call}" for call in CALLS}
 )
 
 
@@ -173,6 +184,8 @@ async def go(system: System, way: Way, number: int) -> str:
                 refused = select(Transfer.id).where(Transfer.charge_point_id == charge_point)
                 return str((await session.scalars(refused)).one())
         transfer_id = await ask(ada, charge_point, way.body, key)
+        if way.terminated:
+            await system.client.get_workflow_handle(workflow_id(TransferId(transfer_id))).terminate("by mistake")
         if way.asks:
             await accept_by_link(system, f"Bay {number}")
         found = await see_it_end(ada, transfer_id)

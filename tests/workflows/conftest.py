@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowHandle
 
 from domain.ids import NodeId, TransferId, workflow_id
@@ -46,6 +47,11 @@ class Stage:
 
     async def start(self) -> None:
         assert await self.client.start(self.transfer_id)
+
+    async def page(self) -> str:
+        """Give the current details, as the Temporal UI asks for them."""
+        found: WorkflowMetadata = await self.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        return str(found.current_details)
 
     async def outcome(self) -> str:
         state = (await self.handle.result()).state.value

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 import sys
 from datetime import timedelta
 
@@ -14,7 +15,17 @@ from activities.contracts import NOT_CONNECTED, DeviceOutcome, RotateAnswer
 from domain.approval import Decision
 from domain.errors import NotAllowed, NotPossible, TooLate
 from domain.ids import UserId
-from domain.transfer import Attention, Connection, IfOffline, OperatorAction, StepName, StepState, TransferWarning
+from domain.operator import effect
+from domain.transfer import (
+    Attention,
+    Connection,
+    IfOffline,
+    OperatorAction,
+    StepName,
+    StepState,
+    TransferState,
+    TransferWarning,
+)
 from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World, asked, plan
 from worker import transfer_worker
@@ -74,9 +85,44 @@ async def test_used_up_retries_wait_for_an_operator_who_retries(stage: Set) -> N
     transfer = await stage(world)
     await transfer.start()
     await parked(transfer)
+    error, attempts = world.errors[StepName.QUIET_CHARGER]
+    assert (error, attempts) == ("BrokenError: broken", world.reached["quiet"])
     world.fail["quiet"].clear()
     await resolve(transfer, OperatorAction.RETRY)
     assert await transfer.outcome() == "completed"
+
+
+@pytest.mark.parametrize("way", ["forward", "back"])
+async def test_the_page_of_a_parked_transfer_says_what_failed_how_often_and_what_each_action_does(
+    stage: Set, way: str
+) -> None:
+    world = World()
+    world.answers["rotate"] = [RotateAnswer.REJECTED]
+    world.fail["replace_lists" if way == "forward" else "restore_ownership"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    page = await transfer.page()
+    step, tries = (
+        (StepName.REPLACE_LISTS, world.reached["replace_lists"])
+        if way == "forward"
+        else (StepName.CHANGE_OWNERSHIP, world.reached["restore_ownership"] - 4)  # the local ones don't count
+    )
+    assert f"step `{step.value}`" in page
+    assert "**Needs an operator.**" in page
+    assert f"Tried {tries} times; it failed with: BrokenError: broken" in page
+    for action in OperatorAction:
+        text = effect(
+            action,
+            TransferState.RECONFIGURING if way == "forward" else TransferState.ROLLING_BACK,
+            step,
+            attention=Attention.OPERATOR,
+        )
+        assert f"- `{action.value}`: {text}" in page
+    assert re.search(r"Until 20\d\d-", page)
+    world.fail.clear()
+    await resolve(transfer, OperatorAction.RETRY)
+    assert await transfer.outcome() in {"completed", "rolled_back"}
 
 
 async def test_an_operator_rolls_back(stage: Set) -> None:

@@ -114,6 +114,7 @@ class World(Registry, Charger, Notices, Records):
     reason: str | None = None
     decisions: tuple[Taken, ...] = ()
     steps: dict[StepName, StepState] = field(default_factory=dict)
+    errors: dict[StepName, tuple[str, int]] = field(default_factory=dict)
     letters: list[str] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -264,7 +265,10 @@ class World(Registry, Charger, Notices, Records):
             self.state = note.state
             self.reason = note.reason.value if note.reason else self.reason
         for step in note.steps:
-            self.steps[step.name] = step.state
+            if step.state is not None:
+                self.steps[step.name] = step.state
+            if step.last_error is not None:
+                self.errors[step.name] = (step.last_error, step.attempts)
         self.changed.set()
         return Done()
 
