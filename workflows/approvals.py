@@ -148,8 +148,8 @@ class Approvals:
             try:
                 await call(Notices.ask, ask, letter(self._desk.policy), summary=summary)
             except ActivityError as error:
-                if is_cancelled_exception(error):
-                    raise
+                if is_cancelled_exception(error):  # the decision has come: nobody waits for what became of the letter
+                    raise asyncio.CancelledError from error
                 problem = self._desk.choices(self._desk.tell(error))
                 self._desk.board.wait_for(Attention.OPERATOR, plan.expires_at, problem)
                 self._letter_again = False

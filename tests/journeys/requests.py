@@ -34,7 +34,10 @@ def steps(database: Database, vault: Vault) -> tuple[object, ...]:
 
 
 async def keep_a_request(
-    database: Database, vault: Vault, acceptance: Acceptance = Acceptance.NOT_REQUIRED
+    database: Database,
+    vault: Vault,
+    acceptance: Acceptance = Acceptance.NOT_REQUIRED,
+    expires_in: timedelta = timedelta(days=7),
 ) -> TransferId:
     """Keep Ada's request to move a charge point to the other group, without starting it."""
     await import_lines(database, vault, [json.dumps(line).encode() for line in two_users(1)])
@@ -42,7 +45,7 @@ async def keep_a_request(
         kind=TransferKind.MOVE_TO_GROUP,
         group_id=GroupId("south"),
         acceptance=acceptance,
-        expires_in=timedelta(days=7),
+        expires_in=expires_in,
     )
     call = Repeatable(UserId("ada"), None, uuid.uuid4().bytes)
     kept = await Doorway(database, vault).keep_request(call, ChargePointId("cp-1"), request, frozenset())

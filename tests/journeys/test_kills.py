@@ -1,4 +1,4 @@
-"""Worker and gateway killed before and after every step, and answers lost: each transfer ends, with each effect once."""
+"""Worker and gateway killed round every step, and answers lost: each transfer ends, and each effect came once."""
 
 import asyncio
 import contextlib
@@ -132,10 +132,8 @@ CALLS = (
     "GetConfiguration", "ChangeAvailability", "ClearChargingProfile", "GetLocalListVersion", "SendLocalList",
     "ClearCache", "ChangeConfiguration", "Reset",
 )  # fmt: skip
-BOUNDARIES = sorted(
-    {f"{moment} {step}" for step in STEPS for moment in ("before", "after", "lost")}
-    | {f"during {call}" for call in CALLS}
-)
+MOMENTS = ("before", "after", "lost")
+BOUNDARIES = sorted({f"{moment} {step}" for step in STEPS for moment in MOMENTS} | {f"during {call}" for call in CALLS})
 
 
 @pytest.mark.timeout(3600)

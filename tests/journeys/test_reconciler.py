@@ -5,80 +5,22 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 import worker
-from activities.contracts import Look, Reconciled, Settlement
-from activities.reconciler import DatabaseReconciler
+from activities.contracts import Settlement
 from domain.approval import Decision
-from domain.ids import TASK_QUEUE, TransferId, UserId, workflow_id
-from domain.policy import Policy
+from domain.ids import UserId
 from domain.reconciliation import TAKE_UPS, Finding
-from domain.transfer import Acceptance, OperatorAction, TransferState
-from persistence import findings
-from persistence.doorway import Doorway
+from domain.transfer import OperatorAction, TransferState
 from persistence.session import Database
-from persistence.tables import AuditEvent, Request, Transfer
+from persistence.tables import Request, Transfer
 from persistence.vault import Vault
-from tests.journeys.requests import keep_a_request, steps
-from workflows.client import TransferClient
-from workflows.reconciliation import ReconciliationWorkflow
-from workflows.runs import Runs
+from tests.journeys.hall import Hall
+from tests.journeys.requests import keep_a_request
 from workflows.schedule import RECONCILE, keep_schedule
-
-
-class Hall:
-    """A worker with the real register and the real reconciler, and one transfer."""
-
-    def __init__(self, temporal: Client, database: Database, vault: Vault) -> None:
-        self.temporal, self.database, self.vault = temporal, database, vault
-        self.client = TransferClient(temporal, Policy())
-        self.doorway = Doorway(database, vault)
-        self.transfer_id = TransferId("")
-
-    @property
-    def steps(self) -> tuple[object, ...]:
-        reconciler = DatabaseReconciler(self.database, self.doorway, self.client, Runs(self.temporal))
-        return (*steps(self.database, self.vault), reconciler)
-
-    @property
-    def handle(self) -> WorkflowHandle[object, object]:
-        return self.temporal.get_workflow_handle(workflow_id(self.transfer_id))
-
-    async def ask(self) -> None:
-        """Have Bob asked to take a charge point on."""
-        self.transfer_id = await keep_a_request(self.database, self.vault, Acceptance.REQUIRED)
-        assert await self.client.start(self.transfer_id)
-        await self.doorway.mark_started(self.transfer_id)
-
-    async def reconcile(self) -> dict[Finding, Settlement]:
-        done: Reconciled = await self.temporal.execute_workflow(
-            ReconciliationWorkflow.run, Look(), id=f"{RECONCILE}-{self.transfer_id}", task_queue=TASK_QUEUE
-        )
-        return {one.kind: one.settlement for one in done.items}
-
-    async def accept(self) -> TransferState:
-        return await self.client.decide(self.transfer_id, Decision.ACCEPT, actor="user:bob", actor_id=UserId("bob"))
-
-    async def row(self) -> Transfer:
-        async with self.database.reading() as session:
-            return await session.get_one(Transfer, self.transfer_id)
-
-    async def trail(self) -> list[str]:
-        query = select(AuditEvent.action).where(AuditEvent.transfer_id == self.transfer_id)
-        async with self.database.reading() as session:
-            return [*await session.scalars(query.order_by(AuditEvent.sequence))]
-
-    async def parked(self) -> list[str]:
-        async with self.database.reading() as session:
-            return [one.kind for one in await findings.parked(session)]
-
-    async def until(self, state: str) -> None:
-        async with asyncio.timeout(30):
-            while (await self.row()).state != state:
-                await asyncio.sleep(0.1)  # the worker's doing: there is nothing here to wait on
 
 
 @pytest.fixture
