@@ -34,14 +34,17 @@ from domain.ids import (
     workflow_id,
 )
 from domain.policy import Policy
+from domain.reconciliation import RunStatus
 from domain.transfer import OperatorAction, StepName, TransferState
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.messages import ChargerNews, DecisionOrder, Opened, Outcome, ResolveOrder, Standing, TransferOrder
 from workflows.options import TASK_TIMEOUT
 from workflows.refusals import refusal_of
 from workflows.rescue import RescueWorkflow
+from workflows.runs import Runs
 from workflows.transfer import TransferWorkflow
 
+_LOST: Final = "The transfer was interrupted, and is about to go on; try again in a minute."
 _AWAY: Final = "The transfer's engine does not answer; try again in a moment."
 #: Which step a pending activity belongs to.
 _STEP_OF: Final = {
@@ -145,7 +148,10 @@ class TransferClient:
         actor_id: UserId | None,
         link_id: LinkId | None = None,
     ) -> TransferState:
-        """Take a decision; the answer is the durable state that it led to. The same decision again answers the same."""
+        """Take a decision; the answer is the durable state that it led to. The same decision again answers the same.
+
+        Raises Unavailable where the transfer's run was lost: it is taken up by and by.
+        """
         order = DecisionOrder(actor=actor, actor_id=actor_id, link_id=link_id)
         update_id = f"{decision.value}-{actor}"
         try:
@@ -155,11 +161,27 @@ class TransferClient:
             return await self._update(transfer_id, decision.value, order, f"{update_id}-{secrets.token_hex(4)}")
 
     async def resolve(
-        self, transfer_id: TransferId, action: OperatorAction, *, reason: str, actor: str, request_id: str
+        self,
+        transfer_id: TransferId,
+        action: OperatorAction,
+        *,
+        reason: str,
+        actor: str,
+        request_id: str,
+        under_way: bool = False,
     ) -> TransferState:
-        """Do what an operator wants; the same `request_id` again is the same act."""
-        order = ResolveOrder(action=action, reason=reason, actor=actor)
-        return await self._update(transfer_id, "resolve", order, f"resolve-{request_id}")
+        """Do what an operator wants; the same `request_id` again is the same act.
+
+        `under_way`: the register says that it is, so a run that has ended is taken up first.
+        """
+        order, update_id = ResolveOrder(action=action, reason=reason, actor=actor), f"resolve-{request_id}"
+        try:
+            return await self._update(transfer_id, "resolve", order, update_id)
+        except (AlreadyDecided, NotFound, Unavailable):
+            if not under_way or (await Runs(self._client).latest(transfer_id)).status is RunStatus.RUNNING:
+                raise
+        await self.take_up(transfer_id)
+        return await self._update(transfer_id, "resolve", order, update_id)
 
     async def send_code(self, link_id: LinkId, number: int) -> None:
         """Have the `number`-th one-time code of a link made and sent; returns once the mail server has it."""
@@ -233,11 +255,16 @@ class TransferClient:
     async def _update(
         self, transfer_id: TransferId, name: str, order: DecisionOrder | ResolveOrder, update_id: str
     ) -> TransferState:
-        async with self._errors():
-            standing = await self._handle(transfer_id).execute_update(
-                name, order, id=update_id, result_type=Standing, rpc_timeout=self._within
-            )
-            return TransferState(standing.state)
+        try:
+            async with self._errors():
+                standing = await self._handle(transfer_id).execute_update(
+                    name, order, id=update_id, result_type=Standing, rpc_timeout=self._within
+                )
+                return TransferState(standing.state)
+        except AlreadyDecided:
+            if (await Runs(self._client).latest(transfer_id)).status is RunStatus.LOST:
+                raise Unavailable(_LOST) from None
+            raise
 
     async def _must_exist(self, transfer_id: TransferId) -> None:
         """Tell 'started, nobody answers' from 'not started'."""

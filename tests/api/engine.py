@@ -79,7 +79,14 @@ class Engine(TransferClient):
         return state
 
     async def resolve(
-        self, transfer_id: TransferId, action: OperatorAction, *, reason: str, actor: str, request_id: str
+        self,
+        transfer_id: TransferId,
+        action: OperatorAction,
+        *,
+        reason: str,
+        actor: str,
+        request_id: str,
+        under_way: bool = False,
     ) -> TransferState:
         if self.fails:
             raise self.fails

@@ -6,7 +6,7 @@ import pytest
 
 from activities.contracts import RotateAnswer
 from domain.approval import Decision
-from domain.errors import AlreadyDecided
+from domain.errors import AlreadyDecided, Unavailable
 from domain.ids import UserId
 from domain.transfer import Attention, Connection, OperatorAction, Reason, TransferState
 from tests.workflows.conftest import Set, Stage
@@ -89,6 +89,35 @@ async def test_what_a_terminated_run_was_told_is_known(stage: Set) -> None:
         await transfer.client.decide(transfer.transfer_id, Decision.DECLINE, actor="user:recipient", actor_id=recipient)
     world.gates.pop("quiet").set()
     assert await transfer.outcome() == "completed"
+
+
+async def test_who_decides_on_a_lost_run_is_asked_for_patience_not_told_that_it_ended(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    await transfer.start()
+    await transfer.handle.terminate("test")
+    with pytest.raises(Unavailable, match="about to go on"):
+        await transfer.client.decide(
+            transfer.transfer_id, Decision.ACCEPT, actor="user:recipient", actor_id=UserId("recipient")
+        )
+
+
+async def test_an_operator_takes_up_what_is_under_way(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    await transfer.start()
+    await transfer.handle.terminate("test")
+    with pytest.raises(Unavailable):
+        await transfer.client.resolve(
+            transfer.transfer_id, OperatorAction.ROLL_BACK, reason="test", actor="operator:op", request_id="1"
+        )
+    await transfer.client.resolve(
+        transfer.transfer_id,
+        OperatorAction.ROLL_BACK,
+        reason="test",
+        actor="operator:op",
+        request_id="1",
+        under_way=True,
+    )
+    assert await transfer.outcome() == "cancelled"
 
 
 async def test_a_terminated_question_can_still_be_answered(stage: Set) -> None:
