@@ -19,9 +19,11 @@ from process import leave, stop_requested
 _SHORT: Final = 3.0
 #: How many of what is broken is said; the folder has everything.
 _SAID: Final = 20
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 console = Console(highlight=False, soft_wrap=True)
 
 
+@app.command()
 def main(
     *,
     short: Annotated[bool, typer.Option("--short", help=f"{_SHORT:g} minutes of load and mishaps.")] = False,
@@ -77,4 +79,4 @@ def _tell(run: Run, options: Options, report: Path | None) -> int:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -61,7 +61,7 @@ class Errand:
         group = str(now["group_id"])
         tag = group.removeprefix("personal-").upper() if group.startswith("personal-") else f"{group.upper()}1"
         await self._at_station(f"start {tag}")
-        if self._chance.random() < 0.5:  # noqa: PLR2004 - one in two
+        if self._chance.random() < 0.5:
             await asyncio.sleep(self._chance.uniform(1, 4))  # pacing: a short session
             await self._at_station("stop")
 
