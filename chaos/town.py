@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from demo.faults import STRIKES, Trouble
+from demo.faults import STRIKES, Fault, Step, Trouble
 
 OPERATOR: Final = "olga"
 #: Two teams that overlap: who is in both may move a charge point from one to the other.
@@ -17,6 +17,9 @@ ROLES: Final[Mapping[str, Mapping[str, str]]] = {
 USERS: Final = ("ada", "bob", "cleo", "dan", "eve", "finn")
 #: How many charge points in a hundred have something wrong with them.
 _FAULTY: Final = 40
+
+#: What no run is without: two faults that bring a transfer to an operator, one that keeps it waiting.
+_ALWAYS: Final = (Trouble(Fault.LIE), Trouble(Fault.REJECT, Step.LISTS), Trouble(Fault.NEVER_RETURN))
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,10 @@ def email_of(user: str) -> str:
 def build(charge_points: int, chance: Random) -> Town:
     """Make a town of so many charge points."""
     points = [_point(number, chance) for number in range(1, charge_points + 1)]
-    everything = [Trouble(fault, step) for fault, steps in STRIKES.items() for step in sorted(steps)]
-    chance.shuffle(everything)
+    others = [Trouble(fault, step) for fault, steps in STRIKES.items() for step in sorted(steps)]
+    troubles = [*_ALWAYS, *chance.sample(others, len(others))]
     faulty = chance.sample([str(point["id"]) for point in points], charge_points * _FAULTY // 100)
-    faults = {point: [everything[number % len(everything)]] for number, point in enumerate(sorted(faulty))}
+    faults = {point: [troubles[number % len(troubles)]] for number, point in enumerate(faulty)}
     return Town([*_people(), *_teams(), *points], faults)
 
 
