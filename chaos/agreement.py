@@ -1,12 +1,14 @@
 """Invariants between the database and Temporal at rest: they say the same, and nothing is open but what is parked."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from chaos.evidence import Evidence
 from chaos.journal import Broken
 from domain.transfer import FINAL
 
 AGREE = "the workflow ended as the database says"
+SHOWN = "the API shows what the database says"
 NOTHING_OPEN = "nothing is open but what waits for an operator"
 
 
@@ -22,6 +24,17 @@ def workflows(evidence: Evidence) -> Iterator[Broken]:
         found = evidence.outcomes.get(row.id, "no workflow")
         if found != wanted:
             yield Broken(AGREE, row.id, f"{row.state} in the database, {found} in Temporal")
+
+
+def shown(evidence: Evidence) -> Iterator[Broken]:
+    """Compare: an operator is shown every transfer's state, every charge point's owner, group and version."""
+    known: dict[str, tuple[Any, ...]] = {row.id: (row.state,) for row in evidence.of("transfers")}
+    known |= {row.id: (row.owner_id, row.group_id, row.version) for row in evidence.of("charge_points")}
+    for subject in sorted(known.keys() | evidence.shown.keys()):
+        if known.get(subject) != evidence.shown.get(subject):
+            yield Broken(
+                SHOWN, subject, f"{known.get(subject)} in the database, shown as {evidence.shown.get(subject)}"
+            )
 
 
 def nothing_open(evidence: Evidence) -> Iterator[Broken]:

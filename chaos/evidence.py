@@ -40,6 +40,8 @@ class Evidence:
     vault: Vault
     outcomes: Mapping[str, str] = field(default_factory=dict)
     """What each transfer's workflow ended with; `running`, or how it failed."""
+    shown: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """What the API shows to an operator: of a transfer its state, of a charge point owner, group and version."""
     mails: Sequence[Mail] = ()
     promises: Sequence[Promise] = ()
     seen: Seen = field(default_factory=dict)

@@ -18,6 +18,7 @@ INVARIANTS: Final[Mapping[Invariant, str]] = {
     promises.commands: promises.KEPT,
     promises.one_request: promises.ONE_REQUEST,
     agreement.workflows: agreement.AGREE,
+    agreement.shown: agreement.SHOWN,
     agreement.nothing_open: agreement.NOTHING_OPEN,
     effects.trails: effects.ONCE,
     effects.keys: effects.ONE_KEY,

@@ -39,7 +39,7 @@ class Journal:
 
     def __init__(self, file: Path) -> None:
         """Write to `file`, one line of JSON a promise."""
-        self._file = file.open("a", encoding="utf-8")
+        self._file = file.open("w", encoding="utf-8")
         self.promises: list[Promise] = []
         self.answers: Counter[str] = Counter()
         """By `<call> <status or code>`."""

@@ -27,6 +27,7 @@ from persistence.vault import Vault
 
 #: How long the drain may take, in seconds; what is open then is a broken invariant.
 _DRAIN_AT_MOST: Final = 420.0
+_SHOWN_WITHIN: Final = 120.0
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ async def perform(options: Options, report: Report) -> Run:
         chaos = _Chaos(options, found, report)
         try:
             await chaos.live()
+            return await chaos.conclude()
         finally:
             await chaos.close()
-        return await chaos.conclude()
 
 
 def _chance(options: Options, purpose: str) -> Random:
@@ -139,11 +140,14 @@ class _Chaos:
         )
 
     async def _evidence(self) -> Evidence:
+        async with asyncio.timeout(_SHOWN_WITHIN):
+            shown = await self._staff.look_at_everything()
         rows = await evidence.read_rows(self._site.db)
         return Evidence(
             rows=rows,
             memories=evidence.read_memories(self._site.stage.data / "stations"),
             vault=Vault([self._site.stage.secret_key]),
+            shown=shown,
             outcomes=await evidence.read_outcomes(self._site.client, rows["transfers"]),
             mails=self._mailbox.look(),
             promises=self._journal.promises,

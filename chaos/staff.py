@@ -58,6 +58,12 @@ class Staff:
             path = f"/v1/transfers/{transfer_id}/resolve"
             await self._people.operator.command("resolve", path, key, subject=transfer_id, body=body)
 
+    async def look_at_everything(self) -> dict[str, tuple[Any, ...]]:
+        """Give what the API shows: of each transfer its state, of each charge point owner, group and version."""
+        points = (await self._people.operator.get("/v1/charge-points", limit=200))["items"]
+        shown: dict[str, tuple[Any, ...]] = {one["id"]: (one["state"],) for one in await self._all()}
+        return shown | {one["id"]: (one["owner_id"], one["group_id"], one["version"]) for one in points}
+
     # --- the end --------------------------------------------------------------------------------------------------
 
     async def drain(self, under_way: Collection[object]) -> None:

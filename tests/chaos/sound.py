@@ -67,6 +67,12 @@ async def put_in(db: Database, vault: Vault) -> Evidence:
             "CP-3": StationState(first["CP-3"]),
         },
         vault=vault,
+        shown={
+            **{story[0]: (story[2],) for story in STORIES},
+            "cp-1": ("ada", "south", 1),
+            "cp-2": ("eve", "personal-eve", 1),
+            "cp-3": ("finn", "personal-finn", 2),
+        },
         outcomes={story[0]: story[2] for story in STORIES},
         mails=[Mail(f"ended.{story[0]}.0123456789", "ada@example.com", "It is done.") for story in STORIES],
         promises=[
