@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from demo.simulation import Station
 
 _log = logging.getLogger(__name__)
-_HELP = "say: IDENTITY start TAG | IDENTITY stop | IDENTITY state"
+_HELP = "say: IDENTITY start TAG | IDENTITY stop | IDENTITY password PASSWORD | IDENTITY state"
 
 
 class Control:
@@ -42,6 +42,10 @@ class Control:
                 return {"session": await station.start_session(id_tag)}
             case ["stop"]:
                 return {"stopped": station.stop_session()}
+            case ["password", password]:
+                station.take_password(password, typed=True)
+                await station.reconnect()
+                return {"password": "taken"}
             case ["state"]:
                 return _picture(station)
             case _:

@@ -179,10 +179,10 @@ class Station:
         """Wait until `true()`; raises TimeoutError."""
         await self._news.until(true, seconds)
 
-    def take_password(self, password: str) -> None:
-        """Use another password from the next connection on."""
+    def take_password(self, password: str, *, typed: bool = False) -> None:
+        """Use another password from the next connection on; one that somebody has typed in is used as it stands."""
         self.state.password, self.state.next_password = password, None
-        self.state.decoded = self.struck.has(Fault.DECODE_HEX)
+        self.state.decoded = self.struck.has(Fault.DECODE_HEX) and not typed
         self.save()
 
     def prepare_restart(self) -> None:

@@ -63,6 +63,14 @@ class Supervisor:
         """Give the process id of a part as it runs now."""
         return self._running[name].process.pid
 
+    def signal(self, name: str, number: signal.Signals) -> bool:
+        """Send a part a signal; False where it does not run at this moment."""
+        process = self._running[name].process
+        if process.returncode is not None:
+            return False
+        process.send_signal(number)
+        return True
+
     def log(self, name: str) -> Path:
         """Say where a part's output goes."""
         return self._logs / f"{name}.log"

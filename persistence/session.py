@@ -17,8 +17,9 @@ from domain.errors import Unavailable
 LOCK_WAIT_SECONDS = 1.5
 #: The same where nothing retries by itself: the API, and the gateway's sockets.
 PATIENT_LOCK_WAIT_SECONDS = 10.0
-#: SQLSTATE of a lock that was not had in time (PostgreSQL's manual, appendix A).
-_LOCK_NOT_AVAILABLE = "55P03"
+#: SQLSTATEs after which the same may go well in a moment (PostgreSQL's manual, appendix A): a lock that was not had in
+#: time, a server that shuts down, has crashed or is starting up, one that has no connection left.
+_NOT_NOW = frozenset({"55P03", "57P01", "57P02", "57P03", "53300"})
 
 
 class Database:
@@ -84,7 +85,7 @@ class _Unavailable:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, OperationalError | InterfaceError | PoolTimeout | OSError) or (
             isinstance(error, DBAPIError)
-            and (error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE)
+            and (error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _NOT_NOW)
         ):
             raise Unavailable("The database does not answer; try again in a moment.") from error
 

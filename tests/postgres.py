@@ -29,8 +29,8 @@ def postgres() -> Iterator[str]:
             yield container.get_connection_url()
         finally:
             container.stop()
-    elif programs := _programs():
-        with _own(programs) as url:
+    elif found := programs():
+        with _own(found) as url:
             yield url
     else:
         raise NoPostgres(f"{why}, and PostgreSQL's initdb is not installed.")
@@ -38,16 +38,21 @@ def postgres() -> Iterator[str]:
 
 def _container() -> tuple[PostgresContainer | None, str]:
     """Start a container; None, and why, where no engine answers or it can't have the image."""
-    if not _engine_answers():
+    if not engine_answers():
         return None, "No container engine answers"
-    image = os.environ.get("HANDOVER_TEST_POSTGRES_IMAGE", DEFAULT_IMAGE)
     try:
-        return PostgresContainer(image, driver="asyncpg").start(), ""
+        return PostgresContainer(image(), driver="asyncpg").start(), ""
     except docker.errors.APIError:
-        return None, f"The container engine can't have the image {image}"
+        return None, f"The container engine can't have the image {image()}"
 
 
-def _engine_answers() -> bool:
+def image() -> str:
+    """Name the image of a PostgreSQL."""
+    return os.environ.get("HANDOVER_TEST_POSTGRES_IMAGE", DEFAULT_IMAGE)
+
+
+def engine_answers() -> bool:
+    """Whether a container engine answers."""
     try:
         client = docker.from_env(timeout=5)
     except docker.errors.DockerException:
@@ -56,26 +61,33 @@ def _engine_answers() -> bool:
     return True
 
 
-def _programs() -> Path | None:
+def programs() -> Path | None:
+    """Find the folder with PostgreSQL's own programs on this machine."""
     found = shutil.which("initdb")
     places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return next((place for place in places if (place / "initdb").exists()), None)
 
 
+def unprivileged(folder: Path) -> list[str]:
+    """Give what runs a program as PostgreSQL's own user where we are root, as it demands; `folder` becomes theirs."""
+    if os.geteuid() != 0:
+        return []
+    shutil.chown(folder, "postgres", "postgres")
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+
+
 @contextmanager
-def _own(programs: Path) -> Iterator[str]:
-    """Run the machine's own PostgreSQL in a new folder; as its own user where we are root, as it demands."""
+def _own(found: Path) -> Iterator[str]:
+    """Run the machine's own PostgreSQL in a new folder."""
     with tempfile.TemporaryDirectory(prefix="handover-postgres-") as folder, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
-        if as_user:
-            shutil.chown(folder, "postgres", "postgres")
-        run = [*as_user, str(programs / "initdb"), "-U", "test", "-A", "trust", "--no-sync", "-D", f"{folder}/data"]
+        as_user = unprivileged(Path(folder))
+        run = [*as_user, str(found / "initdb"), "-U", "test", "-A", "trust", "--no-sync", "-D", f"{folder}/data"]
         subprocess.run(run, check=True, capture_output=True, cwd=folder)
         flags = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-        control = [*as_user, str(programs / "pg_ctl"), "-D", f"{folder}/data", "-w"]
+        control = [*as_user, str(found / "pg_ctl"), "-D", f"{folder}/data", "-w"]
         subprocess.run(
             [*control, "-o", flags, "-l", f"{folder}/log", "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder
         )

@@ -1,0 +1,56 @@
+"""Invariants between the database and Temporal at rest: they say the same, and nothing is open but what is parked."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from chaos.evidence import Evidence
+from chaos.journal import Broken
+from domain.transfer import FINAL
+
+AGREE = "the workflow ended as the database says"
+SHOWN = "the API shows what the database says"
+NOTHING_OPEN = "nothing is open but what waits for an operator"
+
+
+def parked(evidence: Evidence) -> list[str]:
+    """List the transfers that wait for an operator."""
+    return [row.id for row in evidence.of("transfers") if row.active and row.attention == "operator"]
+
+
+def workflows(evidence: Evidence) -> Iterator[Broken]:
+    """Compare: a transfer that has ended has a workflow with that outcome; one that has not has one that runs."""
+    for row in evidence.of("transfers"):
+        wanted = row.state if row.state in FINAL else "running"
+        found = evidence.outcomes.get(row.id, "no workflow")
+        if found != wanted:
+            yield Broken(AGREE, row.id, f"{row.state} in the database, {found} in Temporal")
+
+
+def shown(evidence: Evidence) -> Iterator[Broken]:
+    """Compare: an operator is shown every transfer's state, every charge point's owner, group and version."""
+    known: dict[str, tuple[Any, ...]] = {row.id: (row.state,) for row in evidence.of("transfers")}
+    known |= {row.id: (row.owner_id, row.group_id, row.version) for row in evidence.of("charge_points")}
+    for subject in sorted(known.keys() | evidence.shown.keys()):
+        if known.get(subject) != evidence.shown.get(subject):
+            yield Broken(
+                SHOWN, subject, f"{known.get(subject)} in the database, shown as {evidence.shown.get(subject)}"
+            )
+
+
+def nothing_open(evidence: Evidence) -> Iterator[Broken]:
+    """Look for the rest: each request led to a transfer that ended and left nothing due, or waits for an operator."""
+    transfers = {row.id: row for row in evidence.of("transfers")}
+    waiting = set(parked(evidence))
+    for request in evidence.of("requests"):
+        if request.transfer_id not in transfers or request.started_at is None:
+            yield Broken(NOTHING_OPEN, request.transfer_id, "its request was never started")
+    for row in transfers.values():
+        if row.active != (row.state not in FINAL):
+            yield Broken(NOTHING_OPEN, row.id, f"{row.state}, and reserved: {row.active}")
+        if row.active and row.id not in waiting:
+            yield Broken(NOTHING_OPEN, row.id, f"{row.state}, {row.attention or 'running'}")
+        if row.due:
+            yield Broken(NOTHING_OPEN, row.id, f"still due at its charger: {row.warnings}")
+    for point in evidence.of("charge_points"):
+        if point.sessions_blocked_by is not None and point.sessions_blocked_by not in waiting:
+            yield Broken(NOTHING_OPEN, point.id, f"{point.sessions_blocked_by} still lets no session start")

@@ -1,0 +1,148 @@
+"""One transfer as people go about it: asked for, decided on, seen to its end, the charger connected afresh after it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+from chaos.integrator import Integrator
+from chaos.journal import Broken, Journal
+from chaos.letters import Reader
+from chaos.town import OPERATOR
+from chaos.wishes import Course, Wish, wish
+from demo.control import tell
+from demo.person import FINAL
+
+_LOOK_EVERY: Final = 1.5
+#: A link that is not answered within the time that the transfer waits is left.
+_BY_LINK_WITHIN: Final = 60.0
+#: How often in a hundred a session runs when a transfer is asked for, and a request is sent twice at once.
+_CHARGING, _TWICE = 15, 15
+
+
+@dataclass(frozen=True)
+class People:
+    """Everybody with an API key, and those who read mail; `stations`: where the charge points take orders."""
+
+    integrators: Mapping[str, Integrator]
+    readers: Mapping[str, Reader]
+    journal: Journal
+    stations: int
+
+    @property
+    def operator(self) -> Integrator:
+        """Who sees everything."""
+        return self.integrators[OPERATOR]
+
+
+class Errand:
+    """One errand; everything that is chance in it follows from `chance`."""
+
+    def __init__(self, people: People, point: Mapping[str, Any], number: int, chance: Random) -> None:
+        """Take a charge point as the import has it, and the errand's number in the run."""
+        self._people, self._point, self._chance = people, point, chance
+        self._key = f"errand-{number}"
+
+    async def run(self) -> None:
+        """Go through with it."""
+        now = await self._people.operator.get(f"/v1/charge-points/{self._point['id']}")
+        wanted = wish(now, self._chance)
+        if self._chance.randrange(100) < _CHARGING:
+            await self._charge(now)
+        transfer_id = await self._ask(wanted)
+        if transfer_id is None:
+            return
+        await self._decide(wanted, transfer_id)
+        await self._see_it_end(wanted.sender, transfer_id)
+
+    async def _charge(self, now: Mapping[str, Any]) -> None:
+        """Let somebody with a tag of the present group plug in, and leave after a while or not."""
+        group = str(now["group_id"])
+        tag = group.removeprefix("personal-").upper() if group.startswith("personal-") else f"{group.upper()}1"
+        await self._at_station(f"start {tag}")
+        if self._chance.random() < 0.5:
+            await asyncio.sleep(self._chance.uniform(1, 4))  # pacing: a short session
+            await self._at_station("stop")
+
+    async def _at_station(self, order: str) -> None:
+        try:
+            await tell(self._people.stations, f"{self._point['identity']} {order}")
+        except (OSError, ValueError):  # its process has just been killed
+            self._people.journal.repeats["station away"] += 1
+
+    # --- the request ----------------------------------------------------------------------------------------------
+
+    async def _ask(self, wanted: Wish) -> str | None:
+        """Ask, now and then twice at once as one request; gives the transfer's id where it was taken."""
+        asking = 2 if self._chance.randrange(100) < _TWICE else 1
+        ids = {found for found in await asyncio.gather(*(self._ask_once(wanted) for _ in range(asking))) if found}
+        if len(ids) > 1:
+            raise Broken("one idempotency key is one request", self._key, f"the transfers {sorted(ids)}")
+        return ids.pop() if ids else None
+
+    async def _ask_once(self, wanted: Wish) -> str | None:
+        answer = await self._people.integrators[wanted.sender].command(
+            "start", f"/v1/charge-points/{self._point['id']}/transfers", self._key, body=dict(wanted.body)
+        )
+        return str(answer.json()["id"]) if answer is not None and answer.is_success else None
+
+    # --- the decisions --------------------------------------------------------------------------------------------
+
+    async def _decide(self, wanted: Wish, transfer_id: str) -> None:
+        await asyncio.sleep(self._chance.uniform(0, 2))  # pacing: people think about it
+        match wanted.course:
+            case Course.ACCEPT:
+                await self._say("accept", wanted.decider, transfer_id)
+            case Course.ACCEPT_BY_LINK:
+                await self._accept_by_link(wanted, transfer_id)
+            case Course.DECLINE:
+                await self._say("decline", wanted.decider, transfer_id)
+            case Course.CANCEL:
+                await self._say("cancel", wanted.sender, transfer_id)
+            case Course.ALL_AT_ONCE:
+                await asyncio.gather(
+                    self._say("accept", wanted.decider, transfer_id),
+                    self._say("decline", wanted.decider, transfer_id),
+                    self._say("cancel", wanted.sender, transfer_id),
+                )
+            case Course.LET_BE | Course.EXPIRE:
+                return
+
+    async def _say(self, decision: str, who: str, transfer_id: str) -> None:
+        await self._people.integrators[who].command(
+            decision, f"/v1/transfers/{transfer_id}/{decision}", f"{self._key}-{decision}", subject=transfer_id
+        )
+
+    async def _accept_by_link(self, wanted: Wish, transfer_id: str) -> None:
+        try:
+            async with asyncio.timeout(_BY_LINK_WITHIN):
+                await self._people.readers[wanted.decider].accept(transfer_id, str(self._point["name"]))
+        except TimeoutError:
+            self._people.journal.unknown["accept_by_link"] += 1
+
+    async def _see_it_end(self, who: str, transfer_id: str) -> None:
+        while True:
+            found = await self._people.integrators[who].get(f"/v1/transfers/{transfer_id}")
+            if found["state"] in FINAL:
+                break
+            await asyncio.sleep(_LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
+        if found["state"].startswith("completed") and found["connection"] == "delete":
+            await connect_afresh(self._people, self._point, f"{self._key}-connect")
+
+
+async def connect_afresh(people: People, point: Mapping[str, Any], key: str) -> None:
+    """Let a charge point's present owner make new credentials, and somebody type them in at the charger."""
+    now = await people.operator.get(f"/v1/charge-points/{point['id']}")
+    answer = await people.integrators[str(now["owner_id"])].command(
+        "connect", f"/v1/charge-points/{point['id']}/connection", key, subject=str(point["id"])
+    )
+    if answer is None or not answer.is_success:
+        return
+    while True:
+        try:
+            await tell(people.stations, f"{point['identity']} password {answer.json()['password']}")
+        except (OSError, ValueError):  # its process is being started again
+            await asyncio.sleep(1)  # pacing: until it takes orders
+        else:
+            return

@@ -1,0 +1,1 @@
+"""Chaos: the invariants can fail, and the links do what they say."""

@@ -1,0 +1,47 @@
+"""A database that is there and can't serve now: away, not broken."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import text
+
+from domain.errors import Unavailable
+from persistence.session import Database
+
+
+@asynccontextmanager
+async def refusing(sqlstate: str) -> AsyncIterator[str]:
+    """Run what refuses every connection as PostgreSQL does; gives its URL."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while length := int.from_bytes(await reader.readexactly(4)):
+            asked = await reader.readexactly(length - 4)
+            if asked[:4] != (80877103).to_bytes(4):  # anything but the question for TLS
+                break
+            writer.write(b"N")
+        fields = f"SFATAL\0VFATAL\0C{sqlstate}\0Mnot now\0\0".encode()
+        writer.write(b"E" + (len(fields) + 4).to_bytes(4) + fields)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        yield f"postgresql+asyncpg://test@127.0.0.1:{server.sockets[0].getsockname()[1]}/postgres"
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "what"),
+    [("57P03", "starting up"), ("57P02", "crashed"), ("57P01", "shutting down"), ("53300", "out of connections")],
+)
+async def test_a_server_that_can_not_serve_now_is_unavailable(sqlstate: str, what: str) -> None:
+    async with refusing(sqlstate) as url:
+        db = Database(url)
+        with pytest.raises(Unavailable):
+            async with db.reading() as session:
+                await session.execute(text("SELECT 1"))
+        with pytest.raises(Unavailable):
+            async with db.writing() as session:
+                await session.execute(text("SELECT 1"))
+        await db.close()
