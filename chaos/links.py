@@ -27,6 +27,7 @@ class Link:
         """How many there were."""
         self._targets = list(targets)
         self._chance = chance
+        self._cut = False
         self._flows = asyncio.Event()
         self._flows.set()
         self._open: set[asyncio.StreamWriter] = set()
@@ -50,9 +51,14 @@ class Link:
         """Let nothing through until `heal`; whoever waits sees an open connection that says nothing."""
         self._flows.clear()
 
+    def cut(self) -> None:
+        """Break every connection, and each new one at once, until `heal`: what is behind the link is gone."""
+        self._cut = True
+        self.reset()
+
     def heal(self) -> None:
         """Let everything through again, at once."""
-        self.latency = 0.0
+        self.latency, self._cut = 0.0, False
         self._flows.set()
 
     def reset(self) -> int:
@@ -70,7 +76,7 @@ class Link:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         await self._flows.wait()
-        inner = await self._reach()
+        inner = None if self._cut else await self._reach()
         if inner is None:
             _reset(writer)
             return

@@ -17,6 +17,8 @@ from domain.errors import Unavailable
 LOCK_WAIT_SECONDS = 1.5
 #: The same where nothing retries by itself: the API, and the gateway's sockets.
 PATIENT_LOCK_WAIT_SECONDS = 10.0
+#: How long a server may be silent before it counts as away, as behind a cut link: longer than any wait for a lock.
+ANSWER_WITHIN_SECONDS = 15.0
 #: SQLSTATEs after which the same may go well in a moment (PostgreSQL's manual, appendix A): a lock that was not had in
 #: time, a server that shuts down, has crashed or is starting up, one that has no connection left.
 _NOT_NOW = frozenset({"55P03", "57P01", "57P02", "57P03", "53300"})
@@ -44,6 +46,7 @@ class Database:
         if not self.is_sqlite:
             options["connect_args"] = {
                 "timeout": 5,
+                "command_timeout": None if migrates else ANSWER_WITHIN_SECONDS,
                 "server_settings": {"lock_timeout": f"{int(lock_wait * 1000)}", "application_name": "handover"},
             }
         self.engine: AsyncEngine = create_async_engine(url, **options)

@@ -119,17 +119,18 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{tmp_path / 'handover.db'}"
 
 
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_template: str) -> str:
+    """The URL of a migrated, empty PostgreSQL database, for what one kind of database is enough for."""
+    name = f"test_{uuid.uuid4().hex}"  # it goes with the server
+    _await(_administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}"))
+    return _in_database(postgres_server, name)
+
+
 @pytest.fixture(params=BOTH)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of a migrated, empty database: each test runs on SQLite and on PostgreSQL."""
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "handover.db")
-        yield f"sqlite+aiosqlite:///{tmp_path / 'handover.db'}"
-    else:
-        server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
-        name = f"test_{uuid.uuid4().hex}"  # it goes with the server
-        _await(_administer(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
-        yield _in_database(server, name)
+    return str(request.getfixturevalue({"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.contracts import Ask, DecisionRecord, Notices, Plan, Registry, Taken
 from domain.approval import Decision
-from domain.errors import AlreadyDecided, NotPossible, TooLate
+from domain.errors import AlreadyDecided, TooLate
 from domain.ids import TransferId
 from domain.transfer import FINAL, Attention, StepName, TransferState
 from workflows.calls import call, transact
@@ -42,14 +42,15 @@ class Approvals:
     # --- what the parties send ------------------------------------------------------------------------------------
 
     def check(self, decision: Decision, order: DecisionOrder) -> None:
-        """Refuse what can't be decided any more; a repeat of a decision that was taken is none."""
+        """Refuse what can't be decided any more; a repeat of a decision that was taken is none.
+
+        What comes before it is known how the transfer stands has to wait.
+        """
         if (decision, order.actor) in self._taken:
             return
         state = self._board_state
-        if state is TransferState.AWAITING_ACCEPTANCE:
+        if state in {TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE}:
             return
-        if state is TransferState.REQUESTED:
-            raise NotPossible("The transfer is still being checked; try again in a moment.")
         if decision is not Decision.CANCEL or state in FINAL:
             raise AlreadyDecided(f"The transfer is {state.value}; it can't be decided any more.")
         if self._desk.change_begun:
@@ -59,6 +60,7 @@ class Approvals:
 
     async def take(self, decision: Decision, order: DecisionOrder) -> TransferState:
         """Take a decision into the register and give the state it led to. Refuses as `check`, or without the right."""
+        await workflow.wait_condition(lambda: self._board_state is not TransferState.REQUESTED)
         while self._deciding:  # several may be woken at once: only the first one to look goes on
             await workflow.wait_condition(lambda: not self._deciding)
         self.check(decision, order)

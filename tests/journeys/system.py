@@ -110,13 +110,14 @@ async def running(
     settings: Mapping[str, str] | None = None,
     more_apis: Sequence[Mapping[str, str]] = (),
     instead: Mapping[str, list[str]] | None = None,
+    ports: Ports | None = None,
 ) -> AsyncIterator[System]:
     """Run every part inside the block.
 
     `away`: ids of charge points that don't connect (None: none does), `faults`: what is wrong with those that do,
     `more_apis`: settings of further API processes, `instead`: the command of a part by its name.
     """
-    ports = Ports.free()
+    ports = ports or Ports.free()
     stage = StageOn(folder, ports, f"{HOST}:{ports.temporal}", own_temporal=True, url=url, settings=settings or {})
     program = await asyncio.to_thread(devserver.find_or_build, print)
     db = Database(url)

@@ -1,17 +1,21 @@
 """Decisions on the real server: one wins, each caller hears that one, and a cancel never leaves anything half done."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from temporalio.client import WorkflowFailureError
 
-from activities.contracts import DecisionRecord
+from activities.contracts import DecisionRecord, RotateAnswer
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, TooLate
 from domain.ids import UserId
 from domain.transfer import Attention, OperatorAction
 from tests.workflows.conftest import Set, Stage
 from tests.workflows.world import World, asked, plan
+from workflows.messages import Outcome
 
 RECIPIENT, SENDER = UserId("recipient"), UserId("sender")
 
@@ -157,18 +161,48 @@ async def test_a_cancel_from_the_temporal_ui_cancels_while_it_can(stage: Set) ->
     assert "decide:cancel:temporal-ui" in transfer.world.calls
 
 
+async def cancelled_while(transfer: Stage, compensation: str) -> None:
+    """Cancel the workflow itself, twice, while a roll-back is at one of its compensations."""
+    world = transfer.world
+    world.answers["rotate"] = [RotateAnswer.REJECTED]
+    world.gates[compensation] = asyncio.Event()
+    await transfer.start()
+    await world.until(lambda: world.reached[compensation])
+    for _ in range(2):
+        await transfer.handle.cancel()
+    world.gates[compensation].set()
+
+
 @pytest.mark.recorded
 async def test_a_cancel_from_the_temporal_ui_interrupts_no_compensation(stage: Set) -> None:
-    world = World()
-    world.fail["change_ownership"] = [NotAllowed("No more.")]
-    world.gates["restore_ownership"] = asyncio.Event()
-    transfer = await stage(world)
-    await transfer.start()
-    await world.until(lambda: world.reached["restore_ownership"])
-    await transfer.handle.cancel()
-    world.gates["restore_ownership"].set()
+    transfer = await stage(World())
+    await cancelled_while(transfer, "restore_ownership")
     assert await transfer.outcome() == "rolled_back"
-    assert world.calls[-5:] == ["restore_ownership", "allow_sessions", "release", "finish", "tell_ended"]
+    assert transfer.world.calls[-5:] == ["restore_ownership", "allow_sessions", "release", "finish", "tell_ended"]
+
+
+@pytest.mark.parametrize("compensation", ["withdraw_credentials", "restore_lists", "release"])
+async def test_nor_does_it_any_other_one(stage: Set, compensation: str) -> None:
+    transfer = await stage(World())
+    await cancelled_while(transfer, compensation)
+    assert await transfer.outcome() == "rolled_back"
+    assert transfer.world.calls[-6:] == [
+        "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish", "tell_ended",
+    ]  # fmt: skip
+
+
+async def test_one_plain_shield_would_not_do(stage: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mutant that the tests above must find: a cancel ends the run, and the former owner stays robbed."""
+
+    async def shielded_once(story: Coroutine[Any, Any, Outcome], _on_cancel: Callable[[], None]) -> Outcome:
+        return await asyncio.shield(story)
+
+    monkeypatch.setattr("workflows.transfer.to_the_end", shielded_once)
+    transfer = await stage(World())
+    await cancelled_while(transfer, "restore_lists")
+    with pytest.raises(WorkflowFailureError):
+        await transfer.outcome()
+    assert "restore_ownership" not in transfer.world.calls
 
 
 @pytest.mark.recorded

@@ -101,6 +101,26 @@ async def test_who_decides_on_a_lost_run_is_asked_for_patience_not_told_that_it_
         )
 
 
+async def test_a_decision_that_comes_while_a_run_is_taken_up_waits_for_it(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    world = transfer.world
+    await transfer.start()
+    await transfer.handle.terminate("test")
+    world.gates["take_up"] = asyncio.Event()
+    taking_up = asyncio.create_task(transfer.client.take_up(transfer.transfer_id))
+    await world.until(lambda: world.reached["take_up"])
+    deciding = asyncio.create_task(
+        transfer.client.decide(
+            transfer.transfer_id, Decision.ACCEPT, actor="user:recipient", actor_id=UserId("recipient")
+        )
+    )
+    await asyncio.wait({deciding}, timeout=1)
+    world.gates.pop("take_up").set()
+    assert await deciding is TransferState.TRANSFERRING
+    await taking_up
+    assert await transfer.outcome() == "completed"
+
+
 async def test_an_operator_takes_up_what_is_under_way(stage: Set) -> None:
     transfer = await stage(World(plan=asked()))
     await transfer.start()
