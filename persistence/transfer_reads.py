@@ -35,7 +35,11 @@ class TransferFilter:
 
 
 class TransferReads:
-    """Answers one caller; each method is one short read. Raises Unavailable where the database is away."""
+    """Answers one caller; each method is one short read. Raises Unavailable where the database is away.
+
+    A request may become a transfer between two statements, of which each sees what is committed by then: whoever looks
+    for both looks for the transfer last.
+    """
 
     def __init__(self, db: Database, vault: Vault) -> None:
         """Take the database, and the vault that unseals a request's body."""
@@ -54,6 +58,7 @@ class TransferReads:
         async with self._db.reading() as session:
             found = await self._transfers(session, caller, Transfer.id == transfer_id)
             found = found or await self._requests(session, caller, Request.transfer_id == transfer_id)
+            found = found or await self._transfers(session, caller, Transfer.id == transfer_id)
         if not found:
             raise NotFound(_NO_TRANSFER)
         return found[0]
@@ -61,9 +66,12 @@ class TransferReads:
     async def page(self, caller: Caller, wanted: TransferFilter, limit: int) -> list[TransferView]:
         """List transfers, the latest request first."""
         async with self._db.reading() as session:
-            found = await self._transfers(session, caller, *_of_transfers(wanted), limit=limit)
+            waiting: list[TransferView] = []
             if wanted.state in {None, TransferState.REQUESTED} and wanted.attention in {None, Attention.NONE}:
-                found += await self._requests(session, caller, *_of_requests(wanted), limit=limit)
+                waiting = await self._requests(session, caller, *_of_requests(wanted), limit=limit)
+            found = await self._transfers(session, caller, *_of_transfers(wanted), limit=limit)
+        known = {view.id for view in found}
+        found += [view for view in waiting if view.id not in known]
         return sorted(found, key=lambda view: (view.requested_at, view.id), reverse=True)[:limit]
 
     async def events(self, caller: Caller, transfer_id: TransferId, *, after: int = 0, limit: int) -> list[EventView]:
@@ -75,7 +83,9 @@ class TransferReads:
         async with self._db.reading() as session:
             row = (await session.execute(_joined(Transfer.id == transfer_id, trail_in_sight(caller)))).first()
             if row is None and not await self._requests(session, caller, Request.transfer_id == transfer_id):
-                raise NotFound(_NO_TRANSFER)
+                row = (await session.execute(_joined(Transfer.id == transfer_id, trail_in_sight(caller)))).first()
+                if row is None:
+                    raise NotFound(_NO_TRANSFER)
             entries = (await session.scalars(wanted.order_by(AuditEvent.sequence).limit(limit))).all()
         return [event_view(entry, row[0] if row else None, caller) for entry in entries]
 
