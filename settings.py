@@ -89,6 +89,13 @@ class Settings(BaseSettings):
     policy: Policy = Policy()
     """Durations of a transfer, as HANDOVER_POLICY__SESSION_DEADLINE and so on."""
 
+    api_url: str = "http://127.0.0.1:8000"
+    """Where the command line finds the API."""
+    api_key: SecretStr | None = None
+    """The command line's key: its rights are this key's."""
+    temporal_ui: str | None = None
+    """Where Temporal's UI is, like http://127.0.0.1:8233: `./handover show` then gives a transfer's address there."""
+
     log_level: str = "INFO"
 
     @field_validator("secret_keys", mode="before")
