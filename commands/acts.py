@@ -34,7 +34,7 @@ def pause(which: Id, step: Step, reason: Reason = "", as_json: Json = False) -> 
     """Hold a step that is being tried, as an operator: no further try begins until `resume`.
 
     A try that is under way may still end, and succeed. The time that the step's retries may take in all (1 hour by
-    default) runs on: when it is over the transfer waits for an operator, and the pause has ended.
+    default) runs on: where it is over, the transfer waits for an operator, at the latest once the step is resumed.
     """
     _act(which, "pause", _with_reason({"step": step}, reason), as_json=as_json)
 

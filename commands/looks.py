@@ -35,7 +35,8 @@ def list_transfers(
         if as_json:
             write_json(found)
         else:
-            console().print(listing(found))
+            terminal = console()
+            terminal.print(listing(found, terminal.width))
         if more:
             typer.echo(f"These are the latest {limit}; --limit N gives more, --all gives every one.", err=True)
 

@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import typer
@@ -13,8 +12,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from commands.times import ago, time, until
+
 #: Columns where nobody looks at a terminal: what is piped on must not be cut.
 _PIPED_WIDTH: Final = 200
+#: What all columns of a list take.
+_FULL_WIDTH: Final = 140
 _WAITS_FOR: Final = {
     "recipient": "the recipient, to accept or decline",
     "session_running": "the charging session at the charger to end",
@@ -61,7 +64,7 @@ def line(transfer: Mapping[str, Any]) -> str:
     if step := _running(transfer):
         parts.append(f"step {step['name']}" + (" (paused)" if step.get("paused") else ""))
     if transfer["attention"]:
-        parts.append(f"waits for {transfer['attention']}" + _until(transfer["waiting_until"]))
+        parts.append(f"waits for {transfer['attention']}" + until(transfer["waiting_until"]))
     if transfer["reason"]:
         parts.append(f"reason {transfer['reason']}")
     if transfer["warnings"]:
@@ -69,23 +72,26 @@ def line(transfer: Mapping[str, Any]) -> str:
     return plain(f"{transfer['id']}: {'; '.join(parts)}")
 
 
-def listing(transfers: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Lay out a list of transfers."""
+def listing(transfers: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
+    """Lay out a list of transfers; where `width` is small, without what `show` tells as well."""
     if not transfers:
         return Text("No transfer fits.")
     table = Table(box=None, pad_edge=False)
     table.add_column("id", no_wrap=True)
-    for name in ("age", "state", "waits for", "charge point", "from", "to", "kind"):
-        table.add_column(name, overflow="fold")
+    names = ("age", "state", "waits for", "point", "from", "to", "kind")
+    shown = len(names) if width >= _FULL_WIDTH else names.index("from")
+    for name in names[:shown]:
+        table.add_column(name, overflow="fold", min_width=len("charger_offline,") if name == "waits for" else None)
     for one in transfers:
-        left = f", {_ago(one['waiting_until'], -1)} left" if one["waiting_until"] else ""
-        table.add_row(
-            *(Text(plain(cell)) for cell in (one["id"], _ago(one["requested_at"]))),
+        left = f", {ago(one['waiting_until'], -1)} left" if one["waiting_until"] else ""
+        cells = (
+            Text(ago(one["requested_at"])),
             _coloured(one["state"], one["state"]),
             _coloured(one["attention"] + left, one["attention"]),
             *(Text(plain(cell)) for cell in (one["charge_point_id"], _side(one["from"]), _side(one["to"]))),
             Text(one["kind"]),
         )
+        table.add_row(Text(plain(one["id"])), *cells[:shown])
     return table
 
 
@@ -111,7 +117,7 @@ def trail(events: Iterable[Mapping[str, Any]]) -> RenderableType:
         table.add_column(name, overflow="fold")
     for event in events:
         detail = ", ".join(f"{name}: {value}" for name, value in event["detail"].items() if value != "")
-        cells = (event["sequence"], _time(event["at"]), event["actor"], event["action"], detail)
+        cells = (event["sequence"], time(event["at"]), event["actor"], event["action"], detail)
         table.add_row(*(Text(plain(cell)) for cell in cells))
     return Group(Text("\nAudit trail", style="bold"), Padding(table, (0, 0, 0, 2)))
 
@@ -119,16 +125,16 @@ def trail(events: Iterable[Mapping[str, Any]]) -> RenderableType:
 def _facts(one: Mapping[str, Any], ui: str | None) -> Iterable[tuple[str, str]]:
     yield "state", one["state"] + (f", reason {one['reason']}" if one["reason"] else "")
     if one["attention"]:
-        yield "waits for", _WAITS_FOR.get(one["attention"], one["attention"]) + _until(one["waiting_until"])
+        yield "waits for", _WAITS_FOR.get(one["attention"], one["attention"]) + until(one["waiting_until"])
     if one["warnings"]:
         yield "warnings", ", ".join(one["warnings"])
     yield "kind", f"{one['kind']}; connection {one['connection']}, acceptance {one['acceptance']}"
     yield "charge point", one["charge_point_id"]
     yield "from", _side(one["from"])
     yield "to", _side(one["to"])
-    yield "requested", f"{_time(one['requested_at'])} by {one['requested_by']}, {_ago(one['requested_at'])} ago"
+    yield "requested", f"{time(one['requested_at'])} by {one['requested_by']}, {ago(one['requested_at'])} ago"
     if one["finished_at"]:
-        yield "finished", _time(one["finished_at"])
+        yield "finished", time(one["finished_at"])
     if ui:
         yield "Temporal", ui
 
@@ -140,7 +146,7 @@ def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
         table.add_column(name, overflow="fold")
     for step in steps:
         state = step["state"] + (", paused" if step.get("paused") else "")
-        times = (_time(step["started_at"]), _time(step["finished_at"]))
+        times = (time(step["started_at"]), time(step["finished_at"]))
         remark = plain(step["last_error"] or "")
         table.add_row(
             Text(step["name"]), _coloured(state, step["state"]), Text(str(step["attempts"] or "")), *times, Text(remark)
@@ -180,29 +186,3 @@ def _coloured(text: str, word: str) -> Text:
 def _side(side: Mapping[str, Any] | None) -> str:
     """Spell who has the charge point on one side: group and owner."""
     return f"{side['group_id']}, {side['owner_id']}" if side else "not known yet"
-
-
-def _until(time: str | None) -> str:
-    if time is None:
-        return ""
-    left = (datetime.fromisoformat(time) - datetime.now(UTC)).total_seconds()
-    return f", until {_time(time)}" + (f" (in {_span(left)})" if left > 0 else "")
-
-
-def _ago(time: str, direction: int = 1) -> str:
-    """Spell how long ago a time was; with -1, how long it is until then."""
-    return _span(direction * (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds())
-
-
-def _time(time: str | None) -> str:
-    return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if time else ""
-
-
-def _span(seconds: float) -> str:
-    """Spell a span of time by its two largest units."""
-    left, parts = max(int(seconds), 0), []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        number, left = divmod(left, size)
-        if number:
-            parts.append(f"{number} {unit}")
-    return " ".join(parts[:2]) or "0 s"

@@ -25,7 +25,7 @@ Show = Callable[[RenderableType, Mapping[str, Mapping[str, Any]]], None]
 def watch_one(api: Api, transfer_id: str, every: float, ui: str | None, *, as_json: bool) -> bool:
     """Watch a transfer until it has ended; True where it is completed."""
     with _shown(as_json=as_json) as show:
-        for transfer in _looks(lambda: api.get(f"/transfers/{transfer_id}"), every):
+        for transfer in looks(lambda: api.get(f"/transfers/{transfer_id}"), every):
             show(page(transfer, ui), {transfer_id: transfer})
             if transfer["state"] in FINAL:
                 return transfer["state"] in _COMPLETED
@@ -36,15 +36,15 @@ def watch_list(api: Api, query: Callable[[], Mapping[str, str]], limit: int, eve
     """Watch the transfers that fit until Ctrl-C, which is the way to end it."""
     try:
         with _shown(as_json=as_json) as show:
-            for found, more in _looks(lambda: api.pages("/transfers", query(), limit), every):
+            for found, more in looks(lambda: api.pages("/transfers", query(), limit), every):
                 hint = f"\nThese are the latest {limit}; --limit N gives more." if more else ""
-                table = Group(listing(found), Text(f"{hint}\nCtrl-C ends it.", style="dim"))
+                table = Group(listing(found, console().width), Text(f"{hint}\nCtrl-C ends it.", style="dim"))
                 show(table, {one["id"]: one for one in found})
     except KeyboardInterrupt:
         return
 
 
-def _looks(look: Callable[[], T], every: float) -> Iterator[T]:
+def looks(look: Callable[[], T], every: float) -> Iterator[T]:
     """Look for ever; an API that goes away meanwhile is waited for, within reason."""
     answered: float | None = None
     while True:

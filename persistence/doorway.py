@@ -1,4 +1,4 @@
-"""What the API itself may write: requests, idempotency keys, refused attempts, asking for and using one-time codes."""
+"""What the API itself may write: requests, idempotency keys, attempts and acts for the audit trail, one-time codes."""
 
 import secrets
 import time
