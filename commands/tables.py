@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from commands.times import ago, time, until
+from commands.times import ago, span, time, until
 
 #: Columns where nobody looks at a terminal: what is piped on must not be cut.
 _PIPED_WIDTH: Final = 200
@@ -98,6 +98,8 @@ def listing(transfers: Sequence[Mapping[str, Any]], width: int) -> RenderableTyp
 def page(transfer: Mapping[str, Any], ui: str | None = None) -> RenderableType:
     """Lay out one transfer: what it is, what it waits for, its steps, what the caller may do."""
     facts = Table.grid(padding=(0, 2))
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
     for name, value in _facts(transfer, ui):
         facts.add_row(Text(name, style="dim"), _coloured(value, transfer["attention"] or transfer["state"]))
     parts: list[RenderableType] = [
@@ -142,15 +144,14 @@ def _facts(one: Mapping[str, Any], ui: str | None) -> Iterable[tuple[str, str]]:
 def _steps(steps: Iterable[Mapping[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("step", no_wrap=True)
-    for name in ("state", "tries", "started", "ended", "last error or remark"):
+    for name in ("state", "tries", "started", "took", "last error or remark"):
         table.add_column(name, overflow="fold")
     for step in steps:
         state = step["state"] + (", paused" if step.get("paused") else "")
-        times = (time(step["started_at"]), time(step["finished_at"]))
-        remark = plain(step["last_error"] or "")
-        table.add_row(
-            Text(step["name"]), _coloured(state, step["state"]), Text(str(step["attempts"] or "")), *times, Text(remark)
-        )
+        took = span(step["started_at"], step["finished_at"])
+        remark = Text(plain(step["last_error"] or ""))
+        tries = str(step["attempts"] or "")
+        table.add_row(step["name"], _coloured(state, step["state"]), tries, time(step["started_at"]), took, remark)
     return table
 
 

@@ -18,7 +18,14 @@ def ago(moment: str, direction: int = 1) -> str:
 
 def time(moment: str | None) -> str:
     """Spell a moment in UTC; the empty text where there is none."""
-    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if moment else ""
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if moment else ""
+
+
+def span(begin: str | None, end: str | None) -> str:
+    """Spell how long something took; the empty text where it has not ended, or never began."""
+    if begin is None or end is None:
+        return ""
+    return _span((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())
 
 
 def _span(seconds: float) -> str:
