@@ -92,6 +92,13 @@ class Settings(BaseSettings):
     reconcile_every: timedelta = Field(timedelta(minutes=1), ge=timedelta(seconds=1))
     """How often register, workflows and credentials are compared, and what was left is started."""
 
+    api_url: str = "http://127.0.0.1:8000"
+    """Where the command line finds the API."""
+    api_key: SecretStr | None = None
+    """The command line's key: its rights are this key's."""
+    temporal_ui: str | None = None
+    """Where Temporal's UI is, like http://127.0.0.1:8233: `./handover show` then gives a transfer's address there."""
+
     log_level: str = "INFO"
 
     @field_validator("secret_keys", mode="before")

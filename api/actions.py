@@ -4,7 +4,8 @@ from enum import StrEnum
 
 from domain.approval import Decision, check_decider
 from domain.errors import NotAllowed
-from domain.transfer import DEVICE_STEPS, Attention, Connection, StepName, StepState, TransferState
+from domain.operator import effect
+from domain.transfer import DEVICE_STEPS, Attention, Connection, OperatorAction, StepName, StepState, TransferState
 from persistence.callers import Caller
 from persistence.transfer_views import TransferView
 
@@ -53,18 +54,41 @@ def _is_decider(view: TransferView, caller: Caller, decision: Decision) -> bool:
     return True
 
 
+def resolutions(view: TransferView, caller: Caller) -> list[tuple[OperatorAction, str]]:
+    """Say what each of the acts that `actions` gives an operator would do; nothing to anybody else."""
+    return [
+        (
+            act := OperatorAction(action.value),
+            effect(
+                act,
+                view.state,
+                view.present_step,
+                attention=view.attention,
+                connection=view.connection,
+                no_way_back=_no_way_back(view),
+            ),
+        )
+        for action in (_operators(view) if caller.operator else ())
+    ]
+
+
 def _operators(view: TransferView) -> list[Action]:
-    """List an operator's acts: there is no way back after the proof, nor once a connection was deleted."""
+    """List an operator's acts."""
     if view.state not in _AT_WORK:
         return []
-    proven = view.step(StepName.ROTATE_CREDENTIALS) is StepState.DONE
-    deleted = view.connection is Connection.DELETE and view.step(StepName.CHANGE_OWNERSHIP) is StepState.DONE
     found = [Action.RETRY]
-    if view.state is TransferState.ROLLING_BACK or not (proven or deleted):
+    if view.state is TransferState.ROLLING_BACK or not _no_way_back(view):
         found.append(Action.ROLL_BACK)
     if view.attention is Attention.OPERATOR and view.state is not TransferState.ROLLING_BACK and _stuck_at_device(view):
         found.append(Action.COMPLETE)
     return found
+
+
+def _no_way_back(view: TransferView) -> bool:
+    """Whether the charger has proven its new credentials, or its connection was deleted."""
+    proven = view.step(StepName.ROTATE_CREDENTIALS) is StepState.DONE
+    deleted = view.connection is Connection.DELETE and view.step(StepName.CHANGE_OWNERSHIP) is StepState.DONE
+    return proven or deleted
 
 
 def _stuck_at_device(view: TransferView) -> bool:

@@ -1,6 +1,6 @@
 """The bodies that callers send, checked; and the request that a start body stands for."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import isodate
@@ -10,7 +10,7 @@ from domain.approval import check_expiry, default_acceptance
 from domain.contact import Address, parse_address, region_of
 from domain.ids import ID_PATTERN, GroupId, UserId
 from domain.request import TransferRequest
-from domain.transfer import Acceptance, Connection, IfOffline, OperatorAction, RunningSession, TransferKind
+from domain.transfer import Acceptance, Connection, IfOffline, OperatorAction, RunningSession, StepName, TransferKind
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN.pattern)]
 
@@ -27,6 +27,18 @@ def _read_duration(value: Any) -> timedelta:
     return duration
 
 
+def _read_moment(value: Any) -> datetime:
+    """Read a time of RFC 3339; one without its offset from UTC could be any."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) and "T" in value.upper() else None
+        if moment is not None and moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    msg = "must be a time in RFC 3339, like 2026-11-25T06:57:12Z (a + in a query is written %2B)"
+    raise ValueError(msg)
+
+
 def _only_text(value: str) -> str:
     if any(not letter.isprintable() and letter not in "\n\t" for letter in value):
         msg = "must not hold control characters; leave them out"
@@ -36,6 +48,9 @@ def _only_text(value: str) -> str:
 
 Duration = Annotated[
     timedelta, BeforeValidator(_read_duration), Field(json_schema_extra={"type": "string", "format": "duration"})
+]
+Moment = Annotated[
+    datetime, BeforeValidator(_read_moment), Field(json_schema_extra={"type": "string", "format": "date-time"})
 ]
 Text = Annotated[
     str,
@@ -118,4 +133,11 @@ class ResolveBody(_Body):
     """What an operator wants done, and why."""
 
     action: OperatorAction
+    reason: Text
+
+
+class HoldBody(_Body):
+    """Which step an operator wants held, or let go, and why."""
+
+    step: StepName
     reason: Text

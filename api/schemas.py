@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.actions import Action, actions
+from api.actions import Action, actions, resolutions
 from domain.charge_point import Holding
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.rights import Role, Scope
@@ -15,6 +15,7 @@ from domain.transfer import (
     Attention,
     Connection,
     IfOffline,
+    OperatorAction,
     RunningSession,
     StepName,
     StepState,
@@ -61,6 +62,8 @@ class Step(_Shown):
     name: StepName
     state: StepState
     attempts: int
+    paused: bool
+    """An operator holds it: no further try begins."""
     started_at: datetime | None
     finished_at: datetime | None
     last_error: str | None
@@ -74,10 +77,18 @@ class Step(_Shown):
             name=view.name,
             state=view.state,
             attempts=attempts,
+            paused=live.paused if live else False,
             started_at=view.started_at,
             finished_at=view.finished_at,
             last_error=error.strip().partition("\n")[0][:_LONGEST_ERROR] if error else None,
         )
+
+
+class Resolution(_Shown):
+    """What one of an operator's actions would do now."""
+
+    action: OperatorAction
+    effect: str
 
 
 class Transfer(_Shown):
@@ -91,6 +102,8 @@ class Transfer(_Shown):
     reason: str | None
     warnings: list[str]
     actions: list[Action]
+    resolutions: list[Resolution]
+    """Of an operator's `actions` what each would do; empty to anybody else."""
     charge_point_id: ChargePointId
     connection: Connection
     acceptance: Acceptance
@@ -110,6 +123,7 @@ class Transfer(_Shown):
         return cls(
             **{name: getattr(view, name) for name in cls.model_fields if hasattr(view, name) and name != "steps"},
             actions=actions(view, caller),
+            resolutions=[Resolution(action=act, effect=text) for act, text in resolutions(view, caller)],
             from_=Side.of(view.origin),
             to=Side.of(view.target) if view.target else None,
             steps=[Step.of(step, (live or {}).get(step.name)) for step in view.steps],

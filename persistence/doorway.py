@@ -1,4 +1,4 @@
-"""What the API itself may write: requests, idempotency keys, refused attempts, asking for and using one-time codes."""
+"""What the API itself may write: requests, idempotency keys, attempts and acts for the audit trail, one-time codes."""
 
 import secrets
 import time
@@ -177,6 +177,18 @@ class Doorway:
                 detail={"code": code.value},
                 once=f"{attempt}_refused:{actor}:{code.value}" if bounded else None,
             )
+
+    async def note_act(
+        self, transfer_id: TransferId, *, actor: str, action: str, detail: dict[str, str], act: str
+    ) -> None:
+        """Write what an operator did at Temporal into the audit trail; once for the same `act`."""
+        async with self._db.writing() as session:
+            await audit.append(session, transfer_id, actor=actor, action=action, detail=detail, once=act)
+
+    async def is_noted(self, transfer_id: TransferId, act: str) -> bool:
+        """Whether `note_act` has written an act: it is not to be done again."""
+        async with self._db.reading() as session:
+            return await audit.action_of(session, transfer_id, act) is not None
 
     def _fingerprint(self, call: Repeatable) -> str:
         return self._vault.mac("body", call.content)

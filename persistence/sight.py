@@ -2,7 +2,7 @@
 
 from sqlalchemy import ColumnElement, and_, or_, select, true
 
-from domain.ids import UserId
+from domain.ids import GroupId, UserId
 from domain.rights import Role
 from domain.transfer import Acceptance, TransferKind, TransferState
 from persistence.callers import Caller, groups_of
@@ -35,6 +35,37 @@ def knows_recipient(transfer: Transfer, caller: Caller) -> bool:
         or transfer.accepted_by is not None
         or transfer.to_owner_id == caller.id
         or caller.operator
+    )
+
+
+def of_group(caller: Caller, group_id: GroupId) -> ColumnElement[bool]:
+    """Whether a transfer is from or to a group, or of a charge point that is in it now, as far as the caller may know.
+
+    That is the group it came from; the one it goes to, to who may know the recipient; and the one that the charge point
+    is in now, to that group's members.
+    """
+    return or_(
+        Transfer.from_group_id == group_id,
+        and_(Transfer.to_group_id == group_id, _recipient_known(caller)),
+        now_in_group(caller, group_id),
+    )
+
+
+def now_in_group(caller: Caller, group_id: GroupId) -> ColumnElement[bool]:
+    """Whether the charge point is in a group now, which its members and operators may know."""
+    inside = ChargePoint.group_id == group_id
+    return inside if caller.operator else and_(inside, ChargePoint.group_id.in_(groups_of(caller.id)))
+
+
+def _recipient_known(caller: Caller) -> ColumnElement[bool]:
+    """Say in SQL what `knows_recipient` says of a row."""
+    if caller.operator:
+        return true()
+    return or_(
+        Transfer.kind != TransferKind.TRANSFER_TO_USER.value,
+        Transfer.acceptance == Acceptance.NOT_REQUIRED.value,
+        Transfer.accepted_by.is_not(None),
+        Transfer.to_owner_id == caller.id,
     )
 
 

@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
-from domain.ids import ChargePointId, TransferId, UserId
+from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.rights import Role
 from domain.transfer import Attention, TransferKind, TransferState
 from persistence.callers import Caller
 from persistence.session import Database
-from persistence.sight import trail_in_sight, transfer_in_sight
+from persistence.sight import now_in_group, of_group, trail_in_sight, transfer_in_sight
 from persistence.tables import AuditEvent, ChargePoint, Membership, Request, Transfer, TransferStep
 from persistence.transfer_views import EventView, TransferView, event_view, requested_view, transfer_view
 from persistence.vault import Vault
@@ -31,6 +31,9 @@ class TransferFilter:
     attention: Attention | None = None
     kind: TransferKind | None = None
     charge_point_id: ChargePointId | None = None
+    group_id: GroupId | None = None
+    """Of either side, or the charge point's now. A request that has not started: the charge point's now."""
+    requested_before: datetime | None = None
     before: tuple[datetime, TransferId] | None = None
 
 
@@ -68,8 +71,8 @@ class TransferReads:
         async with self._db.reading() as session:
             waiting: list[TransferView] = []
             if wanted.state in {None, TransferState.REQUESTED} and wanted.attention in {None, Attention.NONE}:
-                waiting = await self._requests(session, caller, *_of_requests(wanted), limit=limit)
-            found = await self._transfers(session, caller, *_of_transfers(wanted), limit=limit)
+                waiting = await self._requests(session, caller, *_of_requests(wanted, caller), limit=limit)
+            found = await self._transfers(session, caller, *_of_transfers(wanted, caller), limit=limit)
         known = {view.id for view in found}
         found += [view for view in waiting if view.id not in known]
         return sorted(found, key=lambda view: (view.requested_at, view.id), reverse=True)[:limit]
@@ -124,7 +127,7 @@ def _joined(*which: ColumnElement[bool]) -> Select[Transfer]:
     return select(Transfer).join(ChargePoint, ChargePoint.id == Transfer.charge_point_id).where(*which)
 
 
-def _of_transfers(wanted: TransferFilter) -> list[ColumnElement[bool]]:
+def _of_transfers(wanted: TransferFilter, caller: Caller) -> list[ColumnElement[bool]]:
     which = []
     if wanted.state is not None:
         which.append(Transfer.state == wanted.state.value)
@@ -134,17 +137,25 @@ def _of_transfers(wanted: TransferFilter) -> list[ColumnElement[bool]]:
         which.append(Transfer.kind == wanted.kind.value)
     if wanted.charge_point_id is not None:
         which.append(Transfer.charge_point_id == wanted.charge_point_id)
+    if wanted.group_id is not None:
+        which.append(of_group(caller, wanted.group_id))
+    if wanted.requested_before is not None:
+        which.append(Transfer.requested_at < wanted.requested_before)
     if wanted.before is not None:
         which.append(_before(Transfer.requested_at, Transfer.id, wanted.before))
     return which
 
 
-def _of_requests(wanted: TransferFilter) -> list[ColumnElement[bool]]:
+def _of_requests(wanted: TransferFilter, caller: Caller) -> list[ColumnElement[bool]]:
     which = []
     if wanted.kind is not None:
         which.append(Request.kind == wanted.kind.value)
     if wanted.charge_point_id is not None:
         which.append(Request.charge_point_id == wanted.charge_point_id)
+    if wanted.group_id is not None:
+        which.append(now_in_group(caller, wanted.group_id))
+    if wanted.requested_before is not None:
+        which.append(Request.requested_at < wanted.requested_before)
     if wanted.before is not None:
         which.append(_before(Request.requested_at, Request.transfer_id, wanted.before))
     return which

@@ -10,6 +10,7 @@ from domain.errors import ErrorCode
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.transfer import (
+    ACTIVE,
     Acceptance,
     Attention,
     Connection,
@@ -68,6 +69,18 @@ class TransferView:
     def step(self, name: StepName) -> StepState:
         """Say where one step is; one that is not listed has not begun."""
         return next((step.state for step in self.steps if step.name is name), StepState.PENDING)
+
+    @property
+    def present_step(self) -> StepName | None:
+        """The step that runs, or else the next one to: the register's own steps are written once they are done."""
+        running = [step.name for step in self.steps if step.state is StepState.RUNNING]
+        pending = [step.name for step in self.steps if step.state is StepState.PENDING]
+        return next(iter(running + pending), None)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether its workflow may be trying something: the letters about its end are, when it has ended."""
+        return self.state in ACTIVE or self.step(StepName.TELL_PARTIES) is StepState.RUNNING
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
@@ -36,6 +38,7 @@ from domain.ids import (
 from domain.policy import Policy
 from domain.reconciliation import RunStatus
 from domain.transfer import OperatorAction, StepName, TransferState
+from workflows import pauses
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.messages import ChargerNews, DecisionOrder, Opened, Outcome, ResolveOrder, Standing, TransferOrder
 from workflows.options import TASK_TIMEOUT
@@ -44,7 +47,7 @@ from workflows.rescue import RescueWorkflow
 from workflows.runs import Runs
 from workflows.transfer import TransferWorkflow
 
-_LOST: Final = "The transfer was interrupted, and is about to go on; try again in a minute."
+LOST: Final = "The transfer was interrupted, and is about to go on; try again in a minute."
 _AWAY: Final = "The transfer's engine does not answer; try again in a moment."
 #: Which step a pending activity belongs to.
 _STEP_OF: Final = {
@@ -53,6 +56,10 @@ _STEP_OF: Final = {
     "registry.reserve": StepName.RESERVE,
     "registry.change_ownership": StepName.CHANGE_OWNERSHIP,
     "registry.restore_ownership": StepName.CHANGE_OWNERSHIP,
+    "registry.block_sessions": StepName.QUIET_CHARGER,
+    "registry.allow_sessions": StepName.RELEASE_CHARGER,
+    "registry.withdraw_credentials": StepName.ROTATE_CREDENTIALS,
+    "registry.leave_credentials_due": StepName.ROTATE_CREDENTIALS,
     "notices.ask": StepName.ASK_RECIPIENT,
     "notices.tell": StepName.TELL_PARTIES,
     "charger.quiet": StepName.QUIET_CHARGER,
@@ -69,6 +76,8 @@ class StepAttempts:
 
     attempts: int
     last_error: str | None
+    paused: bool = False
+    """An operator holds it: no further try begins."""
 
 
 class TransferClient:
@@ -183,6 +192,18 @@ class TransferClient:
         await self.take_up(transfer_id)
         return await self._update(transfer_id, "resolve", order, update_id)
 
+    async def pause(self, transfer_id: TransferId, step: StepName, *, reason: str, actor: str) -> None:
+        """Let no further try of a step begin; raises NotPossible where it is not being tried."""
+        async with self._errors():
+            pending = await self._pending(transfer_id, step)
+            await pauses.pause(self._client, transfer_id, step, pending, reason=reason, actor=actor)
+
+    async def resume(self, transfer_id: TransferId, step: StepName, *, actor: str) -> None:
+        """Let a paused step be tried again, at once; raises NotPossible where it is not paused."""
+        async with self._errors():
+            pending = await self._pending(transfer_id, step)
+            await pauses.resume(self._client, transfer_id, step, pending, actor=actor)
+
     async def send_code(self, link_id: LinkId, number: int) -> None:
         """Have the `number`-th one-time code of a link made and sent; returns once the mail server has it."""
         order, name = SendCode(link_id=link_id, number=number), code_workflow_id(link_id, number)
@@ -210,7 +231,7 @@ class TransferClient:
         except (RPCError, RuntimeError):  # RuntimeError: a lazy client could not connect
             return {}
         return {
-            step: StepAttempts(pending.attempt, pending.last_failure.message or None)
+            step: StepAttempts(pending.attempt, pending.last_failure.message or None, pending.paused)
             for pending in seen.raw_description.pending_activities
             if (step := _STEP_OF.get(pending.activity_type.name))
         }
@@ -263,8 +284,16 @@ class TransferClient:
                 return TransferState(standing.state)
         except AlreadyDecided:
             if (await Runs(self._client).latest(transfer_id)).status is RunStatus.LOST:
-                raise Unavailable(_LOST) from None
+                raise Unavailable(LOST) from None
             raise
+
+    async def _pending(self, transfer_id: TransferId, step: StepName) -> list[PendingActivityInfo]:
+        """List what is being tried of a step; raises AlreadyDecided once the transfer has nothing more to do."""
+        seen = await self._handle(transfer_id).describe(rpc_timeout=self._within)
+        if seen.status is not WorkflowExecutionStatus.RUNNING:
+            raise AlreadyDecided("The transfer has ended; nothing of it is being tried any more.")
+        pending = seen.raw_description.pending_activities
+        return [activity for activity in pending if _STEP_OF.get(activity.activity_type.name) is step]
 
     async def _must_exist(self, transfer_id: TransferId) -> None:
         """Tell 'started, nobody answers' from 'not started'."""

@@ -7,15 +7,17 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter
 
 from api import schemas
-from api.bodies import ResolveBody
+from api.bodies import HoldBody, ResolveBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId
 from domain.approval import Decision
-from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal
+from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
 from domain.ids import TransferId
-from domain.transfer import TransferState
+from domain.transfer import ACTIVE, TransferState
 from persistence.callers import Caller
 from persistence.doorway import Repeatable
+from persistence.transfer_views import TransferView
 from persistence.vault import fingerprint
+from workflows.client import LOST
 
 router = APIRouter(prefix="/transfers", tags=["decisions"])
 
@@ -45,14 +47,57 @@ async def resolve(
     """Retry, roll back or complete a stuck transfer, as an operator, with a reason for the record."""
     transfer = TransferId(transfer_id)
     content = f"resolve {transfer} {body.model_dump_json()}".encode()
-    actor = f"{'operator' if caller.operator else 'user'}:{caller.id}"
-    async with _attempt(parts, caller, transfer, actor, "resolve"):
+    actor = _acting(caller)
+    async with _attempt(parts, caller, transfer, actor, "resolve") as view:
         if not caller.operator:
             raise NotAllowed("Only an operator may resolve a transfer; this takes a key with the scope operator.")
         await parts.doorway.claim(Repeatable(caller.id, key, content))
-        act = fingerprint(f"{caller.id} {key}")[:32] if key else secrets.token_hex(16)
-        await parts.transfers.resolve(transfer, body.action, reason=body.reason, actor=actor, request_id=act)
+        await parts.transfers.resolve(
+            transfer,
+            body.action,
+            reason=body.reason,
+            actor=actor,
+            request_id=_act(caller, key),
+            under_way=view.state in ACTIVE,
+        )
     return await _shown(parts, caller, transfer)
+
+
+@router.post("/{transfer_id}/pause")
+async def pause(
+    caller: CallerDep, parts: PartsDep, transfer_id: PathId, body: HoldBody, key: KeyDep
+) -> schemas.Transfer:
+    """Let no further try of a step that is being tried begin, as an operator; its time for retries runs on."""
+    return await _hold(parts, caller, TransferId(transfer_id), body, key, paused=True)
+
+
+@router.post("/{transfer_id}/resume")
+async def resume(
+    caller: CallerDep, parts: PartsDep, transfer_id: PathId, body: HoldBody, key: KeyDep
+) -> schemas.Transfer:
+    """Let a paused step be tried again, at once, as an operator."""
+    return await _hold(parts, caller, TransferId(transfer_id), body, key, paused=False)
+
+
+async def _hold(
+    parts: Parts, caller: Caller, transfer: TransferId, body: HoldBody, key: str | None, *, paused: bool
+) -> schemas.Transfer:
+    """Pause a step or resume it; what was done under an idempotency key is not done again."""
+    call, actor = "pause" if paused else "resume", _acting(caller)
+    async with _attempt(parts, caller, transfer, actor, call):
+        if not caller.operator:
+            raise NotAllowed(f"Only an operator may {call} a step; this takes a key with the scope operator.")
+        await parts.doorway.claim(Repeatable(caller.id, key, f"{call} {transfer} {body.model_dump_json()}".encode()))
+        act = f"{call}:{_act(caller, key)}"
+        if not await parts.doorway.is_noted(transfer, act):
+            if paused:
+                await parts.transfers.pause(transfer, body.step, reason=body.reason, actor=actor)
+            else:
+                await parts.transfers.resume(transfer, body.step, actor=actor)
+            detail = {"step": body.step.value, "reason": body.reason}
+            await parts.doorway.note_act(transfer, actor=actor, action=f"step_{call}d", detail=detail, act=act)
+    view, live = await parts.transfer_reads.one(caller, transfer), await parts.transfers.step_attempts(transfer)
+    return schemas.Transfer.of(view, caller, live)
 
 
 async def _decide(
@@ -66,20 +111,34 @@ async def _decide(
 
 
 @asynccontextmanager
-async def _attempt(parts: Parts, caller: Caller, transfer: TransferId, actor: str, attempt: str) -> AsyncIterator[None]:
-    """Let who may see the transfer try; write a refusal into its audit trail."""
+async def _attempt(
+    parts: Parts, caller: Caller, transfer: TransferId, actor: str, attempt: str
+) -> AsyncIterator[TransferView]:
+    """Let who may see the transfer try, as they see it; write a refusal into its audit trail."""
     try:
         view = await parts.transfer_reads.one(caller, transfer)
         if view.state is TransferState.REQUESTED:
             raise NotPossible("The transfer has not started yet; try again in a moment.")
         try:
-            yield
-        except NotFound:  # the engine has forgotten it: it ended long ago
+            yield view
+        except NotFound:  # the engine has forgotten it: it ended long ago, or it is about to be taken up
+            if view.state in ACTIVE:
+                raise Unavailable(LOST) from None
             raise AlreadyDecided(f"The transfer is {view.state.value}; nothing is left to decide.") from None
     except Refusal as refusal:
         if await parts.transfer_reads.exists(transfer):
             await parts.doorway.note_refused_attempt(transfer, actor=actor, attempt=attempt, code=refusal.code)
         raise
+
+
+def _acting(caller: Caller) -> str:
+    """Name who acts, as the audit trail does."""
+    return f"{'operator' if caller.operator else 'user'}:{caller.id}"
+
+
+def _act(caller: Caller, key: str | None) -> str:
+    """Give the id of an operator's act: the same for the same idempotency key, else one of its own."""
+    return fingerprint(f"{caller.id} {key}")[:32] if key else secrets.token_hex(16)
 
 
 async def _shown(parts: Parts, caller: Caller, transfer: TransferId) -> schemas.Transfer:

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import cursors, schemas
-from api.bodies import Id
+from api.bodies import Id, Moment
 from api.dependencies import CallerDep, Cursor, Limit, PartsDep, PathId
 from api.paging import cut
-from domain.ids import ChargePointId, TransferId
-from domain.transfer import ACTIVE, Attention, TransferKind, TransferState
+from domain.ids import ChargePointId, GroupId, TransferId
+from domain.transfer import Attention, TransferKind, TransferState
 from persistence.transfer_reads import TransferFilter
 
 router = APIRouter(prefix="/transfers", tags=["transfers"])
@@ -25,6 +25,8 @@ class Wanted(BaseModel):
     attention: Attention | None = None
     kind: TransferKind | None = None
     charge_point_id: Id | None = None
+    group_id: Id | None = Field(None, description="From or to this group, or of a charge point that is in it now.")
+    requested_before: Moment | None = Field(None, description="Requested before this moment.")
     cursor: str | None = Field(None, max_length=300, description="`next` of the page before.")
     limit: int = Field(50, ge=1, le=200, description="How many items at most.")
 
@@ -39,6 +41,8 @@ async def transfers(
         attention=wanted.attention,
         kind=wanted.kind,
         charge_point_id=ChargePointId(wanted.charge_point_id) if wanted.charge_point_id else None,
+        group_id=GroupId(wanted.group_id) if wanted.group_id else None,
+        requested_before=wanted.requested_before,
         before=cursors.time(wanted.cursor),
     )
     found = await parts.transfer_reads.page(caller, which, wanted.limit + 1)
@@ -50,7 +54,7 @@ async def transfers(
 async def transfer(caller: CallerDep, parts: PartsDep, transfer_id: PathId) -> schemas.Transfer:
     """Give one transfer with its steps."""
     view = await parts.transfer_reads.one(caller, TransferId(transfer_id))
-    live = await parts.transfers.step_attempts(view.id) if view.state in ACTIVE else {}
+    live = await parts.transfers.step_attempts(view.id) if view.at_work else {}
     return schemas.Transfer.of(view, caller, live)
 
 

@@ -30,6 +30,7 @@ class Engine(TransferClient):
     started: list[TransferId] = field(default_factory=list)
     decided: list[tuple[Any, ...]] = field(default_factory=list)
     resolved: list[tuple[Any, ...]] = field(default_factory=list)
+    held: list[tuple[Any, ...]] = field(default_factory=list)
     codes: list[tuple[LinkId, int]] = field(default_factory=list)
 
     async def start(self, transfer_id: TransferId) -> bool:
@@ -92,6 +93,18 @@ class Engine(TransferClient):
             raise self.fails
         self.resolved.append((transfer_id, action, reason, actor, request_id))
         return TransferState.TRANSFERRING
+
+    async def pause(self, transfer_id: TransferId, step: StepName, *, reason: str, actor: str) -> None:
+        if self.fails:
+            raise self.fails
+        self.held.append(("pause", transfer_id, step, reason, actor))
+        self.attempts[step] = StepAttempts(1, None, paused=True)
+
+    async def resume(self, transfer_id: TransferId, step: StepName, *, actor: str) -> None:
+        if self.fails:
+            raise self.fails
+        self.held.append(("resume", transfer_id, step, actor))
+        self.attempts[step] = StepAttempts(1, None)
 
     async def send_code(self, link_id: LinkId, number: int) -> None:
         if self.fails:

@@ -47,6 +47,57 @@ async def test_actions_are_what_the_caller_may_do_now(
     assert (await http.get("/v1/transfers/trf_1", headers=bearer(name))).json()["actions"] == expected
 
 
+async def test_operators_read_what_their_actions_would_do_and_nobody_else_does(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    steps = CHANGED | dict.fromkeys(("validate_rights", "look_up_target", "reserve", "quiet_charger"), "done")
+    steps |= {"ask_recipient": "skipped", "replace_lists": "running"}
+    await add_transfer(database, state="reconfiguring", attention="operator", steps=steps)
+
+    operators = (await http.get("/v1/transfers/trf_1", headers=bearer("oscar"))).json()
+    olgas = (await http.get("/v1/transfers/trf_1", headers=bearer("olga"))).json()
+
+    assert [one["action"] for one in operators["resolutions"]] == operators["actions"]
+    assert operators["resolutions"][0] == {"action": "retry", "effect": "Tries the step replace_lists again now."}
+    assert "local list" in operators["resolutions"][2]["effect"]
+    assert olgas["resolutions"] == []
+
+
+@pytest.mark.parametrize(
+    ("transfer", "effects"),
+    [
+        ({"state": "transferring", "steps": {"reserve": "done"}}, ["validate_rights", "have not changed"]),
+        ({"state": "reconfiguring", "attention": "charger_offline", "steps": STUCK},
+         ["whether the charger is connected", "If the charger turns out to have proven"]),
+        ({"state": "reconfiguring", "steps": CHANGED | {"rotate_credentials": "done"}}, ["again now"]),
+        ({"state": "rolling_back", "steps": STUCK}, ["undo what is being undone", "The same as retry"]),
+        ({"state": "completed"}, []),
+        ({}, []),
+    ],
+)  # fmt: skip
+async def test_what_they_would_do_follows_from_where_the_transfer_stands(
+    http: httpx.AsyncClient, database: Database, transfer: dict[str, Any], effects: list[str]
+) -> None:
+    await add_transfer(database, **transfer)
+
+    found = (await http.get("/v1/transfers/trf_1", headers=bearer("oscar"))).json()["resolutions"]
+
+    assert len(found) == len(effects)
+    assert all(part in one["effect"] for part, one in zip(effects, found, strict=True))
+
+
+@pytest.mark.parametrize("state", ["transferring", "completed"])
+async def test_a_paused_step_shows_that_it_is_even_when_only_letters_are_left(
+    http: httpx.AsyncClient, database: Database, engine: Engine, state: str
+) -> None:
+    await add_transfer(database, state=state, steps={"tell_parties": "running"})
+    engine.attempts = {StepName.TELL_PARTIES: StepAttempts(7, "no mail server", paused=True)}
+
+    steps = (await http.get("/v1/transfers/trf_1", headers=bearer("olga"))).json()["steps"]
+
+    assert [step["name"] for step in steps if step["paused"]] == ["tell_parties"]
+
+
 async def test_a_step_that_is_being_retried_shows_its_tries_and_the_first_line_of_its_error(
     http: httpx.AsyncClient, database: Database, engine: Engine
 ) -> None:

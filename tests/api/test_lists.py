@@ -50,18 +50,42 @@ async def test_transfers_are_listed_latest_first_and_no_page_skips_or_repeats_on
         ("charge_point_id=cp-1&state=transferring", ["trf_3"]),
         ("state=requested", []),
         ("charge_point_id=cp-9", []),
+        ("group_id=g-stan", ["trf_4"]),
+        ("group_id=g-team", ["trf_3", "trf_2"]),
+        ("group_id=g-adam", ["trf_4"]),
+        ("group_id=g-olga", []),
+        ("requested_before=2026-01-02T12:00:01Z", ["trf_2"]),
+        ("requested_before=2026-01-02T12:00:00Z", []),
+        ("requested_before=2026-01-02T14:00:01%2B02:00", ["trf_2"]),
     ],
 )
 async def test_filters_narrow_the_list(
     http: httpx.AsyncClient, database: Database, query: str, expected: list[str]
 ) -> None:
-    await add_transfer(database, "trf_2", state="declined", kind="transfer_ownership")
+    day = LONG_AGO + timedelta(days=1)
+    await add_transfer(database, "trf_2", state="declined", kind="transfer_ownership", requested_at=day)
     await add_transfer(database, "trf_3", state="transferring", attention="operator")
-    await add_transfer(database, "trf_4", charge_point_id="cp-2", from_owner_id="u-stan", from_group_id="g-stan")
+    await add_transfer(database, "trf_4", charge_point_id="cp-2", from_owner_id="u-stan", from_group_id="g-stan",
+                       to_group_id="g-adam")  # fmt: skip
 
     answer = await http.get(f"/v1/transfers?{query}", headers=bearer("oscar"))
 
     assert [item["id"] for item in answer.json()["items"]] == expected
+
+
+async def test_requests_that_have_not_started_are_filtered_by_age_and_by_their_charge_points_group(
+    http: httpx.AsyncClient, engine: Engine
+) -> None:
+    engine.worker_answers = False
+    body = {"kind": "transfer_to_user", "recipient": "rita@example.com"}
+    new = (await http.post("/v1/charge-points/cp-1/transfers", json=body, headers=bearer("olga"))).json()["id"]
+
+    async def listed(query: str) -> list[str]:
+        answer = await http.get(f"/v1/transfers?{query}", headers=bearer("oscar"))
+        return [item["id"] for item in answer.json()["items"]]
+
+    assert await listed("group_id=g-team&requested_before=2099-01-01T00:00:00Z") == [new]
+    assert await listed("group_id=g-stan") == await listed("requested_before=2026-01-01T00:00:00Z") == []
 
 
 async def test_charge_points_ledger_groups_and_events_come_in_pages_too(
@@ -117,6 +141,13 @@ async def test_a_cursor_that_is_not_ours_is_refused(http: httpx.AsyncClient, pat
         ("limit=0", "limit should be greater than or equal to 1."),
         ("limit=201", "limit should be less than or equal to 200."),
         ("charge_point_id=a%00", "charge_point_id must be an id"),
+        ("group_id=a/b", "group_id must be an id"),
+        ("requested_before=yesterday", "requested_before must be a time in RFC 3339, like 2026-11-25T06:57:12Z"),
+        ("requested_before=2026-01-01T00:00:00", "requested_before must be a time in RFC 3339"),
+        ("requested_before=2026-01-01", "requested_before must be a time in RFC 3339"),
+        ("requested_before=1767225600", "requested_before must be a time in RFC 3339"),
+        ("requested_before=0001-01-01T00:00:00%2B14:00", "requested_before must be a time in RFC 3339"),
+        ("requested_before=2026-01-01T00:00:00+02:00", "written %2B"),
     ],
 )
 async def test_a_filter_that_is_misspelt_is_refused_and_says_what_is_possible(

@@ -186,6 +186,24 @@ async def test_after_the_change_each_side_keeps_its_own_history(http: httpx.Asyn
     assert (await http.get("/v1/charge-points/cp-1", headers=bearer("olga"))).status_code == 404
 
 
+async def test_a_filter_by_group_tells_nobody_what_the_list_hides(http: httpx.AsyncClient, database: Database) -> None:
+    """Neither to whom a transfer goes that is not accepted, nor where a charge point went after it was given away."""
+    await add_transfer(database, "trf_1")
+    await add_transfer(database, "trf_2", state="completed", charge_point_id="cp-2", accepted_by="u-rita")
+
+    async def listed(name: str, group: str) -> list[str]:
+        answer = await http.get(f"/v1/transfers?group_id={group}", headers=bearer(name))
+        return sorted(item["id"] for item in answer.json()["items"])
+
+    assert await listed("olga", "g-team") == ["trf_1", "trf_2"]
+    assert await listed("olga", "g-rita") == ["trf_2"], "who trf_1 is for is not hers to know"
+    assert await listed("olga", "g-stan") == [], "where cp-2 is now neither: she gave it away"
+    assert await listed("rita", "g-rita") == ["trf_1", "trf_2"]
+    assert await listed("stan", "g-stan") == [], "a filter shows nothing that is not in sight"
+    assert await listed("oscar", "g-rita") == ["trf_1", "trf_2"]
+    assert await listed("oscar", "g-stan") == ["trf_2"]
+
+
 async def test_groups_show_the_callers_role_and_an_operator_sees_all(http: httpx.AsyncClient) -> None:
     adam = (await http.get("/v1/groups", headers=bearer("adam"))).json()["items"]
     oscar = (await http.get("/v1/groups/g-team", headers=bearer("oscar"))).json()

@@ -42,9 +42,9 @@ async def test_a_start_is_answered_with_the_reserved_transfer_and_where_it_is(
     assert answer.headers["location"] == f"/v1/transfers/{request.transfer_id}"
     shown = answer.json()
     assert list(shown) == [
-        *("id", "kind", "state", "attention", "waiting_until", "reason", "warnings", "actions", "charge_point_id"),
-        *("connection", "acceptance", "running_session", "if_offline", "from", "to", "requested_by", "requested_at"),
-        *("expires_at", "finished_at", "steps"),
+        *("id", "kind", "state", "attention", "waiting_until", "reason", "warnings", "actions", "resolutions"),
+        *("charge_point_id", "connection", "acceptance", "running_session", "if_offline", "from", "to"),
+        *("requested_by", "requested_at", "expires_at", "finished_at", "steps"),
     ]
     assert (shown["id"], shown["state"], shown["to"]) == (request.transfer_id, "awaiting_acceptance", None)
     assert shown["from"] == {"group_id": "g-team", "owner_id": "u-olga"}

@@ -1,4 +1,4 @@
-"""The command line, as people call it: real processes."""
+"""The verbs that set up, as people call them: real processes."""
 
 import os
 import re

@@ -1,0 +1,57 @@
+"""Puts the verbs together, and runs the one that is called."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import typer
+
+from commands import acts, keys, looks, setting_up
+from process import leave
+
+_VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
+    "Transfers": {
+        "list": looks.list_transfers,
+        "show": looks.show,
+        "watch": looks.watch,
+        "resolve": acts.resolve,
+        "cancel": acts.cancel,
+        "pause": acts.pause,
+        "resume": acts.resume,
+    },
+    "Set-up": {
+        "import": setting_up.import_file,
+        "migrate": setting_up.migrate,
+        "models": setting_up.list_models,
+        "new-secret-key": setting_up.new_secret_key,
+    },
+}
+
+app = typer.Typer(
+    help="Look at transfers and act on them; set Handover up.\n\n"
+    "The verbs on transfers go through the API, with its rights: HANDOVER_API_KEY is your key, HANDOVER_API_URL where "
+    "the API is (http://127.0.0.1:8000 by default). Those that set up work on the database itself.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for panel, verbs in _VERBS.items():
+    for verb, work in verbs.items():
+        app.command(verb, rich_help_panel=panel)(work)
+app.add_typer(keys.app, name="keys", rich_help_panel="Set-up")
+
+
+def run() -> None:
+    """Run the verb that the command line names, and end the process."""
+    code = 0
+    try:
+        app()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has seen enough, like `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    leave(code)

@@ -1,0 +1,51 @@
+"""A shell in which `./handover` is called: real processes, without a terminal."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from tests.conftest import ROOT
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a call came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Shell:
+    """Calls verbs with the settings of one caller."""
+
+    def __init__(self, settings: Mapping[str, str]) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDOVER_")}
+        self._environ = {**kept, "TERM": "dumb", "COLUMNS": "200", **settings}
+
+    async def __call__(self, *arguments: str, **settings: str) -> Said:
+        """Run a verb to its end; `settings` are set for it alone, an empty one counts as not set."""
+        async with self.started(*arguments, **settings) as process:
+            out, err = await asyncio.wait_for(process.communicate(), 120)
+        assert b"Traceback" not in out + err, err.decode()
+        return Said(process.returncode or 0, out.decode(), err.decode())
+
+    @asynccontextmanager
+    async def started(self, *arguments: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Have a verb running inside the block."""
+        process = await asyncio.create_subprocess_exec(
+            ROOT / "handover",
+            *arguments,
+            env={name: value for name, value in {**self._environ, **settings}.items() if value},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=1 << 20,
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
