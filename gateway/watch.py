@@ -45,6 +45,7 @@ class Watch:
         self._closed = Counter(name, "Connections of stations that ended.", ["ocpp"], registry=self._registry)
         name = "handover_station_authentication_failures_total"
         self._refused = Counter(name, "Upgrades not let in, by the reason.", ["reason"], registry=self._registry)
+        self._counters: dict[tuple[str, str], Counter] = {}
         name = "handover_ocpp_messages_received_total"
         self._received = Counter(name, "Calls that stations made.", ["ocpp", "action"], registry=self._registry)
         name = "handover_ocpp_calls_total"
@@ -78,7 +79,10 @@ class Watch:
 
     def received(self, version: str, action: str) -> None:
         """Count a message; `action` is one that we know."""
-        self._received.labels(version, action).inc()
+        counter = self._counters.get((version, action))
+        if counter is None:  # to find it anew costs more than to count
+            counter = self._counters[version, action] = self._received.labels(version, action)
+        counter.inc()
 
     @contextmanager
     def call(self, version: str, action: str, message_id: str) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from typing import Final
+from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
     CollectorRegistry,
@@ -35,22 +36,26 @@ class Instruments:
     registry: CollectorRegistry
     tracing: Tracing
     runtime: Runtime | None
+    server: WSGIServer | None = None
 
     def close(self) -> None:
-        """Send what has not been sent yet."""
+        """Send what has not been sent yet, and free the port of the process's own metrics."""
         self.tracing.close()
+        if self.server is not None:
+            self.server.shutdown()
+            self.server.server_close()
 
 
 def open_instruments(service: str, ports: Ports, *, traced: bool, log_format: LogFormat) -> Instruments:
     """Make the instruments of a process and serve its metrics; raises PortTaken."""
-    registry = process_registry()
+    registry, server = process_registry(), None
     if ports.own is not None:
         try:
-            start_http_server(ports.own, ports.host, registry)
+            server, _ = start_http_server(ports.own, ports.host, registry)
         except OSError as error:
             raise _taken(ports.host, ports.own, "HANDOVER_METRICS_PORT", error.strerror or str(error)) from None
     runtime = sdk_runtime(ports, log_format)
-    return Instruments(registry, tracing(service, on=traced), runtime)
+    return Instruments(registry, tracing(service, on=traced), runtime, server)
 
 
 def process_registry() -> CollectorRegistry:

@@ -14,11 +14,13 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from demo.faults import Fault, Step, Trouble
+from domain.ids import TransferId, workflow_id
 from tests.conftest import free_port
 from tests.journeys.collector import Collector, collecting
 from tests.journeys.people import LOOK_EVERY, ask, see_it_end
 from tests.journeys.searches import check_no_secret_is_left
 from tests.journeys.system import System, running, two_users
+from tests.replay.test_replay import replayer
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required"}
@@ -62,6 +64,8 @@ async def test_metrics_lines_and_traces_tell_of_the_same_transfers(tmp_path: Pat
         check_names(exported)
         check_lines(system, done=done, retried=retried)
         await check_trace(collector, system, done)
+        traced = system.client.get_workflow_handle(workflow_id(TransferId(done)))
+        await replayer().replay_workflow(await traced.fetch_history())  # once traces are off again
         secrets = await check_no_secret_is_left(system.stage, system.db, system.keys, system.charge_points)
         assert secrets.found_in(collector.raw) == []
 
@@ -106,7 +110,6 @@ async def check_trace(collector: Collector, system: System, transfer_id: str) ->
         ("handover-gateway", "OCPP ChangeConfiguration"),
         ("handover-gateway", "RunActivity:charger.rotate"),
         ("handover-worker", "StartActivity:charger.rotate"),
-        ("handover-worker", "RunWorkflow:transfer"),
         ("handover-api", "StartUpdateWithStartWorkflow:transfer"),
         ("handover-api", "POST /v1/charge-points/{charge_point_id}/transfers"),
     ]

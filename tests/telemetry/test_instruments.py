@@ -24,10 +24,14 @@ def taken() -> Iterator[int]:
 
 def test_a_process_shows_its_own_metrics_and_the_sdks() -> None:
     ports = Ports("127.0.0.1", free_port(), free_port())
-    open_instruments("test", ports, traced=False, log_format=LogFormat.TEXT)
+    instruments = open_instruments("test", ports, traced=False, log_format=LogFormat.TEXT)
 
     assert "process_open_fds" in httpx.get(f"http://127.0.0.1:{ports.own}/metrics").text
     assert httpx.get(f"http://127.0.0.1:{ports.sdk}/metrics").status_code == 200
+
+    instruments.close()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{ports.own}/metrics")
 
 
 @pytest.mark.parametrize("part", [["worker.py"], ["worker.py", "--gateway"]])
