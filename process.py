@@ -7,14 +7,17 @@ import signal
 import sys
 from typing import NoReturn
 
+from telemetry.choices import LogFormat
+from telemetry.logs import formatter
 
-def start_logging(level: str) -> None:
+
+def start_logging(level: str, log_format: LogFormat = LogFormat.TEXT) -> None:
     """Log to standard error, one line an entry; libraries that would log secrets or frames stay silent."""
-    logging.basicConfig(
-        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(log_format))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("ocpp").setLevel(logging.CRITICAL)  # logs every frame at INFO, keys included
-    for noisy in ("httpx", "websockets", "mail.log", "asyncio"):
+    for noisy in ("httpx", "urllib3", "websockets", "mail.log", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

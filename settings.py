@@ -1,12 +1,14 @@
 """The environment, read once at a process's start and handed down as constructor arguments."""
 
 from datetime import timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AliasChoices,
     Field,
+    IPvAnyAddress,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
@@ -20,6 +22,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.policy import Policy
 from domain.rights import DEFAULT_COOL_DOWN
+from telemetry.choices import LogFormat, Ports
+
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class WrongSetting(Exception):
@@ -100,6 +105,28 @@ class Settings(BaseSettings):
     """Where Temporal's UI is, like http://127.0.0.1:8233: `./handover show` then gives a transfer's address there."""
 
     log_level: str = "INFO"
+    log_format: LogFormat = LogFormat.TEXT
+    """`text` for people, `json` for programs."""
+    metrics_host: IPvAnyAddress = IPv4Address("127.0.0.1")
+    metrics_port: Port | None = None
+    """Where the worker's, or the gateway's, metrics are read (`/metrics`); unset: nowhere. The API has its own."""
+    sdk_metrics_port: Port | None = None
+    """The same for the Temporal SDK's metrics, of the API too; one for each process of a machine."""
+    traces_exporter: Literal["otlp", "none"] | None = Field(None, validation_alias="OTEL_TRACES_EXPORTER")
+    traces_endpoint: str | None = Field(
+        None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
+    """Where traces go: OpenTelemetry's own settings, as its exporter reads them."""
+
+    @property
+    def traced(self) -> bool:
+        """Whether traces are wanted."""
+        return (self.traces_exporter or ("otlp" if self.traces_endpoint else "none")) == "otlp"
+
+    @property
+    def metrics_ports(self) -> Ports:
+        """Where metrics are read."""
+        return Ports(str(self.metrics_host), self.metrics_port, self.sdk_metrics_port)
 
     @field_validator("secret_keys", mode="before")
     @classmethod
@@ -134,4 +161,6 @@ def read_settings() -> Settings:
 
 def _name(place: tuple[int | str, ...]) -> str:
     """Spell a setting as it is in the environment."""
+    if str(place[0]).startswith("OTEL_"):
+        return str(place[0])
     return f"HANDOVER_{'__'.join(map(str, place)).upper().removeprefix('HANDOVER_')}"

@@ -21,12 +21,14 @@ from activities.records import DatabaseRecords
 from activities.refusals import RefusalInterceptor
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
+from activities.watch import StepWatch
 from domain.errors import HandoverError, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
 from gateway.facts import Fact
 from gateway.limits import Limits
 from gateway.server import Gateway
 from gateway.tls import Certificate
+from gateway.watch import Watch
 from notices.mail import MailSender
 from persistence import rescues, transfers
 from persistence.doorway import Doorway
@@ -35,6 +37,7 @@ from persistence.session import LOCK_WAIT_SECONDS, PATIENT_LOCK_WAIT_SECONDS, Da
 from persistence.vault import Vault
 from process import leave, start_logging, stop_requested
 from settings import Settings, WrongSetting, read_settings
+from telemetry.instruments import Instruments, open_instruments
 from workflows.client import TransferClient
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -85,13 +88,17 @@ def gateway_worker(client: Client, charger: object, node: NodeId) -> Worker:
     )
 
 
-async def connect(settings: Settings) -> Client:
-    """Connect to Temporal; raises Unavailable, naming the address."""
+async def connect(settings: Settings, instruments: Instruments | None = None) -> Client:
+    """Connect to Temporal, watched by `instruments`; raises Unavailable, naming the address."""
+    tracing = instruments.tracing.interceptors if instruments else []
+    watch = [StepWatch(instruments.registry)] if instruments else []
     try:
         return await Client.connect(
             settings.temporal_address,
             namespace=settings.temporal_namespace,
             data_converter=pydantic_data_converter,
+            interceptors=[*tracing, *watch],  # the workers made with it take them over
+            runtime=instruments.runtime if instruments else None,
         )
     except RuntimeError:
         raise Unavailable(
@@ -140,7 +147,9 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         await stop_requested().wait()
 
 
-async def run_gateway(settings: Settings, database: Database, vault: Vault, client: Client) -> None:
+async def run_gateway(
+    settings: Settings, database: Database, vault: Vault, client: Client, instruments: Instruments
+) -> None:
     """Hold sockets, and run the commands to their chargers, until a stop is asked for."""
     gc.set_threshold(20_000, 50, 1_000)  # thousands of sockets: a full collection pauses them all
     transfer_client = TransferClient(client, settings.policy)
@@ -166,6 +175,7 @@ async def run_gateway(settings: Settings, database: Database, vault: Vault, clie
             guesses_per_identity=settings.gateway_guesses_per_identity,
             guesses_per_address=settings.gateway_guesses_per_address,
         ),
+        watch=Watch(instruments.registry, instruments.tracing.tracer),
     )
     await gateway.start()
     try:
@@ -184,14 +194,24 @@ async def main(*, gateway: bool) -> int:
     except (WrongSetting, ValueError) as error:
         sys.stderr.write(f"{'gateway' if gateway else 'worker'}: {error}\n")
         return 1
-    start_logging(settings.log_level)
+    start_logging(settings.log_level, settings.log_format)
     lock_wait = PATIENT_LOCK_WAIT_SECONDS if gateway else LOCK_WAIT_SECONDS
     database = Database(settings.database_url, lock_wait=lock_wait)
     try:
         if not await is_current(database):
             raise Unavailable("The database is not migrated; run ./handover migrate first.")
-        client = await connect(settings)
-        await (run_gateway if gateway else run_worker)(settings, database, vault, client)
+        service = "handover-gateway" if gateway else "handover-worker"
+        instruments = open_instruments(
+            service, settings.metrics_ports, traced=settings.traced, log_format=settings.log_format
+        )
+        try:
+            client = await connect(settings, instruments)
+            if gateway:
+                await run_gateway(settings, database, vault, client, instruments)
+            else:
+                await run_worker(settings, database, vault, client)
+        finally:
+            instruments.close()
     except HandoverError as error:
         log.error("%s", error.message)  # noqa: TRY400 - it says all there is
         return 1

@@ -20,6 +20,7 @@ from persistence.approvals import make_code, make_link, newest_generation, note_
 from persistence.parties import TransferFacts, read_facts
 from persistence.session import Database
 from persistence.vault import Vault, fingerprint
+from telemetry.subject import learn
 
 
 class Notices(contracts.Notices):
@@ -117,6 +118,7 @@ class Notices(contracts.Notices):
         if made is None:
             return Done()
         transfer_id, codes = made
+        learn(transfer_id=transfer_id)
         delivered = await self._letterbox.post(codes)
         action = "code_sent" if delivered else "code_not_deliverable"
         detail = {"link_id": order.link_id, "number": order.number}

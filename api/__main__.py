@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,12 +15,14 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.app import create_app
 from api.dependencies import Options
+from api.watch import HttpWatch
 from domain.errors import Unavailable
 from persistence.schema import is_current
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
 from process import leave, start_logging, stop_requested
 from settings import Settings, WrongSetting, read_settings
+from telemetry.instruments import PortTaken, open_instruments
 from workflows.client import TransferClient
 
 log = logging.getLogger("api")
@@ -41,9 +44,9 @@ def main() -> None:
     """Serve until told to stop; leaves with 1 and one line where it can't start."""
     try:
         settings = read_settings()
-        start_logging(settings.log_level)
+        start_logging(settings.log_level, settings.log_format)
         asyncio.run(_serve(settings))
-    except (CannotStart, WrongSetting) as error:
+    except (CannotStart, PortTaken, WrongSetting) as error:
         sys.stderr.write(f"api: {error}\n")
         leave(1)
     leave(0)
@@ -52,6 +55,8 @@ def main() -> None:
 async def _serve(settings: Settings) -> None:
     vault = _open_vault(settings)
     listener = _listen(settings.api_host, settings.api_port)
+    ports = replace(settings.metrics_ports, own=None)  # the application answers /metrics itself
+    instruments = open_instruments("handover-api", ports, traced=settings.traced, log_format=settings.log_format)
     database = Database(settings.database_url, lock_wait=PATIENT_LOCK_WAIT_SECONDS)
     try:
         await _check_database(database)
@@ -60,6 +65,8 @@ async def _serve(settings: Settings) -> None:
             namespace=settings.temporal_namespace,
             data_converter=pydantic_data_converter,
             lazy=True,
+            interceptors=instruments.tracing.interceptors,
+            runtime=instruments.runtime,
         )
         transfers = TransferClient(client, settings.policy, settings.start_timeout)
         options = Options(
@@ -68,10 +75,12 @@ async def _serve(settings: Settings) -> None:
             cool_down=settings.cool_down,
             body_limit=settings.body_limit,
         )
-        await _run(create_app(database, vault, transfers, options), listener, settings)
+        watch = HttpWatch(instruments.registry, instruments.tracing.tracer)
+        await _run(create_app(database, vault, transfers, options, watch), listener, settings)
     finally:
         listener.close()
         await database.close()
+        instruments.close()
 
 
 async def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:

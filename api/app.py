@@ -8,7 +8,8 @@ from api import problems
 from api.borders import BodyLimit, LastResort
 from api.dependencies import Options, Parts
 from api.pages.app import STATIC, create_pages
-from api.routes import charge_points, decisions, groups, health, me, starts, transfers
+from api.routes import charge_points, decisions, groups, health, me, metrics, starts, transfers
+from api.watch import HttpWatch, Watched
 from persistence.session import Database
 from persistence.vault import Vault
 from workflows.client import TransferClient
@@ -17,13 +18,17 @@ _PROBLEM = {"content": {"application/problem+json": {"schema": problems.SCHEMA}}
 
 
 def create_app(
-    database: Database, vault: Vault, transfers_client: TransferClient, options: Options | None = None
+    database: Database,
+    vault: Vault,
+    transfers_client: TransferClient,
+    options: Options | None = None,
+    watch: HttpWatch | None = None,
 ) -> FastAPI:
-    """Build the application: JSON under /v1, the recipients' pages under /t, /healthz and /readyz for the platform.
+    """Build the application: JSON under /v1, pages under /t; /healthz, /readyz and /metrics for the platform.
 
     The caller closes `database` and `transfers_client`; nothing is opened here.
     """
-    options = options or Options()
+    options, watch = options or Options(), watch or HttpWatch()
     app = FastAPI(
         title="Handover",
         version="1",
@@ -31,15 +36,18 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it would trace the paths of approval links
         middleware=[
+            Middleware(Watched, watch=watch),
             Middleware(LastResort, answer=problems.unexpected),
             Middleware(BodyLimit, limit=options.body_limit, refuse=problems.too_large),
         ],
     )
-    app.state.parts = parts = Parts(database, vault, transfers_client, options)
+    app.state.parts = parts = Parts(database, vault, transfers_client, options, watch)
     problems.install(app)
     app.include_router(_v1())
     app.include_router(health.router)
+    app.include_router(metrics.router)
     app.mount("/t", create_pages(parts))
     app.mount("/static", StaticFiles(directory=STATIC))
     return app

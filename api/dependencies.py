@@ -7,12 +7,14 @@ from typing import Annotated, cast
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.watch import HttpWatch
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.errors import InvalidRequest, NotAuthenticated
 from domain.ids import ID_PATTERN
 from domain.rights import DEFAULT_COOL_DOWN
 from persistence.callers import Caller, Callers
 from persistence.doorway import Doorway
+from persistence.figures import Readings
 from persistence.link_codes import LinkCodes
 from persistence.link_reads import LinkReads
 from persistence.reads import Reads
@@ -36,11 +38,15 @@ class Options:
 class Parts:
     """Everything a route may work with."""
 
-    def __init__(self, database: Database, vault: Vault, transfers: TransferClient, options: Options) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, transfers: TransferClient, options: Options, watch: HttpWatch
+    ) -> None:
         """Build the readers and the doorway on one database."""
         self.database = database
         self.transfers = transfers
         self.options = options
+        self.watch = watch
+        self.readings = Readings(database)
         self.callers = Callers(database)
         self.reads = Reads(database)
         self.rehearsals = Rehearsals(database, options.cool_down)

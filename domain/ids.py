@@ -32,6 +32,12 @@ def rescue_workflow_id(transfer_id: TransferId) -> str:
     return f"rescue-{transfer_id}"
 
 
+def transfer_of(name: str) -> TransferId | None:
+    """Give the transfer that a workflow id is of; None of any other's, and of a one-time code's."""
+    kind, _, transfer_id = name.partition("-")
+    return TransferId(transfer_id) if kind in {"transfer", "rescue"} and transfer_id else None
+
+
 def code_workflow_id(link_id: LinkId, number: int) -> str:
     """Give the workflow id that sends the `number`-th one-time code (from 1) of a link."""
     return f"code-{link_id}-{number}"

@@ -20,9 +20,11 @@ from gateway.ocpp201 import Ocpp201
 from gateway.ocpp201_reports import Reports201
 from gateway.reports import Reports
 from gateway.sessions import Session, Sessions
+from gateway.watch import Watch
 from persistence import charger_links, upgrades
 from persistence.session import Database
 from persistence.upgrades import Admission, Entry
+from telemetry.subject import about
 
 #: What a charger may speak, by the WebSocket's subprotocol; of what it offers the first is taken.
 DIALECTS: Final[Mapping[str, tuple[type[Dialect], type[Reports]]]] = {
@@ -45,8 +47,10 @@ class Connections:
         reporter: Reporter,
         tasks: Tasks,
         call_timeout: timedelta,
+        watch: Watch,
     ) -> None:
         """Hold sockets as `node`."""
+        self._watch = watch
         self._db = db
         self._node = node
         self._sessions = sessions
@@ -70,6 +74,13 @@ class Connections:
         if session is None:
             await socket.close(CloseCode.POLICY_VIOLATION, "these credentials, or this connection, were replaced")
             return
+        with about(charge_point_id=session.charge_point_id):
+            await self._attend(session)
+
+    async def _attend(self, session: Session) -> None:
+        """Listen to a charger until its socket is closed."""
+        version = session.dialect.VERSION
+        self._watch.opened(version, quarantined=session.quarantined)
         self._reporter.report(session.charge_point_id, Fact.CONNECTED)
         if session.quarantined:
             work = self._rule.keep_in_quarantine(session)
@@ -78,6 +89,7 @@ class Connections:
             await session.dialect.listen()
         finally:
             session.end()
+            self._watch.closed(version)
             self._sessions.let_go(session)
             await self._release(session)
 
@@ -107,7 +119,9 @@ class Connections:
     def _speak(self, session: Session) -> Dialect:
         """Give the language of the session's charger: the one that the upgrade has settled on."""
         dialect, reports = DIALECTS[session.socket.subprotocol or ""]
-        line = Line(session.socket, session.charge_point_id, dialect.VERSION, dialect.RESULTS, self._call_timeout)
+        line = Line(
+            session.socket, session.charge_point_id, dialect.VERSION, dialect.RESULTS, self._call_timeout, self._watch
+        )
         return dialect(line, reports(session, self._db, self._rule, self._reporter).handlers())
 
     async def _release(self, session: Session) -> None:

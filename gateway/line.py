@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from domain.errors import ErrorCode, HandoverError
 from gateway.schemas import validate
 from gateway.spelling import to_camel, to_snake
+from gateway.watch import Watch
 
 _log = logging.getLogger(__name__)
 
@@ -29,22 +30,27 @@ class NotConnected(HandoverError):
     """The charger has no socket here, or lost it before it answered."""
 
     code: ClassVar[ErrorCode] = ErrorCode.UNAVAILABLE
+    outcome: ClassVar[str] = "not_connected"
 
 
 class NoAnswer(HandoverError):
     """The charger did not answer in time, or not in a way that can be read: it may have done what it was told."""
 
     code: ClassVar[ErrorCode] = ErrorCode.UNAVAILABLE
+    outcome: ClassVar[str] = "no_answer"
 
 
 class CallRefused(HandoverError):
     """The charger answered with an error instead of a result, or any would: the call does not fit its schema."""
 
     code: ClassVar[ErrorCode] = ErrorCode.UNAVAILABLE
+    outcome: ClassVar[str] = "refused"
 
 
 class CallNotSupported(CallRefused):
     """The charger does not know the call."""
+
+    outcome: ClassVar[str] = "not_supported"
 
 
 class NotInQuarantine(SecurityError):  # type: ignore[misc]
@@ -54,13 +60,22 @@ class NotInQuarantine(SecurityError):  # type: ignore[misc]
 class Line:
     """One charger's socket, spoken in one version of OCPP; `results` is the library's module of that version."""
 
-    def __init__(self, socket: ServerConnection, name: str, version: str, results: Any, call_timeout: float) -> None:
+    def __init__(
+        self,
+        socket: ServerConnection,
+        name: str,
+        version: str,
+        results: Any,
+        call_timeout: float,
+        watch: Watch,
+    ) -> None:
         """Speak over `socket`; `name` stands for the charger in the log."""
         self._socket = socket
         self._name = name
         self._version = version
         self._results = results
         self._call_timeout = call_timeout
+        self._watch = watch
         self._one_call = asyncio.Lock()
         self._turn = asyncio.Lock()
         self._awaited: tuple[str, asyncio.Future[CallResult | CallError]] | None = None
@@ -75,6 +90,10 @@ class Line:
         action = type(request).__name__
         payload = to_camel(remove_nones(serialize_as_dict(request)))
         call = Call(str(uuid.uuid4()), action, payload)
+        with self._watch.call(self._version, action, call.unique_id):
+            return await self._ask(call, action)
+
+    async def _ask(self, call: Call, action: str) -> Any:
         if not await self._fits(call):
             raise CallRefused(f"The {action} does not fit OCPP's schema, and was not sent.")
         async with self._one_call:
@@ -130,6 +149,7 @@ class Line:
         if not isinstance(message.unique_id, str):
             self._misfit()
         elif isinstance(message, Call):
+            self._watch.received(self._version, str(message.action) if str(message.action) in handlers else "unknown")
             async with self._turn:
                 await self._answer(message, handlers)
         elif self._awaited is not None and self._awaited[0] == message.unique_id and not self._awaited[1].done():

@@ -26,9 +26,10 @@ from gateway.sessions import Sessions
 from gateway.sweep import Sweep
 from gateway.tls import Certificate
 from gateway.upgrade import BadUpgrade, read_upgrade
+from gateway.watch import Refused, Watch
 from persistence import charger_links
 from persistence.session import Database
-from persistence.upgrades import Admission, Entry
+from persistence.upgrades import Admission, Entry, RefusedFor
 from persistence.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -66,13 +67,14 @@ class Gateway:
         certificate: Certificate | None = None,
         limits: Limits = STANDARD,
         clock: Callable[[], float] = time.monotonic,
+        watch: Watch | None = None,
     ) -> None:
         """Listen on `host` and `port` (0: any free one) once started; `node` names it in the database.
 
         A charger may take `call_timeout` over a call; `key_grace` after a new key was sent the old one opens no
         ordinary connection any more. The patiences are those of KeyRule. Sockets that have lost their right elsewhere
         are closed at a sweep, one `sweep_every`. It serves wss where there is a `certificate`, else ws. `clock`, in
-        seconds, is that of failed authentications.
+        seconds, is that of failed authentications; `watch` counts and traces.
         """
         self._db = db
         self._host = host
@@ -86,6 +88,8 @@ class Gateway:
         self._facts = Tasks()
         self._reporter = Reporter(on_fact, self._facts)
         self._sessions = Sessions(self._tasks)
+        self._watch = watch or Watch()
+        self._watch.show(lambda: [(held.dialect.VERSION, held.quarantined) for held in self._sessions.all()])
         self._admissions: WeakKeyDictionary[ServerConnection, tuple[Admission, int]] = WeakKeyDictionary()
         self._arrivals = 0
         self._server: Server | None = None
@@ -98,7 +102,9 @@ class Gateway:
             boot_patience=boot_patience.total_seconds(),
             reconnect_patience=reconnect_patience.total_seconds(),
         )
-        self._connections = Connections(db, node, self._sessions, self._rule, self._reporter, self._tasks, call_timeout)
+        self._connections = Connections(
+            db, node, self._sessions, self._rule, self._reporter, self._tasks, call_timeout, self._watch
+        )
         self._sweep = Sweep(db, node, self._sessions, self._rule, sweep_every)
         self.orders = Orders(db, self._sessions, self._rule)
 
@@ -160,9 +166,11 @@ class Gateway:
         except BadUpgrade as bad:
             return socket.respond(bad.status, bad.text)
         if presented is None:
+            self._watch.refused(Refused.NO_CREDENTIALS)
             return _unauthorized(socket)
         address = address_of(socket.remote_address)
         if wait := self._guesses.begin(address, presented.identity):
+            self._watch.refused(Refused.RATE_LIMITED)
             return _too_often(socket, wait)
         failed = False
         try:
@@ -171,10 +179,12 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - whatever fails, the charger is told to try again
             if not isinstance(error, Unavailable):
                 _log.error("An upgrade failed: %s", type(error).__name__)  # a trace may hold keys
+            self._watch.refused(Refused.UNAVAILABLE)
             return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment.\n")
         finally:
             self._guesses.end(address, presented.identity, failed=failed)
         if failed:
+            self._watch.refused(admission.refused_for or RefusedFor.WRONG_PASSWORD)
             return _unauthorized(socket)
         self._arrivals += 1
         self._admissions[socket] = (admission, self._arrivals)

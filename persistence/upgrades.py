@@ -33,6 +33,15 @@ class Entry(StrEnum):
     """It came with the old key, which opens no more than a connection to be given the new one."""
 
 
+class RefusedFor(StrEnum):
+    """Why no key opens a connection: for our numbers; whoever is refused is not told which."""
+
+    UNKNOWN_IDENTITY = "unknown_identity"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason
+    REVOKED = "revoked"
+    """No key of the charge point is good."""
+
+
 @dataclass(frozen=True)
 class Admission:
     """The decision at an upgrade. `credential_id` is the key it came with; it must be current still at the claim."""
@@ -44,6 +53,7 @@ class Admission:
     """It came back with the old key after it had accepted the new one."""
     parked: bool = False
     """It did so too often: nothing more is sent."""
+    refused_for: RefusedFor | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ async def recognise(session: AsyncSession, vault: Vault, identity: str, password
     keys = sort_keys([key for _, key in rows if key is not None])
     match = _compare(vault, keys, password)
     if not rows or not (match.current or match.literal or match.decoded):
-        return Recognised(None, Admission(Entry.REFUSED))
+        return Recognised(None, _refused(keys, known=bool(rows)))
     found = ChargePointId(rows[0][0])
     if match.current and keys.current and keys.pending is None and keys.current.mac == vault.mac(PURPOSE, password):
         return Recognised(found, Admission(Entry.CURRENT, found, keys.current.id))
@@ -94,7 +104,7 @@ async def admit(
     if keys.pending is not None and (match.literal or match.decoded):
         return await _take_on(session, vault, keys, keys.pending, password, now)
     if keys.current is None or not match.current:
-        return Admission(Entry.REFUSED)
+        return _refused(keys, known=True)
     if keys.current.mac != (mac := vault.mac(PURPOSE, password)):  # written under a server key that is to go
         await turn(session, keys.current, mac=mac)
     if keys.pending is None:
@@ -133,6 +143,11 @@ async def has_key(session: AsyncSession, charge_point_id: ChargePointId) -> bool
         Credential.charge_point_id == charge_point_id, Credential.state != KeyState.REVOKED
     )
     return (await session.execute(query.limit(1))).first() is not None
+
+
+def _refused(keys: Keys, *, known: bool) -> Admission:
+    reason = RefusedFor.WRONG_PASSWORD if keys.current or keys.pending else RefusedFor.REVOKED
+    return Admission(Entry.REFUSED, refused_for=reason if known else RefusedFor.UNKNOWN_IDENTITY)
 
 
 def _compare(vault: Vault, keys: Keys, password: bytes) -> _Match:

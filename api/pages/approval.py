@@ -12,6 +12,7 @@ from api.problems import RETRY_AFTER_SECONDS, note_away, status_of, text_of
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, ErrorCode, HandoverError, InvalidRequest, NotFound, Refusal
 from persistence.link_reads import LinkState, LinkView
+from telemetry.subject import learn
 
 _ANSWERS: Final = {decision.value: decision for decision in (Decision.ACCEPT, Decision.DECLINE)}
 _GONE: Final = 410
@@ -96,6 +97,7 @@ class ApprovalPages:
         link = await self._parts.links.by_token(request.path_params["token"])
         if link is None:
             raise NotFound("There is no such link.")
+        learn(transfer_id=link.transfer_id)
         return link
 
     async def _refused(self, request: Request, refusal: Refusal) -> Response:

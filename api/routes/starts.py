@@ -14,6 +14,7 @@ from domain.ids import ChargePointId
 from domain.request import TransferRequest
 from persistence.callers import Caller
 from persistence.doorway import KeptRequest, Repeatable
+from telemetry.subject import learn
 
 router = APIRouter(prefix="/charge-points", tags=["transfers"])
 
@@ -43,6 +44,7 @@ async def start(
         return JSONResponse((await _rehearse(parts, caller, point, body)).model_dump(mode="json"))
     call = Repeatable(caller.id, key, f"start {point} {body.canonical()}".encode())
     kept = await _keep(parts, caller, point, body, call)
+    learn(transfer_id=kept.transfer_id)
     response.headers["Location"] = place = f"/v1/transfers/{kept.transfer_id}"
     try:
         begun = await _begin(parts, kept)

@@ -13,6 +13,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from domain.transfer import FINAL
+from telemetry.traces import Tracing
+from tests.telemetry.spans import Kept
 from worker import workflow_runner
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.transfer import TransferWorkflow
@@ -26,11 +28,12 @@ MAY_RUN_AGAIN = {
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
-def replayer() -> Replayer:
+def replayer(tracing: Tracing | None = None) -> Replayer:
     return Replayer(
         workflows=[TransferWorkflow, OneTimeCodeWorkflow],
         data_converter=pydantic_data_converter,
         workflow_runner=workflow_runner(),
+        interceptors=tracing.interceptors if tracing else [],
     )
 
 
@@ -41,6 +44,15 @@ def history(request: pytest.FixtureRequest) -> str:
 
 async def test_a_recorded_history_replays(history: str) -> None:
     await replayer().replay_workflow(WorkflowHistory.from_json("recorded", history))
+
+
+async def test_it_replays_with_traces_and_makes_no_span_twice(history: str) -> None:
+    kept = Kept()
+    tracing = Tracing("test", kept)
+
+    await replayer(tracing).replay_workflow(WorkflowHistory.from_json("recorded", history))
+
+    assert kept.named(tracing) == {}
 
 
 def test_every_outcome_has_a_history() -> None:

@@ -1,0 +1,73 @@
+"""What the platform reads again and again: the process's own metrics, and how the transfers stand in the database."""
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from api.dependencies import PartsDep
+from domain.transfer import FINAL, Attention, TransferState
+from persistence.figures import Figures, Heap
+
+router = APIRouter(tags=["platform"])
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(parts: PartsDep) -> Response:
+    """Give the metrics, in Prometheus's text format."""
+    shown = CollectorRegistry()
+    shown.register(_Shown(await parts.readings.latest()))
+    text = generate_latest(parts.watch.registry) + generate_latest(shown)
+    return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+
+class _Shown(Collector):
+    def __init__(self, figures: Figures | None) -> None:
+        self._figures = figures
+
+    def collect(self) -> Iterable[Metric]:
+        """Spell the figures as metrics."""
+        up = self._figures is not None
+        yield GaugeMetricFamily("handover_database_up", "Whether the database answers.", float(up))
+        if self._figures is not None:
+            yield from _of_states(self._figures)
+            yield from _of_attention(self._figures)
+            yield from _of_heap(
+                "handover_requests_unstarted", "Requests that no worker has begun.", self._figures.unstarted
+            )
+            yield from _of_heap(
+                "handover_rescues_due", "Ended transfers with work left at a charger.", self._figures.due
+            )
+            text = "How often the most stubborn charger did not take what is due."
+            yield GaugeMetricFamily("handover_rescue_tries_max", text, self._figures.most_rescue_tries)
+
+
+def _of_states(figures: Figures) -> Iterable[Metric]:
+    states = GaugeMetricFamily("handover_transfers", "Open transfers, by state.", labels=["state"])
+    ended = CounterMetricFamily("handover_transfers_ended", "Transfers that have ended.", labels=["outcome"])
+    for state in TransferState:
+        family = ended if state in FINAL else states
+        family.add_metric([state.value], figures.states.get(state.value, 0))
+    return (states, ended)
+
+
+def _of_attention(figures: Figures) -> Iterable[Metric]:
+    labels = ["attention"]
+    number = GaugeMetricFamily("handover_transfers_waiting", "Open transfers, by what they wait for.", labels=labels)
+    name, text = "handover_transfers_oldest_age_seconds", "Time since the request of the oldest open transfer."
+    age = GaugeMetricFamily(name, text, labels=labels)
+    name, text = "handover_transfers_oldest_step_age_seconds", "For how long the slowest has been in its present step."
+    step_age = GaugeMetricFamily(name, text, labels=labels)
+    for attention in Attention:
+        found, label = figures.waiting.get(attention.value), [attention.value or "none"]
+        number.add_metric(label, found.number if found else 0)
+        age.add_metric(label, found.age.total_seconds() if found else 0)
+        step_age.add_metric(label, found.step_age.total_seconds() if found else 0)
+    return (number, age, step_age)
+
+
+def _of_heap(name: str, text: str, heap: Heap) -> Iterable[Metric]:
+    yield GaugeMetricFamily(name, text, heap.number)
+    yield GaugeMetricFamily(f"{name}_oldest_age_seconds", f"{text} The age of the oldest.", heap.age.total_seconds())

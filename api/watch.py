@@ -1,0 +1,123 @@
+"""What is counted, timed, traced and logged of HTTP calls: by route, never by path, which may hold a link's token."""
+
+import logging
+import re
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
+
+from opentelemetry.propagate import extract
+from opentelemetry.trace import NoOpTracer, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from telemetry import subject
+from telemetry.instruments import SECONDS
+
+log = logging.getLogger(__name__)
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+#: What the platform asks every few seconds: counted, but neither traced nor logged.
+_PLATFORM: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+_TRANSFER: Final = re.compile(r"^/v1/transfers/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})(?:/|$)")
+_ERROR: Final = 500
+
+
+class HttpWatch:
+    """The metrics and the spans of one API process."""
+
+    def __init__(self, registry: CollectorRegistry | None = None, tracer: Tracer | None = None) -> None:
+        """Count into `registry`, trace with `tracer`; without them nobody looks but /metrics."""
+        self.registry = registry or CollectorRegistry()
+        self.tracer = tracer or NoOpTracer()
+        name, labels = "handover_http_requests_total", ["route", "method", "status"]
+        self._requests = Counter(name, "Answered HTTP calls.", labels, registry=self.registry)
+        name, text = "handover_http_request_duration_seconds", "From an HTTP call to the begin of its answer."
+        self._durations = Histogram(name, text, ["route", "method"], registry=self.registry, buckets=SECONDS)
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count an answer."""
+        self._requests.labels(route, method, str(status)).inc()
+        self._durations.labels(route, method).observe(seconds)
+
+
+class Watched:
+    """Stands round the whole application."""
+
+    def __init__(self, app: ASGIApp, watch: HttpWatch) -> None:
+        """Watch the calls of `app`."""
+        self._app = app
+        self._watch = watch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        named = _TRANSFER.match(scope["path"])
+        with subject.about(transfer_id=named.group(1) if named else None), self._span(scope) as span:
+            await self._serve(scope, receive, send, span or get_current_span())
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
+        began, answered = time.perf_counter(), False
+
+        async def note(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start" and not answered:
+                answered = True
+                if place := _TRANSFER.match(Headers(raw=message["headers"]).get("location", "")):
+                    subject.learn(transfer_id=place.group(1))
+                self._note(scope, span, message["status"], time.perf_counter() - began)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        finally:
+            if not answered:
+                self._note(scope, span, _ERROR, time.perf_counter() - began)
+
+    def _note(self, scope: Scope, span: Span, status: int, seconds: float) -> None:
+        route, method = route_of(scope), _method(scope)
+        self._watch.answered(route, method, status, seconds)
+        if scope["path"] in _PLATFORM:
+            return
+        span.update_name(f"{method} {route}")
+        span.set_attributes({"http.route": route, "http.response.status_code": status})
+        if transfer_id := subject.known().get("transfer_id"):
+            span.set_attribute("handover.transfer_id", transfer_id)
+        if status >= _ERROR:
+            span.set_status(Status(StatusCode.ERROR))
+        log.info("%s %s: %d in %.3f s", method, route, status, seconds)
+
+    def _span(self, scope: Scope) -> AbstractContextManager[Span | None]:
+        """Begin a span under the caller's, if it sent one; its name waits for the route."""
+        if scope["path"] in _PLATFORM:
+            return nullcontext()
+        headers = {name: value for name, value in Headers(scope=scope).items() if name in {"traceparent", "tracestate"}}
+        return self._watch.tracer.start_as_current_span(
+            _method(scope),
+            context=extract(headers),
+            kind=SpanKind.SERVER,
+            attributes={"http.request.method": _method(scope)},
+            record_exception=False,
+            set_status_on_exception=False,
+        )
+
+
+def route_of(scope: Scope) -> str:
+    """Give the template of the route that a call took; `other` where there was none."""
+    first, *rest = scope["path"].strip("/").split("/")
+    if first == "t":
+        return "/".join(["/t", "{token}", *(("code" if part == "code" else "{answer}") for part in rest[1:2])])
+    if first == "static":
+        return "/static"
+    route: Any = scope.get("route")
+    path = getattr(route, "path_format", None)
+    if not isinstance(path, str):
+        return "other"
+    return f"/v1{path}" if first == "v1" else path  # the route knows its own router's part only
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
