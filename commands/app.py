@@ -23,6 +23,7 @@ _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
     "Set-up": {
         "import": setting_up.import_file,
         "migrate": setting_up.migrate,
+        "findings": setting_up.list_findings,
         "models": setting_up.list_models,
         "new-secret-key": setting_up.new_secret_key,
     },

@@ -11,7 +11,7 @@ from temporalio.service import RPCError
 from commands.database import database as open_database
 from commands.database import do
 from commands.ends import Wrong
-from persistence import catalogue, schema
+from persistence import catalogue, findings, schema
 from persistence.imports import ImportRefused, import_lines
 from persistence.vault import Vault
 from settings import read_settings
@@ -31,6 +31,11 @@ def migrate(*, database: bool, search_attributes: bool) -> None:
 def list_models() -> None:
     """Print the catalogue."""
     do(_list_models())
+
+
+def list_findings(*, everything: bool) -> None:
+    """Print what the reconciler has found."""
+    do(_list_findings(everything=everything))
 
 
 async def _import(file: Path, rows: list[bytes]) -> None:
@@ -80,3 +85,14 @@ async def _list_models() -> None:
             model.ocpp, model.vendor or "", model.model or "", *(support[step].value for step in catalogue.STEPS)
         )
     Console().print(table if found else "No charger was told anything yet.")
+
+
+async def _list_findings(*, everything: bool) -> None:
+    async with open_database() as db, db.reading() as session:
+        found = await (findings.every if everything else findings.parked)(session)
+    table = Table("what", "of", "found", "times", "settled", box=None)
+    for one in found:
+        settled = f"{one.settled_at:%Y-%m-%d %H:%M}" if one.settled_at else "no: an operator is needed"
+        table.add_row(one.kind, one.subject, f"{one.found_at:%Y-%m-%d %H:%M}", str(one.times), settled)
+    nothing = "Nothing was found yet." if everything else "Nothing is parked: register, workflows and keys agree."
+    Console().print(table if found else nothing)

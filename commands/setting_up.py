@@ -1,4 +1,4 @@
-"""The verbs that set Handover up: import, migrate, models, new-secret-key."""
+"""The verbs that set Handover up and look after it: import, migrate, models, findings, new-secret-key."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +38,15 @@ def new_secret_key() -> None:
     from persistence.vault import new_secret
 
     typer.echo(new_secret())
+
+
+def list_findings(
+    everything: Annotated[bool, typer.Option("--all", help="Also what was mended, or has settled by itself.")] = False,
+) -> None:
+    """List where register, workflows and chargers' keys disagree, and only a person can say what is right."""
+    from commands import installation
+
+    installation.list_findings(everything=everything)
 
 
 def list_models() -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.errors import Unavailable
 from domain.transfer import FINAL
 from persistence.session import Database
-from persistence.tables import Request, Transfer, TransferStep
+from persistence.tables import Finding, Request, Transfer, TransferStep
 
 _FINAL: Final = [state.value for state in FINAL]
 #: How many seconds the database may take, and for how many what was read is good: whoever asks shows no key.
@@ -52,6 +52,8 @@ class Figures:
     """Ended transfers with something left to do at their charger."""
     most_rescue_tries: int
     """How often the most stubborn of their chargers was there and did not take it."""
+    parked: Mapping[str, int]
+    """What the reconciler could not mend, by kind; those that there are none of are left out."""
 
 
 class Readings:
@@ -86,12 +88,14 @@ async def read_figures(db: Database) -> Figures:
         due_number, due_since, tries = (await session.execute(due.where(Transfer.due))).one()
         asked = select(func.count(), func.min(Request.requested_at)).where(Request.started_at.is_(None))
         unstarted, asked_since = (await session.execute(asked)).one()
+        parked = select(Finding.kind, func.count()).where(Finding.settled_at.is_(None)).group_by(Finding.kind)
         return Figures(
             states={row[0]: row[1] for row in states},
             waiting=await _waiting(session, now),
             unstarted=Heap(unstarted, _age(asked_since, now)),
             due=Heap(due_number, _age(due_since, now)),
             most_rescue_tries=tries or 0,
+            parked={row[0]: row[1] for row in await session.execute(parked)},
         )
 
 

@@ -85,7 +85,7 @@ def letter(policy: Policy) -> Options:
 def housekeeping() -> Options:
     """Give those of a look at everything: the next one comes by the schedule, so it gives up soon."""
     return Options(
-        start_to_close=timedelta(minutes=2),
+        start_to_close=timedelta(seconds=30),
         schedule_to_close=timedelta(minutes=5),
         schedule_to_start=None,
         heartbeat=None,

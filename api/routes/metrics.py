@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api.dependencies import PartsDep
+from domain.reconciliation import Finding
 from domain.transfer import FINAL, Attention, TransferState
 from persistence.figures import Figures, Heap
 
@@ -42,6 +43,11 @@ class _Shown(Collector):
             )
             text = "How often the most stubborn charger did not take what is due."
             yield GaugeMetricFamily("handover_rescue_tries_max", text, self._figures.most_rescue_tries)
+            text = "What register, workflows and credentials disagree about, for a person to decide."
+            parked = GaugeMetricFamily("handover_findings_parked", text, labels=["finding"])
+            for finding in Finding:
+                parked.add_metric([finding.value], self._figures.parked.get(finding.value, 0))
+            yield parked
 
 
 def _of_states(figures: Figures) -> Iterable[Metric]:

@@ -10,6 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.app import create_app
 from api.watch import HttpWatch
 from domain.errors import Unavailable
+from domain.reconciliation import Finding
+from persistence import findings
 from persistence.session import Database
 from persistence.tables import Request, TransferStep
 from persistence.vault import Vault
@@ -118,6 +120,18 @@ async def test_transfers_are_shown_by_state_outcome_and_what_they_wait_for(
     assert shown("rescues_due") == 1
     assert shown("rescues_due_oldest_age_seconds") == pytest.approx(3 * 3600, abs=60)
     assert shown("rescue_tries_max") == 4
+
+
+async def test_what_the_reconciler_has_parked_is_shown_by_kind(http: httpx.AsyncClient, database: Database) -> None:
+    now = datetime.now(UTC)
+    async with database.writing() as session:
+        await findings.note_parked(session, Finding.FORMER_OWNERS_KEY, "cp-1", now)
+        await findings.note_mended(session, Finding.RUN_LOST, "trf_1", now)
+
+    shown = await scrape(http)
+
+    assert shown("findings_parked", finding="former_owners_key") == 1
+    assert shown("findings_parked", finding="run_lost") == 0
 
 
 async def test_the_age_of_a_step_counts_from_its_begin(http: httpx.AsyncClient, database: Database) -> None:

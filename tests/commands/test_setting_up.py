@@ -48,6 +48,7 @@ def test_an_import_from_anywhere_then_a_key_that_opens_nothing_once_revoked(
     listed = handover(environ, "keys", "list")[1]
     assert found[1] in listed
     assert key.strip() not in listed
+    assert handover(environ, "findings")[:2] == (0, "Nothing is parked: register, workflows and keys agree.\n")
     assert handover(environ, "models")[:2] == (0, "No charger was told anything yet.\n")
     assert handover(environ, "keys", "revoke", found[1]) == (0, f"Key {found[1]} is revoked.\n", "")
 

@@ -115,7 +115,7 @@ async def test_the_next_order_takes_a_withdrawn_key_over_rather_than_make_a_thir
     await rule.send()  # its reply was lost, and so was who waited for it
     await rule.withdraw()
     assert await rule.make(OTHER) == key
-    assert await rule.status(OTHER) == CredentialStatus()
+    assert await rule.status(OTHER) == CredentialStatus(has_key=True)
     assert await rule.status() == CredentialStatus()
     assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT  # the present holder's key
     await rule.withdraw(OTHER)  # never sent by this order, but by the one before

@@ -88,6 +88,10 @@ async def test_up_down_and_up_again_leaves_exactly_the_tables(url: str) -> None:
     assert "No new upgrade operations" in await asyncio.to_thread(alembic, url, "check")
 
 
+#: Tables that came after the revision that the rows begin at.
+YOUNGER = {"findings"}
+
+
 def fill(connection: Connection) -> None:
     """Put a row into each table, with values of each column's type that fit together."""
     found = MetaData()
@@ -115,6 +119,7 @@ async def rows(url: str) -> dict[str, int]:
         counted = {
             table.name: await session.scalar(select(func.count()).select_from(table)) or 0
             for table in Table.metadata.sorted_tables
+            if table.name not in YOUNGER
         }
         assert (await session.scalars(select(Transfer.due))).all() == [True]
     await db.close()
@@ -129,7 +134,7 @@ async def test_rows_live_through_up_and_down(url: str) -> None:
         await (await session.connection()).run_sync(fill)
     await db.close()
     await migrate(url)
-    assert set((await rows(url)).values()) == {1}
+    assert set((await rows(url)).values()) == {1}, "each table that was there has its row"
     await asyncio.to_thread(alembic, url, "downgrade", "0002")
     await migrate(url)
     assert set((await rows(url)).values()) == {1}
