@@ -1,0 +1,29 @@
+"""A browser that takes pictures of pages: only where screenshots are asked for."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from shutil import which
+
+from playwright.async_api import async_playwright
+
+Picture = Callable[[str, Path], Awaitable[None]]
+
+
+@asynccontextmanager
+async def open_browser() -> AsyncIterator[Picture]:
+    """Give what takes a picture of an address, into a file."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox"])
+
+        async def picture(address: str, file: Path) -> None:
+            page = await browser.new_page(viewport={"width": 1280, "height": 900})
+            await page.goto(address)
+            await page.get_by_role("link", name="User Metadata").or_(page.get_by_text("User Metadata")).first.click()
+            await page.get_by_text("Current Details").first.wait_for()
+            file.parent.mkdir(exist_ok=True)
+            await page.screenshot(path=file)
+            await page.close()
+
+        yield picture
+        await browser.close()
