@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -14,13 +14,11 @@ from temporalio import activity, client, worker
 from temporalio.exceptions import ApplicationError, CancelledError
 
 from activities.contracts import CONTRACTS, NOT_CONNECTED, wire_names
-from domain.errors import ErrorCode
 from domain.ids import transfer_of
 from telemetry.instruments import SECONDS
 from telemetry.subject import about
 
 log = logging.getLogger(__name__)
-_REFUSALS: Final = frozenset(ErrorCode) - {ErrorCode.UNAVAILABLE}
 
 
 class Failure(StrEnum):
@@ -96,7 +94,7 @@ def _kind(error: BaseException) -> Failure:
         return Failure.CANCELLED
     if isinstance(error, ApplicationError) and error.type == NOT_CONNECTED:
         return Failure.NOT_CONNECTED
-    if isinstance(error, ApplicationError) and error.type in _REFUSALS:
+    if isinstance(error, ApplicationError) and error.non_retryable:
         return Failure.REFUSED
     return Failure.RETRIED
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import create_app
@@ -208,6 +210,18 @@ async def test_no_token_gets_into_a_span_or_a_line_and_what_the_platform_asks_ma
     assert not [line for line in lines.read() if TOKEN in str(line) and line["logger"] != "httpx"]  # our caller's own
     ours = [line for line in lines.read() if line["logger"] == "api.watch"]
     assert [line["transfer_id"] for line in ours] == ["trf_1", "trf_1"]
+
+
+async def test_the_frameworks_own_traces_which_hold_paths_stay_off_whoever_asks_for_them(
+    http: httpx.AsyncClient, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, provider = Kept(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)  # as OpenTelemetry's launcher does
+
+    assert (await http.get(link)).status_code == 200
+
+    assert kept.get_finished_spans() == ()
 
 
 @pytest.mark.parametrize(("fails", "status"), [(None, 201), (Unavailable("Temporal is away."), 503)])
