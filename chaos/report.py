@@ -45,10 +45,10 @@ def _head(run: Run) -> Iterator[str]:
     verdict = "Every invariant holds." if not run.broken else f"**{len(run.broken)} times an invariant is broken.**"
     parts = (
         f"Written by `{command}`. Real parts: PostgreSQL, a Temporal server with its database in a file, two workers, "
-        f"two gateway nodes, two API processes, a mailbox, and {versions.total()} charge points ({versions['1.6']} speak "
-        f"OCPP 1.6, {versions['2.0.1']} OCPP 2.0.1) that come in at either node. Every link between them can be slow, "
-        "held up or reset. A run of the same seed has the same charge points, faults, and order of mishaps and wishes; "
-        "when each meets the other is up to the machine."
+        f"two gateway nodes, two API processes, a mailbox, and {versions.total()} charge points "
+        f"({versions['1.6']} speak OCPP 1.6, {versions['2.0.1']} OCPP 2.0.1) that come in at either node. "
+        "Every link between them can be slow, held up or reset. A run of the same seed has the same charge points, "
+        "faults, and order of mishaps and wishes; when each meets the other is up to the machine."
     )
     yield from ("# A chaos run", "", textwrap.fill(parts, _WIDTH, break_on_hyphens=False), "")
     yield f"{verdict} {run.minutes:g} minutes of load and mishaps, {run.drained_in:.0f} s until nothing was open."
