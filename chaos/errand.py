@@ -1,7 +1,7 @@
 """One transfer as people go about it: asked for, decided on, seen to its end, the charger connected afresh after it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -90,6 +90,7 @@ class Errand:
     # --- the decisions --------------------------------------------------------------------------------------------
 
     async def _decide(self, wanted: Wish, transfer_id: str) -> None:
+        await self._see(wanted.sender, transfer_id, lambda state: state != "requested")  # nobody can decide before
         await asyncio.sleep(self._chance.uniform(0, 2))  # pacing: people think about it
         match wanted.course:
             case Course.ACCEPT:
@@ -121,12 +122,16 @@ class Errand:
         except TimeoutError:
             self._people.journal.unknown["accept_by_link"] += 1
 
-    async def _see_it_end(self, who: str, transfer_id: str) -> None:
+    async def _see(self, who: str, transfer_id: str, enough: Callable[[str], bool]) -> dict[str, Any]:
+        """Look at a transfer until its state is `enough`."""
         while True:
             found = await self._people.integrators[who].get(f"/v1/transfers/{transfer_id}")
-            if found["state"] in FINAL:
-                break
+            if enough(found["state"]):
+                return found
             await asyncio.sleep(_LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
+
+    async def _see_it_end(self, who: str, transfer_id: str) -> None:
+        found = await self._see(who, transfer_id, lambda state: state in FINAL)
         if found["state"].startswith("completed") and found["connection"] == "delete":
             await connect_afresh(self._people, self._point, f"{self._key}-connect")
 

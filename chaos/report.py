@@ -1,14 +1,18 @@
 """What a run has to tell: its counts, as text for a terminal and for docs/."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from chaos.agreement import parked
 from chaos.chargers import judged_lists
 from chaos.evidence import Evidence
 from chaos.invariants import INVARIANTS
 from chaos.journal import Broken, Journal
+
+_WIDTH: Final = 120
 
 
 @dataclass(frozen=True)
@@ -39,16 +43,16 @@ def _head(run: Run) -> Iterator[str]:
     versions = Counter(point.ocpp for point in run.evidence.of("charge_points"))
     command = f"make chaos ARGS='--minutes {run.minutes:g} --seed {run.seed} --report FILE'"
     verdict = "Every invariant holds." if not run.broken else f"**{len(run.broken)} times an invariant is broken.**"
-    yield f"""# A chaos run
-
-Written by `{command}`. Real parts: PostgreSQL, a Temporal server with
-its database in a file, two workers, two gateway nodes, two API processes, a mailbox, and {versions.total()} charge
-points ({versions["1.6"]} speak OCPP 1.6, {versions["2.0.1"]} OCPP 2.0.1) that come in at either node. Every link
-between them can be slow, held up or reset. A run of the same seed has the same charge points, faults, and order of
-mishaps and wishes; when each meets the other is up to the machine.
-
-{verdict} {run.minutes:g} minutes of load and mishaps, {run.drained_in:.0f} s until nothing was open.
-"""
+    parts = (
+        f"Written by `{command}`. Real parts: PostgreSQL, a Temporal server with its database in a file, two workers, "
+        f"two gateway nodes, two API processes, a mailbox, and {versions.total()} charge points "
+        f"({versions['1.6']} speak OCPP 1.6, {versions['2.0.1']} OCPP 2.0.1) that come in at either node. "
+        "Every link between them can be slow, held up or reset. A run of the same seed has the same charge points, "
+        "faults, and order of mishaps and wishes; when each meets the other is up to the machine."
+    )
+    yield from ("# A chaos run", "", textwrap.fill(parts, _WIDTH, break_on_hyphens=False), "")
+    yield f"{verdict} {run.minutes:g} minutes of load and mishaps, {run.drained_in:.0f} s until nothing was open."
+    yield ""
 
 
 def _counts(run: Run) -> Iterator[str]:
@@ -92,7 +96,8 @@ def _invariants(run: Run) -> Iterator[str]:
     yield ""
     for invariant, name in INVARIANTS.items():
         summary = (invariant.__doc__ or "").partition("\n")[0]
-        yield f"- {name}: {'**broken**' if broken[name] else 'holds'}. {summary}"
+        verdict = f"- {name}: {'**broken**' if broken[name] else 'holds'}. {summary}"
+        yield textwrap.fill(verdict, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _table(title: str, counts: Mapping[str, int]) -> Iterator[str]:

@@ -1,0 +1,36 @@
+"""The report of a run: its counts, and a verdict that can be either."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from chaos.invariants import judge
+from chaos.journal import Journal, Promise
+from chaos.report import Run, markdown
+from persistence.session import Database
+from persistence.vault import Vault
+from tests.chaos.sound import put_in
+
+
+async def test_a_report_has_the_counts_and_the_verdict(sqlite_url: str, vault: Vault, tmp_path: Path) -> None:
+    db = Database(sqlite_url)
+    evidence = await put_in(db, vault)
+    await db.close()
+    journal = Journal(tmp_path / "promises.jsonl")
+    journal.keep(Promise("ada", "start", "trf_move", "key", 201))
+    journal.close()
+    run = Run(
+        seed=7, minutes=0.5, drained_in=3, errands=3, looks=9, mishaps=Counter({"worker-1 killed": 2}), parked=1,
+        journal=journal, evidence=evidence, broken=[],
+    )  # fmt: skip
+    text = markdown(run)
+    assert "--seed 7" in text
+    assert "Every invariant holds." in text
+    assert "**broken**" not in text
+    assert "| worker-1 killed | 2 |" in text
+    assert "| transfer_to_user: rolled_back | 1 |" in text
+    assert max(map(len, text.splitlines())) <= 120
+    lost = replace(evidence, promises=[Promise("ada", "start", "trf_lost", "key", 201)])
+    text = markdown(replace(run, broken=judge(lost)))
+    assert "**2 times an invariant is broken.**" in text
+    assert "every acknowledged command reached its effect or an end: **broken**" in " ".join(text.split())
