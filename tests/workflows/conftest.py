@@ -36,8 +36,10 @@ POLICY = Policy(
 class Stage:
     """One transfer at a time, and the hands that reach into it."""
 
-    def __init__(self, client: Client, world: World, policy: Policy, record_as: Path | None) -> None:
-        self._record_as = record_as
+    def __init__(
+        self, client: Client, world: World, policy: Policy, request: pytest.FixtureRequest | None = None
+    ) -> None:
+        self._request = request
         self.client = TransferClient(client, policy)
         self.world = world
         self.transfer_id = TransferId(f"trf_{uuid.uuid4().hex}")
@@ -55,9 +57,16 @@ class Stage:
 
     async def outcome(self) -> str:
         state = (await self.handle.result()).state.value
-        if self._record_as is not None:
-            self._record_as.write_text(portable((await self.handle.fetch_history()).to_json()))
+        if self._request is not None:
+            await keep_history(self._request, self.handle)
         return state
+
+
+async def keep_history(request: pytest.FixtureRequest, handle: WorkflowHandle[Any, Any]) -> None:
+    """Keep a history for the replay tests, where that is asked for and the test is marked `recorded`."""
+    if request.config.getoption("--record-histories") and request.node.get_closest_marker("recorded"):
+        file = HISTORIES / f"{request.node.name.removeprefix('test_')}.json"
+        file.write_text(portable((await handle.fetch_history()).to_json()))
 
 
 def portable(history: str) -> str:
@@ -79,9 +88,7 @@ class Set(Protocol):
 
 @pytest.fixture
 async def stage(temporal: Client, request: pytest.FixtureRequest) -> AsyncIterator[Set]:
-    """Give a function that starts workers for a world; with `--record-histories` marked tests leave theirs."""
-    wanted = request.config.getoption("--record-histories") and request.node.get_closest_marker("recorded")
-    record_as = HISTORIES / f"{request.node.name.removeprefix('test_')}.json" if wanted else None
+    """Give a function that starts workers for a world."""
     async with AsyncExitStack() as stack:
 
         async def make(world: World, policy: Policy = POLICY) -> Stage:
@@ -89,6 +96,6 @@ async def stage(temporal: Client, request: pytest.FixtureRequest) -> AsyncIterat
             node = NodeId(world.node or f"gone-{uuid.uuid4().hex}")
             await stack.enter_async_context(transfer_worker(temporal, [world]))
             await stack.enter_async_context(gateway_worker(temporal, world, node))
-            return Stage(temporal, world, policy, record_as)
+            return Stage(temporal, world, policy, request)
 
         yield make

@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from activities.contracts import DeviceOutcome, Rescue, Rescued, Rescues, Settled, TransferRef
 from domain.ids import NodeId, TransferId, rescue_workflow_id
-from tests.workflows.conftest import POLICY
+from tests.workflows.conftest import POLICY, keep_history
 from tests.workflows.world import CHARGE_POINT, World
 from worker import gateway_worker, transfer_worker
 from workflows.client import TransferClient
@@ -31,7 +31,7 @@ class Left(World, Rescues):
         return Settled(done=not self.due)
 
 
-async def rescue(temporal: Client, world: Left) -> list[str]:
+async def rescue(temporal: Client, world: Left, request: pytest.FixtureRequest | None = None) -> list[str]:
     """Try a rescue to its end, and give what was done."""
     world.node = f"{world.node}-{uuid.uuid4().hex}"
     transfer_id = TransferId(f"trf_{uuid.uuid4().hex}")
@@ -39,13 +39,17 @@ async def rescue(temporal: Client, world: Left) -> list[str]:
     async with transfer_worker(temporal, [world]), gateway_worker(temporal, world, NodeId(world.node)):
         await client.rescue(transfer_id)
         await client.rescue(transfer_id)  # another wake-up, meanwhile or afterwards
-        await temporal.get_workflow_handle(rescue_workflow_id(transfer_id)).result()
+        handle = temporal.get_workflow_handle(rescue_workflow_id(transfer_id))
+        await handle.result()
+    if request is not None:
+        await keep_history(request, handle)
     return world.calls
 
 
-async def test_what_is_due_is_done_once_and_told(temporal: Client) -> None:
+@pytest.mark.recorded
+async def test_what_is_due_is_done_once_and_told(temporal: Client, request: pytest.FixtureRequest) -> None:
     world = Left()
-    assert await rescue(temporal, world) == ["replace_lists", "release", "tell_settled"]
+    assert await rescue(temporal, world, request) == ["replace_lists", "release", "tell_settled"]
 
 
 async def test_nothing_is_sent_to_a_charger_that_may_not_have_it_yet(temporal: Client) -> None:

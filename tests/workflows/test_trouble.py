@@ -356,7 +356,7 @@ async def test_a_worker_that_stops_in_the_middle_leaves_nothing_behind_in_its_pr
     monkeypatch.setattr(sys, "unraisablehook", complaints.append)
     world = World(plan=plan(quiet=False))
     world.fail["change_ownership"] = broken()
-    transfer = Stage(temporal, world, POLICY, None)
+    transfer = Stage(temporal, world, POLICY)
     async with transfer_worker(temporal, [world]):
         await transfer.start()
         await parked(transfer)
