@@ -6,7 +6,7 @@ A failure carries how often its activity was tried: a workflow can't see that ot
 from typing import Any
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from domain.errors import HandoverError, Refusal
@@ -26,7 +26,10 @@ class _Translate(ActivityInboundInterceptor):
             return await super().execute_activity(input)
         except HandoverError as error:
             tries, final = activity.info().attempt, isinstance(error, Refusal)
-            raise ApplicationError(error.message, tries, type=error.code.value, non_retryable=final) from None
+            category = ApplicationErrorCategory.BENIGN if final else ApplicationErrorCategory.UNSPECIFIED
+            raise ApplicationError(
+                error.message, tries, type=error.code.value, non_retryable=final, category=category
+            ) from None
         except FailureError:
             raise
         except Exception as error:

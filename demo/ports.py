@@ -1,8 +1,8 @@
 """The ports of the demo's parts: by default, from the environment, or free ones."""
 
+import secrets
 import socket
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -18,6 +18,10 @@ _PORTS: Final = (
     ("smtp", "HANDOVER_SMTP_PORT", 1025),
     ("stations", "HANDOVER_STATIONS_PORT", 9100),
 )
+
+
+#: Below those that Linux, macOS and Windows give to outgoing connections.
+_OURS: Final = range(20000, 32768)
 
 
 class PortProblem(Exception):
@@ -51,11 +55,10 @@ class Ports:
     @classmethod
     def free(cls) -> Self:
         """Give ports that nobody listens on."""
-        with ExitStack() as held:
-            sockets = {field: held.enter_context(socket.socket()) for field, _, _ in _PORTS}
-            for one in sockets.values():
-                one.bind((HOST, 0))
-            return cls(**{field: one.getsockname()[1] for field, one in sockets.items()})
+        found: set[int] = set()
+        while len(found) < len(_PORTS):
+            found.add(free_port())
+        return cls(**dict(zip((field for field, _, _ in _PORTS), found, strict=True)))
 
     def check(self, *, without: frozenset[str] = frozenset()) -> None:
         """Raise PortProblem where a port is wanted twice or taken by another program."""
@@ -71,6 +74,13 @@ class Ports:
                     f"Port {port} is taken by another program. Stop that, set {setting} to another port, "
                     "or add `--ports auto` (make: ARGS='--ports auto')."
                 )
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on; not one of those that the system gives to connections meanwhile."""
+    while _taken(port := _OURS.start + secrets.randbelow(len(_OURS))):
+        pass
+    return port
 
 
 def _taken(port: int) -> bool:

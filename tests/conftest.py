@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import uuid
 from collections import Counter
@@ -19,6 +18,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 import devserver
+from demo.ports import free_port
 from persistence.schema import migrate
 from persistence.session import Database
 from persistence.vault import Vault
@@ -159,13 +159,6 @@ async def _administer(url: str, statement: str) -> None:
 
 
 # --- Temporal -----------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    """Give a port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

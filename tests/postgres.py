@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 import docker
 import docker.errors
 from testcontainers.community.postgres import PostgresContainer
+
+from demo.ports import free_port
 
 DEFAULT_IMAGE = "postgres:16"
 
@@ -79,10 +80,8 @@ def unprivileged(folder: Path) -> list[str]:
 @contextmanager
 def _own(found: Path) -> Iterator[str]:
     """Run the machine's own PostgreSQL in a new folder."""
-    with tempfile.TemporaryDirectory(prefix="handover-postgres-") as folder, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-        free.close()
+    with tempfile.TemporaryDirectory(prefix="handover-postgres-") as folder:
+        port = free_port()
         as_user = unprivileged(Path(folder))
         run = [*as_user, str(found / "initdb"), "-U", "test", "-A", "trust", "--no-sync", "-D", f"{folder}/data"]
         subprocess.run(run, check=True, capture_output=True, cwd=folder)

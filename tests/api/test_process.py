@@ -11,15 +11,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from demo.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789abcdef0123456789abcdef-test"
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from chaos.links import Link
-from tests.conftest import free_port
+from demo.ports import free_port
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

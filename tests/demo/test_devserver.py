@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import devserver
+from demo.ports import free_port
 from devserver.finding import cached_program
-from tests.conftest import free_port
 
 STARTS = "#!/bin/sh\necho temporal version 9.9.9\n"
 FAILS = "#!/bin/sh\necho 'not for this machine' >&2\nexit 3\n"

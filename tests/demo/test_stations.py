@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from demo.control import tell
+from demo.ports import free_port
 from demo.station_state import StateFile
 from gateway.facts import Fact
 from persistence.session import Database
 from persistence.vault import Vault
-from tests.conftest import free_port
 from tests.gateway.world import IDENTITY, OLD_KEY, World, gateway_world, seed
 
 ROOT = Path(__file__).parents[2]

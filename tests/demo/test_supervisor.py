@@ -11,10 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from demo.ports import HOST, PortProblem, Ports
+from demo.ports import HOST, PortProblem, Ports, free_port
 from demo.readiness import listens, when
 from demo.supervisor import ROOT, Part, PartFailed, Supervisor
-from tests.conftest import free_port
 
 #: Listens until SIGTERM, and then says so in a file that all parts share.
 LISTENER = """

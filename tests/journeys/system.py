@@ -17,7 +17,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 import devserver
 from demo import parts
 from demo.faults import Fault, Trouble
-from demo.ports import HOST, Ports
+from demo.ports import HOST, Ports, free_port
 from demo.readiness import answers, when
 from demo.stage import Stage
 from demo.supervisor import Part, Supervisor
@@ -27,7 +27,6 @@ from persistence import api_keys
 from persistence.imports import import_lines
 from persistence.session import Database
 from persistence.vault import Vault
-from tests.conftest import free_port
 from workflows.namespace import register_search_attributes
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from demo import parts
 from demo.findings import in_database
+from demo.ports import free_port
 from demo.readiness import listens, when
 from demo.simulation import Station
 from demo.supervisor import Part
 from persistence.tables import Link
-from tests.conftest import free_port
 from tests.journeys.people import LOOK_EVERY, ask, patiently, see_it_end
 from tests.journeys.system import System, running, two_users
 

@@ -14,8 +14,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from demo.faults import Fault, Step, Trouble
+from demo.ports import free_port
 from domain.ids import TransferId, workflow_id
-from tests.conftest import free_port
 from tests.journeys.collector import Collector, collecting
 from tests.journeys.people import LOOK_EVERY, ask, see_it_end
 from tests.journeys.searches import check_no_secret_is_left

@@ -7,12 +7,12 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from demo.ports import free_port
 from domain.contact import Address, Channel
 from domain.errors import Refusal, Unavailable
 from notices.letters import Letter, render
 from notices.mail import LetterRefused, MailSender
 from notices.wording import Language
-from tests.conftest import free_port
 from tests.notices import samples
 from tests.notices.mailbox import MAIL_FROM, Mailbox, html_of, open_mailbox, text_of
 

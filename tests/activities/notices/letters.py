@@ -4,9 +4,9 @@ import re
 
 from activities.contracts import Ask, Subject, Tell
 from activities.notices import Notices
+from demo.ports import free_port
 from notices.mail import MailSender
 from tests.activities.notices.world import TRANSFER, World
-from tests.conftest import free_port
 from tests.notices.mailbox import MAIL_FROM, Mailbox
 
 ORIGIN = "https://handover.example/"
