@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Shell:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=1 << 20,
+            preexec_fn=_heed_ctrl_c,
         )
         try:
             yield process
@@ -49,3 +51,8 @@ class Shell:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+
+def _heed_ctrl_c() -> None:
+    """Undo what a shell does to whom it starts in the background: they ignore Ctrl-C, and so would our child."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
