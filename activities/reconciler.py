@@ -142,9 +142,9 @@ class DatabaseReconciler(Reconciler):
     async def _take_up(self, transfer_id: TransferId) -> Settlement:
         """Start a lost run anew: every step may be taken again. One that is lost again and again is parked."""
         async with self._db.reading() as session:
-            state = (await disagreements.states(session, [transfer_id]))[transfer_id]
+            state = (await disagreements.states(session, [transfer_id])).get(transfer_id)
             tries = await audit.count(session, transfer_id, "taken_up")
-        if state in FINAL or (await self._runs.latest(transfer_id)).status is not RunStatus.LOST:
+        if state is None or state in FINAL or (await self._runs.latest(transfer_id)).status is not RunStatus.LOST:
             return Settlement.UNFOUNDED
         if tries >= TAKE_UPS:
             return await self._park(Finding.RUN_LOST, transfer_id)

@@ -73,13 +73,15 @@ def resolutions(view: TransferView, caller: Caller) -> list[tuple[OperatorAction
 
 
 def _operators(view: TransferView) -> list[Action]:
-    """List an operator's acts."""
+    """List an operator's acts; while the recipient is asked there are none, unless the letter can't be sent."""
+    if view.state is TransferState.AWAITING_ACCEPTANCE and view.attention is Attention.OPERATOR:
+        return [Action.RETRY, Action.ROLL_BACK]
     if view.state not in _AT_WORK:
         return []
     found = [Action.RETRY]
     if view.state is TransferState.ROLLING_BACK or not _no_way_back(view):
         found.append(Action.ROLL_BACK)
-    if view.attention is Attention.OPERATOR and view.state is not TransferState.ROLLING_BACK and _stuck_at_device(view):
+    if view.attention and view.state is not TransferState.ROLLING_BACK and _stuck_at_device(view):
         found.append(Action.COMPLETE)
     return found
 
