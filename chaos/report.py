@@ -29,6 +29,8 @@ class Run:
     mishaps: Counter[str]
     parked: int
     """How many transfers waited for an operator at some time."""
+    stubborn: int
+    """How many chargers stayed in quarantine until somebody typed new credentials in."""
     journal: Journal
     evidence: Evidence
     broken: list[Broken]
@@ -87,6 +89,7 @@ def _invariants(run: Run) -> Iterator[str]:
             "charging sessions": len(evidence.of("charging_sessions")),
             "chargers' memories": len(evidence.memories),
             "of these with a local list that is known": len(judged_lists(evidence)),
+            "chargers that stayed in quarantine until their owner had new credentials typed in": run.stubborn,
             "transfers that waited for an operator at some time": run.parked,
             "transfers that wait for an operator still": len(parked(evidence)),
         },

@@ -134,6 +134,7 @@ class _Chaos:
             looks=self._watch.looks,
             mishaps=self._mishaps.counts,
             parked=len(self._staff.parked),
+            stubborn=len(self._staff.stubborn),
             journal=self._journal,
             evidence=found,
             broken=self._broken,

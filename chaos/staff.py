@@ -37,6 +37,8 @@ class Staff:
         self._acts: Counter[str] = Counter()
         self.parked: set[str] = set()
         """Every transfer that waited for an operator at some time."""
+        self.stubborn: set[str] = set()
+        """Every charge point that had to be connected afresh because it stayed in quarantine."""
 
     async def run(self) -> None:
         """Answer what waits for an operator until cancelled."""
@@ -78,6 +80,8 @@ class Staff:
             if loop.time() - switched > _SWITCH_EVERY:
                 switched, rounds = loop.time(), rounds + 1
                 await self._connect_deleted(rounds)
+                if rounds > 1:
+                    await self._connect_stubborn(rounds)
                 self._site.supervisor.signal("stations", signal.SIGKILL)
             await asyncio.sleep(_LOOK_EVERY)  # pacing: other processes' doing
             await self.answer()
@@ -99,6 +103,18 @@ class Staff:
         for point in self._site.town.charge_points:
             if point["id"] in deleted:
                 await connect_afresh(self._people, point, f"{point['id']}-afresh-{round_}")
+
+    async def _connect_stubborn(self, round_: int) -> None:
+        """Connect those afresh that were repaired and still did not take their new key.
+
+        One that accepted it and came back with the old one too often is left in quarantine, whatever it does later.
+        """
+        ended = await self._all(state="completed_with_warnings")
+        due = {one["charge_point_id"] for one in ended if "credentials_due" in one["warnings"]}
+        for point in self._site.town.charge_points:
+            if point["id"] in due:
+                self.stubborn.add(str(point["id"]))
+                await connect_afresh(self._people, point, f"{point['id']}-stubborn-{round_}")
 
     async def _all(self, **which: str) -> list[dict[str, Any]]:
         """List transfers, the latest first, page by page."""

@@ -21,7 +21,7 @@ async def test_a_report_has_the_counts_and_the_verdict(sqlite_url: str, vault: V
     journal.close()
     run = Run(
         seed=7, minutes=0.5, drained_in=3, errands=3, looks=9, mishaps=Counter({"worker-1 killed": 2}), parked=1,
-        journal=journal, evidence=evidence, broken=[],
+        stubborn=0, journal=journal, evidence=evidence, broken=[],
     )  # fmt: skip
     text = markdown(run)
     assert "--seed 7" in text
