@@ -9,6 +9,7 @@ from domain.transfer import FINAL
 
 AGREE = "the workflow ended as the database says"
 SHOWN = "the API shows what the database says"
+RECONCILED = "the reconciler had nothing to mend, and nothing to park"
 NOTHING_OPEN = "nothing is open but what waits for an operator"
 
 
@@ -35,6 +36,12 @@ def shown(evidence: Evidence) -> Iterator[Broken]:
             yield Broken(
                 SHOWN, subject, f"{known.get(subject)} in the database, shown as {evidence.shown.get(subject)}"
             )
+
+
+def reconciled(evidence: Evidence) -> Iterator[Broken]:
+    """Look at what was found: nobody terminates a run here, and failing parts alone leave nothing behind."""
+    for row in evidence.of("findings"):
+        yield Broken(RECONCILED, row.subject, f"{row.kind}, {row.settlement}")
 
 
 def nothing_open(evidence: Evidence) -> Iterator[Broken]:

@@ -19,6 +19,7 @@ INVARIANTS: Final[Mapping[Invariant, str]] = {
     promises.one_request: promises.ONE_REQUEST,
     agreement.workflows: agreement.AGREE,
     agreement.shown: agreement.SHOWN,
+    agreement.reconciled: agreement.RECONCILED,
     agreement.nothing_open: agreement.NOTHING_OPEN,
     effects.trails: effects.ONCE,
     effects.keys: effects.ONE_KEY,

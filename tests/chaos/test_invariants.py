@@ -45,6 +45,7 @@ IN_DATABASE: list[tuple[Invariant, str]] = [
     (agreement.workflows, "UPDATE transfers SET state = 'completed_with_warnings' WHERE id = 'trf_move'"),
     (agreement.shown, "UPDATE transfers SET state = 'completed_with_warnings' WHERE id = 'trf_move'"),
     (agreement.shown, "UPDATE charge_points SET version = 2 WHERE id = 'cp-1'"),
+    (agreement.reconciled, "INSERT INTO findings VALUES ('run_lost', 'trf_move', 'mended', 1, '2026-01-01', NULL)"),
     (agreement.nothing_open, "UPDATE requests SET started_at = NULL WHERE transfer_id = 'trf_move'"),
     (agreement.nothing_open, "UPDATE requests SET transfer_id = 'trf_never' WHERE transfer_id = 'trf_move'"),
     (agreement.nothing_open, "UPDATE transfers SET due = 1 WHERE id = 'trf_move'"),
