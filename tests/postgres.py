@@ -42,7 +42,9 @@ def _container() -> tuple[PostgresContainer | None, str]:
     if not engine_answers():
         return None, "No container engine answers"
     try:
-        return PostgresContainer(image(), driver="asyncpg").start(), ""
+        # it is full of databases at the end: to remove them takes a busy engine its time
+        container = PostgresContainer(image(), driver="asyncpg", docker_client_kw={"timeout": 600})
+        return container.start(), ""
     except docker.errors.APIError:
         return None, f"The container engine can't have the image {image()}"
 

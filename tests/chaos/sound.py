@@ -28,7 +28,8 @@ from persistence.tables import (
 )
 from persistence.vault import Vault, fingerprint
 
-BEGAN = datetime.now(UTC) + timedelta(minutes=1)
+#: After the accounts are imported, however long that takes to come.
+BEGAN = datetime.now(UTC) + timedelta(days=1)
 LATER = BEGAN + timedelta(minutes=1)
 NEW_KEY = "0123456789abcdef0123456789abcdef01234567"
 #: Transfer, charge point, state, from, to.

@@ -1,5 +1,6 @@
 """Searches everything that a run leaves behind for everything in it that was secret."""
 
+import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -74,7 +75,8 @@ async def _gather(
 async def _places(stage: Stage, db: Database) -> AsyncIterator[tuple[str, bytes]]:
     """Give what is searched: logs, files of the databases with their journals, and each row of each table."""
     for file in (*stage.logs.iterdir(), *stage.data.glob("handover.db*"), *stage.data.glob("temporal.db*")):
-        yield file.name, file.read_bytes()
+        with contextlib.suppress(FileNotFoundError):  # a journal that its database has no more use for
+            yield file.name, file.read_bytes()
     async with db.reading() as session:
         for table in Table.metadata.sorted_tables:
             rows = (await session.execute(select(table))).all()
