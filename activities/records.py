@@ -18,14 +18,16 @@ class DatabaseRecords(Records):
     async def note(self, note: Note) -> Done:
         """Write what the note says; a repeat writes the same, and its audit entry once.
 
-        What a transfer waits for is written only while it is under way: a late note can't bring an ended one back.
+        What a transfer waits for is written while it is under way, and of an ended one what its letters wait for: a
+        late note can't bring it back.
         """
         async with self._db.writing() as session:
             row = await transfers.get(session, note.transfer_id)
-            if TransferState(row.state) not in FINAL:
-                if note.state is not None:
-                    transfers.enter(row, note.state, datetime.now(UTC))
-                    row.reason = note.reason.value if note.reason else row.reason
+            ended = TransferState(row.state) in FINAL
+            if not ended and note.state is not None:
+                transfers.enter(row, note.state, datetime.now(UTC))
+                row.reason = note.reason.value if note.reason else row.reason
+            if ended == note.ended:
                 row.attention, row.waiting_until = note.attention.value, note.waiting_until
             for step in note.steps:
                 await transfers.note_step(

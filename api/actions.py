@@ -5,7 +5,16 @@ from enum import StrEnum
 from domain.approval import Decision, check_decider
 from domain.errors import NotAllowed
 from domain.operator import effect
-from domain.transfer import DEVICE_STEPS, Attention, Connection, OperatorAction, StepName, StepState, TransferState
+from domain.transfer import (
+    DEVICE_STEPS,
+    FINAL,
+    Attention,
+    Connection,
+    OperatorAction,
+    StepName,
+    StepState,
+    TransferState,
+)
 from persistence.callers import Caller
 from persistence.transfer_views import TransferView
 
@@ -76,6 +85,8 @@ def _operators(view: TransferView) -> list[Action]:
     """List an operator's acts; while the recipient is asked there are none, unless the letter can't be sent."""
     if view.state is TransferState.AWAITING_ACCEPTANCE and view.attention is Attention.OPERATOR:
         return [Action.RETRY, Action.ROLL_BACK]
+    if view.state in FINAL and view.attention is Attention.OPERATOR:  # the letters about its end
+        return [Action.RETRY]
     if view.state not in _AT_WORK:
         return []
     found = [Action.RETRY]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Unavailable
@@ -23,7 +23,7 @@ _GOOD_FOR: Final = 5
 
 @dataclass(frozen=True)
 class Waiting:
-    """Open transfers of one attention: how many, and how old the oldest is since its request and in its step."""
+    """Transfers of one attention, open or with letters that wait: how many; the age of the oldest, and of its step."""
 
     number: int
     age: timedelta
@@ -109,7 +109,7 @@ async def _waiting(session: AsyncSession, now: datetime) -> dict[str, Waiting]:
     since = func.coalesce(began, Transfer.requested_at)
     query = (
         select(Transfer.attention, func.count(), func.min(Transfer.requested_at), func.min(since))
-        .where(Transfer.state.not_in(_FINAL))
+        .where(or_(Transfer.state.not_in(_FINAL), Transfer.attention != ""))
         .group_by(Transfer.attention)
     )
     rows = (await session.execute(query)).all()

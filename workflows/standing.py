@@ -10,7 +10,7 @@ from temporalio import workflow
 from activities.contracts import Note, Records, StepNote
 from domain.ids import TransferId
 from domain.policy import Policy
-from domain.transfer import Attention, StepName, StepState, TransferState
+from domain.transfer import FINAL, Attention, StepName, StepState, TransferState
 from workflows.calls import transact
 from workflows.search_attributes import ATTENTION, STATE, STEP, WAITING_UNTIL
 
@@ -145,6 +145,7 @@ class Board:
                 transfer_id=self._transfer_id,
                 attention=self.attention,
                 waiting_until=self.waiting_until,
+                ended=self.state in FINAL,
                 steps=tuple(self._unwritten),
             )
             self._changed, self._unwritten = False, []

@@ -316,6 +316,7 @@ class TransferWorkflow:
             transfer_id=self._ref.transfer_id,
             attention=self._board.attention,
             waiting_until=self._board.waiting_until,
+            ended=self._board.state in FINAL,
             action=f"resolved_{order.action.value}",
             actor=order.actor,
             detail={"reason": order.reason, "step": step.value if step else "", "update": _update_id()},

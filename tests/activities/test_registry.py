@@ -368,6 +368,20 @@ async def test_a_late_note_brings_no_ended_transfer_back(
     assert (found.state, found.attention, found.active) == ("declined", "", False)
 
 
+async def test_letters_of_an_ended_transfer_that_wait_for_an_operator_are_seen(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    await registry.decide(by("bob", Decision.DECLINE, ref))
+    records = DatabaseRecords(database)
+    await records.note(Note(transfer_id=ref.transfer_id, attention=Attention.OPERATOR, ended=True))
+    found = await row(database, ref)
+    assert (found.state, found.attention, found.active) == ("declined", "operator", False)
+    await records.note(Note(transfer_id=ref.transfer_id, ended=True))
+    assert (await row(database, ref)).attention == ""
+
+
 async def blocked(database: Database) -> TransferId | None:
     async with database.reading() as session:
         found = await session.scalar(select(ChargePoint.sessions_blocked_by).where(ChargePoint.id == CP))

@@ -40,6 +40,7 @@ STUCK = CHANGED | {"rotate_credentials": "running"}
         ("oscar", {"state": "reconfiguring", "connection": "delete", "steps": CHANGED}, ["retry"]),
         ("oscar", {"state": "rolling_back", "attention": "operator", "steps": STUCK}, ["retry", "roll_back"]),
         ("oscar", {"state": "completed"}, []),
+        ("oscar", {"state": "completed", "attention": "operator", "steps": {"tell_parties": "running"}}, ["retry"]),
     ],
 )  # fmt: skip
 async def test_actions_are_what_the_caller_may_do_now(
@@ -75,6 +76,7 @@ async def test_operators_read_what_their_actions_would_do_and_nobody_else_does(
         ({"state": "reconfiguring", "steps": CHANGED | {"rotate_credentials": "done"}}, ["again now"]),
         ({"state": "rolling_back", "steps": STUCK}, ["undo what is being undone", "The same as retry"]),
         ({"state": "completed"}, []),
+        ({"state": "completed", "attention": "operator", "steps": {"tell_parties": "running"}}, ["tell_parties again"]),
         ({}, []),
     ],
 )  # fmt: skip

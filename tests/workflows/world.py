@@ -110,6 +110,7 @@ class World(Registry, Charger, Notices, Records):
     generation: int = 1
     state: TransferState = TransferState.REQUESTED
     attention: Attention = Attention.NONE
+    noted_ended: bool = False
     warnings: tuple[TransferWarning, ...] = ()
     reason: str | None = None
     decisions: tuple[Taken, ...] = ()
@@ -260,7 +261,7 @@ class World(Registry, Charger, Notices, Records):
         return Done()
 
     async def note(self, note: Note) -> Done:
-        self.attention = note.attention
+        self.attention, self.noted_ended = note.attention, note.ended
         if note.state is not None:
             self.state = note.state
             self.reason = note.reason.value if note.reason else self.reason
