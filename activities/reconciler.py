@@ -28,7 +28,7 @@ log = logging.getLogger("handover.reconciler")
 LEFT_AFTER: Final = timedelta(seconds=30)
 #: How many findings one look gives: they go through the engine. The next look finds the others.
 AT_ONCE: Final = 500
-#: How many are settled beside each other.
+#: How many are looked at, or settled, beside each other.
 _ABREAST: Final = 8
 
 
@@ -77,22 +77,22 @@ class DatabaseReconciler(Reconciler):
             inside = await disagreements.of_the_register(session)
             known = await disagreements.states(session, running)
             parked = bool(await findings.parked(session))
-        found = [*left, *due, *inside, *await self._runs_that_differ(known, running)]
+        hints = [one for one, state in known.items() if judge(state, running.get(one, Run(RunStatus.LOST))) is not None]
+        found = [*left, *due, *inside, *await self._runs_that_differ({one: known[one] for one in hints[:AT_ONCE]})]
         items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
-        return Suspicions(items=items, whole=len(found) <= AT_ONCE, parked=parked)
+        return Suspicions(items=items, whole=max(len(found), len(hints)) <= AT_ONCE, parked=parked)
 
-    async def _runs_that_differ(
-        self, known: dict[TransferId, TransferState], running: dict[TransferId, Run]
-    ) -> list[tuple[Finding, str]]:
-        """Compare each transfer with its run: what the list of runs hints at is looked at for itself."""
-        found: list[tuple[Finding, str]] = []
-        for transfer_id, state in known.items():
-            hint = judge(state, running.get(transfer_id, Run(RunStatus.LOST)))
-            if hint and (finding := judge(state, await self._runs.latest(transfer_id))):
-                found.append((finding, transfer_id))
-            if len(found) == AT_ONCE:
-                break
-        return found
+    async def _runs_that_differ(self, hinted: dict[TransferId, TransferState]) -> list[tuple[Finding, str]]:
+        """Compare transfers with their runs: what the list of runs only hints at is looked at for itself."""
+        turn = asyncio.Semaphore(_ABREAST)
+
+        async def one(transfer_id: TransferId, state: TransferState) -> tuple[Finding, str] | None:
+            async with turn:
+                finding = judge(state, await self._runs.latest(transfer_id))
+            return None if finding is None else (finding, transfer_id)
+
+        looked = await asyncio.gather(*(one(transfer_id, state) for transfer_id, state in hinted.items()))
+        return [found for found in looked if found is not None]
 
     # --- settling -------------------------------------------------------------------------------------------------
 

@@ -198,3 +198,18 @@ async def test_an_unknown_transfer_is_no_reason_to_stop(reconciler: DatabaseReco
     nobody = Suspicion(kind=Finding.STATES_DISAGREE, subject=f"trf_{uuid.uuid4().hex}")
     done = await reconciler.settle(Suspicions(items=(nobody,)))
     assert [one.settlement for one in done.items] == [Settlement.PARKED]
+
+
+async def test_a_look_that_finds_too_much_says_so_and_closes_nothing(
+    reconciler: DatabaseReconciler,
+    registry: DatabaseRegistry,
+    database: Database,
+    vault: Vault,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await registry.reserve(await keep(database, vault, BOB_OWNS))
+    await change(database, update(ChargePoint).values(version=7))
+    assert len((await reconciler.look(Look())).items) == 2
+    monkeypatch.setattr("activities.reconciler.AT_ONCE", 1)
+    seen = await reconciler.look(Look())
+    assert (len(seen.items), seen.whole) == (1, False)
