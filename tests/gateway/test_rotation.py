@@ -148,3 +148,18 @@ async def test_who_is_not_connected_gets_nothing_sent(world: World) -> None:
     with pytest.raises(NotConnected):
         await world.gateway.orders.rotate(CP, ORDER)
     assert (await world.status()).answer is None
+
+
+async def test_an_order_whose_key_went_back_to_the_one_it_was_taken_from_is_refused_and_nothing_is_sent(
+    world: World,
+) -> None:
+    """It took a due key over, the charger refused it, and the gateway died before anybody heard of that."""
+    async with world.station(faults=[Trouble.REJECT]) as station:
+        await station.until(lambda: station.online)
+        await world.order_key(order_id="first")
+        await world.order_key(order_id="second")
+        assert await world.gateway.orders.rotate(CP, "second") is KeyAnswer.REJECTED
+        assert (await keys(world.database))["pending"].order_id == "first"
+        sent = (await keys(world.database))["pending"].sent_at
+        assert await world.gateway.orders.rotate(CP, "second") is KeyAnswer.REJECTED
+        assert (await keys(world.database))["pending"].sent_at == sent
