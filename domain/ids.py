@@ -22,11 +22,6 @@ def workflow_id(transfer_id: TransferId) -> str:
     return f"transfer-{transfer_id}"
 
 
-def transfer_id_of(workflow_id: str) -> TransferId:
-    """Give the transfer of a workflow id."""
-    return TransferId(workflow_id.removeprefix("transfer-"))
-
-
 def rescue_workflow_id(transfer_id: TransferId) -> str:
     """Give the workflow id that does what an ended transfer has left to do."""
     return f"rescue-{transfer_id}"

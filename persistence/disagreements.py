@@ -15,6 +15,8 @@ from persistence.tables import ChargePoint, Credential, OwnershipPeriod, Request
 
 #: Warnings with which a charger keeps its former key for good reason.
 _KEEPS_OLD_KEY: Final = {TransferWarning.CREDENTIALS_DUE, TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED}
+#: How many ids one query takes: a database has its limit.
+_AT_ONCE: Final = 1000
 _COMPLETED: Final = (TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS)
 
 
@@ -25,14 +27,16 @@ async def not_started(session: AsyncSession, since: datetime) -> list[TransferId
 
 
 async def states(session: AsyncSession, also: Collection[TransferId]) -> dict[TransferId, TransferState]:
-    """Give the state of every transfer that is under way, and of those in `also`.
+    """Give the state of every transfer that is under way, and of those in `also`, of ended ones not all at once.
 
     A request that was started and has no row yet is under way too.
     """
-    query = select(Transfer.id, Transfer.state).where(or_(Transfer.active, Transfer.id.in_(also)))
+    query = select(Transfer.id, Transfer.state)
     rowless = Request.started_at.is_not(None), ~exists().where(Transfer.id == Request.transfer_id)
     found = dict.fromkeys(await session.scalars(select(Request.transfer_id).where(*rowless)), TransferState.REQUESTED)
-    found |= {row.id: TransferState(row.state) for row in await session.execute(query)}
+    found |= {row.id: TransferState(row.state) for row in await session.execute(query.where(Transfer.active))}
+    ended = [one for one in also if one not in found][:_AT_ONCE]
+    found |= {row.id: TransferState(row.state) for row in await session.execute(query.where(Transfer.id.in_(ended)))}
     return {TransferId(one): state for one, state in found.items()}
 
 

@@ -8,7 +8,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import Unavailable
-from domain.ids import TransferId, transfer_id_of, workflow_id
+from domain.ids import TransferId, transfer_of, workflow_id
 from domain.reconciliation import Run, RunStatus
 from domain.transfer import TransferState
 from workflows.search_attributes import STATE
@@ -30,7 +30,7 @@ class Runs:
             found = [seen async for seen in self._client.list_workflows(_RUNNING, rpc_timeout=_ANSWER_WITHIN)]
         except RPCError as error:
             raise Unavailable("Temporal does not answer.") from error
-        return {transfer_id_of(seen.id): _run(seen) for seen in found}
+        return {transfer_id: _run(seen) for seen in found if (transfer_id := transfer_of(seen.id))}
 
     async def latest(self, transfer_id: TransferId) -> Run:
         """Say how the latest run of a transfer stands."""

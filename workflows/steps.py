@@ -204,7 +204,8 @@ class Desk:
         if step is not None:
             self._tries[step] += tries_of(error) or 1
             self.board.given_up(step, problem, self._tries[step])
-            return f"Tried {self._tries[step]} times; it failed with: {problem}"
+            tries = self._tries[step]
+            return f"Tried {f'{tries} times' if tries > 1 else 'once'}; it failed with: {problem}"
         return problem
 
     def choices(self, problem: str) -> str:
