@@ -143,7 +143,7 @@ async def test_every_death_is_survived_and_every_effect_counts_once(
     monkeypatch.setattr(demo.supervisor, "LONGEST_PAUSE", 0.5)
     chosen = BOUNDARIES if request.config.getoption("--every-death") else BOUNDARIES[::3]
     deaths = tmp_path / "deaths"
-    deaths.write_text("".join(f"{death}\n" for death in chosen))
+    deaths.touch()
     mortal = [sys.executable, "-m", "tests.journeys.mortal", str(deaths)]
     ways = [*WAYS.values()] * ROUNDS
     points = {f"cp-{number}": way for number, way in enumerate(ways, start=1)}
@@ -157,6 +157,7 @@ async def test_every_death_is_survived_and_every_effect_counts_once(
         more_apis=[{"HANDOVER_POLICY__OFFLINE_DEADLINE": "PT3S"}],
         instead={"worker": mortal, "gateway": [*mortal, "--gateway"]},
     ) as system:
+        deaths.write_text("".join(f"{death}\n" for death in chosen))  # not earlier: the reconciler runs from the start
         for first in range(1, len(ways), len(WAYS)):
             numbers = range(first, first + len(WAYS))
             transfers = await asyncio.gather(*(go(system, ways[number - 1], number) for number in numbers))
