@@ -57,14 +57,14 @@ def local_lists(evidence: Evidence) -> Iterator[Broken]:
 def judged_lists(evidence: Evidence) -> Mapping[str, Any]:
     """Give the last change of group of each charge point whose list the platform has a word about.
 
-    Left out is a charger that was told what it does not support, or that an operator left as it was, or that was told
-    no more than it was online for: its list is known again from the next change of group that went through.
+    Left out is a charger that was told what it does not support, or that an operator left as it was: its list is known
+    again from the next change of group that went through.
     """
     found: dict[str, Any] = {}
     for row in sorted(evidence.of("transfers"), key=lambda one: one.finished_at or one.requested_at):
         if row.from_group_id == row.to_group_id or not _changed(evidence, row):
             continue
-        left = row.connection == "delete" or not _LIST_LEFT.isdisjoint(row.warnings) or row.active
+        left = not _LIST_LEFT.isdisjoint(row.warnings) or row.active
         if left:
             found.pop(row.charge_point_id, None)
         elif row.state != "rolled_back" or row.charge_point_id in found:
@@ -93,7 +93,7 @@ def _left_out_of_service(evidence: Evidence) -> set[str]:
     """List the charge points whose last quieting transfer left them as they were, or has not ended."""
     out: set[str] = set()
     for row in sorted(evidence.of("transfers"), key=lambda one: one.finished_at or one.requested_at):
-        if row.active or row.connection == "delete" or not _SERVICE_LEFT.isdisjoint(row.warnings):
+        if row.active or not _SERVICE_LEFT.isdisjoint(row.warnings):
             out.add(row.charge_point_id)
         elif row.state == "completed" and row.kind == "transfer_to_user":
             out.discard(row.charge_point_id)

@@ -43,7 +43,7 @@ def effect(
         case OperatorAction.ROLL_BACK:
             return _roll_back(state, step, connection, no_way_back=no_way_back)
         case OperatorAction.COMPLETE:
-            return _complete(state, step, connection)
+            return _complete(state, step)
 
 
 def _retry(state: TransferState, step: StepName | None, attention: Attention) -> str:
@@ -87,15 +87,11 @@ def _no_roll_back(state: TransferState, connection: Connection, *, no_way_back: 
     return "the charger uses its new credentials; use retry or complete." if no_way_back else None
 
 
-def _complete(state: TransferState, step: StepName | None, connection: Connection) -> str:
+def _complete(state: TransferState, step: StepName | None) -> str:
     if state in FINAL:
         return f"Not possible: the transfer is {state.value}."
     if state is TransferState.ROLLING_BACK:
         return "Not possible: a compensation is never left out; use retry."
     if step is None or step not in DEVICE_STEPS:
         return "Not possible: only a step at the charger can be left undone; use retry or roll_back."
-    if step is StepName.RELEASE_CHARGER and connection is Connection.DELETE:
-        return (
-            f"Ends the transfer without making the charger operative again; its new owner connects it afresh; {_NOTED}."
-        )
     return _LEFT_UNDONE[step]

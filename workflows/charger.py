@@ -163,6 +163,10 @@ class ChargerAtHand:
 
     async def _wait_for_proof(self, where: Whereabouts, seen: int) -> None:
         """Wait for the charger to come back; one that keeps its socket open is made to. `seen`: news before the key."""
+        with self._desk.board.expecting("The charger has its new credentials, and is to come back with them."):
+            await self._see_it_return(where, seen)
+
+    async def _see_it_return(self, where: Whereabouts, seen: int) -> None:
         policy = self._desk.policy
         if await self._desk.wait(self._heard_since(seen), policy.reconnect_after, "comes back by itself"):
             return

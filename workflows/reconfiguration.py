@@ -94,13 +94,8 @@ class Reconfiguration:
         if outcome is DeviceOutcome.NOT_SUPPORTED:
             self._warnings.append(TransferWarning.LISTS_NOT_SUPPORTED)
         if outcome is None and len(self._warnings) == noted:
-            self._lists_are_due()
-        return None
-
-    def _lists_are_due(self) -> None:
-        """Note that an offline charger keeps its lists due; with `delete` they go as far as it is online."""
-        if self._plan.connection is not Connection.DELETE:
             self._warnings.append(TransferWarning.LISTS_DUE)
+        return None
 
     async def _rotate(self, until: datetime) -> None:
         if self._rotation_over:
@@ -152,9 +147,7 @@ class Reconfiguration:
             return self._board.skipped(StepName.RELEASE_CHARGER)
         if self._given_up or self._plan.connection is Connection.DELETE:
             until = workflow.now()
-        outcome = await self._step(StepName.RELEASE_CHARGER, lambda: self._charger.release(until))
-        if self._plan.connection is not Connection.DELETE:
-            self._look_at_release(outcome)
+        self._look_at_release(await self._step(StepName.RELEASE_CHARGER, lambda: self._charger.release(until)))
         return None
 
     def _look_at_release(self, outcome: DeviceOutcome | None) -> None:

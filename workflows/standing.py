@@ -14,13 +14,33 @@ from domain.transfer import FINAL, Attention, StepName, StepState, TransferState
 from workflows.calls import transact
 from workflows.search_attributes import ATTENTION, STATE, STEP, WAITING_UNTIL
 
-_WHAT_TO_DO = {
-    Attention.RECIPIENT: "Waits for the recipient to accept or decline.",
-    Attention.SESSION_RUNNING: "Waits for the charging session at the charger to end.",
-    Attention.CHARGER_OFFLINE: "Waits for the charger to connect.",
-    Attention.RETRYING: "The step failed and is being retried; *Pending Activities* has the last error.",
-    Attention.OPERATOR: "**Needs an operator.** Meanwhile it tries again by itself.",
+#: What each wait is for, and what there is to do about it.
+_WAITS = {
+    Attention.RECIPIENT: (
+        "Waits for the recipient to accept or decline.",
+        "Nothing to do: the sender may have the letter sent again, or cancel.",
+    ),
+    Attention.SESSION_RUNNING: (
+        "Waits for the charging session at the charger to end.",
+        "Where the driver has long gone: end it at the charger, or `complete` leaves it running.",
+    ),
+    Attention.CHARGER_OFFLINE: (
+        "Waits for the charger to connect.",
+        "See to its power and network; `complete` does not wait for it, `roll_back` gives the charge point back.",
+    ),
+    Attention.RETRYING: (
+        "The step failed, or takes long, and is being retried; *Pending Activities* has the last error.",
+        "Nothing to do yet: an operator is asked once its retries are used up.",
+    ),
+    Attention.OPERATOR: ("**Needs an operator.** Meanwhile it tries again by itself.", ""),
 }
+#: What a wait ends in by itself.
+_THEN = {
+    Attention.RECIPIENT: "then it expires",
+    Attention.SESSION_RUNNING: "then it is rolled back",
+    Attention.CHARGER_OFFLINE: "then it goes on without it, or is rolled back, as its sender chose",
+}
+_TIME = "%Y-%m-%d %H:%M:%S UTC"
 
 
 class Board:
@@ -34,6 +54,7 @@ class Board:
         self.step: StepName | None = None
         self.attention = Attention.NONE
         self.waiting_until: datetime | None = None
+        self._since: datetime | None = None
         self._problem = ""
         self._unwritten: list[StepNote] = []
         self._failed: set[StepName] = set()
@@ -93,6 +114,8 @@ class Board:
             return
         if not workflow.in_workflow():  # its worker has stopped, and puts it away: there is nobody to show it to
             return
+        if attention is not self.attention:
+            self._since = workflow.now()
         self.attention, self.waiting_until, self._problem = attention, until, problem
         self._changed = True
         self._show()
@@ -106,6 +129,15 @@ class Board:
             yield
         finally:
             self.wait_for(*before)
+
+    @contextmanager
+    def expecting(self, what: str) -> Iterator[None]:
+        """Show inside the block what is expected soon, which needs nobody's attention."""
+        self._show_details(what)
+        try:
+            yield
+        finally:
+            self._show_details()
 
     def open(self) -> None:
         """Start writing: the transfer has a row from now on."""
@@ -126,14 +158,22 @@ class Board:
                 WAITING_UNTIL.value_set(self.waiting_until) if self.waiting_until else WAITING_UNTIL.value_unset(),
             ]
         )
+        self._show_details()
+
+    def _show_details(self, expected: str = "") -> None:
         lines = [f"**{self.state.value}**" + (f", step `{self.step.value}`" if self.step else "")]
         if self.attention:
-            lines.append(_WHAT_TO_DO[self.attention])
-        if self.waiting_until:
-            lines.append(f"Until {self.waiting_until:%Y-%m-%d %H:%M:%S} UTC.")
-        if self._problem:
-            lines.append(self._problem)
-        workflow.set_current_details("\n\n".join(lines))
+            what, to_do = _WAITS[self.attention]
+            lines += [what, self._how_long(), to_do]
+        lines += [expected, self._problem]
+        workflow.set_current_details("\n\n".join(line for line in lines if line))
+
+    def _how_long(self) -> str:
+        since = f"Since {self._since:{_TIME}}" if self._since else ""
+        if self.waiting_until is None:
+            return f"{since}."
+        then = "" if self.state is TransferState.ROLLING_BACK else _THEN.get(self.attention, "")
+        return f"{since}; until {self.waiting_until:{_TIME}}{then and f', {then}'}."
 
     async def _write(self) -> None:
         """Write the newest standing whenever it has changed; a database that is away delays it, nothing else."""

@@ -84,9 +84,3 @@ def test_complete_leaves_out_steps_at_the_charger_only_and_says_so_in_a_warning(
 def test_a_compensation_is_never_left_out() -> None:
     for step in StepName:
         assert effect(COMPLETE, S.ROLLING_BACK, step) == f"{NO}a compensation is never left out; use retry."
-
-
-def test_with_a_deleted_connection_nothing_stays_due() -> None:
-    text = effect(COMPLETE, S.RECONFIGURING, StepName.RELEASE_CHARGER, connection=Connection.DELETE)
-    assert "connects it afresh" in text
-    assert "stays due" not in text

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from demo.simulation import Station
 from persistence.tables import Link
-from tests.journeys.people import ask, see_it_end
+from tests.journeys.people import LOOK_EVERY, ask, see_it_end
 from tests.journeys.system import running, two_users
 
 TO_BOB = {
@@ -37,3 +37,26 @@ async def test_the_new_owner_connects_it_afresh(tmp_path: Path, database_url: st
             assert (await session.get_one(Link, "cp-1")).node is not None
         for station in (keeps_trying, charges):
             station.cancel()
+
+
+async def test_one_that_was_away_gets_its_new_list_once_it_is_connected_afresh(
+    tmp_path: Path, database_url: str
+) -> None:
+    lines = [*two_users(1), {"type": "tag", "group_id": "personal-bob", "id_tag": "BOB1"}]
+    async with (
+        running(tmp_path / "system", database_url, lines, away={"cp-1"}) as system,
+        system.user("ada") as ada,
+        system.user("bob") as bob,
+    ):
+        transfer_id = await ask(ada, "cp-1", TO_BOB, key="delete")
+        found = await see_it_end(ada, transfer_id)
+        assert (found["state"], found["warnings"]) == ("completed_with_warnings", ["lists_due"])
+        made = (await bob.post("/v1/charge-points/cp-1/connection")).json()
+        station = Station(system.stage.gateway, made["identity"], made["password"], tmp_path / "afresh.json")
+        station.state.local_list = {"NORTH": "Accepted"}  # what its former group had put on it
+        connected = asyncio.create_task(station.run())
+        async with asyncio.timeout(60):
+            while (await ada.get(f"/v1/transfers/{transfer_id}")).json()["warnings"]:
+                await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
+        assert station.state.local_list == {"NORTH": "Blocked", "BOB1": "Accepted"}
+        connected.cancel()

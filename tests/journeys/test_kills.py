@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 
 import demo.supervisor
 from activities.contracts import CONTRACTS, wire_names
+from demo.control import tell
 from demo.faults import Fault
 from demo.findings import Registered, Remembered, in_charger, in_database
 from demo.simulation import Station
@@ -51,13 +52,16 @@ class Way:
     """What else the charger may remember, where it was gone at the roll-back: the list of whoever has it."""
     terminated: bool = False
     """In the Temporal UI, while it waits for its recipient."""
-    reached: bool = True
-    """By its charger, in the end; one whose connection is deleted may not have heard of all of it."""
 
     @property
     def asks(self) -> bool:
         """Whether the recipient is asked."""
         return self.body["kind"] == "transfer_to_user"
+
+    @property
+    def deleted(self) -> bool:
+        """Whether its new owner connects the charger afresh."""
+        return self.body.get("connection") == "delete"
 
 
 TO_USER = {"kind": "transfer_to_user", "recipient": "bob@example.com"}
@@ -90,9 +94,8 @@ WAYS = {
     "connection deleted": Way(
         {**TO_USER, "connection": "delete"},
         Registered("completed", "bob", "personal-bob", 1, keys=0),
-        Remembered(new_password=False, blocks=FORMER),
+        Remembered(new_password=True, blocks=FORMER),
         (*ACCEPTED, "completed"),
-        reached=False,
     ),
     "charger away": Way(
         OWNERSHIP,
@@ -112,9 +115,8 @@ WAYS = {
     "terminated": Way(
         {**TO_USER, "connection": "delete"},
         Registered("completed", "bob", "personal-bob", 1, keys=0),
-        Remembered(new_password=False, blocks=FORMER),
+        Remembered(new_password=True, blocks=FORMER),
         (*ACCEPTED, "taken_up", "completed"),
-        reached=False,
         terminated=True,
     ),
     "refused": Way(
@@ -188,7 +190,7 @@ async def go(system: System, way: Way, number: int) -> str:
         if way.asks:
             await accept_by_link(system, f"Bay {number}")
         found = await see_it_end(ada, transfer_id)
-    if found["state"] != way.registered.state:  # its gateway had just died, and it waits for no charger
+    if found["state"] != way.registered.state:  # its gateway had just died, and it does not wait for its charger
         assert set(found["warnings"]) <= {"lists_due", "release_due"}, found
     await system.ended(transfer_id)
     return transfer_id
@@ -203,11 +205,11 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
     assert contradictions == way.contradictions, name
     if way.away:
         await come_back(system, number, transfer_id)
-    else:
-        await settled(system, transfer_id)
+    elif way.deleted:
+        await connect_afresh(system, number)
+    await settled(system, transfer_id)
     remembered = in_charger(system.stage.state_file(f"CP-{number}"), first_password)
-    assert remembered in {way.remembered, way.rescued} or not way.reached, name
-    assert remembered.new_password == way.remembered.new_password, name
+    assert remembered in {way.remembered, way.rescued}, name
     assert await how_many(system.db, OwnershipPeriod.transfer_id == transfer_id) == way.registered.version
     assert await how_many(system.db, Credential.order_id == transfer_id) == way.keys
     async with system.db.reading() as session:
@@ -231,6 +233,14 @@ async def come_back(system: System, number: int, transfer_id: str) -> None:
         assert (await in_database(system.db, f"cp-{number}"))[1] == []
     finally:
         running_station.cancel()
+
+
+async def connect_afresh(system: System, number: int) -> None:
+    """Let the new owner of a charger whose connection was deleted make new credentials, and type them in there."""
+    async with system.user("bob") as bob:
+        path = f"/v1/charge-points/cp-{number}/connection"
+        made = await patiently(lambda: bob.post(path, headers={"Idempotency-Key": f"afresh-{number}"}))
+    await tell(system.stage.ports.stations, f"CP-{number} password {made.json()['password']}")
 
 
 async def settled(system: System, transfer_id: str) -> None:

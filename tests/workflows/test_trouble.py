@@ -119,7 +119,7 @@ async def test_the_page_of_a_parked_transfer_says_what_failed_how_often_and_what
             attention=Attention.OPERATOR,
         )
         assert f"- `{action.value}`: {text}" in page
-    assert re.search(r"Until 20\d\d-", page)
+    assert re.search(r"Since 20\d\d-.*; until 20\d\d-", page)
     world.fail.clear()
     await resolve(transfer, OperatorAction.RETRY)
     assert await transfer.outcome() in {"completed", "rolled_back"}
@@ -343,8 +343,18 @@ async def test_a_revoked_charger_that_fails_is_closed_at_once(stage: Set) -> Non
     world.fail["replace_lists"] = broken()
     transfer = await stage(world)
     await transfer.start()
-    assert await transfer.outcome() == "completed"
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.warnings == (TransferWarning.LISTS_DUE,)
     assert world.calls[-3:] == ["disconnect", "finish", "tell_ended"]
+
+
+async def test_a_revoked_charger_that_goes_before_it_is_back_in_service_is_due(stage: Set) -> None:
+    world = World(plan=plan(connection=Connection.DELETE, rotate=False))
+    world.fail["release"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.warnings == (TransferWarning.RELEASE_DUE,)
 
 
 async def test_an_accept_leaves_no_letter_behind(stage: Set) -> None:

@@ -1,0 +1,62 @@
+"""What the Temporal UI says of a transfer that waits: what for, since when, until when, what then, what to do."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain.ids import UserId
+from domain.transfer import Attention, OperatorAction
+from tests.workflows.conftest import Set
+from tests.workflows.test_trouble import broken
+from tests.workflows.world import World, asked
+
+TIME = "%Y-%m-%d %H:%M:%S UTC"
+WAITS: dict[Attention, tuple[Callable[[], World], str, str]] = {
+    Attention.RECIPIENT: (lambda: World(plan=asked()), "then it expires", "Nothing to do"),
+    Attention.SESSION_RUNNING: (lambda: World(session_running=True), "then it is rolled back", "end it at the charger"),
+    Attention.CHARGER_OFFLINE: (lambda: World(node=None), "then it goes on without it", "See to its power"),
+}
+
+
+@pytest.mark.parametrize("attention", WAITS)
+async def test_a_wait_says_what_for_since_when_until_when_what_then_and_what_to_do(
+    stage: Set, attention: Attention
+) -> None:
+    world, then, to_do = WAITS[attention]
+    transfer = await stage(world())
+    began = datetime.now(UTC)
+    await transfer.start()
+    await transfer.world.until(lambda: transfer.world.attention is attention)
+    page = await transfer.page()
+    times = re.search(r"^Since (.*); until (.*), (then .*)\.$", page, re.MULTILINE)
+    assert times, page
+    since, until = (datetime.strptime(times[at], TIME).replace(tzinfo=UTC) for at in (1, 2))
+    assert began - timedelta(seconds=1) <= since <= datetime.now(UTC) < until
+    assert times[3].startswith(then)
+    assert to_do in page
+    await transfer.handle.terminate("seen")
+
+
+async def test_the_wait_for_the_proof_says_so(stage: Set) -> None:
+    transfer = await stage(World(proves=False))
+    await transfer.start()
+    async with asyncio.timeout(10):
+        while "is to come back with them" not in await transfer.page():
+            await asyncio.sleep(0.05)  # nothing else tells: it is no attention's matter
+    await transfer.handle.terminate("seen")
+
+
+async def test_what_was_expected_is_gone_from_the_page_when_it_has_come(stage: Set) -> None:
+    world = World()
+    world.fail["release"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.attention is Attention.OPERATOR)
+    assert "is to come back with them" not in await transfer.page()
+    await transfer.client.resolve(
+        transfer.transfer_id, OperatorAction.COMPLETE, reason="seen", actor=f"operator:{UserId('op')}", request_id="1"
+    )
+    assert await transfer.outcome() == "completed_with_warnings"
