@@ -342,6 +342,8 @@ class Subject(StrEnum):
 
     REQUESTED = "requested"
     """To a present owner who did not ask."""
+    ACCEPTED = "accepted"
+    """To the sender and the present owner: the recipient has."""
     ENDED = "ended"
     SETTLED = "settled"
     """What it had left to do at the charger is done."""

@@ -7,10 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.parties import Asked, Told, find_new_owner
 from domain.ids import TransferId
 from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
-from notices.letters import AskLetter, CodeLetter, EndedLetter, RequestedLetter
+from notices.letters import AcceptedLetter, AskLetter, CodeLetter, EndedLetter, RequestedLetter
 from persistence import transfers
 from persistence.approvals import SentCode
 from persistence.parties import TransferFacts
+from persistence.tables import User
 from persistence.vault import Vault
 
 
@@ -60,6 +61,13 @@ class Drafts:
             **self._about(facts),
             transfer_id=facts.transfer.id,
             recipient=await find_new_owner(session, facts.transfer),
+        )
+
+    async def accepted(self, session: AsyncSession, facts: TransferFacts, person: Told) -> AcceptedLetter:
+        """Draft what somebody is told of an acceptance: from then on it is no secret who accepted."""
+        accepted_by = await session.get_one(User, facts.transfer.accepted_by)
+        return AcceptedLetter(
+            **self._about(facts), part=person.part, transfer_id=facts.transfer.id, accepted_by=accepted_by.name
         )
 
     async def ended(

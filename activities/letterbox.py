@@ -8,7 +8,7 @@ from temporalio import activity
 
 from domain.contact import Address
 from domain.errors import Unavailable
-from notices.letters import AskLetter, CodeLetter, EndedLetter, RequestedLetter, render
+from notices.letters import AnyLetter, render
 from notices.mail import LetterRefused, Sender
 from notices.wording import language_of
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class Outgoing:
     """A letter, whom it is for, and the Message-ID under which it is known."""
 
-    letter: AskLetter | CodeLetter | RequestedLetter | EndedLetter
+    letter: AnyLetter
     locale: str
     to: Address
     message_id: str

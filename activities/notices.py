@@ -10,10 +10,10 @@ from activities import contracts
 from activities.contracts import Ask, Done, SendCode, Subject, Tell
 from activities.drafts import Drafts
 from activities.letterbox import Letterbox, Outgoing
-from activities.parties import Told, find_asked, find_told_of_end, find_told_of_request
+from activities.parties import Told, find_asked, find_told_of_acceptance, find_told_of_end, find_told_of_request
 from domain.ids import TransferId
-from domain.transfer import TransferState
-from notices.letters import EndedLetter, RequestedLetter, SettledLetter
+from domain.transfer import FINAL, TransferState
+from notices.letters import AnyLetter, EndedLetter, SettledLetter
 from notices.mail import Sender
 from persistence import audit
 from persistence.approvals import make_code, make_link, newest_generation, note_code_sent, valid_link
@@ -79,19 +79,24 @@ class Notices(contracts.Notices):
         return questions
 
     async def tell(self, tell: Tell) -> Done:
-        """Tell the parties, each once, each what they may know.
+        """Tell the parties, each once, each what they may know; nothing where that is on record already.
 
         Idempotent: the Message-ID follows from (transfer, subject, user), the letter from the transfer as it stands.
         """
+        once = f"told:{tell.subject}"
         async with self._db.reading() as session:
-            news = await self._news(session, tell)
+            told = await audit.action_of(session, tell.transfer_id, once) is not None
+            news = [] if told else await self._news(session, tell)
         if news:
             await self._letterbox.post(news)
-            await self._note(tell.transfer_id, "told", f"told:{tell.subject}", {"subject": tell.subject.value})
+            await self._note(tell.transfer_id, "told", once, {"subject": tell.subject.value})
         return Done()
 
     async def _news(self, session: AsyncSession, tell: Tell) -> Sequence[Outgoing]:
-        """Write the letters; none where the transfer has come to no end that is written about."""
+        """Write the letters; none where the transfer has come to no end that is written about.
+
+        That it was accepted is no news any more once it has ended.
+        """
         facts = await read_facts(session, tell.transfer_id)
         if facts is None:
             return []
@@ -99,11 +104,18 @@ class Notices(contracts.Notices):
             requested = await self._drafts.requested(session, facts)
             told = await find_told_of_request(session, facts.transfer)
             return [self._outgoing(tell, person, requested) for person in told]
+        if tell.subject is Subject.ACCEPTED:
+            if facts.transfer.accepted_by is None or facts.transfer.state in FINAL:
+                return []
+            told = await find_told_of_acceptance(session, facts.transfer)
+            return [
+                self._outgoing(tell, person, await self._drafts.accepted(session, facts, person)) for person in told
+            ]
         told = await find_told_of_end(session, facts.transfer)
         kind = SettledLetter if tell.subject is Subject.SETTLED else EndedLetter
         return [self._outgoing(tell, person, await self._drafts.ended(session, facts, person, kind)) for person in told]
 
-    def _outgoing(self, tell: Tell, person: Told, letter: RequestedLetter | EndedLetter) -> Outgoing:
+    def _outgoing(self, tell: Tell, person: Told, letter: AnyLetter) -> Outgoing:
         name = f"{tell.subject.value}.{tell.transfer_id}.{_mark(person.user_id)}"
         return Outgoing(letter, person.locale, person.address, self._message_id(name))
 

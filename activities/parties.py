@@ -82,6 +82,13 @@ async def find_told_of_request(session: AsyncSession, transfer: Transfer) -> lis
     return await _reachable(session, {UserId(transfer.from_owner_id): Part.OWNER})
 
 
+async def find_told_of_acceptance(session: AsyncSession, transfer: Transfer) -> list[Told]:
+    """Find who is told that it was accepted: the sender and the present owner, but not whoever accepted."""
+    parts = {UserId(transfer.from_owner_id): Part.OWNER, UserId(transfer.requested_by): Part.SENDER}
+    parts.pop(UserId(transfer.accepted_by or ""), None)
+    return await _reachable(session, parts)
+
+
 async def find_told_of_end(session: AsyncSession, transfer: Transfer) -> list[Told]:
     """Find who is told of the end, each once: recipient, sender, present owner, the groups' owners and admins.
 

@@ -71,7 +71,7 @@ def letters(evidence: Evidence) -> Iterator[Broken]:
     for (name, to), count in named.items():
         if not to and count > 1:
             yield Broken(LETTERS, name, f"it went to {count} addresses")
-        elif name.startswith(("ended.", "requested.", "settled.")) and count > 1:
+        elif name.startswith(("ended.", "requested.", "accepted.", "settled.")) and count > 1:
             yield Broken(LETTERS, name, f"{to} got {count} of them")
     mailed = {mail.message_id.split(".")[1] for mail in evidence.mails if mail.message_id.startswith("ended.")}
     for row in evidence.of("transfers"):

@@ -86,6 +86,16 @@ class RequestedLetter(About):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AcceptedLetter(About):
+    """To sender and present owner: it was accepted, and goes on."""
+
+    template: ClassVar = "accepted"
+    part: Part
+    transfer_id: str
+    accepted_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class EndedLetter(About):
     """How a transfer ended."""
 
@@ -125,7 +135,11 @@ class Letter:
     html: str
 
 
-def render(letter: AskLetter | CodeLetter | RequestedLetter | EndedLetter, language: Language) -> Letter:
+#: Every letter there is.
+AnyLetter = AskLetter | CodeLetter | RequestedLetter | AcceptedLetter | EndedLetter
+
+
+def render(letter: AnyLetter, language: Language) -> Letter:
     """Write a letter in `language`. What people typed can forge neither a header nor the letter's own words."""
     name = f"{language.value}/{letter.template}.j2"
     values = {field.name: _harmless(field.name, getattr(letter, field.name)) for field in fields(letter)}

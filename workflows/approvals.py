@@ -35,6 +35,11 @@ class Approvals:
     def _board_state(self) -> TransferState:
         return self._desk.board.state
 
+    @property
+    def accepted(self) -> bool:
+        """Whether the recipient has accepted, this run or an earlier one being told."""
+        return any(decision is Decision.ACCEPT for decision, _ in self._taken)
+
     def remember(self, decisions: Iterable[Taken]) -> None:
         """Know what an earlier run was told: a repeat gets the same answer."""
         self._taken.update({(taken.decision, taken.actor): taken.state for taken in decisions})

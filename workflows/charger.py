@@ -125,7 +125,7 @@ class ChargerAtHand:
             refused = status.answer in {RotateAnswer.REJECTED, RotateAnswer.NOT_SUPPORTED}
             if stubborn or refused or not where.quarantined:
                 await self._send_key(until)
-            await self._wait_for_proof(where, seen)
+            await self._wait_for_proof(where, seen, began + self._desk.policy.proof_deadline)
 
     async def keep_old_key(self) -> bool:
         """Withdraw the new credentials; True where the charger has proven them after all, so that they stay."""
@@ -161,9 +161,9 @@ class ChargerAtHand:
             await self._wait_for_session()
             await self._reach(Charger.reset, self._order(), "restart the charger for its new credentials", until)
 
-    async def _wait_for_proof(self, where: Whereabouts, seen: int) -> None:
+    async def _wait_for_proof(self, where: Whereabouts, seen: int, by: datetime) -> None:
         """Wait for the charger to come back; one that keeps its socket open is made to. `seen`: news before the key."""
-        with self._desk.board.expecting("The charger has its new credentials, and is to come back with them."):
+        with self._desk.board.expecting("The charger has its new credentials, and is to come back with them", by):
             await self._see_it_return(where, seen)
 
     async def _see_it_return(self, where: Whereabouts, seen: int) -> None:

@@ -34,13 +34,9 @@ _WAITS = {
     ),
     Attention.OPERATOR: ("**Needs an operator.** Meanwhile it tries again by itself.", ""),
 }
-#: What a wait ends in by itself.
-_THEN = {
-    Attention.RECIPIENT: "then it expires",
-    Attention.SESSION_RUNNING: "then it is rolled back",
-    Attention.CHARGER_OFFLINE: "then it goes on without it, or is rolled back, as its sender chose",
-}
 _TIME = "%Y-%m-%d %H:%M:%S UTC"
+#: The UI cuts the last lines off: these may go.
+_RUNBOOK = "Each wait is described in docs/operations.md.\n\n\u00a0"
 
 
 class Board:
@@ -112,7 +108,7 @@ class Board:
         """Show what the transfer waits for, and what else there is to say; `Attention.NONE` once it runs again."""
         if (attention, until, problem) == (self.attention, self.waiting_until, self._problem):
             return
-        if not workflow.in_workflow():  # its worker has stopped, and puts it away: there is nobody to show it to
+        if not self._is_shown():
             return
         if attention is not self.attention:
             self._since = workflow.now()
@@ -131,13 +127,19 @@ class Board:
             self.wait_for(*before)
 
     @contextmanager
-    def expecting(self, what: str) -> Iterator[None]:
-        """Show inside the block what is expected soon, which needs nobody's attention."""
-        self._show_details(what)
+    def expecting(self, what: str, by: datetime) -> Iterator[None]:
+        """Show inside the block what is expected soon, which needs nobody's attention before `by`."""
+        self._show_details(f"{what} by {by:{_TIME}}; an operator is asked otherwise.")
         try:
             yield
         finally:
-            self._show_details()
+            if self._is_shown():
+                self._show_details()
+
+    @staticmethod
+    def _is_shown() -> bool:
+        """Whether there is anybody to show it to: a worker that has stopped puts its workflows away."""
+        return workflow.in_workflow()
 
     def open(self) -> None:
         """Start writing: the transfer has a row from now on."""
@@ -165,15 +167,24 @@ class Board:
         if self.attention:
             what, to_do = _WAITS[self.attention]
             lines += [what, self._how_long(), to_do]
-        lines += [expected, self._problem]
+        lines += [expected, self._problem, _RUNBOOK]
         workflow.set_current_details("\n\n".join(line for line in lines if line))
 
     def _how_long(self) -> str:
         since = f"Since {self._since:{_TIME}}" if self._since else ""
         if self.waiting_until is None:
             return f"{since}."
-        then = "" if self.state is TransferState.ROLLING_BACK else _THEN.get(self.attention, "")
-        return f"{since}; until {self.waiting_until:{_TIME}}{then and f', {then}'}."
+        return f"{since}; until {self.waiting_until:{_TIME}}, {self._then()}."
+
+    def _then(self) -> str:
+        if self.state is TransferState.AWAITING_ACCEPTANCE:
+            return "then it expires"
+        if self.attention is Attention.SESSION_RUNNING:
+            return "then it is rolled back"
+        if self.attention is Attention.CHARGER_OFFLINE:
+            back = self.state is TransferState.ROLLING_BACK
+            return f"then it goes on without it{'' if back else ', or is rolled back, as its sender chose'}"
+        return "then it tries again"
 
     async def _write(self) -> None:
         """Write the newest standing whenever it has changed; a database that is away delays it, nothing else."""

@@ -7,6 +7,7 @@ from typing import NoReturn, TypeVar
 from temporalio import workflow
 
 from activities.contracts import (
+    Done,
     Finish,
     Message,
     Note,
@@ -65,6 +66,8 @@ class TransferWorkflow:
         self._plan: Plan | None = None
         self._refusal: Refusal | None = None
         self._charger: ChargerAtHand | None = None
+        self._letters: list[asyncio.Future[Done]] = []
+        """Those that are sent beside the story."""
         self._turned: Reason | None = None
         """Why a roll-back that is taken up was begun."""
 
@@ -82,11 +85,12 @@ class TransferWorkflow:
             plan = await self._open()
         except Refusal as refusal:
             return await self._refuse(refusal)
-        told = asyncio.ensure_future(self._tell_present_owner(plan))
+        if plan.tell_present_owner:
+            self._tell_beside(Subject.REQUESTED, "tell the present owner")
         ended = self._board.state in FINAL
         state = self._board.state if ended else await self._carry_out(plan)
         await self._tell_parties()
-        await told
+        await asyncio.gather(*self._letters)
         await self._board.close()
         return Outcome(state=state)
 
@@ -129,6 +133,8 @@ class TransferWorkflow:
             if (state := await self._approvals.collect(plan)) is not TransferState.TRANSFERRING:
                 return state
             plan = self._approvals.plan or plan
+        if self._approvals.accepted:
+            self._tell_beside(Subject.ACCEPTED, "tell sender and owner that it was accepted")
         device = Reconfiguration(plan, self._required_charger(), self._desk, self._undo, self._warnings)
         try:
             if self._board.state is TransferState.TRANSFERRING:
@@ -220,11 +226,11 @@ class TransferWorkflow:
         self._board.enter(state)
         return state
 
-    async def _tell_present_owner(self, plan: Plan) -> None:
-        """Tell an owner who did not ask, at once: they may cancel."""
-        if plan.tell_present_owner:
-            news = Tell(transfer_id=self._ref.transfer_id, subject=Subject.REQUESTED)
-            await call(Notices.tell, news, letter(self._policy), summary="tell the present owner", for_ever=True)
+    def _tell_beside(self, subject: Subject, summary: str) -> None:
+        """Send news beside the story, which does not wait for it: a present owner may cancel."""
+        news = Tell(transfer_id=self._ref.transfer_id, subject=subject)
+        sending = call(Notices.tell, news, letter(self._policy), summary=summary, for_ever=True)
+        self._letters.append(asyncio.ensure_future(sending))
 
     async def _tell_parties(self) -> None:
         news = Tell(transfer_id=self._ref.transfer_id, subject=Subject.ENDED)

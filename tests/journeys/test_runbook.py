@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import re
-import shlex
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,20 +10,17 @@ from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from chaos.links import Link
 from demo.control import tell
 from demo.faults import Fault, Step, Trouble
 from demo.ports import Ports
 from domain.ids import TransferId, workflow_id
-from tests.commands.shell import Said, Shell
-from tests.conftest import ROOT
 from tests.journeys.browser import open_browser
-from tests.journeys.people import LOOK_EVERY, ask, see_it_end
+from tests.journeys.duty import Operator, entries
 from tests.journeys.system import System, running, two_users
 
-RUNBOOK = ROOT / "docs" / "operations.md"
-SCREENSHOTS = ROOT / "docs" / "screenshots"
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required"}
 OWNERSHIP = {"kind": "transfer_ownership", "user_id": "bob"}
 SETTINGS = {
@@ -39,90 +34,21 @@ FAULTS: dict[str, list[Fault | Trouble]] = {
     "cp-5": [Trouble(Fault.REJECT, Step.LISTS)],
     "cp-6": [Fault.LIE],
     "cp-7": [Trouble(Fault.REJECT, Step.LISTS)],
+    "cp-12": [Fault.NEVER_CLOSE],
 }
 
 
-def entries() -> dict[str, list[list[str]]]:
-    """Give the commands of each entry of the runbook, by its heading."""
-    text = RUNBOOK.read_text().partition("\n# Runbook\n")[2]
-    found = {}
-    for part in text.split("\n## ")[1:]:
-        blocks = re.findall(r"^```sh\n(.*?)^```$", part, re.DOTALL | re.MULTILINE)
-        found[part.partition("\n")[0]] = [shlex.split(line) for block in blocks for line in block.splitlines()]
-    return found
-
-
-class Operator:
-    """Who follows the runbook, on one system."""
-
-    def __init__(self, system: System, mail: Link, browser: Any) -> None:
-        self.system, self.mail, self._browser = system, mail, browser
-        settings = {
-            "HANDOVER_API_URL": system.stage.api,
-            "HANDOVER_API_KEY": system.keys["ada"],
-            "HANDOVER_DATABASE_URL": system.stage.url,
-            "HANDOVER_TEMPORAL_UI": system.stage.temporal_ui or "",
-        }
-        self.shell = Shell(settings)
-
-    async def start(self, charge_point: str, body: dict[str, Any], api: int = 0) -> str:
-        async with self.system.user("ada", api=api) as ada:
-            return await ask(ada, charge_point, body, key=charge_point)
-
-    async def look(self, transfer_id: str) -> dict[str, Any]:
-        async with self.system.user("ada") as ada:
-            found: dict[str, Any] = (await ada.get(f"/v1/transfers/{transfer_id}")).json()
-            return found
-
-    async def until(self, transfer_id: str, **wanted: str) -> dict[str, Any]:
-        """Wait until a transfer is as wanted."""
-        async with asyncio.timeout(150):
-            while True:
-                found = await self.look(transfer_id)
-                if all(found[name] == value for name, value in wanted.items()):
-                    return found
-                await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
-
-    async def ended(self, transfer_id: str) -> str:
-        async with self.system.user("ada") as ada:
-            return str((await see_it_end(ada, transfer_id))["state"])
-
-    async def run(self, command: list[str], transfer_id: str) -> Said:
-        """Run a command of the runbook; each goes well, and a list has the transfer."""
-        assert command[0] == "./handover", command
-        arguments = [transfer_id if part == "$ID" else part for part in command[1:]]
-        said = await self.shell(*arguments)
-        assert said.code == 0, (arguments, said)
-        if arguments[0] == "list":
-            assert transfer_id in said.out, (arguments, said.out)
-        return said
-
-    async def queries(self, transfer_id: str, words: str) -> None:
-        """Find the transfer by each saved view that promises to have it."""
-        for view, query in saved_views():
-            if view == words:
-                async with asyncio.timeout(30):
-                    while workflow_id(TransferId(transfer_id)) not in await self._found(query):
-                        await asyncio.sleep(LOOK_EVERY)  # visibility lags, and says nothing when it has caught up
-
-    async def _found(self, query: str) -> set[str]:
-        return {seen.id async for seen in self.system.client.list_workflows(query)}
-
-    async def picture(self, transfer_id: str, name: str) -> None:
-        """Take the screenshot of the runbook, where that is asked for."""
-        if self._browser is not None:
-            place = f"namespaces/default/workflows/{workflow_id(TransferId(transfer_id))}"
-            await self._browser(f"{self.system.stage.temporal_ui}/{place}", SCREENSHOTS / f"{name}.png")
-
-
-def saved_views() -> list[tuple[str, str]]:
-    """Give the saved views that the page lists: name and query."""
-    rows = re.findall(r"^\| ([a-z' ]+) \| `(WorkflowType = .*?)`", RUNBOOK.read_text(), re.MULTILINE)
-    assert len(rows) == 9
-    return rows
-
-
 # --- the entries ------------------------------------------------------------------------------------------------------
+
+
+async def recipient(operator: Operator, commands: list[list[str]]) -> None:
+    transfer_id = await operator.start("cp-11", {**TO_BOB, "acceptance": "required"}, api=1)
+    await operator.until(transfer_id, state="awaiting_acceptance", attention="recipient")
+    await operator.queries(transfer_id, "waiting for a recipient")
+    await operator.picture(transfer_id, "recipient")
+    for command in commands:
+        await operator.run(command, transfer_id)
+    assert await operator.ended(transfer_id) == "cancelled"
 
 
 async def letter(operator: Operator, commands: list[list[str]]) -> None:
@@ -169,11 +95,13 @@ async def offline(operator: Operator, commands: list[list[str]]) -> None:
 async def retried(operator: Operator, commands: list[list[str]]) -> None:
     transfer_id = await operator.start("cp-4", TO_BOB, api=1)
     await operator.until(transfer_id, attention="retrying")
-    *before, resume = commands
+    *before, pause, resume = commands
     for command in before:
         await operator.run(command, transfer_id)
     await operator.queries(transfer_id, "a step is being retried")
     await operator.picture(transfer_id, "retrying")
+    await operator.run(pause, transfer_id)
+    await operator.picture(transfer_id, "paused", "Pending Activities", "Paused", height=660)
     await operator.run(resume, transfer_id)
     assert (await operator.shell("resolve", transfer_id, "complete", "--reason", "seen")).code == 0
     assert await operator.ended(transfer_id) == "completed_with_warnings"
@@ -197,12 +125,54 @@ async def refuses(operator: Operator, commands: list[list[str]]) -> None:
 
 
 async def credentials(operator: Operator, commands: list[list[str]]) -> None:
+    expected = await operator.start("cp-12", OWNERSHIP, api=1)
+    await operator.until_details(expected, "is to come back with them")
+    await operator.picture(expected, "proof")
     transfer_id = await operator.start("cp-6", OWNERSHIP)
     await operator.until(transfer_id, attention="operator")
     await operator.picture(transfer_id, "credentials")
     for command in commands:
         await operator.run(command, transfer_id)
     assert await operator.ended(transfer_id) == "rolled_back"
+    assert await operator.ended(expected) == "completed"
+
+
+_REFUSAL = """
+CREATE TRIGGER refuses BEFORE UPDATE OF owner_id ON charge_points WHEN OLD.id = 'cp-10'
+BEGIN SELECT RAISE(ABORT, 'cp-10 belongs to somebody else for good'); END
+"""
+
+
+async def register(operator: Operator, commands: list[list[str]]) -> None:
+    async with operator.system.db.writing() as session:
+        await session.execute(text(_REFUSAL))
+    transfer_id = await operator.start("cp-10", OWNERSHIP)
+    found = await operator.until(transfer_id, state="transferring", attention="operator")
+    assert found["from"]["owner_id"] == "ada"
+    await operator.picture(transfer_id, "register")
+    *before, retry = commands
+    for command in before:
+        said = await operator.run(command, transfer_id)
+    assert "change_ownership" in said.out
+    async with operator.system.db.writing() as session:
+        await session.execute(text("DROP TRIGGER refuses"))
+    await operator.run(retry, transfer_id)
+    assert await operator.ended(transfer_id) == "completed"
+
+
+async def told(operator: Operator, commands: list[list[str]]) -> None:
+    operator.mail.cut()
+    transfer_id = await operator.start("cp-13", {"kind": "move_to_group", "group_id": "south"})
+    await operator.until(transfer_id, state="completed", attention="operator")
+    await operator.queries(transfer_id, "needs an operator")
+    await operator.picture(transfer_id, "told")
+    *before, retry = commands
+    for command in before:
+        said = await operator.run(command, transfer_id)
+    assert "tell_parties" in said.out
+    operator.mail.heal()
+    await operator.run(retry, transfer_id)
+    await operator.until(transfer_id, attention="")
 
 
 async def compensation(operator: Operator, commands: list[list[str]]) -> None:
@@ -228,12 +198,14 @@ async def mended(system: System) -> None:
 
 
 async def unstarted(operator: Operator, commands: list[list[str]]) -> None:
-    operator.system.supervisor.signal("worker", signal.SIGSTOP)
+    async with operator.system.db.writing():  # writers take turns: it is not stopped with the database in its hands
+        operator.system.supervisor.signal("worker", signal.SIGSTOP)
     try:
         transfer_id = await operator.start("cp-8", {"kind": "move_to_group", "group_id": "south"})
         for command in commands:
             said = await operator.run(command, transfer_id)
         assert "requested" in said.out
+        await operator.picture(transfer_id, "unstarted", "History", "Workflow Execution Started")
     finally:
         operator.system.supervisor.signal("worker", signal.SIGCONT)
     assert await operator.ended(transfer_id) == "completed"
@@ -250,6 +222,7 @@ async def lost(operator: Operator, commands: list[list[str]]) -> None:
                 await handle.terminate("again and again")
     await operator.queries(transfer_id, "terminated or failed")
     assert transfer_id in (await operator.run(everything, transfer_id)).out
+    await operator.picture(transfer_id, "lost", "History", "Workflow Execution Terminated")
     await operator.run(retry, transfer_id)
     async with asyncio.timeout(60):
         while transfer_id in (await operator.run(again, transfer_id)).out:
@@ -262,23 +235,28 @@ async def _runs(handle: Any) -> bool:
 
 
 Entry = Callable[[Operator, list[list[str]]], Awaitable[None]]
-#: What each entry of the runbook is followed by; the last two don't go together with others: they mend every charger,
-#: and stop the worker for a moment.
-FOLLOWED: dict[str, Entry] = {
+#: What each entry of the runbook is followed by, all of these at once.
+TOGETHER: dict[str, Entry] = {
+    "The recipient has not answered": recipient,
     "The recipient was asked, but the letter can't be sent": letter,
     "A charging session runs": session,
     "The charger is offline": offline,
     "A step is retried": retried,
     "The charger refuses a step": refuses,
     "The charger does not come back with its new credentials": credentials,
+    "The database refuses a step": register,
     "What the reconciler has found": lost,
+}
+#: These don't go together with others: they cut the mail off, mend every charger, and stop the worker for a moment.
+ALONE: dict[str, Entry] = {
+    "The parties can't be told": told,
     "A compensation fails": compensation,
     "Nobody starts a request": unstarted,
 }
 
 
 def test_every_entry_is_followed() -> None:
-    assert set(FOLLOWED) | {"A transfer that has left something to do at its charger"} == set(entries())
+    assert set(TOGETHER) | set(ALONE) | {"A transfer that has left something to do at its charger"} == set(entries())
     assert all(entries().values())
 
 
@@ -291,10 +269,10 @@ async def operator_of(folder: Path, url: str, browser: Any) -> AsyncIterator[Ope
             running(
                 folder,
                 url,
-                two_users(9),
+                two_users(13),
                 away={"cp-3"},
                 faults=FAULTS,
-                more_apis=[{"HANDOVER_POLICY__RETRIES_USED_UP": "PT10M"}],
+                more_apis=[{"HANDOVER_POLICY__RETRIES_USED_UP": "PT10M", "HANDOVER_POLICY__RECONNECT_AFTER": "PT20S"}],
                 settings={**SETTINGS, "HANDOVER_SMTP_PORT": str(mail.port)},
                 ports=ports,
             )
@@ -313,7 +291,6 @@ async def test_the_runbook_is_followed_command_by_command(
             browser = await stack.enter_async_context(open_browser())
         operator = await stack.enter_async_context(operator_of(tmp_path / "system", sqlite_url, browser))
         found = entries()
-        *together, mends, stops = FOLLOWED.items()
-        await asyncio.gather(*(follow(operator, found[heading]) for heading, follow in together))
-        for heading, follow in (mends, stops):
+        await asyncio.gather(*(follow(operator, found[heading]) for heading, follow in TOGETHER.items()))
+        for heading, follow in ALONE.items():
             await follow(operator, found[heading])

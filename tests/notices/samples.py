@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
-from notices.letters import AskLetter, CodeLetter, EndedLetter, Part, RequestedLetter, SettledLetter
+from notices.letters import (
+    AcceptedLetter,
+    AnyLetter,
+    AskLetter,
+    CodeLetter,
+    EndedLetter,
+    Part,
+    RequestedLetter,
+    SettledLetter,
+)
 
 ORIGIN = "https://handover.example"
 LINK = f"{ORIGIN}/t/0123456789012345678901234567890123456789012"
@@ -36,6 +45,10 @@ def requested(**changes: Any) -> RequestedLetter:
     return RequestedLetter(**{**ABOUT, "transfer_id": "tr-1", "recipient": None, **changes})
 
 
+def accepted(part: Part = Part.SENDER, **changes: Any) -> AcceptedLetter:
+    return AcceptedLetter(**{**ABOUT, "part": part, "transfer_id": "tr-1", "accepted_by": "Zoé Martin", **changes})
+
+
 def ended(
     state: TransferState,
     part: Part = Part.SENDER,
@@ -48,7 +61,7 @@ def ended(
     return EndedLetter(**{**ABOUT, **given, **changes}, part=part, state=state, reason=reason, warnings=warnings)
 
 
-def every_letter() -> list[AskLetter | CodeLetter | RequestedLetter | EndedLetter]:
+def every_letter() -> list[AnyLetter]:
     """Every letter there is: kinds, connections, parts, ends, reasons, warnings."""
     kinds: list[dict[str, Any]] = [
         {"kind": kind, "connection": connection, "group": "Équipe Sud" if kind == "move_to_group" else None}
@@ -86,9 +99,10 @@ def every_letter() -> list[AskLetter | CodeLetter | RequestedLetter | EndedLette
         for reason in (None, *Reason)
         for warnings in ((), (TransferWarning.LISTS_DUE, TransferWarning.RELEASE_DUE))
     ]
-    others = [
+    others: list[AnyLetter] = [
         letter for kind in kinds for letter in (code(**kind), requested(**kind), requested(**kind, recipient="Zoé"))
     ]
+    others += [accepted(part, **kind) for part in (Part.SENDER, Part.OWNER) for kind in kinds]
     settled = [
         SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)}) for letter in done
     ]

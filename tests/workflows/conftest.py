@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowHandle
 
 from domain.ids import NodeId, TransferId, workflow_id
 from domain.policy import Policy
+from tests.details import details
 from tests.workflows.world import World
 from worker import gateway_worker, transfer_worker
 from workflows.client import TransferClient
@@ -52,8 +52,7 @@ class Stage:
 
     async def page(self) -> str:
         """Give the current details, as the Temporal UI asks for them."""
-        found: WorkflowMetadata = await self.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-        return str(found.current_details)
+        return await details(self.handle)
 
     async def outcome(self) -> str:
         state = (await self.handle.result()).state.value

@@ -32,7 +32,7 @@ async def test_an_accepted_transfer_goes_on(stage: Set) -> None:
     await transfer.world.until(lambda: transfer.world.attention is Attention.RECIPIENT)
     assert await decide(transfer, Decision.ACCEPT, RECIPIENT) == "transferring"
     assert await transfer.outcome() == "completed"
-    assert "ask0" in transfer.world.letters
+    assert transfer.world.letters == ["ask0", "accepted", "ended"]
 
 
 @pytest.mark.recorded

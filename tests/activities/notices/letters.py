@@ -13,6 +13,8 @@ ORIGIN = "https://handover.example/"
 ASK, REMIND = Ask(transfer_id=TRANSFER), Ask(transfer_id=TRANSFER, reminder=1)
 ENDED = Tell(transfer_id=TRANSFER, subject=Subject.ENDED)
 REQUESTED = Tell(transfer_id=TRANSFER, subject=Subject.REQUESTED)
+ACCEPTED = Tell(transfer_id=TRANSFER, subject=Subject.ACCEPTED)
+SETTLED = Tell(transfer_id=TRANSFER, subject=Subject.SETTLED)
 
 
 def away(world: World) -> Notices:

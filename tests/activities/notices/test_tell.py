@@ -1,12 +1,13 @@
 """Whom the news of a transfer reaches, and what they may know."""
 
 import logging
+from typing import Any
 
 import pytest
 
 from activities.notices import Notices
 from persistence import tables
-from tests.activities.notices.letters import ENDED, REQUESTED, recipients
+from tests.activities.notices.letters import ACCEPTED, ENDED, REQUESTED, recipients
 from tests.activities.notices.world import NOW, TRANSFER, World
 from tests.notices.mailbox import Mailbox, text_of
 
@@ -17,8 +18,7 @@ async def test_a_present_owner_who_did_not_ask_is_told_without_the_recipient_s_n
     await world.to_user()
     await notices.tell(REQUESTED)
     await notices.tell(REQUESTED)
-    assert recipients(mailbox) == ["bruno@example.org", "bruno@example.org"]
-    assert mailbox.letters[0]["Message-ID"] == mailbox.letters[1]["Message-ID"]
+    assert recipients(mailbox) == ["bruno@example.org"]
     text = text_of(mailbox.letters[0])
     assert "Amélie Durand" in text
     assert "https://handover.example/v1/transfers/tr-1/cancel" in text
@@ -126,3 +126,35 @@ async def test_one_dead_mailbox_does_not_hold_up_the_others(
     assert recipients(mailbox) == ["amelie@example.org", "bruno@example.org", "zoe@example.org"]
     ours = [record.getMessage() for record in caplog.records if record.name.startswith(("activities", "notices"))]
     assert not any("example.org" in entry for entry in ours)
+
+
+async def test_an_acceptance_is_told_to_sender_and_present_owner(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.to_user(state="transferring", accepted_by="zoe")
+    await notices.tell(ACCEPTED)
+    assert recipients(mailbox) == ["amelie@example.org", "bruno@example.org"]
+    sender = text_of(mailbox.to("amelie@example.org")[0])
+    assert "Zoé Martin a accepté votre demande" in sender
+    owner = text_of(mailbox.to("bruno@example.org")[0])
+    assert "Zoé Martin accepted" in owner
+    assert "asked for by Amélie Durand" in owner
+    for text in (sender, owner):
+        assert "https://handover.example/v1/transfers/tr-1/cancel" in text
+    assert await world.trail() == [("system", "told", {"subject": "accepted"})]
+
+
+async def test_whoever_accepts_needs_no_letter_about_it(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    await world.move(state="transferring", accepted_by="bruno")
+    await notices.tell(ACCEPTED)
+    assert recipients(mailbox) == ["amelie@example.org"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"state": "completed", "accepted_by": "zoe", "active": False}])
+async def test_an_acceptance_that_is_none_or_no_news_is_not_told(
+    world: World, notices: Notices, mailbox: Mailbox, changes: dict[str, Any]
+) -> None:
+    await world.to_user(**changes)
+    await notices.tell(ACCEPTED)
+    assert mailbox.letters == []
+    assert await world.trail() == []

@@ -1,0 +1,122 @@
+"""Whom each letter goes to: the table of docs/notices.md, compared with what is sent."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import pytest
+from sqlalchemy import delete
+
+from activities.contracts import SendCode
+from activities.notices import Notices
+from domain.ids import LinkId
+from domain.transfer import TransferKind, TransferState
+from notices.letters import ENDS
+from persistence import tables
+from tests.activities.notices.letters import ACCEPTED, ASK, ENDED, REMIND, REQUESTED, SETTLED, recipients
+from tests.activities.notices.world import World
+from tests.conftest import ROOT
+from tests.notices.mailbox import Mailbox
+
+TABLE: Final = ROOT / "docs" / "notices.md"
+HEAD: Final = """# Who is written to, and when
+
+Each letter has a plain text and an HTML part with the same words, in its reader's language: English or French
+(`notices/templates/`). It is delivered at least once, a repeat under the same Message-ID. Nobody is written to twice
+about the same thing: whoever has two parts in a transfer gets the letter of the first of them, from the left.
+
+Made by `make test ARGS='tests/activities/notices/test_table.py --write-tables'`, and compared with what is sent.
+*Admins* are the owners and admins of the group that the charge point is in, *target* the group that it is moved to.
+
+| letter | transfer to a user | transfer of the ownership | move to a group |
+|---|---|---|---|
+"""
+TAIL: Final = """
+- *asked* and *reminder* go out where acceptance is required; where it is not, nobody on the target's side is written to
+  before the end, and then only if the charge point changed hands.
+- *reminder*: half-way, and 24 hours before the end. A *resend* sends *asked* again with a new link; older ones are dead
+  at once.
+- *code*: to whoever the link was sent to, each time that they ask for one on its page.
+- *requested*: to a present owner who did not ask for it; they may cancel. *accepted*: not to whoever accepted.
+- *settled*: what an ended transfer had left to do at its charger is done.
+- Before acceptance no letter names the recipient of a transfer to a user: an address must not tell whose it is.
+- An account is written to at its e-mail address as it is at that moment; one that is blocked, or has none, is left out,
+  and so are members who are neither owner nor admin.
+"""
+EMAIL: Final = {"amelie": "sender", "bruno": "present owner", "adam": "admins"}
+WORDS: Final = {
+    TransferKind.TRANSFER_TO_USER: {"zoe": "recipient", **EMAIL},
+    TransferKind.TRANSFER_OWNERSHIP: {**EMAIL, "adam": "recipient", "yann": "admins"},
+    TransferKind.MOVE_TO_GROUP: {**EMAIL, "zoe": "target", "yann": "target"},
+}
+ORDER: Final = ("recipient", "target's owners", "sender", "present owner", "admins", "target's owners and admins")
+ACCEPTED_BY: Final = {
+    TransferKind.TRANSFER_TO_USER: "zoe", TransferKind.TRANSFER_OWNERSHIP: "adam", TransferKind.MOVE_TO_GROUP: "zoe",
+}  # fmt: skip
+#: Ends that come after an acceptance.
+AFTER: Final = {TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS, TransferState.ROLLED_BACK}
+Send = Callable[[Notices, World], Awaitable[object]]
+
+
+async def code(notices: Notices, world: World) -> None:
+    await notices.ask(ASK)
+    for link in await world.all(tables.ApprovalLink):
+        await notices.send_code(SendCode(link_id=LinkId(link.id), number=1))
+
+
+def letters() -> dict[str, tuple[Send, TransferState]]:
+    """What is sent, and the state that the transfer is in then."""
+    waits, runs = TransferState.AWAITING_ACCEPTANCE, TransferState.TRANSFERRING
+    return {
+        "asked": (lambda notices, _: notices.ask(ASK), waits),
+        "reminder": (lambda notices, _: notices.ask(REMIND), waits),
+        "code": (code, waits),
+        "requested": (lambda notices, _: notices.tell(REQUESTED), waits),
+        "accepted": (lambda notices, _: notices.tell(ACCEPTED), runs),
+        **{state.value: (lambda notices, _: notices.tell(ENDED), state) for state in TransferState if state in ENDS},
+        "settled": (lambda notices, _: notices.tell(SETTLED), TransferState.COMPLETED),
+    }
+
+
+async def send(world: World, notices: Notices, mailbox: Mailbox, kind: TransferKind, letter: str) -> str:
+    """Send a letter about a transfer of its own; gives whom it went to, in the table's words."""
+    sending, state = letters()[letter]
+    values: dict[str, Any] = {"state": state.value, "active": state not in ENDS}
+    if state in AFTER | {TransferState.TRANSFERRING}:
+        values["accepted_by"] = ACCEPTED_BY[kind]
+    adding = {
+        TransferKind.TRANSFER_TO_USER: world.to_user,
+        TransferKind.TRANSFER_OWNERSHIP: world.ownership,
+        TransferKind.MOVE_TO_GROUP: world.move,
+    }
+    await adding[kind](**values)
+    if kind is TransferKind.TRANSFER_OWNERSHIP:  # somebody there who has no other part in it
+        async with world.database.writing() as session:
+            session.add(tables.Membership(group_id="north", user_id="yann", role="admin"))
+    await sending(notices, world)
+    found = {WORDS[kind][address.partition("@")[0]] for address in recipients(mailbox)}
+    if "target" in found:
+        found = found - {"target"} | {"target's owners" if state not in ENDS else "target's owners and admins"}
+    mailbox.letters.clear()
+    mailbox.envelopes.clear()
+    async with world.database.writing() as session:
+        for table in (tables.Code, tables.ApprovalLink, tables.AuditEvent, tables.Transfer, tables.Request):
+            await session.execute(delete(table))
+        others = delete(tables.Membership).where(tables.Membership.user_id == "yann")
+        await session.execute(others.where(tables.Membership.group_id == "north"))
+    return ", ".join(sorted(found, key=ORDER.index))
+
+
+async def test_the_table_says_whom_each_letter_goes_to(
+    world: World, notices: Notices, mailbox: Mailbox, request: pytest.FixtureRequest
+) -> None:
+    kinds = (TransferKind.TRANSFER_TO_USER, TransferKind.TRANSFER_OWNERSHIP, TransferKind.MOVE_TO_GROUP)
+    rows = [
+        f"| {letter.replace('_', ' ')} | "
+        + " | ".join([await send(world, notices, mailbox, kind, letter) for kind in kinds])
+        + " |\n"
+        for letter in letters()
+    ]
+    page = HEAD + "".join(rows) + TAIL
+    if request.config.getoption("--write-tables"):
+        TABLE.write_text(page)
+    assert TABLE.read_text() == page
