@@ -179,18 +179,27 @@ async def revoke_all(session: AsyncSession, charge_point_id: ChargePointId, now:
 
 
 async def set_current(
-    session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str, now: datetime
+    session: AsyncSession,
+    vault: Vault,
+    charge_point_id: ChargePointId,
+    key: str,
+    now: datetime,
+    *,
+    hex_digits: bool = False,
 ) -> None:
     """Make `key`, as somebody types it into the charger, its key; whatever was current or pending is revoked.
 
-    A repeat with the key that is current already changes nothing.
+    Of `hex_digits` the charger may use the bytes that they stand for: both forms open, until one has. A repeat with the
+    key that is current already changes nothing.
     """
     keys = await lock_keys(session, charge_point_id)
     text = key.encode()
     if keys.pending is None and keys.current is not None and vault.matches(PURPOSE, text, keys.current.mac):
         return
     await revoke_all(session, charge_point_id, now)
-    session.add(new_key(charge_point_id, KeyState.CURRENT, vault.mac(PURPOSE, text), now))
+    row = new_key(charge_point_id, KeyState.CURRENT, vault.mac(PURPOSE, text), now)
+    row.mac_decoded = vault.mac(PURPOSE, bytes.fromhex(key)) if hex_digits else None
+    session.add(row)
     await session.flush()
 
 
@@ -200,12 +209,15 @@ async def lock(session: AsyncSession, charge_point_id: ChargePointId) -> None:
 
 
 async def is_current(session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str) -> bool:
-    """Whether `key`, as somebody types it, is the charger's only key. Only reads."""
+    """Whether `key`, hex digits that somebody types, is the charger's only key, in either form. Only reads."""
     query = select(Credential).where(
         Credential.charge_point_id == charge_point_id, Credential.state != KeyState.REVOKED
     )
     keys = (await session.scalars(query)).all()
-    return [row.state for row in keys] == [KeyState.CURRENT] and vault.matches(PURPOSE, key.encode(), keys[0].mac)
+    forms = (key.encode(), bytes.fromhex(key))
+    return [row.state for row in keys] == [KeyState.CURRENT] and any(
+        vault.matches(PURPOSE, form, keys[0].mac) for form in forms
+    )
 
 
 async def status(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> CredentialStatus:

@@ -137,7 +137,7 @@ class Doorway:
                 return password
             if await transfers.at_charger(session, charge_point_id) is not None:
                 raise TransferInProgress("The charge point has a transfer under way; wait for its end.")
-            await credentials.set_current(session, self._vault, charge_point_id, password, now)
+            await credentials.set_current(session, self._vault, charge_point_id, password, now, hex_digits=True)
             place = await charger_links.whereabouts(session, charge_point_id)
             await charger_links.release(session, charge_point_id, place.generation, now)
             detail = {"charge_point_id": charge_point_id}

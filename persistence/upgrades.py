@@ -81,7 +81,7 @@ async def recognise(session: AsyncSession, vault: Vault, identity: str, password
     if not rows or not (match.current or match.literal or match.decoded):
         return Recognised(None, _refused(keys, known=bool(rows)))
     found = ChargePointId(rows[0][0])
-    if match.current and keys.current and keys.pending is None and keys.current.mac == vault.mac(PURPOSE, password):
+    if match.current and keys.current and keys.pending is None and _is_settled(keys.current, vault, password):
         return Recognised(found, Admission(Entry.CURRENT, found, keys.current.id))
     return Recognised(found, None)
 
@@ -105,8 +105,8 @@ async def admit(
         return await _take_on(session, vault, keys, keys.pending, password, now)
     if keys.current is None or not match.current:
         return _refused(keys, known=True)
-    if keys.current.mac != (mac := vault.mac(PURPOSE, password)):  # written under a server key that is to go
-        await turn(session, keys.current, mac=mac)
+    if not _is_settled(keys.current, vault, password):
+        await turn(session, keys.current, mac=vault.mac(PURPOSE, password), mac_decoded=None)
     if keys.pending is None:
         return Admission(Entry.CURRENT, charge_point_id, keys.current.id)
     return await _come_with_old(session, keys.current, keys.pending, grace, now)
@@ -145,20 +145,26 @@ async def has_key(session: AsyncSession, charge_point_id: ChargePointId) -> bool
     return (await session.execute(query.limit(1))).first() is not None
 
 
+def _is_settled(current: Credential, vault: Vault, password: bytes) -> bool:
+    """Whether the current key is on record as it came: in that form alone, and under the server's first key."""
+    return current.mac_decoded is None and current.mac == vault.mac(PURPOSE, password)
+
+
 def _refused(keys: Keys, *, known: bool) -> Admission:
     reason = RefusedFor.WRONG_PASSWORD if keys.current or keys.pending else RefusedFor.REVOKED
     return Admission(Entry.REFUSED, refused_for=reason if known else RefusedFor.UNKNOWN_IDENTITY)
 
 
 def _compare(vault: Vault, keys: Keys, password: bytes) -> _Match:
-    """Compare with the current key and both forms of the pending one: always three comparisons."""
+    """Compare with both forms of the current key and of the pending one: always four comparisons."""
 
     def same(mac: str | None) -> bool:
         return vault.matches(PURPOSE, password, mac or _NOBODYS_MAC)
 
     current, pending = keys.current, keys.pending
+    forms = [same(current.mac if current else None), same(current.mac_decoded if current else None)]
     return _Match(
-        current=same(current.mac if current else None),
+        current=any(forms),
         literal=same(pending.mac if pending else None),
         decoded=same(pending.mac_decoded if pending else None),
     )

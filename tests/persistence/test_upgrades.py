@@ -82,6 +82,23 @@ async def test_a_typed_key_replaces_whatever_was_there(rule: Rule) -> None:
         assert (await rule.come(password)).entry is Entry.REFUSED
 
 
+@pytest.mark.parametrize("kept", ["digits", "bytes"])
+async def test_typed_hex_digits_open_in_the_form_that_the_charger_keeps_and_in_no_other_from_then_on(
+    rule: Rule, kept: str
+) -> None:
+    raw = bytes(range(20))
+    forms: dict[str, str | bytes] = {"digits": raw.hex(), "bytes": raw}
+    async with rule.database.writing() as session:
+        await credentials.set_current(session, rule.vault, CP, raw.hex(), NOW, hex_digits=True)
+    form = forms.pop(kept)
+    for _ in range(2):
+        assert (await rule.come(form)).entry is Entry.CURRENT
+    [other] = forms.values()
+    assert (await rule.come(other)).entry is Entry.REFUSED
+    async with rule.database.reading() as session:
+        assert await credentials.is_current(session, rule.vault, CP, raw.hex())
+
+
 async def test_a_key_under_a_former_server_key_moves_to_the_present_one(rule: Rule, vault: Vault) -> None:
     former, present = "f" * 32, "p" * 32
     async with rule.database.writing() as session:
@@ -112,7 +129,7 @@ async def test_an_unknown_identity_costs_the_same_comparisons(rule: Rule, monkey
         assert found.admission is not None
         assert found.admission.entry is Entry.REFUSED
         costs.append(len(calls))
-    assert costs == [3, 3]
+    assert costs == [4, 4]
 
 
 @pytest.mark.parametrize("state", ["plain", "withdrawn"])
