@@ -83,7 +83,7 @@ class Notices(contracts.Notices):
 
         Idempotent: the Message-ID follows from (transfer, subject, user), the letter from the transfer as it stands.
         """
-        once = f"told:{tell.subject}"
+        once = audit.told_of(tell.subject)
         async with self._db.reading() as session:
             told = await audit.action_of(session, tell.transfer_id, once) is not None
             news = [] if told else await self._news(session, tell)

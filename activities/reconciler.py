@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -26,6 +27,8 @@ log = logging.getLogger("handover.reconciler")
 
 #: How old a request is that nobody has started: its API process is not about to.
 LEFT_AFTER: Final = timedelta(seconds=30)
+#: How long after an end it is looked after that the parties are told: the engine forgets runs after a time.
+TOLD_WITHIN: Final = timedelta(days=1)
 #: How many findings one look gives: they go through the engine. The next look finds the others.
 AT_ONCE: Final = 500
 #: How many are looked at, or settled, beside each other.
@@ -76,19 +79,28 @@ class DatabaseReconciler(Reconciler):
             due = [(Finding.WORK_DUE, one) for one in await rescues.waiting(session, now)]
             inside = await disagreements.of_the_register(session)
             known = await disagreements.states(session, running)
+            untold = await disagreements.untold(session, now - TOLD_WITHIN)
             parked = bool(await findings.parked(session))
-        hints = [one for one, state in known.items() if judge(state, running.get(one, Run(RunStatus.LOST))) is not None]
-        found = [*left, *due, *inside, *await self._runs_that_differ({one: known[one] for one in hints[:AT_ONCE]})]
+        known |= untold
+        hints = [
+            one
+            for one, state in known.items()
+            if judge(state, running.get(one, Run(RunStatus.LOST)), told=one not in untold) is not None
+        ]
+        differ = await self._runs_that_differ({one: known[one] for one in hints[:AT_ONCE]}, untold)
+        found = [*left, *due, *inside, *differ]
         items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
         return Suspicions(items=items, whole=max(len(found), len(hints)) <= AT_ONCE, parked=parked)
 
-    async def _runs_that_differ(self, hinted: dict[TransferId, TransferState]) -> list[tuple[Finding, str]]:
+    async def _runs_that_differ(
+        self, hinted: dict[TransferId, TransferState], untold: Container[TransferId]
+    ) -> list[tuple[Finding, str]]:
         """Compare transfers with their runs: what the list of runs only hints at is looked at for itself."""
         turn = asyncio.Semaphore(_ABREAST)
 
         async def one(transfer_id: TransferId, state: TransferState) -> tuple[Finding, str] | None:
             async with turn:
-                finding = judge(state, await self._runs.latest(transfer_id))
+                finding = judge(state, await self._runs.latest(transfer_id), told=transfer_id not in untold)
             return None if finding is None else (finding, transfer_id)
 
         looked = await asyncio.gather(*(one(transfer_id, state) for transfer_id, state in hinted.items()))
@@ -144,7 +156,8 @@ class DatabaseReconciler(Reconciler):
         async with self._db.reading() as session:
             state = (await disagreements.states(session, [transfer_id])).get(transfer_id)
             tries = await audit.count(session, transfer_id, "taken_up")
-        if state is None or state in FINAL or (await self._runs.latest(transfer_id)).status is not RunStatus.LOST:
+            told = transfer_id not in await disagreements.untold(session, datetime.now(UTC) - TOLD_WITHIN)
+        if state is None or judge(state, await self._runs.latest(transfer_id), told=told) is not Finding.RUN_LOST:
             return Settlement.UNFOUNDED
         if tries >= TAKE_UPS:
             return await self._park(Finding.RUN_LOST, transfer_id)

@@ -15,7 +15,7 @@ class Finding(StrEnum):
     WORK_DUE = "work_due"
     """An ended transfer has left something to do at a charger, which is there."""
     RUN_LOST = "run_lost"
-    """A transfer is under way and has no run: it was terminated, or the engine has lost it."""
+    """A transfer is under way, or its end not told, and it has no run: it was terminated, or the engine has lost it."""
     RUN_ENDED = "run_ended"
     """A transfer is under way, and its run ended as if it were not: one of both was put back."""
     STATES_DISAGREE = "states_disagree"
@@ -61,13 +61,14 @@ class Run:
     """It has something under way that may bring it to another state."""
 
 
-def judge(state: TransferState, run: Run) -> Finding | None:
+def judge(state: TransferState, run: Run, *, told: bool = True) -> Finding | None:
     """Compare the register's state of a transfer with its run; None where they agree.
 
-    A run that still tells the parties of an end agrees with it, and so does any end with a run that has ended.
+    A run that still tells the parties of an end agrees with it. So does an end that was `told` with a run that has
+    ended; one that was not, with a run that ended by itself: there was nobody to tell.
     """
     if run.status is RunStatus.RUNNING:
         return Finding.STATES_DISAGREE if run.state not in {None, state} and not run.busy else None
-    if state in FINAL:
+    if state in FINAL and (told or run.status is RunStatus.COMPLETED):
         return None
     return Finding.RUN_LOST if run.status is RunStatus.LOST else Finding.RUN_ENDED

@@ -12,6 +12,11 @@ from domain.ids import TransferId
 from persistence.tables import AuditCounter, AuditEvent
 
 
+def told_of(subject: str) -> str:
+    """Give what marks the entry that the parties were told of something (`once`)."""
+    return f"told:{subject}"
+
+
 async def append(
     session: AsyncSession,
     transfer_id: TransferId,

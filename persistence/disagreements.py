@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import TransferId
 from domain.reconciliation import Finding
 from domain.transfer import FINAL, Connection, TransferState, TransferWarning
+from persistence import audit
 from persistence.charger_keys import KeyState
-from persistence.tables import ChargePoint, Credential, OwnershipPeriod, Request, Transfer
+from persistence.tables import AuditEvent, ChargePoint, Credential, OwnershipPeriod, Request, Transfer
 
 #: Warnings with which a charger keeps its former key for good reason.
 _KEEPS_OLD_KEY: Final = {TransferWarning.CREDENTIALS_DUE, TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED}
@@ -38,6 +39,14 @@ async def states(session: AsyncSession, also: Collection[TransferId]) -> dict[Tr
     ended = [one for one in also if one not in found][:_AT_ONCE]
     found |= {row.id: TransferState(row.state) for row in await session.execute(query.where(Transfer.id.in_(ended)))}
     return {TransferId(one): state for one, state in found.items()}
+
+
+async def untold(session: AsyncSession, since: datetime) -> dict[TransferId, TransferState]:
+    """Give the state of transfers that ended after `since`, and whose parties were not told of it, or not all yet."""
+    told = exists().where(AuditEvent.transfer_id == Transfer.id, AuditEvent.once == audit.told_of("ended"))
+    ended = Transfer.state.in_(FINAL - {TransferState.REFUSED}), Transfer.finished_at >= since
+    rows = await session.execute(select(Transfer.id, Transfer.state).where(*ended, ~told))
+    return {TransferId(row.id): TransferState(row.state) for row in rows}
 
 
 async def of_the_register(session: AsyncSession) -> list[tuple[Finding, str]]:

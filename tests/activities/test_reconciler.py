@@ -14,7 +14,7 @@ from activities.registry import DatabaseRegistry
 from domain.policy import Policy
 from domain.reconciliation import UNCERTAIN, Finding
 from domain.transfer import Reason, TransferState
-from persistence import findings
+from persistence import audit, findings
 from persistence.doorway import Doorway
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, OwnershipPeriod, Transfer
@@ -64,7 +64,13 @@ async def ended(
         await change(database, update(Transfer).values(state="rolling_back"))
     reason = Reason.OPERATOR if state is TransferState.ROLLED_BACK else None
     await registry.finish(Finish(transfer_id=ref.transfer_id, state=state, reason=reason))
+    await told(database, ref)
     return ref
+
+
+async def told(database: Database, ref: TransferRef) -> None:
+    async with database.writing() as session:
+        await audit.append(session, ref.transfer_id, actor="system", action="told", once=audit.told_of("ended"))
 
 
 async def key(database: Database, ref: TransferRef) -> Credential:
@@ -167,7 +173,10 @@ async def test_a_reservation_of_which_the_engine_knows_nothing_is_a_lost_run(
     assert await found(reconciler) == {Finding.RUN_LOST: ref.transfer_id}, "not even reserved"
     await registry.reserve(ref)
     assert await found(reconciler) == {Finding.RUN_LOST: ref.transfer_id}
-    await change(database, update(Transfer).values(active=False, state="cancelled"))
+    await change(database, update(Transfer).values(active=False, state="cancelled", finished_at=datetime.now(UTC)))
+    assert await found(reconciler) == {Finding.RUN_LOST: ref.transfer_id}, "nobody was told of its end"
+    await told(database, ref)
+    assert await found(reconciler) == {}
     lost = Suspicion(kind=Finding.RUN_LOST, subject=ref.transfer_id)
     done = await reconciler.settle(Suspicions(items=(lost,)))
     assert [one.settlement for one in done.items] == [Settlement.UNFOUNDED], "it ended meanwhile"
