@@ -379,6 +379,25 @@ class Notices(ABC):
         """Make a one-time code, keep its MAC, send it to the recipient; the same code on every try."""
 
 
+class OpenAccount(Message):
+    """The link whose recipient has no account yet; what they typed waits in the database."""
+
+    link_id: LinkId
+
+
+class Accounts(ABC):
+    """Accounts that recipients open by their link (`accounts.*`)."""
+
+    @activity.defn(name="accounts.open")
+    @abstractmethod
+    async def open(self, order: OpenAccount) -> Done:
+        """Open an account with the address that the link was sent to; nothing where that has a usable one.
+
+        Refuses NotAllowed for a replaced link, AlreadyDecided, TooLate, and NotPossible where the address has an
+        account that is not usable.
+        """
+
+
 class StepNote(Message):
     """How one step stands."""
 
@@ -515,7 +534,7 @@ class Reconciler(ABC):
         """Look at each once more, then mend what is certain and park the rest; a repeat finds it mended or parked."""
 
 
-CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Records, Rescues, Reconciler)
+CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Accounts, Records, Rescues, Reconciler)
 
 
 def wire_names(contract: type[ABC]) -> dict[str, str]:

@@ -12,11 +12,13 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.account import parse_locale, parse_name
 from domain.errors import ErrorCode, IdempotencyConflict, NotAllowed, TransferInProgress
-from domain.ids import ChargePointId, TransferId, UserId
+from domain.ids import ChargePointId, LinkId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.rights import Scope
-from persistence import audit, charger_links, credentials, transfers
+from persistence import audit, charger_links, credentials, openings, transfers
+from persistence.openings import Typed
 from persistence.session import Database
 from persistence.tables import ChargePoint, IdempotencyKey, Request
 from persistence.vault import Vault, fingerprint
@@ -149,6 +151,12 @@ class Doorway:
         if call.key is None:
             return secrets.token_hex(20)
         return fingerprint(self._vault.token("connection", call.user_id, call.key, call.content.decode()))[:40]
+
+    async def keep_opening(self, link_id: LinkId, name: str, locale: str) -> None:
+        """Keep, sealed, what whoever holds a link typed to open an account; raises InvalidRequest."""
+        typed = Typed(parse_name(name), parse_locale(locale))
+        async with self._db.writing() as session:
+            await openings.keep(session, self._vault, link_id, typed, datetime.now(UTC))
 
     async def note_refused_request(self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode) -> None:
         """Write a request that got no request row into the audit trail, under an id of its own."""
