@@ -42,7 +42,16 @@ from domain.transfer import OperatorAction, StepName, TransferState
 from workflows import pauses
 from workflows.accounts import AccountWorkflow
 from workflows.codes import OneTimeCodeWorkflow
-from workflows.messages import ChargerNews, DecisionOrder, Opened, Outcome, ResolveOrder, Standing, TransferOrder
+from workflows.messages import (
+    ChargerNews,
+    DecisionOrder,
+    Opened,
+    Outcome,
+    ResendOrder,
+    ResolveOrder,
+    Standing,
+    TransferOrder,
+)
 from workflows.options import TASK_TIMEOUT
 from workflows.refusals import refusal_of
 from workflows.rescue import RescueWorkflow
@@ -188,6 +197,14 @@ class TransferClient:
             # a refusal by the register is that update's answer for ever; what it rested on may have changed since
             return await self._update(transfer_id, decision.value, order, f"{update_id}-{secrets.token_hex(4)}")
 
+    async def resend(self, transfer_id: TransferId, *, actor: str, actor_id: UserId | None, request_id: str) -> None:
+        """Have the recipient asked anew; older links are dead once this returns. The same `request_id` is the same act.
+
+        Without `actor_id` it is an operator's, whose right was checked.
+        """
+        order = ResendOrder(request_id=request_id, actor=actor, actor_id=actor_id)
+        await self._update(transfer_id, "resend", order, f"resend-{request_id}")
+
     async def resolve(
         self,
         transfer_id: TransferId,
@@ -320,7 +337,7 @@ class TransferClient:
         return self._client.get_workflow_handle(workflow_id(transfer_id))
 
     async def _update(
-        self, transfer_id: TransferId, name: str, order: DecisionOrder | ResolveOrder, update_id: str
+        self, transfer_id: TransferId, name: str, order: DecisionOrder | ResendOrder | ResolveOrder, update_id: str
     ) -> TransferState:
         try:
             async with self._errors():
