@@ -75,6 +75,7 @@ async def _serve(settings: Settings) -> None:
             shortest_expiry=settings.shortest_expiry,
             cool_down=settings.cool_down,
             body_limit=settings.body_limit,
+            limits=settings.limits,
         )
         watch = HttpWatch(instruments.registry, instruments.tracing.tracer)
         await _run(create_app(database, vault, transfers, options, watch), listener, settings)

@@ -47,7 +47,7 @@ async def resend(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: K
     async with _attempt(parts, caller, transfer, actor, "resend") as view:
         if not caller.operator:
             check_resender(caller.id, view.requested_by)
-        await parts.doorway.claim(Repeatable(caller.id, key, f"resend {transfer}".encode()))
+        await parts.doorway.claim_resend(Repeatable(caller.id, key, f"resend {transfer}".encode()), transfer)
         actor_id = None if caller.operator else caller.id
         await parts.transfers.resend(transfer, actor=actor, actor_id=actor_id, request_id=_act(caller, key))
     return await _shown(parts, caller, transfer)
