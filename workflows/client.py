@@ -71,6 +71,7 @@ _STEP_OF: Final = {
     "registry.allow_sessions": StepName.RELEASE_CHARGER,
     "registry.withdraw_credentials": StepName.ROTATE_CREDENTIALS,
     "registry.leave_credentials_due": StepName.ROTATE_CREDENTIALS,
+    "registry.resend": StepName.ASK_RECIPIENT,
     "notices.ask": StepName.ASK_RECIPIENT,
     "notices.tell": StepName.TELL_PARTIES,
     "charger.quiet": StepName.QUIET_CHARGER,

@@ -29,13 +29,12 @@ async def decline(transfer: Stage) -> TransferState:
 
 @pytest.mark.recorded
 async def test_a_resend_asks_anew_and_reminders_carry_the_newest_link(stage: Set) -> None:
-    due = datetime.now(UTC) + timedelta(seconds=4)
+    due = datetime.now(UTC) + timedelta(seconds=15)
     transfer = await stage(World(plan=asked(seconds=60).model_copy(update={"remind_at": (due,)})))
     await transfer.start()
     await transfer.world.until(lambda: transfer.world.letters == ["ask0"])
     await resend(transfer)
     await transfer.world.until(lambda: transfer.world.letters == ["ask0", "ask0 of 2"])
-    assert datetime.now(UTC) < due
     await transfer.world.until(lambda: transfer.world.letters[2:] == ["ask1 of 2"])
     await resend(transfer, "2")
     await transfer.world.until(lambda: transfer.world.letters[3:] == ["ask0 of 3"])
@@ -87,6 +86,23 @@ async def test_a_run_that_is_taken_up_asks_with_the_newest_link_and_knows_what_w
     await world.until(lambda: "ask0 of 3" in world.letters)
     await decline(transfer)
     assert await transfer.outcome() == "declined"
+
+
+async def test_a_resend_that_a_terminated_run_took_is_answered_alike_once_it_is_decided(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    world, recipient = transfer.world, UserId("recipient")
+    world.gates["quiet"] = asyncio.Event()
+    await transfer.start()
+    await resend(transfer)
+    await transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, actor="user:recipient", actor_id=recipient)
+    await world.until(lambda: world.reached["quiet"])
+    await transfer.handle.terminate("test")
+    await transfer.client.take_up(transfer.transfer_id)
+    await resend(transfer)
+    with pytest.raises(AlreadyDecided):
+        await resend(transfer, "2")
+    world.gates.pop("quiet").set()
+    assert await transfer.outcome() == "completed"
 
 
 async def test_a_resend_that_waited_for_a_decision_finds_that_nobody_is_asked(stage: Set) -> None:
