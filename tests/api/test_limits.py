@@ -163,6 +163,14 @@ async def test_whoever_tries_links_waits_and_a_link_that_is_known_opens_all_the_
     assert ADDRESS not in kept
 
 
+async def test_a_flood_of_misses_writes_nothing(api: Process, database: Database) -> None:
+    for _ in range(10):
+        await api.get("/t/unknown")
+    async with database.writing() as session, asyncio.timeout(10):
+        await session.execute(select(RateCount).with_for_update())  # whoever writes now has to wait
+        assert [(await api.get("/t/unknown")).status_code for _ in range(3)] == [429] * 3
+
+
 async def test_zero_is_no_limit(database: Database, vault: Vault) -> None:
     await populate(database)
     off = CallLimits(transfers_per_hour=0, messages_per_day=0, misses_per_minute=0)
