@@ -67,6 +67,10 @@ check: .venv/has-dev ## Run linter, formatter, types, import contracts, and comp
 bench-gateway: .venv/has-dev ## Measure a gateway with 5,000 stations beside a bare WebSocket server; ARGS='--stations 500'
 	@$(BIN)/python -m bench.gateway $(ARGS)
 
+.PHONY: bench-enumeration
+bench-enumeration: .venv/has-dev ## Measure whether the time of an answer tells if an address has an account; ARGS=--short
+	@$(BIN)/python -m bench.enumeration $(ARGS)
+
 .PHONY: chaos
 chaos: .venv/has-dev ## Let parts, links and chargers fail for 10 minutes and judge the end; ARGS=--short for 3
 	@$(BIN)/python -m chaos $(ARGS)

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
+from domain.limits import CallLimits
 from domain.policy import Policy
 from domain.rights import DEFAULT_COOL_DOWN
 from telemetry.choices import LogFormat, Ports
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     start_timeout: timedelta = timedelta(seconds=5)
     """How long the API waits for a worker before it answers 202."""
     body_limit: int = 64 * 1024
+
+    limits: CallLimits = CallLimits()
+    """How often somebody may start, write to others and guess, as HANDOVER_LIMITS__TRANSFERS_PER_HOUR and so on."""
 
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 9000

@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
+from activities.accounts import DatabaseAccounts
 from activities.charger import GatewayCharger
 from activities.contracts import implementations
 from activities.notices import Notices
@@ -38,6 +39,7 @@ from persistence.vault import Vault
 from process import leave, start_logging, stop_requested
 from settings import Settings, WrongSetting, read_settings
 from telemetry.instruments import Instruments, open_instruments
+from workflows.accounts import AccountWorkflow
 from workflows.client import TransferClient
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -67,7 +69,7 @@ def transfer_worker(client: Client, steps: Sequence[object]) -> Worker:
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[TransferWorkflow, OneTimeCodeWorkflow, RescueWorkflow, ReconciliationWorkflow],
+        workflows=[TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow, ReconciliationWorkflow],
         activities=[activity for step in steps for activity in implementations(step)],
         workflow_runner=workflow_runner(),
         interceptors=[RefusalInterceptor()],
@@ -136,6 +138,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
     )
     steps = (
         DatabaseRegistry(database, vault, settings.cool_down),
+        DatabaseAccounts(database, vault),
         DatabaseRecords(database),
         DatabaseRescues(database),
         Notices(database, vault, sender, settings.origin),

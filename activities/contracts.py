@@ -86,6 +86,22 @@ class DecisionRecord(TransferRef):
     link_id: LinkId | None = None
 
 
+class ResendRecord(TransferRef):
+    """A wish that whoever must decide is asked anew; `request_id` makes a repeat the same wish."""
+
+    request_id: str
+    actor: str
+    """As in the audit trail."""
+    actor_id: UserId | None
+    """The user whose right is checked; None for an operator, whose right was checked with their key."""
+
+
+class Resent(Message):
+    """Which links are valid from now on."""
+
+    generation: int
+
+
 class Decided(Message):
     """The state that the decision led to."""
 
@@ -115,6 +131,10 @@ class TakenUp(Message):
     state: TransferState
     reason: Reason | None = None
     decisions: tuple[Taken, ...] = ()
+    generation: int = 1
+    """Of the links that are valid."""
+    resent: tuple[str, ...] = ()
+    """The `request_id` of every resend so far."""
 
 
 class Changed(Message):
@@ -200,6 +220,11 @@ class Registry(ABC):
     @abstractmethod
     async def decide(self, record: DecisionRecord) -> Decided:
         """Take a decision into the register; refuses NotAllowed, NotPossible, AlreadyDecided, TooLate."""
+
+    @activity.defn(name="registry.resend")
+    @abstractmethod
+    async def resend(self, record: ResendRecord) -> Resent:
+        """Let every link sent so far die, for new ones; refuses NotAllowed, AlreadyDecided, TooLate."""
 
     @activity.defn(name="registry.take_up")
     @abstractmethod
@@ -331,7 +356,7 @@ class Charger(ABC):
 
 
 class Ask(TransferRef):
-    """The question to the recipient. `reminder` 0 asks, 1 and on remind; all carry the same link of `generation`."""
+    """The question to the recipient. `reminder` 0 asks, by the link of `generation`; 1 and on remind, by the newest."""
 
     generation: int = 1
     reminder: int = 0
@@ -379,6 +404,25 @@ class Notices(ABC):
     @abstractmethod
     async def send_code(self, order: SendCode) -> Done:
         """Make a one-time code, keep its MAC, send it to the recipient; the same code on every try."""
+
+
+class OpenAccount(Message):
+    """The link whose recipient has no account yet; what they typed waits in the database."""
+
+    link_id: LinkId
+
+
+class Accounts(ABC):
+    """Accounts that recipients open by their link (`accounts.*`)."""
+
+    @activity.defn(name="accounts.open")
+    @abstractmethod
+    async def open(self, order: OpenAccount) -> Done:
+        """Open an account with the address that the link was sent to; nothing where that has a usable one.
+
+        Refuses NotAllowed for a replaced link, AlreadyDecided, TooLate, and NotPossible where the address has an
+        account that is not usable.
+        """
 
 
 class StepNote(Message):
@@ -517,7 +561,7 @@ class Reconciler(ABC):
         """Look at each once more, then mend what is certain and park the rest; a repeat finds it mended or parked."""
 
 
-CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Records, Rescues, Reconciler)
+CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Accounts, Records, Rescues, Reconciler)
 
 
 def wire_names(contract: type[ABC]) -> dict[str, str]:

@@ -1,12 +1,13 @@
-"""A decision's way into the register: who may take it, and what it leads to."""
+"""A decision's way into the register, and a resend's: who may take it, and what it leads to."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import Decided, DecisionRecord, Taken
+from activities.contracts import Decided, DecisionRecord, ResendRecord, Resent, Taken
 from activities.rows import steps_of
-from domain.approval import Decision, check_decider
+from domain.approval import Decision, check_decider, check_resender
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, TooLate
 from domain.ids import GroupId, TransferId, UserId
 from domain.rights import Role
@@ -20,6 +21,10 @@ _ENDS = {
     Decision.EXPIRE: (TransferState.EXPIRED, Reason.EXPIRED),
     Decision.CANCEL: (TransferState.CANCELLED, Reason.CANCELLED),
 }
+
+
+#: What an entry of the audit trail stands for that says so of a resend: this, and the id of the request.
+_RESENT: Final = "resent:"
 
 
 async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) -> Decided:
@@ -37,6 +42,29 @@ async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) ->
         await audit.append(session, record.transfer_id, actor=record.actor, action=state, once=once)
     steps = steps_of(row)
     return Decided(state=TransferState(state), quiet=steps.quiet, lists=steps.lists, rotate=steps.rotate)
+
+
+async def resend(session: AsyncSession, record: ResendRecord) -> Resent:
+    """Raise the generation of the links, while somebody is asked; a repeat gives the newest one and raises nothing."""
+    row = await transfers.get(session, record.transfer_id)
+    once = f"{_RESENT}{record.request_id}"
+    if await audit.action_of(session, record.transfer_id, once) is None:
+        if row.state != TransferState.AWAITING_ACCEPTANCE:
+            raise AlreadyDecided(f"The transfer is {row.state}; nobody is asked any more.")
+        if row.expires_at and row.expires_at <= datetime.now(UTC):
+            raise TooLate("The request has expired; start a new one.")
+        if record.actor_id is not None:
+            check_resender(record.actor_id, UserId(row.requested_by))
+        row.link_generation += 1
+        detail = {"generation": row.link_generation}
+        await audit.append(session, record.transfer_id, actor=record.actor, action="resent", detail=detail, once=once)
+    return Resent(generation=row.link_generation)
+
+
+async def resent(session: AsyncSession, transfer_id: TransferId) -> tuple[str, ...]:
+    """List the `request_id` of every resend so far. Only reads."""
+    known = [once for once, _ in await audit.once_only(session, transfer_id)]
+    return tuple(once.removeprefix(_RESENT) for once in known if once.startswith(_RESENT))
 
 
 async def taken(session: AsyncSession, transfer_id: TransferId) -> tuple[Taken, ...]:

@@ -16,7 +16,7 @@ from domain.transfer import FINAL, TransferState
 from notices.letters import AnyLetter, EndedLetter, SettledLetter
 from notices.mail import Sender
 from persistence import audit
-from persistence.approvals import make_code, make_link, newest_generation, note_code_sent, valid_link
+from persistence.approvals import make_code, make_link, note_code_sent, valid_link
 from persistence.parties import TransferFacts, read_facts
 from persistence.session import Database
 from persistence.vault import Vault, fingerprint
@@ -58,8 +58,10 @@ class Notices(contracts.Notices):
     async def _questions(self, session: AsyncSession, ask: Ask) -> list[Outgoing] | None:
         """Make the links and the letters that carry them; None where nobody is to be asked any more."""
         facts = await _waiting(session, ask.transfer_id)
-        newest = max(ask.generation, await newest_generation(session, ask.transfer_id))
-        if facts is None or (newest > ask.generation and not ask.reminder):
+        if facts is None:
+            return None
+        newest = facts.transfer.link_generation
+        if newest > ask.generation and not ask.reminder:
             return None
         questions = []
         for asked in await find_asked(session, self._vault, facts):

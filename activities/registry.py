@@ -16,6 +16,8 @@ from activities.contracts import (
     Proof,
     RefusedRecord,
     Registry,
+    ResendRecord,
+    Resent,
     RotateAnswer,
     TakenUp,
     TakeUp,
@@ -23,7 +25,7 @@ from activities.contracts import (
     Validated,
     Whereabouts,
 )
-from activities.decisions import decide, taken
+from activities.decisions import decide, resend, resent, taken
 from activities.rows import new_row, plan_of, refused_row, standing
 from domain.charge_point import Holding
 from domain.errors import NotAllowed, TooLate, TransferInProgress
@@ -143,6 +145,11 @@ class DatabaseRegistry(Registry):
         async with self._db.writing() as session:
             return await decide(session, self._vault, record)
 
+    async def resend(self, record: ResendRecord) -> Resent:
+        """Raise the links' generation; the same request again raises nothing."""
+        async with self._db.writing() as session:
+            return await resend(session, record)
+
     async def take_up(self, order: TakeUp) -> TakenUp:
         """Read, and write once a run that it takes up; what the transfer waited for is looked at afresh."""
         async with self._db.writing() as session:
@@ -154,6 +161,8 @@ class DatabaseRegistry(Registry):
                 state=TransferState(row.state),
                 reason=Reason(row.reason) if row.reason else None,
                 decisions=await taken(session, order.transfer_id),
+                generation=row.link_generation,
+                resent=await resent(session, order.transfer_id),
             )
 
     async def block_sessions(self, ref: TransferRef) -> Done:

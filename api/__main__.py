@@ -17,6 +17,7 @@ from api.app import create_app
 from api.dependencies import Options
 from api.watch import HttpWatch
 from domain.errors import Unavailable
+from persistence.doorway import Doorway
 from persistence.schema import is_current
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
@@ -68,12 +69,13 @@ async def _serve(settings: Settings) -> None:
             interceptors=instruments.tracing.interceptors,
             runtime=instruments.runtime,
         )
-        transfers = TransferClient(client, settings.policy, settings.start_timeout)
+        transfers = TransferClient(client, settings.policy, settings.start_timeout, Doorway(database, vault))
         options = Options(
             default_expiry=settings.default_expiry,
             shortest_expiry=settings.shortest_expiry,
             cool_down=settings.cool_down,
             body_limit=settings.body_limit,
+            limits=settings.limits,
         )
         watch = HttpWatch(instruments.registry, instruments.tracing.tracer)
         await _run(create_app(database, vault, transfers, options, watch), listener, settings)

@@ -25,6 +25,7 @@ class Action(StrEnum):
     ACCEPT = "accept"
     DECLINE = "decline"
     CANCEL = "cancel"
+    RESEND = "resend"
     RETRY = "retry"
     ROLL_BACK = "roll_back"
     COMPLETE = "complete"
@@ -36,7 +37,10 @@ _AT_WORK = frozenset({TransferState.TRANSFERRING, TransferState.RECONFIGURING, T
 def actions(view: TransferView, caller: Caller) -> list[Action]:
     """List what `caller` may do now."""
     decisions = [decision for decision in _open_decisions(view) if _is_decider(view, caller, decision)]
-    return [*(Action(decision.value) for decision in decisions), *(_operators(view) if caller.operator else ())]
+    found = [Action(decision.value) for decision in decisions]
+    if view.state is TransferState.AWAITING_ACCEPTANCE and (caller.operator or caller.id == view.requested_by):
+        found.append(Action.RESEND)
+    return [*found, *(_operators(view) if caller.operator else ())]
 
 
 def _open_decisions(view: TransferView) -> tuple[Decision, ...]:

@@ -11,6 +11,7 @@ from api.watch import HttpWatch
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.errors import InvalidRequest, NotAuthenticated
 from domain.ids import ID_PATTERN
+from domain.limits import NO_LIMITS, CallLimits
 from domain.rights import DEFAULT_COOL_DOWN
 from persistence.callers import Caller, Callers
 from persistence.doorway import Doorway
@@ -33,6 +34,7 @@ class Options:
     shortest_expiry: timedelta = SHORTEST_EXPIRY
     cool_down: timedelta = DEFAULT_COOL_DOWN
     body_limit: int = 64 * 1024
+    limits: CallLimits = NO_LIMITS
 
 
 class Parts:
@@ -53,7 +55,7 @@ class Parts:
         self.transfer_reads = TransferReads(database, vault)
         self.links = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
-        self.doorway = Doorway(database, vault)
+        self.doorway = Doorway(database, vault, options.limits)
 
 
 def parts_of(request: Request) -> Parts:

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from domain.errors import ErrorCode, HandoverError, InvalidRequest, NotFound, TooLarge, Unavailable
+from domain.errors import ErrorCode, HandoverError, InvalidRequest, NotFound, RateLimited, TooLarge, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,13 @@ def status_of(error: HandoverError) -> int:
     return PROBLEMS[error.code][0]
 
 
+def headers_of(error: HandoverError) -> dict[str, str]:
+    """Give the headers that go with an error, on a page too."""
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        return {"Retry-After": str(error.retry_after)}
+    return _HEADERS.get(error.code, {})
+
+
 def text_of(error: HandoverError) -> str:
     """Give the sentence for the caller; what is wrong with the server itself is not theirs to read."""
     return _AWAY if error.code is ErrorCode.UNAVAILABLE and not isinstance(error, Unavailable) else error.message
@@ -82,7 +89,7 @@ def problem(
     return JSONResponse(
         {**body, "code": error.code.value, "detail": text_of(error), **more},
         status,
-        headers={**_HEADERS.get(error.code, {}), **(headers or {})},
+        headers={**headers_of(error), **(headers or {})},
         media_type="application/problem+json",
     )
 

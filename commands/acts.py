@@ -1,4 +1,4 @@
-"""The verbs that act on a transfer: resolve, cancel, pause, resume."""
+"""The verbs that act on a transfer: resolve, cancel, resend, pause, resume."""
 
 from collections.abc import Mapping
 
@@ -28,6 +28,14 @@ def cancel(which: Id, as_json: Json = False) -> None:
     `./handover resolve ID roll_back`.
     """
     _act(which, "cancel", None, as_json=as_json)
+
+
+def resend(which: Id, as_json: Json = False) -> None:
+    """Ask the recipient of a transfer anew, as who asked for it or as an operator.
+
+    Possible while it waits for acceptance. They get a new link at once; older ones, and their codes, are dead.
+    """
+    _act(which, "resend", None, as_json=as_json)
 
 
 def pause(which: Id, step: Step, reason: Reason = "", as_json: Json = False) -> None:

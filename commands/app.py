@@ -17,6 +17,7 @@ _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
         "watch": looks.watch,
         "resolve": acts.resolve,
         "cancel": acts.cancel,
+        "resend": acts.resend,
         "pause": acts.pause,
         "resume": acts.resume,
     },

@@ -25,6 +25,10 @@ _WAITS_FOR: Final = {
     "retrying": "the step, which is being retried",
     "operator": "an operator; meanwhile it tries again by itself",
 }
+_DEEDS: Final = {
+    "cancel": "Cancels the transfer; what was done so far is undone.",
+    "resend": "Sends the recipient a new link; older ones are dead.",
+}
 _ELSEWHERE: Final = {
     "accept": "The recipient's: on the page of their link, or by the API.",
     "decline": "The recipient's: on the page of their link, or by the API.",
@@ -167,7 +171,7 @@ def _deeds(transfer: Mapping[str, Any]) -> Table:
         elif action in _ELSEWHERE:
             table.add_row(action, _ELSEWHERE[action])
         else:
-            table.add_row(f"./handover {action} ID", "Cancels the transfer; what was done so far is undone.")
+            table.add_row(f"./handover {action} ID", _DEEDS[action])
     for step in transfer["steps"] if effects else ():
         if step.get("paused"):
             table.add_row(f"./handover resume ID {step['name']} --reason …", "Lets the paused step be tried again.")

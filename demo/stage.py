@@ -14,12 +14,15 @@ from typing import Any
 from demo.ports import HOST, Ports
 from persistence.vault import new_secret
 
-#: What the demo sets where the caller did not: answers that come while one watches.
+#: What the demo sets where the caller did not: answers that come while one watches, however often one tries.
 _QUICK = {
     "HANDOVER_POLICY__RECONNECT_AFTER": "PT2S",
     "HANDOVER_POLICY__LOOK_AGAIN": "PT5S",
     "HANDOVER_CALL_TIMEOUT": "PT5S",
     "HANDOVER_RECONCILE_EVERY": "PT10S",
+    "HANDOVER_LIMITS__TRANSFERS_PER_HOUR": "0",
+    "HANDOVER_LIMITS__MESSAGES_PER_DAY": "0",
+    "HANDOVER_LIMITS__MISSES_PER_MINUTE": "0",
 }
 
 

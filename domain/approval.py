@@ -48,6 +48,12 @@ def reminders(asked_at: datetime, expires_at: datetime) -> list[datetime]:
     return [half, last] if last > half else [half]
 
 
+def check_resender(actor_id: UserId, sender_id: UserId) -> None:
+    """Raise NotAllowed unless the actor may have the recipient asked anew: who asked for the transfer."""
+    if actor_id != sender_id:
+        raise NotAllowed("Only who asked for the transfer may have its link sent again.")
+
+
 def check_decider(
     decision: Decision,
     *,

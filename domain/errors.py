@@ -127,6 +127,11 @@ class RateLimited(Refusal):
 
     code = ErrorCode.RATE_LIMITED
 
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        """Keep after how many seconds it works again; None where waiting does not help."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class Unavailable(HandoverError):
     """A part we need (database, Temporal) does not answer now."""

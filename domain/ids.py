@@ -28,7 +28,7 @@ def rescue_workflow_id(transfer_id: TransferId) -> str:
 
 
 def transfer_of(name: str) -> TransferId | None:
-    """Give the transfer that a workflow id is of; None of any other's, and of a one-time code's."""
+    """Give the transfer that a workflow id is of; None of any other's, and of a link's."""
     kind, _, transfer_id = name.partition("-")
     return TransferId(transfer_id) if kind in {"transfer", "rescue"} and transfer_id else None
 
@@ -36,6 +36,11 @@ def transfer_of(name: str) -> TransferId | None:
 def code_workflow_id(link_id: LinkId, number: int) -> str:
     """Give the workflow id that sends the `number`-th one-time code (from 1) of a link."""
     return f"code-{link_id}-{number}"
+
+
+def account_workflow_id(link_id: LinkId) -> str:
+    """Give the workflow id that opens the account of whoever a link was sent to."""
+    return f"account-{link_id}"
 
 
 def gateway_queue(node: NodeId) -> str:

@@ -1,12 +1,16 @@
 """Users, groups and roles, as the rules need them."""
 
+from datetime import datetime
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.contact import Address, Channel
 from domain.ids import GroupId, UserId
 from domain.rights import Role
 from persistence.tables import Group, Membership, User
+from persistence.vault import Vault
 
 
 async def role_in(session: AsyncSession, user_id: UserId, group_id: GroupId) -> Role | None:
@@ -38,8 +42,7 @@ async def is_usable(session: AsyncSession, user_id: UserId) -> bool:
 
 async def find_usable(session: AsyncSession, address: Address) -> UserId | None:
     """Give the one usable account with this address; None for none, several, blocked or deleted."""
-    column = User.email if address.channel is Channel.EMAIL else User.phone
-    found = (await session.execute(select(User).where(column == address.value).limit(2))).scalars().all()
+    found = (await session.execute(select(User).where(_column(address) == address.value).limit(2))).scalars().all()
     if len(found) != 1 or found[0].status != "active":
         return None
     return UserId(found[0].id)
@@ -54,3 +57,40 @@ async def personal_group(session: AsyncSession, user_id: UserId) -> GroupId | No
 async def group_exists(session: AsyncSession, group_id: GroupId) -> bool:
     """Whether there is such a group."""
     return await session.get(Group, group_id) is not None
+
+
+async def is_free(session: AsyncSession, address: Address) -> bool:
+    """Whether no account has this address, usable or not."""
+    return (await session.execute(select(User.id).where(_column(address) == address.value).limit(1))).first() is None
+
+
+async def open_account(
+    session: AsyncSession, vault: Vault, address: Address, *, name: str, locale: str, now: datetime
+) -> UserId:
+    """Make the user of an address that no account has, their personal group, and their membership in it as owner.
+
+    The id follows from the address, so that of two transactions at once the second raises IntegrityError.
+    """
+    user_id, number = _id_for(vault, address, 0), 0
+    while await session.get(User, user_id) is not None:  # whoever had this address, and has another one now
+        number += 1
+        user_id = _id_for(vault, address, number)
+    email = address.value if address.channel is Channel.EMAIL else None
+    phone = address.value if address.channel is Channel.PHONE else None
+    session.add(User(id=user_id, name=name, email=email, phone=phone, locale=locale, status="active", created_at=now))
+    await session.flush()
+    group_id = f"personal-{user_id}"
+    session.add(Group(id=group_id, name=name, personal_of=user_id))
+    await session.flush()
+    session.add(Membership(group_id=group_id, user_id=user_id, role=Role.OWNER.value))
+    await session.flush()
+    return user_id
+
+
+def _id_for(vault: Vault, address: Address, number: int) -> UserId:
+    """Give `usr_` and 26 hex digits that only the server's key can tell."""
+    return UserId(f"usr_{vault.mac('account', f'{address.channel.value}:{address.value}:{number}'.encode())[:26]}")
+
+
+def _column(address: Address) -> InstrumentedAttribute[str | None]:
+    return User.email if address.channel is Channel.EMAIL else User.phone

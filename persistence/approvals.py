@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import LinkId, TransferId, UserId
-from persistence.tables import ApprovalLink, Code
+from persistence.tables import ApprovalLink, Code, Transfer
 from persistence.vault import Vault, fingerprint
 
 CODE_VALID_FOR: Final = timedelta(minutes=10)
@@ -72,9 +72,9 @@ async def make_link(
 
 
 async def newest_generation(session: AsyncSession, transfer_id: TransferId) -> int:
-    """Give the generation whose links are valid, 0 where none was made: the highest."""
-    highest = select(func.max(ApprovalLink.generation)).where(ApprovalLink.transfer_id == transfer_id)
-    return (await session.execute(highest)).scalar_one() or 0
+    """Give the generation of a transfer's valid links."""
+    wanted = select(Transfer.link_generation).where(Transfer.id == transfer_id)
+    return (await session.execute(wanted)).scalar_one()
 
 
 async def valid_link(session: AsyncSession, link_id: LinkId) -> ApprovalLink | None:

@@ -12,11 +12,15 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.account import parse_locale, parse_name
 from domain.errors import ErrorCode, IdempotencyConflict, NotAllowed, TransferInProgress
-from domain.ids import ChargePointId, TransferId, UserId
+from domain.ids import ChargePointId, LinkId, TransferId, UserId
+from domain.limits import NO_LIMITS, CallLimits
 from domain.request import TransferRequest
 from domain.rights import Scope
-from persistence import audit, charger_links, credentials, transfers
+from persistence import audit, charger_links, credentials, openings, transfers
+from persistence.limits import Counters
+from persistence.openings import Typed
 from persistence.session import Database
 from persistence.tables import ChargePoint, IdempotencyKey, Request
 from persistence.vault import Vault, fingerprint
@@ -53,10 +57,11 @@ def new_transfer_id() -> TransferId:
 class Doorway:
     """Writes for the API; each method is one transaction and raises Unavailable where the database is away."""
 
-    def __init__(self, db: Database, vault: Vault) -> None:
-        """Take the database, and the vault that seals bodies."""
+    def __init__(self, db: Database, vault: Vault, limits: CallLimits = NO_LIMITS) -> None:
+        """Take the database, the vault that seals bodies, and how often somebody may do what is limited."""
         self._db = db
         self._vault = vault
+        self._counters = Counters(vault, limits)
 
     async def earlier_request(self, call: Repeatable) -> KeptRequest | None:
         """Find the request that this call repeats; None for a new one. Raises IdempotencyConflict."""
@@ -75,11 +80,15 @@ class Doorway:
         scopes: Iterable[Scope],
         api_key_id: str | None = None,
     ) -> KeptRequest:
-        """Write the request row, or find the one that this call repeats. Raises IdempotencyConflict."""
+        """Write the request row, or find the one that this call repeats.
+
+        Raises IdempotencyConflict, and RateLimited for one start, or one question to its target, too many.
+        """
         transfer_id = new_transfer_id()
         async with self._db.writing() as session:
             if not await self._claim(session, call) and (kept := await _request_of(session, call)):
                 return kept
+            await self._counters.start(session, call.user_id, request)
             session.add(
                 Request(
                     transfer_id=transfer_id,
@@ -111,6 +120,23 @@ class Doorway:
         if call.key is not None:
             async with self._db.writing() as session:
                 await self._claim(session, call)
+
+    async def claim_resend(self, call: Repeatable, transfer_id: TransferId) -> None:
+        """Do as `claim`; raises RateLimited where it is no repeat, and one question to its target too many."""
+        async with self._db.writing() as session:
+            if await self._claim(session, call):
+                request = await session.get(Request, transfer_id)
+                if request is not None:
+                    body = TransferRequest.model_validate_json(self._vault.unseal(request.sealed_body))
+                    await self._counters.message(session, body)
+
+    async def note_miss(self, client: str) -> None:
+        """Count an unknown link that was opened from the address `client`; raises RateLimited.
+
+        Only misses are counted, and refused: a link that is known opens whatever came from that address. A token has
+        256 bits, so nobody finds one by guessing; and a recipient may share their address with whoever tries.
+        """
+        await self._counters.miss(self._db, client)
 
     async def connect_afresh(
         self, call: Repeatable, charge_point_id: ChargePointId, owner_id: UserId, *, actor: str
@@ -149,6 +175,12 @@ class Doorway:
         if call.key is None:
             return secrets.token_hex(20)
         return fingerprint(self._vault.token("connection", call.user_id, call.key, call.content.decode()))[:40]
+
+    async def keep_opening(self, link_id: LinkId, name: str, locale: str) -> None:
+        """Keep, sealed, what whoever holds a link typed to open an account; raises InvalidRequest."""
+        typed = Typed(parse_name(name), parse_locale(locale))
+        async with self._db.writing() as session:
+            await openings.keep(session, self._vault, link_id, typed, datetime.now(UTC))
 
     async def note_refused_request(self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode) -> None:
         """Write a request that got no request row into the audit trail, under an id of its own."""

@@ -6,11 +6,14 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from domain.ids import LinkId, TransferId
+from domain.contact import Address, Channel
+from domain.ids import LinkId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.transfer import FINAL, Connection, TransferKind, TransferState
+from persistence import accounts
 from persistence.session import Database
 from persistence.tables import ApprovalLink, ChargePoint, Code, Group, Request, Transfer, User
 from persistence.vault import Vault, fingerprint
@@ -46,6 +49,8 @@ class LinkView:
     """The group that the charge point is moved to or stays in; None where it goes to a personal one."""
     message: str | None
     code_sent: bool
+    has_account: bool
+    """Whether who was asked has a usable account now; True for kinds other than `transfer_to_user`."""
 
 
 class LinkReads:
@@ -60,14 +65,16 @@ class LinkReads:
         """Find the link that a token opens; None for an unknown one."""
         async with self._db.reading() as session:
             row = (await session.execute(_with_transfer(token))).one_or_none()
-        if row is None:
-            return None
-        link, transfer, point, *_ = row
+            if row is None:
+                return None
+            link, transfer, point, *_ = row
+            body = self._body(row.sealed_body)
+            has_account = await _has_account(session, transfer, body)
         kind = TransferKind(transfer.kind)
         return LinkView(
             id=LinkId(link.id),
             transfer_id=TransferId(transfer.id),
-            state=_state(transfer, replaced=link.generation < row.newest),
+            state=_state(transfer, replaced=link.generation < transfer.link_generation),
             kind=kind,
             connection=Connection(transfer.connection),
             expires_at=transfer.expires_at,
@@ -75,20 +82,29 @@ class LinkReads:
             location=point.location,
             sender=row.sender,
             group=None if kind is TransferKind.TRANSFER_TO_USER else row.group,
-            message=self._message(row.sealed_body),
+            message=body.message if body else None,
             code_sent=row.sent,
+            has_account=has_account,
         )
 
-    def _message(self, sealed: bytes | None) -> str | None:
-        if sealed is None:
-            return None
-        return TransferRequest.model_validate_json(self._vault.unseal(sealed)).message
+    def _body(self, sealed: bytes | None) -> TransferRequest | None:
+        return None if sealed is None else TransferRequest.model_validate_json(self._vault.unseal(sealed))
+
+
+async def _has_account(session: AsyncSession, transfer: Transfer, body: TransferRequest | None) -> bool:
+    if transfer.kind != TransferKind.TRANSFER_TO_USER.value:
+        return True
+    if transfer.to_owner_id is not None:
+        return await accounts.is_usable(session, UserId(transfer.to_owner_id))
+    if body is None or body.recipient is None:
+        return False
+    address = Address(body.recipient_channel or Channel.EMAIL, body.recipient)
+    return await accounts.find_usable(session, address) is not None
 
 
 def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
     """Select the link of a token with all that its page shows."""
-    sender, later = aliased(User), aliased(ApprovalLink)
-    newest = select(func.max(later.generation)).where(later.transfer_id == Transfer.id).scalar_subquery()
+    sender = aliased(User)
     sent = select(Code.number).where(Code.link_id == ApprovalLink.id).exists()
     group_id = func.coalesce(Transfer.to_group_id, Transfer.from_group_id)
     return (
@@ -99,7 +115,6 @@ def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
             sender.name.label("sender"),
             Group.name.label("group"),
             Request.sealed_body,
-            newest.label("newest"),
             sent.label("sent"),
         )
         .join(Transfer, Transfer.id == ApprovalLink.transfer_id)

@@ -324,6 +324,8 @@ class Transfer(Table):
     """The charge point's `owner_changed_at` at the reservation, for a roll-back."""
     due: Mapped[bool] = mapped_column(Boolean, default=False)
     """It has ended, and left something to do at the charger that is done when the charger is back."""
+    link_generation: Mapped[int] = mapped_column(default=1)
+    """Of the approval links that are valid: a resend raises it, and older ones are dead at once."""
     rescue_tried_at: Mapped[datetime | None]
     rescue_tries: Mapped[int] = mapped_column(default=0)
     """How often its charger was there and did not take all of it."""
@@ -402,7 +404,10 @@ class Finding(Table):
 
 
 class ApprovalLink(Table):
-    """A link that was sent to a recipient; only the SHA-256 of its token is kept. The highest generation is valid."""
+    """A link that was sent to a recipient; only the SHA-256 of its token is kept.
+
+    It is valid while it is of its transfer's generation.
+    """
 
     __tablename__ = "approval_links"
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -429,6 +434,25 @@ class Code(Table):
     wrong_tries: Mapped[int]
     used_for: Mapped[str | None] = mapped_column(String(16))
     """`accept` or `decline`: the same decision may be sent again with it, after a lost answer."""
+
+
+class AccountOpening(Table):
+    """What whoever holds a link typed to open an account: JSON of name and locale, encrypted, until it was read."""
+
+    __tablename__ = "account_openings"
+    link_id: Mapped[str] = mapped_column(ForeignKey("approval_links.id"), primary_key=True)
+    sealed_body: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+
+class RateCount(Table):
+    """How often something was done in the window of time that ends at `ends_at`; then the row counts anew, or goes."""
+
+    __tablename__ = "rate_counts"
+    key: Mapped[str] = mapped_column(String(96), primary_key=True)
+    """What is counted, and a keyed MAC of whom it is counted for: no address is kept."""
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+    count: Mapped[int]
 
 
 class IdempotencyKey(Table):

@@ -98,7 +98,8 @@ class TransferReads:
         wanted = _joined(*which, transfer_in_sight(caller)).order_by(Transfer.requested_at.desc(), Transfer.id.desc())
         rows = [row[0] for row in await session.execute(wanted.limit(limit))]
         steps = await _steps(session, [row.id for row in rows])
-        owners = await _owners(session, {row.to_group_id for row in rows if row.to_group_id})
+        moves = [row for row in rows if row.kind == TransferKind.MOVE_TO_GROUP.value]  # others take the same time
+        owners = await _owners(session, {row.to_group_id for row in moves if row.to_group_id})
         return [
             transfer_view(row, steps.get(row.id, []), owners.get(row.to_group_id, frozenset()), caller) for row in rows
         ]

@@ -2,19 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from activities.contracts import Ask, DecisionRecord, Notices, Plan, Registry, Taken
+from activities.contracts import Ask, DecisionRecord, Notices, Plan, Registry, ResendRecord, TakenUp
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, TooLate
 from domain.ids import TransferId
 from domain.transfer import FINAL, Attention, StepName, TransferState
 from workflows.calls import call, transact
-from workflows.messages import DecisionOrder
+from workflows.messages import DecisionOrder, ResendOrder
 from workflows.options import letter
 from workflows.steps import Desk, RollBack
 
@@ -27,6 +28,8 @@ class Approvals:
         self._transfer_id = transfer_id
         self._desk = desk
         self._taken: dict[tuple[Decision, str], TransferState] = {}
+        self._resent: set[str] = set()
+        self._generation = 1
         self._deciding = False
         self._letter_again = False
         self.plan: Plan | None = None
@@ -40,9 +43,11 @@ class Approvals:
         """Whether the recipient has accepted, this run or an earlier one being told."""
         return any(decision is Decision.ACCEPT for decision, _ in self._taken)
 
-    def remember(self, decisions: Iterable[Taken]) -> None:
-        """Know what an earlier run was told: a repeat gets the same answer."""
-        self._taken.update({(taken.decision, taken.actor): taken.state for taken in decisions})
+    def remember(self, earlier: TakenUp) -> None:
+        """Know what an earlier run was told, a repeat gets the same answer, and which links it has sent last."""
+        self._taken.update({(taken.decision, taken.actor): taken.state for taken in earlier.decisions})
+        self._resent.update(earlier.resent)
+        self._generation = earlier.generation
 
     # --- what the parties send ------------------------------------------------------------------------------------
 
@@ -65,14 +70,10 @@ class Approvals:
 
     async def take(self, decision: Decision, order: DecisionOrder) -> TransferState:
         """Take a decision into the register and give the state it led to. Refuses as `check`, or without the right."""
-        await workflow.wait_condition(lambda: self._board_state is not TransferState.REQUESTED)
-        while self._deciding:  # several may be woken at once: only the first one to look goes on
-            await workflow.wait_condition(lambda: not self._deciding)
-        self.check(decision, order)
-        if known := self._taken.get((decision, order.actor)):
-            return known
-        self._deciding = True
-        try:
+        async with self._in_turn():
+            self.check(decision, order)
+            if known := self._taken.get((decision, order.actor)):
+                return known
             record = DecisionRecord(
                 transfer_id=self._transfer_id,
                 decision=decision,
@@ -84,8 +85,6 @@ class Approvals:
             decided = await transact(
                 Registry.decide, record, self._desk.policy, summary=summary, for_ever=True, on_record=True
             )
-        finally:
-            self._deciding = False
         self._taken[decision, order.actor] = decided.state
         if decision is Decision.CANCEL and decided.state is TransferState.ROLLING_BACK:
             self._desk.cancelled = True
@@ -96,6 +95,46 @@ class Approvals:
             )
         self._desk.board.enter(decided.state)
         return decided.state
+
+    def check_resend(self, order: ResendOrder) -> None:
+        """Refuse what comes when nobody is asked any more; a repeat is none."""
+        state = self._board_state
+        if order.request_id in self._resent or state in {TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE}:
+            return
+        raise AlreadyDecided(f"The transfer is {state.value}; nobody is asked any more.")
+
+    async def resend(self, order: ResendOrder) -> TransferState:
+        """Let every link sent so far die, and have new ones sent at once. Refuses as `check_resend`, or a stranger."""
+        async with self._in_turn():
+            self.check_resend(order)
+            if order.request_id in self._resent:
+                return self._board_state
+            record = ResendRecord(
+                transfer_id=self._transfer_id,
+                request_id=order.request_id,
+                actor=order.actor,
+                actor_id=order.actor_id,
+            )
+            summary = f"new links, by {order.actor}"
+            resent = await transact(
+                Registry.resend, record, self._desk.policy, summary=summary, for_ever=True, on_record=True
+            )
+        self._resent.add(order.request_id)
+        self._generation = resent.generation
+        self._letter_again = True  # one that can't be sent is out of date
+        return self._board_state
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """Be the only one at the decision, once it is known how the transfer stands."""
+        await workflow.wait_condition(lambda: self._board_state is not TransferState.REQUESTED)
+        while self._deciding:  # several may be woken at once: only the first one to look goes on
+            await workflow.wait_condition(lambda: not self._deciding)
+        self._deciding = True
+        try:
+            yield
+        finally:
+            self._deciding = False
 
     async def settle(self) -> None:
         """Wait for a decision that is being written; after this none can come in before the next await."""
@@ -142,11 +181,26 @@ class Approvals:
             return
 
     async def _send_letters(self, plan: Plan) -> None:
-        """Ask at once and remind at the times of the plan; the decision ends it."""
-        for number, moment in enumerate((workflow.now(), *plan.remind_at)):
-            if moment > workflow.now():
-                await workflow.sleep(moment - workflow.now(), summary=f"reminder {number}")
-            await self._deliver(Ask(transfer_id=self._transfer_id, reminder=number), plan)
+        """Ask at once and after each resend, remind at the times of the plan; the decision ends it."""
+        asked, reminders = 0, list(enumerate(plan.remind_at, start=1))
+        while True:
+            if asked < self._generation:
+                asked = self._generation
+                await self._deliver(Ask(transfer_id=self._transfer_id, generation=asked), plan)
+            elif not await self._is_resent(asked, *reminders[:1]):
+                number, _ = reminders.pop(0)
+                ask = Ask(transfer_id=self._transfer_id, generation=asked, reminder=number)
+                await self._deliver(ask, plan)
+
+    async def _is_resent(self, asked: int, reminder: tuple[int, datetime] | None = None) -> bool:
+        """Wait for a resend (True) until the next reminder is due (False), if there is one."""
+        left = reminder[1] - workflow.now() if reminder else None
+        if reminder and left is not None and left <= timedelta():
+            return False
+        summary = f"reminder {reminder[0]}" if reminder else None
+        with contextlib.suppress(asyncio.TimeoutError):
+            await workflow.wait_condition(lambda: self._generation > asked, timeout=left, timeout_summary=summary)
+        return self._generation > asked
 
     async def _deliver(self, ask: Ask, plan: Plan) -> None:
         """Send one letter; where its retries are used up an operator is asked, and it is tried again later."""

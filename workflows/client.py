@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
@@ -22,7 +22,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import SendCode
+from activities.contracts import OpenAccount, SendCode
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
 from domain.ids import (
@@ -31,6 +31,7 @@ from domain.ids import (
     LinkId,
     TransferId,
     UserId,
+    account_workflow_id,
     code_workflow_id,
     rescue_workflow_id,
     workflow_id,
@@ -39,8 +40,18 @@ from domain.policy import Policy
 from domain.reconciliation import RunStatus
 from domain.transfer import OperatorAction, StepName, TransferState
 from workflows import pauses
+from workflows.accounts import AccountWorkflow
 from workflows.codes import OneTimeCodeWorkflow
-from workflows.messages import ChargerNews, DecisionOrder, Opened, Outcome, ResolveOrder, Standing, TransferOrder
+from workflows.messages import (
+    ChargerNews,
+    DecisionOrder,
+    Opened,
+    Outcome,
+    ResendOrder,
+    ResolveOrder,
+    Standing,
+    TransferOrder,
+)
 from workflows.options import TASK_TIMEOUT
 from workflows.refusals import refusal_of
 from workflows.rescue import RescueWorkflow
@@ -60,6 +71,7 @@ _STEP_OF: Final = {
     "registry.allow_sessions": StepName.RELEASE_CHARGER,
     "registry.withdraw_credentials": StepName.ROTATE_CREDENTIALS,
     "registry.leave_credentials_due": StepName.ROTATE_CREDENTIALS,
+    "registry.resend": StepName.ASK_RECIPIENT,
     "notices.ask": StepName.ASK_RECIPIENT,
     "notices.tell": StepName.TELL_PARTIES,
     "charger.quiet": StepName.QUIET_CHARGER,
@@ -80,11 +92,28 @@ class StepAttempts:
     """An operator holds it: no further try begins."""
 
 
+class Openings(Protocol):
+    """Keeps what a history may not hold: the name of who opens an account."""
+
+    async def keep_opening(self, link_id: LinkId, name: str, locale: str) -> None:
+        """Keep it for the activity; raises InvalidRequest."""
+
+
 class TransferClient:
     """The transfers of one Temporal namespace. Raises the domain's refusals, and Unavailable where Temporal is away."""
 
-    def __init__(self, client: Client, policy: Policy, answer_within: timedelta = timedelta(seconds=5)) -> None:
-        """Take a client with the pydantic data converter; `policy` goes with every transfer started here."""
+    def __init__(
+        self,
+        client: Client,
+        policy: Policy,
+        answer_within: timedelta = timedelta(seconds=5),
+        openings: Openings | None = None,
+    ) -> None:
+        """Take a client with the pydantic data converter; `policy` goes with every transfer started here.
+
+        `openings` is needed where accounts are opened.
+        """
+        self._openings = openings
         self._client = client
         self._policy = policy
         self._within = answer_within
@@ -169,6 +198,14 @@ class TransferClient:
             # a refusal by the register is that update's answer for ever; what it rested on may have changed since
             return await self._update(transfer_id, decision.value, order, f"{update_id}-{secrets.token_hex(4)}")
 
+    async def resend(self, transfer_id: TransferId, *, actor: str, actor_id: UserId | None, request_id: str) -> None:
+        """Have the recipient asked anew; older links are dead once this returns. The same `request_id` is the same act.
+
+        Without `actor_id` it is an operator's, whose right was checked.
+        """
+        order = ResendOrder(request_id=request_id, actor=actor, actor_id=actor_id)
+        await self._update(transfer_id, "resend", order, f"resend-{request_id}")
+
     async def resolve(
         self,
         transfer_id: TransferId,
@@ -224,6 +261,33 @@ class TransferClient:
             except (TimeoutError, WorkflowFailureError):
                 raise Unavailable("The code could not be sent yet; ask for another one in a moment.") from None
 
+    async def open_account(self, link_id: LinkId, *, name: str, locale: str) -> None:
+        """Open an account for whoever a link was sent to, who has typed its code; nothing where they have one.
+
+        May be repeated. Raises InvalidRequest for a name or locale that is none, NotAllowed for a replaced link,
+        AlreadyDecided or TooLate where nothing is asked any more, NotPossible where no account can be opened with
+        that address, Unavailable where it is not done yet: the same call again goes on.
+        """
+        if self._openings is None:
+            msg = "made without a place for what is typed"
+            raise AssertionError(msg)
+        await self._openings.keep_opening(link_id, name, locale)
+        async with self._errors():
+            handle = await self._client.start_workflow(
+                AccountWorkflow.run,
+                OpenAccount(link_id=link_id),
+                id=account_workflow_id(link_id),
+                task_queue=TASK_QUEUE,
+                task_timeout=TASK_TIMEOUT,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary="Account of a recipient",
+                rpc_timeout=self._within,
+            )
+            try:
+                await asyncio.wait_for(handle.result(), self._within.total_seconds())
+            except (TimeoutError, WorkflowFailureError) as error:
+                raise refusal_of(error) or Unavailable("The account is not open yet; try again in a moment.") from None
+
     async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:
         """Say what is being retried; nothing where Temporal does not answer at once."""
         try:
@@ -274,7 +338,7 @@ class TransferClient:
         return self._client.get_workflow_handle(workflow_id(transfer_id))
 
     async def _update(
-        self, transfer_id: TransferId, name: str, order: DecisionOrder | ResolveOrder, update_id: str
+        self, transfer_id: TransferId, name: str, order: DecisionOrder | ResendOrder | ResolveOrder, update_id: str
     ) -> TransferState:
         try:
             async with self._errors():

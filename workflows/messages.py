@@ -31,6 +31,14 @@ class DecisionOrder(Message):
     link_id: LinkId | None = None
 
 
+class ResendOrder(Message):
+    """Who wants the recipient asked anew; without `actor_id` an operator, whose right was checked."""
+
+    request_id: str
+    actor: str
+    actor_id: UserId | None = None
+
+
 class ResolveOrder(Message):
     """What an operator wants done, and why. Without `actor` it came from the Temporal UI, unverified."""
 

@@ -37,7 +37,16 @@ from workflows.approvals import Approvals
 from workflows.calls import Step, call, transact
 from workflows.charger import ChargerAtHand
 from workflows.compensation import Compensations, to_the_end
-from workflows.messages import ChargerNews, DecisionOrder, Opened, Outcome, ResolveOrder, Standing, TransferOrder
+from workflows.messages import (
+    ChargerNews,
+    DecisionOrder,
+    Opened,
+    Outcome,
+    ResendOrder,
+    ResolveOrder,
+    Standing,
+    TransferOrder,
+)
 from workflows.options import letter
 from workflows.reconfiguration import Reconfiguration
 from workflows.refusals import failure
@@ -114,7 +123,7 @@ class TransferWorkflow:
         order = TakeUp(transfer_id=self._ref.transfer_id, run_id=workflow.info().run_id)
         summary = "where the earlier run left it"
         taken = await transact(Registry.take_up, order, self._policy, summary=summary, for_ever=True, on_record=True)
-        self._approvals.remember(taken.decisions)
+        self._approvals.remember(taken)
         self._required_charger().was_told()
         self._turned = taken.reason
         return taken.state
@@ -274,6 +283,21 @@ class TransferWorkflow:
     @cancel.validator
     def _check_cancel(self, order: DecisionOrder) -> None:
         self._check(Decision.CANCEL, order)
+
+    @workflow.update
+    async def resend(self, order: ResendOrder) -> Standing:
+        """Ask the recipient anew, with a new link: the sender's and the operators'."""
+        try:
+            return Standing(state=await self._approvals.resend(order))
+        except Refusal as refusal:
+            raise failure(refusal) from None
+
+    @resend.validator
+    def _check_resend(self, order: ResendOrder) -> None:
+        try:
+            self._approvals.check_resend(order)
+        except Refusal as refusal:
+            raise failure(refusal) from None
 
     @workflow.update
     async def resolve(self, order: ResolveOrder) -> Standing:

@@ -18,7 +18,7 @@ from api.borders import LastResort
 from api.dependencies import Parts
 from api.pages.approval import ApprovalPages
 from api.pages.words import words_for
-from api.problems import RETRY_AFTER_SECONDS, note_away, status_of
+from api.problems import RETRY_AFTER_SECONDS, headers_of, note_away, status_of
 from domain.errors import ErrorCode, HandoverError
 
 HERE: Final = Path(__file__).parent
@@ -69,7 +69,9 @@ class Sheets:
         note_away(error)
         if error.code is ErrorCode.UNAVAILABLE:
             return self.away(request)
-        return self._unknown(request, status_of(error))
+        answer = self._unknown(request, status_of(error))
+        answer.headers.update(headers_of(error))
+        return answer
 
     async def http_error(self, request: Request, error: Exception) -> Response:
         """Answer an unknown path and a wrong method."""

@@ -96,6 +96,7 @@ class ApprovalPages:
     async def _link(self, request: Request) -> LinkView:
         link = await self._parts.links.by_token(request.path_params["token"])
         if link is None:
+            await self._parts.doorway.note_miss(request.client.host if request.client else "")
             raise NotFound("There is no such link.")
         learn(transfer_id=link.transfer_id)
         return link

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from api import schemas
 from api.bodies import HoldBody, ResolveBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId
-from domain.approval import Decision
+from domain.approval import Decision, check_resender
 from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
 from domain.ids import TransferId
 from domain.transfer import ACTIVE, TransferState
@@ -38,6 +38,19 @@ async def decline(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: 
 async def cancel(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
     """Cancel, as who asked for it or as the present owner, until the ownership change begins."""
     return await _decide(parts, caller, TransferId(transfer_id), Decision.CANCEL, key)
+
+
+@router.post("/{transfer_id}/resend")
+async def resend(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
+    """Ask the recipient anew, as who asked for the transfer or as an operator: by a new link, older ones are dead."""
+    transfer, actor = TransferId(transfer_id), _acting(caller)
+    async with _attempt(parts, caller, transfer, actor, "resend") as view:
+        if not caller.operator:
+            check_resender(caller.id, view.requested_by)
+        await parts.doorway.claim_resend(Repeatable(caller.id, key, f"resend {transfer}".encode()), transfer)
+        actor_id = None if caller.operator else caller.id
+        await parts.transfers.resend(transfer, actor=actor, actor_id=actor_id, request_id=_act(caller, key))
+    return await _shown(parts, caller, transfer)
 
 
 @router.post("/{transfer_id}/resolve")

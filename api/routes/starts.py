@@ -9,7 +9,7 @@ from api import schemas
 from api.bodies import StartBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, only_dry_run
 from api.problems import note_away, problem
-from domain.errors import REFUSALS, NotPossible, Refusal, Unavailable
+from domain.errors import REFUSALS, NotPossible, RateLimited, Refusal, Unavailable
 from domain.ids import ChargePointId
 from domain.request import TransferRequest
 from persistence.callers import Caller
@@ -81,6 +81,8 @@ async def _keep(parts: Parts, caller: Caller, point: ChargePointId, body: StartB
         await parts.reads.charge_point(caller, point)
         request = _request(parts, caller, body)
         return await parts.doorway.keep_request(call, point, request, caller.scopes, caller.key_id)
+    except RateLimited:  # an entry for each would be what the limit is to keep away
+        raise
     except Refusal as refusal:
         await parts.doorway.note_refused_request(caller.id, point, refusal.code)
         raise

@@ -29,6 +29,7 @@ class Engine(TransferClient):
     attempts: dict[StepName, StepAttempts] = field(default_factory=dict)
     started: list[TransferId] = field(default_factory=list)
     decided: list[tuple[Any, ...]] = field(default_factory=list)
+    resent: list[tuple[Any, ...]] = field(default_factory=list)
     resolved: list[tuple[Any, ...]] = field(default_factory=list)
     held: list[tuple[Any, ...]] = field(default_factory=list)
     codes: list[tuple[LinkId, int]] = field(default_factory=list)
@@ -78,6 +79,11 @@ class Engine(TransferClient):
         async with self.database.writing() as session:
             await session.execute(update(Transfer).where(Transfer.id == transfer_id).values(values))
         return state
+
+    async def resend(self, transfer_id: TransferId, *, actor: str, actor_id: UserId | None, request_id: str) -> None:
+        if self.fails:
+            raise self.fails
+        self.resent.append((transfer_id, actor, actor_id, request_id))
 
     async def resolve(
         self,

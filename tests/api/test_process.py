@@ -23,11 +23,11 @@ def port() -> int:
 
 
 @pytest.fixture
-def environment(sqlite_template: Path, port: int) -> dict[str, str]:
-    """A migrated database, and a Temporal address at which nobody answers."""
+def environment(sqlite_url: str, port: int) -> dict[str, str]:
+    """A migrated database of its own, and a Temporal address at which nobody answers."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("HANDOVER_", "TEMPORAL_"))}
     return ours | {
-        "HANDOVER_DATABASE_URL": f"sqlite+aiosqlite:///{sqlite_template}",
+        "HANDOVER_DATABASE_URL": sqlite_url,
         "HANDOVER_SECRET_KEYS": KEY,
         "HANDOVER_API_PORT": str(port),
         "HANDOVER_TEMPORAL_ADDRESS": "127.0.0.1:9",

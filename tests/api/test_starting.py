@@ -48,7 +48,7 @@ async def test_a_start_is_answered_with_the_reserved_transfer_and_where_it_is(
     ]
     assert (shown["id"], shown["state"], shown["to"]) == (request.transfer_id, "awaiting_acceptance", None)
     assert shown["from"] == {"group_id": "g-team", "owner_id": "u-olga"}
-    assert shown["actions"] == ["cancel"]
+    assert shown["actions"] == ["cancel", "resend"]
     assert shown["requested_at"].endswith("Z")
     assert len(shown["steps"]) == 10
     assert request.started_at is not None

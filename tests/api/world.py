@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+from sqlalchemy import update
 
 from domain.ids import TransferId
 from domain.transfer import FINAL, StepName, TransferState
@@ -156,6 +157,8 @@ async def add_link(database: Database, token: str = TOKEN, *, link_id: str = "ln
         codes_asked=0,
     )
     await add(database, link)
+    async with database.writing() as session:
+        await session.execute(update(Transfer).where(Transfer.id == "trf_1").values(link_generation=generation))
     return f"/t/{token}"
 
 

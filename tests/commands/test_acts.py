@@ -53,6 +53,20 @@ async def test_a_sender_cancels(shell_of: Callable[[str], Shell], database: Data
     assert (said.code, said.out.startswith("trf_1: cancelled")) == (0, True)
 
 
+async def test_a_sender_and_an_operator_have_the_link_sent_again(
+    shell_of: Callable[[str], Shell], database: Database, engine: Engine
+) -> None:
+    await add_transfer(database)
+
+    for name in ("olga", "oscar"):
+        said = await shell_of(name)("resend", "trf_1")
+        assert (said.code, said.out.startswith("trf_1: awaiting_acceptance")) == (0, True)
+
+    assert [act[:3] for act in engine.resent] == [
+        ("trf_1", "user:u-olga", "u-olga"), ("trf_1", "operator:u-oscar", None),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("resolve", "trf_1", "retry"), ("pause", "trf_1", "reserve"), ("resume", "trf_1", "reserve", "--reason", " ")],

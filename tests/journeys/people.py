@@ -2,12 +2,19 @@
 
 import asyncio
 import re
+from datetime import timedelta
 from typing import Any
 
 import httpx
 
 from demo.person import FINAL
+from domain.errors import Unavailable
+from domain.ids import LinkId
+from domain.policy import Policy
+from persistence.doorway import Doorway
+from persistence.vault import Vault
 from tests.journeys.system import System
+from workflows.client import TransferClient
 
 _LINK = re.compile(r"\S+/t/[A-Za-z0-9_-]{43}")
 _CODE = re.compile(r"^\s*(\d{3}[\s\u00a0\u202f-]?\d{3})\s*$", re.MULTILINE)
@@ -65,10 +72,27 @@ async def mailed(system: System, wanted: re.Pattern[str], about: str, seen: froz
             await asyncio.sleep(LOOK_EVERY)
 
 
-async def accept_by_link(system: System, name: str) -> None:
+async def mailed_link(system: System, name: str, replaced: frozenset[str] = frozenset()) -> str:
+    """Wait for the link mailed about the charge point `name` that is none of those `replaced`."""
+    return await mailed(system, _LINK, name, replaced)
+
+
+async def open_account(system: System, link_id: str, name: str) -> None:
+    """Open an account by a link, as its page does once the code was typed."""
+    doorway = Doorway(system.db, Vault([system.stage.secret_key]))
+    client = TransferClient(system.client, Policy(), timedelta(seconds=60), doorway)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return await client.open_account(LinkId(link_id), name=name, locale="en")
+            except Unavailable:
+                await asyncio.sleep(LOOK_EVERY)  # as the page says: try again in a moment
+
+
+async def accept_by_link(system: System, name: str, replaced: frozenset[str] = frozenset()) -> None:
     """Open the link mailed about the charge point `name`, have a code sent, type it, accept."""
     async with httpx.AsyncClient(timeout=90, follow_redirects=True) as browser:
-        link = await mailed(system, _LINK, name)
+        link = await mailed_link(system, name, replaced)
         page = await patiently(lambda: browser.post(f"{link}/code"))
         assert page.status_code == 200, page.text
         code = await mailed(system, _CODE, name)

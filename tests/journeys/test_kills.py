@@ -20,8 +20,8 @@ from demo.findings import Registered, Remembered, in_charger, in_database
 from demo.simulation import Station
 from domain.ids import TransferId, rescue_workflow_id, workflow_id
 from persistence.session import Database
-from persistence.tables import AuditEvent, Code, Credential, OwnershipPeriod, Transfer
-from tests.journeys.people import accept_by_link, ask, mails, patiently, see_it_end
+from persistence.tables import ApprovalLink, AuditEvent, Code, Credential, OwnershipPeriod, Transfer, User
+from tests.journeys.people import accept_by_link, ask, mailed_link, mails, open_account, patiently, see_it_end
 from tests.journeys.searches import check_no_secret_is_left
 from tests.journeys.system import System, running, two_users
 
@@ -50,6 +50,10 @@ class Way:
     """Until then."""
     rescued: Remembered | None = None
     """What else the charger may remember, where it was gone at the roll-back: the list of whoever has it."""
+    opens: bool = False
+    """Its recipient has no account at first, and opens one."""
+    resends: bool = False
+    """The question is sent again before it is answered."""
     terminated: bool = False
     """In the Temporal UI, while it waits for its recipient."""
 
@@ -71,8 +75,9 @@ WAYS = {
         TO_USER,
         Registered("completed", "bob", "personal-bob", 1),
         Remembered(new_password=True, blocks=FORMER),
-        (*ACCEPTED, "completed"),
+        (*ACCEPTED, "resent", "completed"),
         keys=1,
+        resends=True,
     ),
     "rolled back": Way(
         TO_USER,
@@ -95,7 +100,8 @@ WAYS = {
         {**TO_USER, "connection": "delete"},
         Registered("completed", "bob", "personal-bob", 1, keys=0),
         Remembered(new_password=True, blocks=FORMER),
-        (*ACCEPTED, "completed"),
+        (*ACCEPTED, "account_opened", "completed"),
+        opens=True,
     ),
     "charger away": Way(
         OWNERSHIP,
@@ -184,11 +190,23 @@ async def go(system: System, way: Way, number: int) -> str:
             async with system.db.reading() as session:
                 refused = select(Transfer.id).where(Transfer.charge_point_id == charge_point)
                 return str((await session.scalars(refused)).one())
-        transfer_id = await ask(ada, charge_point, way.body, key)
+        newcomer = {"recipient": f"carol-{number}@example.com"} if way.opens else {}
+        transfer_id = await ask(ada, charge_point, way.body | newcomer, key)
         if way.terminated:
             await system.client.get_workflow_handle(workflow_id(TransferId(transfer_id))).terminate("by mistake")
+        name, replaced = f"Bay {number}", frozenset[str]()
+        if way.resends:
+            replaced = frozenset({await mailed_link(system, name)})
+            again, headers = f"/v1/transfers/{transfer_id}/resend", {"Idempotency-Key": f"{key}-again"}
+            assert (await patiently(lambda: ada.post(again, headers=headers))).status_code == 200
+        if way.opens:
+            await mailed_link(system, name)
+            async with system.db.reading() as session:
+                sent = select(ApprovalLink.id).where(ApprovalLink.transfer_id == transfer_id)
+                link_id = (await session.scalars(sent)).one()
+            await open_account(system, link_id, "Carol")
         if way.asks:
-            await accept_by_link(system, f"Bay {number}")
+            await accept_by_link(system, name, replaced)
         found = await see_it_end(ada, transfer_id)
     if found["state"] != way.registered.state:  # its gateway had just died, and it does not wait for its charger
         assert set(found["warnings"]) <= {"lists_due", "release_due"}, found
@@ -200,8 +218,13 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
     """Each change once in the ledger, each new key once, each entry of the trail once; database and charger agree."""
     way, first_password = WAYS[name], f"first-password-of-{number}"
     registered, contradictions = await in_database(system.db, f"cp-{number}")
-    as_expected = replace(registered, state=way.registered.state)
-    assert as_expected == way.registered, name
+    expected = way.registered
+    if way.opens:
+        async with system.db.reading() as session:
+            carol = select(User.id).where(User.email == f"carol-{number}@example.com")
+            owner = (await session.scalars(carol)).one()
+        expected = replace(expected, owner=owner, group=f"personal-{owner}")
+    assert replace(registered, state=way.registered.state) == expected, name
     assert contradictions == way.contradictions, name
     if way.away:
         await come_back(system, number, transfer_id)
@@ -220,7 +243,7 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
     actions = [event.action.removesuffix("_with_warnings") for event in once]
     afterwards = ["settled", "told"] if "settled" in actions else []
     assert sorted(action for action in actions if action not in LETTERS) == sorted([*way.trail, *afterwards]), name
-    assert actions.count("asked") <= 1
+    assert actions.count("asked") <= 1 + actions.count("resent")
 
 
 async def come_back(system: System, number: int, transfer_id: str) -> None:
@@ -237,10 +260,10 @@ async def come_back(system: System, number: int, transfer_id: str) -> None:
 
 
 async def connect_afresh(system: System, number: int) -> None:
-    """Let the new owner of a charger whose connection was deleted make new credentials, and type them in there."""
-    async with system.user("bob") as bob:
+    """Make new credentials for a charger whose connection was deleted, and type them in there."""
+    async with system.user("ada") as operator:
         path = f"/v1/charge-points/cp-{number}/connection"
-        made = await patiently(lambda: bob.post(path, headers={"Idempotency-Key": f"afresh-{number}"}))
+        made = await patiently(lambda: operator.post(path, headers={"Idempotency-Key": f"afresh-{number}"}))
     await tell(system.stage.ports.stations, f"CP-{number} password {made.json()['password']}")
 
 
@@ -268,5 +291,5 @@ async def check_letters(system: System) -> None:
     kinds = Counter(identity.strip("<").split(".")[0] for identity in letters)
     asked = await how_many(system.db, Transfer.acceptance == "required")
     assert asked
-    assert kinds["ask"] == asked
+    assert kinds["ask"] == asked + await how_many(system.db, AuditEvent.action == "resent")
     assert asked <= kinds["code"] <= await how_many(system.db, Code.number > 0)

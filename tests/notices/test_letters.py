@@ -107,7 +107,7 @@ def test_the_question_says_what_from_whom_until_when_and_where() -> None:
     assert f"\n{samples.LINK}\n" in letter.text
     assert f'href="{samples.LINK}"' in letter.html
     assert "know the sender, ignore this message" in text
-    assert "open one at" not in text
+    assert "open one" not in text
 
 
 def test_the_question_in_french() -> None:
@@ -121,8 +121,8 @@ def test_the_question_in_french() -> None:
 def test_an_address_without_an_account_is_asked_to_open_one(language: Language) -> None:
     known, unknown = (flat(render(samples.ask(has_account=is_known), language).text) for is_known in (True, False))
     said = {
-        Language.ENGLISH: "Please open one at https://handover.example with this e-mail address",
-        Language.FRENCH: "Ouvrez-en un sur https://handover.example avec cette adresse e-mail",
+        Language.ENGLISH: "You can open one on the page behind the link below",
+        Language.FRENCH: "ouvrir sur la page du lien ci-dessous",
     }[language]
     assert said in unknown
     assert said not in known

@@ -16,6 +16,7 @@ from domain.transfer import FINAL
 from telemetry.traces import Tracing
 from tests.telemetry.spans import Kept
 from worker import workflow_runner
+from workflows.accounts import AccountWorkflow
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
@@ -32,7 +33,7 @@ HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 def replayer(tracing: Tracing | None = None) -> Replayer:
     return Replayer(
-        workflows=[TransferWorkflow, OneTimeCodeWorkflow, RescueWorkflow, ReconciliationWorkflow],
+        workflows=[TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow, ReconciliationWorkflow],
         data_converter=pydantic_data_converter,
         workflow_runner=workflow_runner(),
         interceptors=tracing.interceptors if tracing else [],
@@ -86,7 +87,7 @@ def test_every_workflow_has_a_history() -> None:
         json.loads(history.read_text())["events"][0]["workflowExecutionStartedEventAttributes"]["workflowType"]["name"]
         for history in HISTORIES
     }
-    assert begun >= {"transfer", "rescue", "reconcile"}
+    assert begun >= {"transfer", "open_account", "rescue", "reconcile"}
 
 
 def _outcome(history: Path) -> str | None:

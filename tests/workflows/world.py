@@ -28,6 +28,8 @@ from activities.contracts import (
     Records,
     RefusedRecord,
     Registry,
+    ResendRecord,
+    Resent,
     RotateAnswer,
     Rotated,
     SendCode,
@@ -114,6 +116,7 @@ class World(Registry, Charger, Notices, Records):
     warnings: tuple[TransferWarning, ...] = ()
     reason: str | None = None
     decisions: tuple[Taken, ...] = ()
+    resent: tuple[str, ...] = ()
     steps: dict[StepName, StepState] = field(default_factory=dict)
     errors: dict[StepName, tuple[str, int]] = field(default_factory=dict)
     letters: list[str] = field(default_factory=list)
@@ -160,9 +163,21 @@ class World(Registry, Charger, Notices, Records):
         self.decisions += (Taken(decision=record.decision, actor=record.actor, state=state),)
         return Decided(state=state, quiet=self.plan.quiet, lists=self.plan.lists, rotate=self.plan.rotate)
 
+    async def resend(self, record: ResendRecord) -> Resent:
+        await self._call(f"resend:{record.actor}")
+        if record.request_id not in self.resent:
+            self.resent += (record.request_id,)
+        return Resent(generation=1 + len(self.resent))
+
     async def take_up(self, order: TakeUp) -> TakenUp:
         await self._call("take_up")
-        return TakenUp(state=self.state, reason=Reason(self.reason) if self.reason else None, decisions=self.decisions)
+        return TakenUp(
+            state=self.state,
+            reason=Reason(self.reason) if self.reason else None,
+            decisions=self.decisions,
+            generation=1 + len(self.resent),
+            resent=self.resent,
+        )
 
     async def block_sessions(self, ref: TransferRef) -> Done:
         await self._call("block_sessions")
@@ -248,7 +263,8 @@ class World(Registry, Charger, Notices, Records):
 
     async def ask(self, ask: Ask) -> Done:
         await self._call("ask")
-        self.letters.append(f"ask{ask.reminder}")
+        again = f" of {ask.generation}" if ask.generation > 1 else ""
+        self.letters.append(f"ask{ask.reminder}{again}")
         return Done()
 
     async def tell(self, tell: Tell) -> Done:

@@ -58,6 +58,7 @@ async def test_a_new_generation_replaces_the_link_and_its_late_twin_is_not_sent(
 ) -> None:
     await world.to_user()
     await notices.ask(ASK)
+    await world.change(tables.Transfer, TRANSFER, link_generation=2)
     await notices.ask(Ask(transfer_id=TRANSFER, generation=2))
     await notices.ask(ASK)
     await notices.ask(REMIND)
@@ -99,7 +100,7 @@ async def test_an_address_without_an_account_is_asked_to_open_one(
 ) -> None:
     await world.to_user("nobody@example.net", to=None)
     await notices.ask(ASK)
-    assert "Ouvrez-en un sur https://handover.example avec" in text_of(mailbox.to("nobody@example.net")[0])
+    assert "ouvrir sur la page du lien" in text_of(mailbox.to("nobody@example.net")[0])
     assert await world.trail() == [("system", "asked", {"generation": 1, "reminder": 0})]
 
 
@@ -111,8 +112,8 @@ async def test_an_account_that_was_opened_meanwhile_is_reminded_as_one(
     await world.change(tables.User, "adam", email="adam2@example.org")
     await notices.ask(REMIND)
     first, second = (text_of(letter) for letter in mailbox.letters)
-    assert "Ouvrez-en un" in first
-    assert "open one" not in second
+    assert "ouvrir sur la page" in first
+    assert "You can open one" not in second
     assert token_in(first) == token_in(second)
 
 

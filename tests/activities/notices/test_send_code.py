@@ -93,6 +93,7 @@ async def test_no_code_is_sent_that_would_be_of_no_use(
     if why == "decided":
         await world.change(tables.Transfer, TRANSFER, state="cancelled")
     elif why == "replaced":
+        await world.change(tables.Transfer, TRANSFER, link_generation=2)
         await notices.ask(Ask(transfer_id=TRANSFER, generation=2))
         mailbox.letters.clear()
     elif why == "expired code":

@@ -100,7 +100,7 @@ class World:
 
     async def add(self, request: TransferRequest, **changes: Any) -> None:
         requested = tables.Request(
-            transfer_id=TRANSFER,
+            transfer_id=changes.get("id", TRANSFER),
             user_id="amelie",
             scopes=[],
             charge_point_id="cp-1",

@@ -1,0 +1,98 @@
+"""Opens the account of somebody who is asked at an address that has none."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities import contracts
+from activities.contracts import Done, OpenAccount
+from domain.contact import Address, Channel
+from domain.errors import AlreadyDecided, NotAllowed, NotPossible, Refusal, TooLate
+from domain.ids import LinkId, TransferId, UserId
+from domain.transfer import TransferKind, TransferState
+from persistence import accounts, approvals, audit, openings, transfers
+from persistence.openings import Typed
+from persistence.session import Database
+from persistence.tables import Transfer
+from persistence.vault import Vault
+from telemetry.subject import learn
+
+
+class DatabaseAccounts(contracts.Accounts):
+    """Accounts on SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        """Take what they are written to, and the vault that unseals what was typed."""
+        self._db = database
+        self._vault = vault
+
+    async def open(self, order: OpenAccount) -> Done:
+        """Open it once: the entry of the audit trail says so to a repeat. What was typed is gone after any answer."""
+        try:
+            refusal = await self._open(order)
+        except IntegrityError:  # two links to one address: the other one was first, and its account is found now
+            refusal = await self._open(order)
+        if refusal is not None:
+            raise refusal
+        return Done()
+
+    async def _open(self, order: OpenAccount) -> Refusal | None:
+        """Give the refusal, rather than raise it: what was typed is removed all the same."""
+        async with self._db.writing() as session:
+            typed = await openings.take(session, self._vault, order.link_id)
+            try:
+                await self._open_in(session, order, typed)
+            except Refusal as refusal:
+                return refusal
+        return None
+
+    async def _open_in(self, session: AsyncSession, order: OpenAccount, typed: Typed | None) -> None:
+        """Open the account where one is needed; raises a Refusal, having changed nothing."""
+        row = await _find_transfer(session, order.link_id)
+        transfer_id, once = TransferId(row.id), f"account_opened:{order.link_id}"
+        learn(transfer_id=transfer_id)
+        if await audit.action_of(session, transfer_id, once) is not None or row.kind != TransferKind.TRANSFER_TO_USER:
+            return
+        _check_awaiting(row)
+        address = await self._address(session, row)
+        if row.to_owner_id is not None or not await accounts.is_free(session, address):
+            if await _is_usable(session, row, address):
+                return
+            raise NotPossible("No account can be opened with this address; ask our support.")
+        if typed is None:
+            raise NotPossible("Your name was not kept; type it again.")
+        await accounts.open_account(
+            session, self._vault, address, name=typed.name, locale=typed.locale, now=datetime.now(UTC)
+        )
+        detail = {"link_id": order.link_id}
+        await audit.append(session, transfer_id, actor="system", action="account_opened", detail=detail, once=once)
+
+    async def _address(self, session: AsyncSession, row: Transfer) -> Address:
+        """Give the address that the question was sent to."""
+        request = (await transfers.requested(session, self._vault, TransferId(row.id))).request
+        return Address(request.recipient_channel or Channel.EMAIL, request.recipient or "")
+
+
+async def _find_transfer(session: AsyncSession, link_id: LinkId) -> Transfer:
+    """Lock the transfer that a link belongs to; raises NotAllowed for one that is unknown or replaced."""
+    link = await approvals.valid_link(session, link_id)
+    row = await transfers.find(session, TransferId(link.transfer_id)) if link else None
+    if link is None or row is None or link.generation < row.link_generation:
+        raise NotAllowed("This link is not valid any more; use the newest one.")
+    return row
+
+
+def _check_awaiting(row: Transfer) -> None:
+    """Raise AlreadyDecided or TooLate where nobody is asked any more."""
+    if row.state != TransferState.AWAITING_ACCEPTANCE:
+        raise AlreadyDecided(f"The transfer is {row.state}; it can't be decided any more.")
+    if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
+        raise TooLate("The request has expired; ask the sender for a new one.")
+
+
+async def _is_usable(session: AsyncSession, row: Transfer, address: Address) -> bool:
+    """Whether the recipient's account can accept: the one that was found at the request, or else the address's."""
+    if row.to_owner_id is not None:
+        return await accounts.is_usable(session, UserId(row.to_owner_id))
+    return await accounts.find_usable(session, address) is not None

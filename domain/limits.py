@@ -1,0 +1,21 @@
+"""How often somebody may do what costs others: starts, messages to strangers, guesses at links."""
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+
+class CallLimits(BaseModel):
+    """Limits that hold over all API processes; 0 switches one off."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    transfers_per_hour: NonNegativeInt = 10
+    """Transfers that one sender starts, whatever becomes of them; neither dry runs nor repeats."""
+    messages_per_day: NonNegativeInt = 3
+    """Questions to one address, user or group that senders cause: by a start with acceptance, or by a resend."""
+    misses_per_minute: NonNegativeInt = 10
+    """Unknown approval links that are opened from one address."""
+
+
+NO_LIMITS: Final = CallLimits(transfers_per_hour=0, messages_per_day=0, misses_per_minute=0)

@@ -1,0 +1,44 @@
+"""What somebody typed to open an account by a link: sealed by the doorway, read and removed by the activity."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import LinkId
+from persistence.tables import AccountOpening
+from persistence.vault import Vault
+
+#: After which a row is of no use: the workflow that reads it gives up within minutes.
+OF_USE_FOR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """The name, and the language like `fr` or `fr-FR`."""
+
+    name: str
+    locale: str
+
+    def __repr__(self) -> str:
+        """Keep names out of logs and tracebacks."""
+        return "Typed()"
+
+
+async def keep(session: AsyncSession, vault: Vault, link_id: LinkId, typed: Typed, now: datetime) -> None:
+    """Keep what was typed for a link, in place of what was typed before; rows that are of no use any more go."""
+    await session.execute(delete(AccountOpening).where(AccountOpening.created_at < now - OF_USE_FOR))
+    body = json.dumps({"name": typed.name, "locale": typed.locale})
+    await session.merge(AccountOpening(link_id=link_id, sealed_body=vault.seal(body.encode()), created_at=now))
+
+
+async def take(session: AsyncSession, vault: Vault, link_id: LinkId) -> Typed | None:
+    """Read what was typed for a link, and remove it; None where nothing is kept."""
+    row = await session.get(AccountOpening, link_id, with_for_update=True)
+    if row is None:
+        return None
+    await session.delete(row)
+    return Typed(**json.loads(vault.unseal(row.sealed_body)))

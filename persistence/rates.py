@@ -1,0 +1,54 @@
+"""Counts what is limited, over all processes: a row for each key, counted in the statement that changes it.
+
+A window begins with the first that is counted, and ends its length later; then the row counts anew. Rows whose window
+has ended go when another window begins.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import case, delete, or_, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from persistence.tables import RateCount
+
+#: How many rows of ended windows go at once.
+_SWEPT_AT_ONCE: Final = 100
+
+
+async def count(session: AsyncSession, key: str, limit: int, window: timedelta, now: datetime) -> datetime | None:
+    """Count one more; where `limit` in the window are counted already count nothing, and give when the window ends.
+
+    Holds the key's row until the transaction ends: nobody else can pass meanwhile.
+    """
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    first = insert(RateCount).values(key=key, ends_at=now + window, count=1)
+    over = RateCount.ends_at <= now
+    counted = first.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "count": case((over, 1), else_=RateCount.count + 1),
+            "ends_at": case((over, first.excluded.ends_at), else_=RateCount.ends_at),
+        },
+        where=or_(over, RateCount.count < limit),
+    ).returning(RateCount.count)
+    number = (await session.execute(counted)).scalar_one_or_none()
+    if number == 1:
+        await _sweep(session, now)
+    return await full_until(session, key, limit, now) if number is None else None
+
+
+async def full_until(session: AsyncSession, key: str, limit: int, now: datetime) -> datetime | None:
+    """Give when the window ends in which `limit` are counted already; None where one more may be. Only reads."""
+    wanted = select(RateCount.ends_at).where(RateCount.key == key, RateCount.count >= limit, RateCount.ends_at > now)
+    return (await session.execute(wanted)).scalar_one_or_none()
+
+
+async def _sweep(session: AsyncSession, now: datetime) -> None:
+    """Remove rows of ended windows, but none that somebody else is at: that could end in a deadlock."""
+    ended = select(RateCount.key).where(RateCount.ends_at <= now).limit(_SWEPT_AT_ONCE)
+    keys = (await session.scalars(ended.with_for_update(skip_locked=True))).all()
+    if keys:
+        await session.execute(delete(RateCount).where(RateCount.key.in_(keys)))

@@ -1,0 +1,119 @@
+"""A resend in the register, on both databases: older links are dead at once, and what it races has one outcome."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from activities.contracts import Ask, DecisionRecord, ResendRecord, SendCode, TakeUp
+from activities.notices import Notices
+from activities.registry import DatabaseRegistry
+from domain.approval import Decision
+from domain.errors import AlreadyDecided, NotAllowed, Refusal, TooLate
+from domain.ids import LinkId, UserId
+from persistence import tables
+from persistence.link_reads import LinkReads, LinkState
+from persistence.session import Database
+from persistence.vault import Vault
+from tests.activities.notices.letters import ASK, ORIGIN, token_in
+from tests.activities.notices.world import TRANSFER, World
+from tests.notices.mailbox import open_mailbox, text_of
+
+
+@pytest.fixture
+async def world(database: Database, vault: Vault) -> World:
+    made = World(database, vault)
+    await made.fill()
+    await made.to_user()
+    return made
+
+
+@pytest.fixture
+def registry(world: World) -> DatabaseRegistry:
+    return DatabaseRegistry(world.database, world.vault)
+
+
+def wish(request_id: str = "1", actor: str | None = "amelie") -> ResendRecord:
+    who = f"user:{actor}" if actor else "operator:op"
+    return ResendRecord(
+        transfer_id=TRANSFER, request_id=request_id, actor=who, actor_id=UserId(actor) if actor else None
+    )
+
+
+def accept(link_id: LinkId) -> DecisionRecord:
+    return DecisionRecord(
+        transfer_id=TRANSFER, decision=Decision.ACCEPT, actor=f"link:{link_id}", actor_id=None, link_id=link_id
+    )
+
+
+async def test_links_and_codes_sent_before_are_dead_and_the_new_link_opens(
+    world: World, registry: DatabaseRegistry
+) -> None:
+    reads = LinkReads(world.database, world.vault)
+    with open_mailbox() as mailbox:
+        notices = Notices(world.database, world.vault, mailbox.sender(), ORIGIN)
+        await notices.ask(ASK)
+        first = token_in(text_of(mailbox.letters[0]))
+        old = await reads.by_token(first)
+        assert old is not None
+        assert old.state is LinkState.OPEN
+        resent = await registry.resend(wish())
+        replaced = await reads.by_token(first)
+        assert replaced is not None
+        assert replaced.state is LinkState.REPLACED, "before the new one is made"
+        await notices.send_code(SendCode(link_id=old.id, number=1))
+        await notices.ask(Ask(transfer_id=TRANSFER, generation=resent.generation))
+        second = token_in(text_of(mailbox.letters[-1]))
+        assert len(mailbox.letters) == 2, "no code for the old one"
+    new = await reads.by_token(second)
+    assert new is not None
+    assert new.state is LinkState.OPEN
+    with pytest.raises(NotAllowed, match="use the newest one"):
+        await registry.decide(accept(old.id))
+    assert (await registry.decide(accept(new.id))).state == "transferring"
+
+
+async def test_a_repeat_raises_nothing_and_is_one_entry(world: World, registry: DatabaseRegistry) -> None:
+    assert [(await registry.resend(wish(one))).generation for one in ("1", "1", "2", "1")] == [2, 2, 3, 3]
+    assert await world.trail() == [
+        ("user:amelie", "resent", {"generation": 2}), ("user:amelie", "resent", {"generation": 3}),
+    ]  # fmt: skip
+    taken_up = await registry.take_up(TakeUp(transfer_id=TRANSFER, run_id="run"))
+    assert (taken_up.generation, taken_up.resent) == (3, ("1", "2"))
+
+
+async def test_it_is_the_senders_and_operators(world: World, registry: DatabaseRegistry) -> None:
+    for stranger in ("bruno", "zoe", "mia"):
+        with pytest.raises(NotAllowed, match="who asked for the transfer"):
+            await registry.resend(wish(actor=stranger))
+    assert (await registry.resend(wish(actor=None))).generation == 2
+    assert [entry[:2] for entry in await world.trail()] == [("operator:op", "resent")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [({"state": "declined"}, AlreadyDecided), ({"expires_at": datetime.now(UTC) - timedelta(minutes=1)}, TooLate)],
+)
+async def test_where_nobody_is_asked_any_more_nothing_is_resent(
+    world: World, registry: DatabaseRegistry, changes: dict[str, object], refusal: type[Refusal]
+) -> None:
+    await world.change(tables.Transfer, TRANSFER, **changes)
+    with pytest.raises(refusal):
+        await registry.resend(wish())
+    assert await world.trail() == []
+
+
+async def test_a_link_that_is_replaced_while_it_accepts_has_one_outcome(
+    world: World, registry: DatabaseRegistry
+) -> None:
+    with open_mailbox() as mailbox:
+        await Notices(world.database, world.vault, mailbox.sender(), ORIGIN).ask(ASK)
+    (link,) = await world.all(tables.ApprovalLink)
+    told = await asyncio.gather(registry.decide(accept(link.id)), registry.resend(wish()), return_exceptions=True)
+    (row,) = await world.all(tables.Transfer)
+    accepted, resent = (not isinstance(answer, BaseException) for answer in told)
+    assert accepted != resent
+    assert (row.state, row.link_generation) == (("transferring", 1) if accepted else ("awaiting_acceptance", 2))
+    assert [type(answer) for answer in told if isinstance(answer, BaseException)] == [
+        AlreadyDecided if accepted else NotAllowed
+    ]

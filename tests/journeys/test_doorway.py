@@ -1,0 +1,43 @@
+"""Somebody without an account is asked, asked again, opens one by the newest link, and gets the charge point."""
+
+from pathlib import Path
+
+import httpx
+from sqlalchemy import select
+
+from persistence.tables import ApprovalLink, User
+from tests.journeys.people import accept_by_link, ask, mailed_link, mails, open_account, see_it_end
+from tests.journeys.searches import check_no_secret_is_left
+from tests.journeys.system import running, two_users
+
+CAROL = "carol@example.com"
+
+
+async def test_an_address_without_an_account_ends_as_an_owner(tmp_path: Path, sqlite_url: str) -> None:
+    async with running(tmp_path / "system", sqlite_url, two_users(1)) as system, system.user("ada") as ada:
+        body = {"kind": "transfer_to_user", "recipient": CAROL, "connection": "delete"}
+        transfer_id = await ask(ada, "cp-1", body, "key")
+        first = await mailed_link(system, "Bay 1")
+        assert (await ada.post(f"/v1/transfers/{transfer_id}/resend")).status_code == 200
+        async with httpx.AsyncClient() as browser:
+            assert (await browser.get(first)).status_code == 410
+        second = await mailed_link(system, "Bay 1", frozenset({first}))
+        assert all("You can open one" in mail["text"] for mail in await mails(system))
+        async with system.db.reading() as session:
+            newest = (await session.scalars(select(ApprovalLink.id).where(ApprovalLink.generation == 2))).one()
+        await open_account(system, newest, "Carol Nova")
+        actions = [one["action"] for one in (await ada.get(f"/v1/transfers/{transfer_id}/events")).json()["items"]]
+        assert actions == ["reserved", "asked", "resent", "asked", "account_opened"]  # as an operator reads it
+        await accept_by_link(system, "Bay 1", frozenset({first}))
+        assert (await see_it_end(ada, transfer_id))["state"] in {"completed", "completed_with_warnings"}
+        await system.ended(transfer_id)
+        async with system.db.reading() as session:
+            carol = (await session.scalars(select(User).where(User.email == CAROL))).one()
+        point = (await ada.get(f"/v1/transfers/{transfer_id}")).json()["to"]
+        assert point == {"group_id": f"personal-{carol.id}", "owner_id": carol.id}
+        assert second != first
+        await check_no_secret_is_left(system.stage, system.db, system.keys, system.charge_points)
+        engine = b"".join(file.read_bytes() for file in system.stage.data.glob("temporal.db*"))
+        assert transfer_id.encode() in engine
+        assert b"Carol Nova" not in engine
+        assert CAROL.encode() not in engine

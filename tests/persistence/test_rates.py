@@ -1,0 +1,61 @@
+"""Counting against a limit: no race lets one more in, a window ends, and rows don't pile up."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+
+from persistence import rates
+from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
+from persistence.tables import RateCount
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+async def count(database: Database, key: str = "k", now: datetime = NOW) -> datetime | None:
+    async with database.writing() as session:
+        return await rates.count(session, key, 3, HOUR, now)
+
+
+async def keys(database: Database) -> set[str]:
+    async with database.reading() as session:
+        return set(await session.scalars(select(RateCount.key)))
+
+
+async def test_of_many_at_once_in_two_processes_no_more_pass_than_may(database_url: str) -> None:
+    processes = [Database(database_url, lock_wait=PATIENT_LOCK_WAIT_SECONDS) for _ in range(2)]
+    refused = await asyncio.gather(*(count(processes[number % 2]) for number in range(8)))
+    for process in processes:
+        await process.close()
+
+    assert sorted(refused, key=lambda until: until is not None) == [None] * 3 + [NOW + HOUR] * 5
+
+
+async def test_a_window_begins_with_the_first_and_counts_anew_after_its_end(database: Database) -> None:
+    later = NOW + timedelta(minutes=59)
+    assert [await count(database), await count(database, now=later), await count(database, now=later)] == [None] * 3
+    assert await count(database, now=later) == NOW + HOUR
+    assert [await count(database, now=NOW + HOUR) for _ in range(3)] == [None] * 3
+    assert await count(database, now=NOW + HOUR) == NOW + 2 * HOUR
+
+
+async def test_each_key_is_counted_for_itself(database: Database) -> None:
+    for _ in range(4):
+        await count(database)
+    assert await count(database, "other") is None
+
+
+async def test_what_is_not_committed_is_not_counted(database: Database) -> None:
+    for _ in range(5):
+        async with database.writing() as session:
+            assert await rates.count(session, "k", 3, HOUR, NOW) is None
+            await session.rollback()
+    assert await keys(database) == set()
+
+
+async def test_rows_of_ended_windows_go_and_the_others_stay(database: Database) -> None:
+    await count(database, "ended")
+    await count(database, "open", NOW + timedelta(minutes=30))
+    await count(database, "new", NOW + HOUR)
+    assert await keys(database) == {"open", "new"}

@@ -1,0 +1,76 @@
+"""An account opened through the real engine: the caller hears what became of it, and histories hold nothing typed."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.client import Client
+
+from activities.accounts import DatabaseAccounts
+from domain.errors import NotPossible
+from domain.ids import LinkId, account_workflow_id
+from domain.policy import Policy
+from persistence import tables
+from persistence.approvals import make_link
+from persistence.doorway import Doorway
+from persistence.session import Database
+from persistence.vault import Vault
+from tests.activities.notices.world import TRANSFER, World
+from tests.workflows.conftest import keep_history
+from worker import transfer_worker
+from workflows.client import TransferClient
+
+
+@pytest.fixture
+async def world(sqlite_url: str, vault: Vault) -> AsyncIterator[World]:
+    """One kind of database is enough: the activity's own tests have both."""
+    database = Database(sqlite_url)
+    made = World(database, vault)
+    await made.fill()
+    await made.to_user("nobody@example.net", to=None)
+    yield made
+    await database.close()
+
+
+@pytest.fixture
+async def link_id(world: World) -> LinkId:
+    async with world.database.writing() as session:
+        now = datetime.now(UTC)
+        link = await make_link(session, world.vault, TRANSFER, channel="email", generation=1, now=now)
+    return link.id
+
+
+def client_of(temporal: Client, world: World) -> TransferClient:
+    return TransferClient(temporal, Policy(), openings=Doorway(world.database, world.vault))
+
+
+@pytest.mark.recorded
+async def test_an_account_is_opened_once_and_no_history_knows_whose(
+    temporal: Client, world: World, link_id: LinkId, request: pytest.FixtureRequest
+) -> None:
+    client = client_of(temporal, world)
+    async with transfer_worker(temporal, [DatabaseAccounts(world.database, world.vault)]):
+        await client.open_account(link_id, name="Nora Nobody", locale="fr")
+        handle = temporal.get_workflow_handle(account_workflow_id(link_id))
+        history = await handle.fetch_history()
+        await keep_history(request, handle)
+        await client.open_account(link_id, name="Nora Nobody", locale="fr")
+
+    assert [user.name for user in await world.all(tables.User) if user.email == "nobody@example.net"] == ["Nora Nobody"]
+    assert "Nora" not in history.to_json()
+    assert "nobody@" not in history.to_json()
+    assert link_id in str(history.workflow_id)
+
+
+async def test_a_refusal_reaches_the_page_and_may_come_out_otherwise_later(
+    temporal: Client, world: World, link_id: LinkId
+) -> None:
+    client = client_of(temporal, world)
+    async with transfer_worker(temporal, [DatabaseAccounts(world.database, world.vault)]):
+        await world.change(tables.User, "gone", email="nobody@example.net")
+        with pytest.raises(NotPossible, match="ask our support"):
+            await client.open_account(link_id, name="Nora Nobody", locale="fr")
+        await world.change(tables.User, "gone", email=None)
+        await client.open_account(link_id, name="Nora Nobody", locale="fr")
+
+    assert "Nora Nobody" in {user.name for user in await world.all(tables.User)}
