@@ -1,12 +1,15 @@
 """What routes are given: the parts they work with, who calls, and the values that many calls share."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.streams import StreamOptions, Streams
 from api.watch import HttpWatch
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.errors import InvalidRequest, NotAuthenticated
@@ -20,6 +23,7 @@ from persistence.link_reads import LinkReads
 from persistence.reads import Reads
 from persistence.rehearsals import Rehearsals
 from persistence.session import Database
+from persistence.trails import Trails
 from persistence.transfer_reads import TransferReads
 from persistence.vault import Vault
 from workflows.client import TransferClient
@@ -33,6 +37,7 @@ class Options:
     shortest_expiry: timedelta = SHORTEST_EXPIRY
     cool_down: timedelta = DEFAULT_COOL_DOWN
     body_limit: int = 64 * 1024
+    streams: StreamOptions = field(default_factory=StreamOptions)
 
 
 class Parts:
@@ -51,6 +56,9 @@ class Parts:
         self.reads = Reads(database)
         self.rehearsals = Rehearsals(database, options.cool_down)
         self.transfer_reads = TransferReads(database, vault)
+        self.trails = Trails(database)
+        self.streams = Streams(self.trails, options.streams)
+        watch.count_streams(lambda: self.streams.open)
         self.links = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
         self.doorway = Doorway(database, vault)
@@ -72,6 +80,23 @@ async def caller_of(
     if bearer is None:
         raise NotAuthenticated("No API key; send one as Authorization: Bearer hk_….")
     return await parts.callers.caller(bearer.credentials)
+
+
+@dataclass(frozen=True)
+class LastingCaller:
+    """Who calls, and what asks it anew: a key may be revoked while a call lasts."""
+
+    now: Caller
+    again: Callable[[], Awaitable[Caller]]
+
+
+def lasting_caller_of(
+    parts: PartsDep,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    caller: Annotated[Caller, Depends(caller_of)],
+) -> LastingCaller:
+    """Say who calls, for a call that lasts; raises NotAuthenticated."""
+    return LastingCaller(caller, partial(caller_of, parts, bearer))
 
 
 def idempotency_key(
@@ -99,6 +124,7 @@ def only_dry_run(request: Request) -> None:
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]
+LastingCallerDep = Annotated[LastingCaller, Depends(lasting_caller_of)]
 KeyDep = Annotated[str | None, Depends(idempotency_key)]
 PathId = Annotated[str, Path(pattern=ID_PATTERN.pattern)]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most.")]

@@ -2,18 +2,25 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from api import cursors, schemas
 from api.bodies import Id, Moment
-from api.dependencies import CallerDep, Cursor, Limit, PartsDep, PathId
+from api.dependencies import CallerDep, Cursor, LastingCallerDep, Limit, PartsDep, PathId
+from api.event_stream import HEADERS, EventStream, read_last_event_id, wants_stream
 from api.paging import cut
+from domain.errors import InvalidRequest
 from domain.ids import ChargePointId, GroupId, TransferId
 from domain.transfer import Attention, TransferKind, TransferState
 from persistence.transfer_reads import TransferFilter
 
 router = APIRouter(prefix="/transfers", tags=["transfers"])
+
+
+LastEventId = Annotated[
+    str | None, Header(alias="Last-Event-ID", description="Of a stream: the `id` of the last event that you have.")
+]
 
 
 class Wanted(BaseModel):
@@ -58,12 +65,26 @@ async def transfer(caller: CallerDep, parts: PartsDep, transfer_id: PathId) -> s
     return schemas.Transfer.of(view, caller, live)
 
 
-@router.get("/{transfer_id}/events")
+@router.get("/{transfer_id}/events", response_model=schemas.Page[schemas.Event])
 async def events(
-    caller: CallerDep, parts: PartsDep, transfer_id: PathId, cursor: Cursor = None, limit: Limit = 50
-) -> schemas.Page[schemas.Event]:
-    """List the audit trail, the oldest entry first."""
+    caller: LastingCallerDep,
+    parts: PartsDep,
+    request: Request,
+    response: Response,
+    transfer_id: PathId,
+    last_event_id: LastEventId = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> schemas.Page[schemas.Event] | Response:
+    """List the audit trail, the oldest entry first; with `Accept: text/event-stream` send it live."""
+    if wants_stream(request.headers.getlist("accept")):
+        if request.query_params:
+            raise InvalidRequest("A stream takes no query parameters; leave them out. Last-Event-ID resumes it.")
+        stream = EventStream(parts.streams, parts.trails, parts.transfer_reads, caller.again, TransferId(transfer_id))
+        answer = await stream.answer(read_last_event_id(last_event_id))
+        return answer or Response(status_code=204, headers=HEADERS)
+    response.headers["Vary"] = "Accept"
     after = cursors.number(cursor, start=0)
-    found = await parts.transfer_reads.events(caller, TransferId(transfer_id), after=after, limit=limit + 1)
+    found = await parts.transfer_reads.events(caller.now, TransferId(transfer_id), after=after, limit=limit + 1)
     shown = [schemas.Event.model_validate(view) for view in found]
     return cut(shown, limit, lambda last: cursors.of_number(last.sequence))
