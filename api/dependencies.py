@@ -70,7 +70,12 @@ def parts_of(request: Request) -> Parts:
 
 
 PartsDep = Annotated[Parts, Depends(parts_of)]
-_bearer = HTTPBearer(auto_error=False, description="An API key, `hk_<id>_<secret>`.")
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="API key",
+    bearerFormat="hk_<id>_<secret>",
+    description="An API key, from `./handover keys create USER`. It may do what its user may, and what its scopes add.",
+)
 
 
 async def caller_of(
@@ -102,7 +107,13 @@ def lasting_caller_of(
 def idempotency_key(
     key: Annotated[
         str | None,
-        Header(alias="Idempotency-Key", description="The same key and body: one effect, the same answer."),
+        Header(
+            alias="Idempotency-Key",
+            description="Of your making, for each thing that you want done. The same key with the same call: one "
+            "effect, and the same answer; with another call: 422.",
+            json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+            examples=["move-lilas-1-2026-11-25"],
+        ),
     ] = None,
 ) -> str | None:
     """Give the idempotency key, if one was sent; raises InvalidRequest."""
@@ -126,6 +137,6 @@ def only_dry_run(request: Request) -> None:
 CallerDep = Annotated[Caller, Depends(caller_of)]
 LastingCallerDep = Annotated[LastingCaller, Depends(lasting_caller_of)]
 KeyDep = Annotated[str | None, Depends(idempotency_key)]
-PathId = Annotated[str, Path(pattern=ID_PATTERN.pattern)]
+PathId = Annotated[str, Path(pattern=ID_PATTERN.pattern, description="Its id.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most.")]
 Cursor = Annotated[str | None, Query(max_length=300, description="`next` of the page before.")]

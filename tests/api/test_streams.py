@@ -35,7 +35,7 @@ QUICK = timedelta(milliseconds=50)
 
 
 def application(database: Database, vault: Vault, **options: Any) -> FastAPI:
-    streams = StreamOptions(**{"poll_every": QUICK, **options})
+    streams = StreamOptions(**{"poll_every": QUICK, "check_every": timedelta(hours=1), **options})
     return create_app(database, vault, Engine(database), Options(streams=streams))
 
 
@@ -154,7 +154,7 @@ async def test_two_hundred_streams_are_fed_by_one_query_a_tick_and_nobody_is_ask
     await say(world)
     own = Database(database_url)
     statements = Statements(own)
-    app = application(own, vault, check_every=timedelta(hours=1))
+    app = application(own, vault)
     async with served(app) as address, AsyncExitStack() as stack:
         opened = [stack.enter_async_context(listening(address, one)) for one in transfers for _ in range(4)]
         streams = [await one for one in opened]
