@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ async def test_no_call_and_no_sequence_of_calls_breaks_the_openapi_document(
     async with running(tmp_path / "system", sqlite_url, lines) as system:
         for phases, share in PHASES.items():
             command = [
-                *(str(ROOT / ".venv" / "bin" / "schemathesis"), "run", f"{system.stage.api}/openapi.json"),
+                *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{system.stage.api}/openapi.json"),
                 *("--checks", "all", "--phases", phases, "--max-time", str(int(seconds * share))),
                 *("--header", f"Authorization: Bearer {system.keys['amelie']}"),  # with every scope
                 *("--request-timeout", "30", "--generation-database", "none", "--no-color", "--continue-on-failure"),
