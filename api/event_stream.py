@@ -11,7 +11,7 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
 from api import schemas
-from api.streams import Listener, Streams, to_its_end
+from api.streams import Listener, Streams, read_unless
 from domain.errors import InvalidRequest, Refusal, Unavailable
 from domain.ids import TransferId
 from persistence.callers import Caller
@@ -160,7 +160,7 @@ class EventStream:
         while not listener.stopped:
             listener.overrun = False
             try:
-                await to_its_end(self._read())
+                await read_unless(self._streams.stopped, self._read())
             except Unavailable:
                 await listener.wait(_AWAY)
             else:

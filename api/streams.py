@@ -27,12 +27,21 @@ _UNDER_WAY: Final[set[asyncio.Task[Any]]] = set()
 T = TypeVar("T")
 
 
-async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Wait for `work`, which goes on if the waiting is cut short: a query cut off costs a connection."""
-    task = asyncio.create_task(work)
+async def read_unless(stopped: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+    """Wait for `work`; raises Unavailable once `stopped`.
+
+    It goes on if the waiting is cut short, by that or by a client who leaves: a query cut off costs a connection.
+    """
+    task, stop = asyncio.create_task(work), asyncio.create_task(stopped.wait())
     _UNDER_WAY.add(task)
     task.add_done_callback(_let_go)
-    return await asyncio.shield(task)
+    try:
+        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+    if not task.done():
+        raise Unavailable("This process is about to end; try again in a moment.")
+    return task.result()
 
 
 def _let_go(task: asyncio.Task[Any]) -> None:
@@ -116,13 +125,14 @@ class Streams:
         self._listeners: dict[TransferId, set[Listener]] = {}
         self._places: dict[TransferId, int] = {}
         self._poller: asyncio.Task[None] | None = None
-        self._stopped = False
+        self.stopped = asyncio.Event()
+        """Set once the process is about to end."""
         self.open = 0
         """How many streams there are."""
 
     def check_room(self) -> None:
         """Raise Unavailable where there are too many streams, or the process is about to end."""
-        if self._stopped or self.open >= self.options.limit:
+        if self.stopped.is_set() or self.open >= self.options.limit:
             raise Unavailable("There are too many event streams; try again in a moment, or read the events as pages.")
 
     @contextmanager
@@ -139,7 +149,7 @@ class Streams:
         """Hear inside the block what is new in a transfer's trail behind `place`, or behind where it is read to."""
         listener = Listener(self._places.setdefault(transfer_id, place))
         self._listeners.setdefault(transfer_id, set()).add(listener)
-        if self._stopped:
+        if self.stopped.is_set():
             listener.stop()
         elif self._poller is None:
             self._poller = asyncio.create_task(self._poll())
@@ -152,7 +162,7 @@ class Streams:
 
     async def stop(self) -> None:
         """End every stream, for good: their clients go on elsewhere."""
-        self._stopped = True
+        self.stopped.set()
         for listener in [one for group in self._listeners.values() for one in group]:
             listener.stop()
         if self._poller is not None:
@@ -183,7 +193,7 @@ class Streams:
     async def _tick(self) -> bool:
         """Ask once for what is new, and hand it out; True where there is more."""
         asked = dict(self._places)
-        news = await to_its_end(self._trails.news(asked, _BATCH))
+        news = await read_unless(self.stopped, self._trails.news(asked, _BATCH))
         for transfer_id in {*news.entries, *news.over}:
             place = self._places.get(transfer_id, -1)
             if place < asked[transfer_id]:  # who listened has left meanwhile; if others came, they began further back

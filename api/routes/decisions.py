@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from api import examples, schemas
+from api import example_bodies, examples, schemas
 from api.bodies import HoldBody, ResolveBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId
 from api.describing import DECIDED, call
@@ -22,8 +22,8 @@ from persistence.vault import fingerprint
 from workflows.client import LOST
 
 router = APIRouter(prefix="/transfers", tags=["decisions"])
-_Resolve = Annotated[ResolveBody, Body(openapi_examples=examples.RESOLVE_BODIES)]
-_Hold = Annotated[HoldBody, Body(openapi_examples=examples.HOLD_BODIES)]
+_Resolve = Annotated[ResolveBody, Body(openapi_examples=example_bodies.RESOLVE_BODIES)]
+_Hold = Annotated[HoldBody, Body(openapi_examples=example_bodies.HOLD_BODIES)]
 
 
 @router.post(

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import JSONResponse
 
-from api import examples, schemas
+from api import example_bodies, examples, schemas
 from api.bodies import StartBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, only_dry_run
 from api.describing import call
@@ -68,7 +68,7 @@ async def start(
     caller: CallerDep,
     parts: PartsDep,
     charge_point_id: PathId,
-    body: Annotated[StartBody, Body(openapi_examples=examples.START_BODIES)],
+    body: Annotated[StartBody, Body(openapi_examples=example_bodies.START_BODIES)],
     key: KeyDep,
     response: Response,
     dry_run: Annotated[bool, Query(description="Change nothing; say what would happen.")] = False,

@@ -6,21 +6,34 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 
+from api.app import create_app
+from api.dependencies import Options
+from api.streams import StreamOptions
 from demo.ports import HOST, free_port
 from domain.ids import TransferId
 from persistence import audit
 from persistence.session import Database
 from persistence.tables import Transfer, TransferStep
+from persistence.vault import Vault
+from tests.api.engine import Engine
 from tests.api.world import bearer
 
+#: How often the audit trails are asked.
+QUICK = timedelta(milliseconds=50)
 #: How long, in seconds, what has to come may take to come.
 PATIENCE = 60
+
+
+def application(database: Database, vault: Vault, **options: Any) -> FastAPI:
+    streams = StreamOptions(**{"poll_every": QUICK, "check_every": timedelta(hours=1), **options})
+    return create_app(database, vault, Engine(database), Options(streams=streams))
 
 
 @dataclass(frozen=True)
