@@ -164,8 +164,8 @@ async def test_two_processes_feed_the_same_trail_and_a_stop_ends_streams_at_once
         async with listening(elsewhere, after=1003) as resumed:
             assert await resumed.take(1) == [1004]
 
-    assert ended < 2
-    assert left < 10  # where it waited for who reads nothing, it would be 20
+    assert ended < 10
+    assert left < 15  # where it waited for who reads nothing, it would be 20
 
 
 def metrics(address: str) -> str:
