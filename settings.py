@@ -52,6 +52,12 @@ class Settings(BaseSettings):
     start_timeout: timedelta = timedelta(seconds=5)
     """How long the API waits for a worker before it answers 202."""
     body_limit: int = 64 * 1024
+    stream_poll_every: timedelta = Field(timedelta(milliseconds=500), gt=timedelta(0))
+    """How often an API process asks the audit trails for what is new, while anybody listens to an event stream."""
+    stream_check_every: timedelta = Field(timedelta(seconds=30), gt=timedelta(0))
+    """How often an event stream makes sure that its key is valid, and that its caller may still see the transfer."""
+    stream_limit: NonNegativeInt = 1000
+    """How many event streams an API process has open at once; further ones get 503. 0: none."""
 
     limits: CallLimits = CallLimits()
     """How often somebody may start, write to others and guess, as HANDOVER_LIMITS__TRANSFERS_PER_HOUR and so on."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
@@ -14,7 +15,8 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.app import create_app
-from api.dependencies import Options
+from api.dependencies import Options, Parts
+from api.streams import StreamOptions
 from api.watch import HttpWatch
 from domain.errors import Unavailable
 from persistence.doorway import Doorway
@@ -27,6 +29,9 @@ from telemetry.instruments import PortTaken, open_instruments
 from workflows.client import TransferClient
 
 log = logging.getLogger("api")
+
+#: How long, in seconds, a client may take at a stop to read what was sent to it.
+_LINGER_SECONDS = 3.0
 
 
 class CannotStart(Exception):
@@ -76,6 +81,11 @@ async def _serve(settings: Settings) -> None:
             cool_down=settings.cool_down,
             body_limit=settings.body_limit,
             limits=settings.limits,
+            streams=StreamOptions(
+                poll_every=settings.stream_poll_every,
+                check_every=settings.stream_check_every,
+                limit=settings.stream_limit,
+            ),
         )
         watch = HttpWatch(instruments.registry, instruments.tracing.tracer)
         await _run(create_app(database, vault, transfers, options, watch), listener, settings)
@@ -96,11 +106,24 @@ async def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> Non
     stop = stop_requested()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
+    streams = cast(Parts, app.state.parts).streams
     log.info("serving on http://%s:%s", settings.api_host, settings.api_port)
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
+    await streams.stop()
+    done, _ = await asyncio.wait({serving}, timeout=_LINGER_SECONDS)
+    if not done:
+        _drop_unread(server)
     await serving
     stopping.cancel()
+
+
+def _drop_unread(server: uvicorn.Server) -> None:
+    """Drop the connections of clients that don't read what they were sent: the others would wait for them."""
+    for connection in list(server.server_state.connections):
+        transport = getattr(connection, "transport", None)
+        if isinstance(transport, asyncio.Transport) and transport.get_write_buffer_size():
+            transport.abort()
 
 
 def _open_vault(settings: Settings) -> Vault:

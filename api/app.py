@@ -4,7 +4,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
-from api import problems
+from api import openapi, problems, reference
 from api.borders import BodyLimit, LastResort
 from api.dependencies import Options, Parts
 from api.pages.app import STATIC, create_pages
@@ -13,8 +13,6 @@ from api.watch import HttpWatch, Watched
 from persistence.session import Database
 from persistence.vault import Vault
 from workflows.client import TransferClient
-
-_PROBLEM = {"content": {"application/problem+json": {"schema": problems.SCHEMA}}}
 
 
 def create_app(
@@ -32,7 +30,8 @@ def create_app(
     app = FastAPI(
         title="Handover",
         version="1",
-        description="Moves an EV charge point from one owner to another.",
+        description=openapi.DESCRIPTION,
+        openapi_tags=openapi.TAGS,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -45,23 +44,19 @@ def create_app(
     )
     app.state.parts = parts = Parts(database, vault, transfers_client, options, watch)
     problems.install(app)
+    openapi.install(app)
     app.include_router(_v1())
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(reference.router)
     app.mount("/t", create_pages(parts))
     app.mount("/static", StaticFiles(directory=STATIC))
     return app
 
 
 def _v1() -> APIRouter:
-    """Collect the resources; every one may answer with a problem."""
-    v1 = APIRouter(
-        prefix="/v1",
-        responses={
-            "default": {"description": "A problem (RFC 9457); its `code` is stable.", **_PROBLEM},
-            422: {"description": "Malformed: `errors` lists the fields.", **_PROBLEM},
-        },
-    )
+    """Collect the resources."""
+    v1 = APIRouter(prefix="/v1")
     for resource in (starts, transfers, decisions, charge_points, groups, me):
         v1.include_router(resource.router)
     return v1

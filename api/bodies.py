@@ -1,7 +1,8 @@
 """The bodies that callers send, checked; and the request that a start body stands for."""
 
+import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import isodate
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -39,8 +40,13 @@ def _read_moment(value: Any) -> datetime:
     raise ValueError(msg)
 
 
+#: Control characters but tab and line feed, what turns the direction of writing, and other ends of lines.
+_NOT_TEXT: Final = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+_TEXT: Final = rf"^[^{_NOT_TEXT}]*[^\s{_NOT_TEXT}][^{_NOT_TEXT}]*$"
+
+
 def _only_text(value: str) -> str:
-    if any(not letter.isprintable() and letter not in "\n\t" for letter in value):
+    if re.search(f"[{_NOT_TEXT}]", value):
         msg = "must not hold control characters; leave them out"
         raise ValueError(msg)
     return value
@@ -56,21 +62,27 @@ Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
     AfterValidator(lambda value: _only_text(value.replace("\r\n", "\n"))),
+    Field(json_schema_extra={"pattern": _TEXT}),
 ]
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class _Start(_Body):
     """What every kind of transfer may say."""
 
     acceptance: Acceptance | None = None
+    """Whether the recipient is asked: by default only by `transfer_to_user`, where leaving it out takes a scope."""
     expires_in: Duration | None = None
+    """How long the recipient has to accept: 1 hour to 60 days, by default 7 days."""
     running_session: RunningSession = RunningSession.WAIT
+    """Whether a charging session that runs is waited for, or stopped."""
     if_offline: IfOffline = IfOffline.COMPLETE
+    """What becomes of the transfer if the charger stays offline: completed with warnings, or rolled back."""
     message: Text | None = None
+    """From the sender to the recipient, in the letter that asks them."""
     reason: Text | None = None
     """An operator's, for the audit trail."""
 
@@ -106,6 +118,7 @@ class MoveToGroup(_Start):
 
     kind: Literal["move_to_group"]
     group_id: Annotated[GroupId, StringConstraints(pattern=ID_PATTERN.pattern)]
+    """Where it goes."""
 
 
 class TransferOwnership(_Start):
@@ -113,6 +126,7 @@ class TransferOwnership(_Start):
 
     kind: Literal["transfer_ownership"]
     user_id: Annotated[UserId, StringConstraints(pattern=ID_PATTERN.pattern)]
+    """Who is to own it."""
 
 
 class TransferToUser(_Start):
@@ -120,7 +134,9 @@ class TransferToUser(_Start):
 
     kind: Literal["transfer_to_user"]
     recipient: Annotated[str, StringConstraints(min_length=1, max_length=320)]
+    """The e-mail address or the phone number of their account; without a country code it is of the sender's country."""
     connection: Connection = Connection.KEEP
+    """Whether the charger stays connected to this platform, with new credentials, or its credentials are revoked."""
 
     def _address(self, locale: str) -> Address:
         return parse_address(self.recipient, region_of(locale))
@@ -133,11 +149,15 @@ class ResolveBody(_Body):
     """What an operator wants done, and why."""
 
     action: OperatorAction
+    """What to do; `resolutions` of the transfer say what each would do now."""
     reason: Text
+    """Why, for the audit trail."""
 
 
 class HoldBody(_Body):
     """Which step an operator wants held, or let go, and why."""
 
     step: StepName
+    """The step that is being tried."""
     reason: Text
+    """Why, for the audit trail."""

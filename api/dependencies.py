@@ -1,12 +1,15 @@
 """What routes are given: the parts they work with, who calls, and the values that many calls share."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.streams import StreamOptions, Streams
 from api.watch import HttpWatch
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.errors import InvalidRequest, NotAuthenticated
@@ -21,6 +24,7 @@ from persistence.link_reads import LinkReads
 from persistence.reads import Reads
 from persistence.rehearsals import Rehearsals
 from persistence.session import Database
+from persistence.trails import Trails
 from persistence.transfer_reads import TransferReads
 from persistence.vault import Vault
 from workflows.client import TransferClient
@@ -35,6 +39,7 @@ class Options:
     cool_down: timedelta = DEFAULT_COOL_DOWN
     body_limit: int = 64 * 1024
     limits: CallLimits = NO_LIMITS
+    streams: StreamOptions = field(default_factory=StreamOptions)
 
 
 class Parts:
@@ -53,6 +58,9 @@ class Parts:
         self.reads = Reads(database)
         self.rehearsals = Rehearsals(database, options.cool_down)
         self.transfer_reads = TransferReads(database, vault)
+        self.trails = Trails(database)
+        self.streams = Streams(self.trails, options.streams)
+        watch.count_streams(lambda: self.streams.open)
         self.links = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
         self.doorway = Doorway(database, vault, options.limits)
@@ -64,7 +72,12 @@ def parts_of(request: Request) -> Parts:
 
 
 PartsDep = Annotated[Parts, Depends(parts_of)]
-_bearer = HTTPBearer(auto_error=False, description="An API key, `hk_<id>_<secret>`.")
+_bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="API key",
+    bearerFormat="hk_<id>_<secret>",
+    description="An API key, from `./handover keys create USER`. It may do what its user may, and what its scopes add.",
+)
 
 
 async def caller_of(
@@ -76,10 +89,33 @@ async def caller_of(
     return await parts.callers.caller(bearer.credentials)
 
 
+@dataclass(frozen=True)
+class LastingCaller:
+    """Who calls, and what asks it anew: a key may be revoked while a call lasts."""
+
+    now: Caller
+    again: Callable[[], Awaitable[Caller]]
+
+
+def lasting_caller_of(
+    parts: PartsDep,
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    caller: Annotated[Caller, Depends(caller_of)],
+) -> LastingCaller:
+    """Say who calls, for a call that lasts; raises NotAuthenticated."""
+    return LastingCaller(caller, partial(caller_of, parts, bearer))
+
+
 def idempotency_key(
     key: Annotated[
         str | None,
-        Header(alias="Idempotency-Key", description="The same key and body: one effect, the same answer."),
+        Header(
+            alias="Idempotency-Key",
+            description="Of your making, for each thing that you want done. The same key with the same call: one "
+            "effect, and the same answer; with another call: 422.",
+            json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+            examples=["move-lilas-1-2026-11-25"],
+        ),
     ] = None,
 ) -> str | None:
     """Give the idempotency key, if one was sent; raises InvalidRequest."""
@@ -101,7 +137,8 @@ def only_dry_run(request: Request) -> None:
 
 
 CallerDep = Annotated[Caller, Depends(caller_of)]
+LastingCallerDep = Annotated[LastingCaller, Depends(lasting_caller_of)]
 KeyDep = Annotated[str | None, Depends(idempotency_key)]
-PathId = Annotated[str, Path(pattern=ID_PATTERN.pattern)]
+PathId = Annotated[str, Path(pattern=ID_PATTERN.pattern, description="Its id.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items at most.")]
 Cursor = Annotated[str | None, Query(max_length=300, description="`next` of the page before.")]

@@ -34,7 +34,7 @@ _LONGEST_ERROR = 300
 
 
 class _Shown(BaseModel):
-    model_config = ConfigDict(from_attributes=True, frozen=True)
+    model_config = ConfigDict(from_attributes=True, frozen=True, use_attribute_docstrings=True)
 
 
 class Page(_Shown, Generic[Item]):
@@ -42,6 +42,12 @@ class Page(_Shown, Generic[Item]):
 
     items: list[Item]
     next: str | None
+    """The `cursor` of the following page; null on the last."""
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Name it as the OpenAPI document has it."""
+        return f"{params[0].__name__}Page"
 
 
 class Side(_Shown):
@@ -62,11 +68,13 @@ class Step(_Shown):
     name: StepName
     state: StepState
     attempts: int
+    """How often it was tried; while it is being tried, as of now."""
     paused: bool
     """An operator holds it: no further try begins."""
     started_at: datetime | None
     finished_at: datetime | None
     last_error: str | None
+    """What the last try failed with, or what there is to say about how it ended."""
 
     @classmethod
     def of(cls, view: StepView, live: StepAttempts | None) -> "Step":
@@ -92,16 +100,21 @@ class Resolution(_Shown):
 
 
 class Transfer(_Shown):
-    """A transfer. `actions` is what this caller may do now; `to` is null while they may not know it."""
+    """A transfer of one charge point, from its request to its outcome."""
 
     id: TransferId
     kind: TransferKind
     state: TransferState
     attention: Attention
+    """What it waits for; empty while it runs, and once it has ended and its parties were told."""
     waiting_until: datetime | None
+    """Until when it waits at most."""
     reason: str | None
+    """Why it did not come about."""
     warnings: list[str]
+    """What is left undone of a transfer that is `completed_with_warnings`."""
     actions: list[Action]
+    """What you may do now."""
     resolutions: list[Resolution]
     """Of an operator's `actions` what each would do; empty to anybody else."""
     charge_point_id: ChargePointId
@@ -111,6 +124,7 @@ class Transfer(_Shown):
     if_offline: IfOffline
     from_: Side = Field(serialization_alias="from")
     to: Side | None
+    """Null while you may not know it: of `transfer_to_user`, to the sender, until it is accepted."""
     requested_by: UserId
     requested_at: datetime
     expires_at: datetime | None
@@ -134,26 +148,34 @@ class Event(_Shown):
     """An entry of a transfer's audit trail."""
 
     sequence: int
+    """Counts from 1, without gaps, in each transfer."""
     at: datetime
     actor: str
+    """Who did it: `user:<id>`, `operator:<id>`, `link:<id>`, `system`, `recipient` or `temporal-ui`."""
     action: str
+    """What was done, in a word or a few."""
     detail: dict[str, Any]
+    """Ids and words; never an address or a key."""
 
 
 class ChargePoint(_Shown):
-    """A charge point; `version` counts its ownership changes so far."""
+    """A charge point, as it stands."""
 
     id: ChargePointId
     identity: str
+    """Its name at the OCPP gateway: the last part of the address that it connects to."""
     name: str
     group_id: GroupId
     owner_id: UserId
     connected: bool
     ocpp: str
+    """`1.6` or `2.0.1`."""
     vendor: str | None
     model: str | None
     version: int
+    """How often its ownership has changed."""
     active_transfer_id: TransferId | None
+    """The transfer that is under way."""
 
 
 class Part(_Shown):

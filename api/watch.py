@@ -3,12 +3,13 @@
 import logging
 import re
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from opentelemetry.propagate import extract
 from opentelemetry.trace import NoOpTracer, Span, SpanKind, Status, StatusCode, Tracer, get_current_span
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,6 +37,11 @@ class HttpWatch:
         name, text = "handover_http_request_duration_seconds", "From an HTTP call to the begin of its answer."
         self._durations = Histogram(name, text, ["route", "method"], registry=self.registry, buckets=SECONDS)
 
+    def count_streams(self, count: Callable[[], int]) -> None:
+        """Show how many event streams are open, as `count` says at each look."""
+        gauge = Gauge("handover_http_event_streams", "Event streams that are open.", registry=self.registry)
+        gauge.set_function(count)
+
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answer."""
         self._requests.labels(route, method, str(status)).inc()
@@ -57,7 +63,7 @@ class Watched:
             return
         named = _TRANSFER.match(scope["path"])
         with subject.about(transfer_id=named.group(1) if named else None), self._span(scope) as span:
-            await self._serve(scope, receive, send, span or get_current_span())
+            await self._serve(scope, receive, send, span)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, span: Span) -> None:
         began, answered = time.perf_counter(), False
@@ -66,9 +72,12 @@ class Watched:
             nonlocal answered
             if message["type"] == "http.response.start" and not answered:
                 answered = True
-                if place := _TRANSFER.match(Headers(raw=message["headers"]).get("location", "")):
+                headers = Headers(raw=message["headers"])
+                if place := _TRANSFER.match(headers.get("location", "")):
                     subject.learn(transfer_id=place.group(1))
                 self._note(scope, span, message["status"], time.perf_counter() - began)
+                if headers.get("content-type", "").startswith("text/event-stream"):
+                    span.end()  # a stream may last for hours, and nobody sees a span before its end
             await send(message)
 
         try:
@@ -90,19 +99,27 @@ class Watched:
             span.set_status(Status(StatusCode.ERROR))
         log.info("%s %s: %d in %.3f s", method, route, status, seconds)
 
-    def _span(self, scope: Scope) -> AbstractContextManager[Span | None]:
-        """Begin a span under the caller's, if it sent one; its name waits for the route."""
+    @contextmanager
+    def _span(self, scope: Scope) -> Iterator[Span]:
+        """Begin a span under the caller's, if it sent one; its name waits for the route, and it may be ended inside."""
         if scope["path"] in _PLATFORM:
-            return nullcontext()
+            yield get_current_span()
+            return
         headers = {name: value for name, value in Headers(scope=scope).items() if name in {"traceparent", "tracestate"}}
-        return self._watch.tracer.start_as_current_span(
+        with self._watch.tracer.start_as_current_span(
             _method(scope),
             context=extract(headers),
             kind=SpanKind.SERVER,
             attributes={"http.request.method": _method(scope)},
             record_exception=False,
             set_status_on_exception=False,
-        )
+            end_on_exit=False,
+        ) as span:
+            try:
+                yield span
+            finally:
+                if span.is_recording():
+                    span.end()
 
 
 def route_of(scope: Scope) -> str:

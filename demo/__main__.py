@@ -94,7 +94,7 @@ def _show_addresses(play: Play) -> None:
     stage = play.stage
     places = {
         "API": f"{stage.api}/v1",
-        "API description": f"{stage.api}/openapi.json",
+        "API reference": f"{stage.api}/docs",
         "Mailbox": stage.mailbox,
         "Temporal UI": stage.temporal_ui or f"that of {stage.temporal}",
         "Chargers connect to": f"{stage.gateway}/{{identity}}",

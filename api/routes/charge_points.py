@@ -2,38 +2,58 @@
 
 from fastapi import APIRouter, Depends, Response
 
-from api import cursors, schemas
+from api import cursors, examples, schemas
 from api.dependencies import CallerDep, Cursor, KeyDep, Limit, PartsDep, PathId, no_query
+from api.describing import call
 from api.paging import cut
-from domain.errors import NotAllowed
+from domain.errors import ErrorCode, NotAllowed
 from domain.ids import ChargePointId
 from persistence.doorway import Repeatable
 
 router = APIRouter(prefix="/charge-points", tags=["charge points"])
 
 
-@router.get("")
+@router.get("", **call("list_charge_points", "List charge points", examples.CHARGE_POINTS, ErrorCode.INVALID_REQUEST))
 async def charge_points(
     caller: CallerDep, parts: PartsDep, cursor: Cursor = None, limit: Limit = 50
 ) -> schemas.Page[schemas.ChargePoint]:
-    """List the charge points of the caller's groups, by id; an operator's list has all."""
+    """List the charge points of your groups, by id; an operator's list has all."""
     found = await parts.reads.charge_points(caller, after=cursors.id_(cursor), limit=limit + 1)
     shown = [schemas.ChargePoint.model_validate(view) for view in found]
     return cut(shown, limit, lambda last: cursors.of_id(last.id))
 
 
-@router.get("/{charge_point_id}")
+@router.get(
+    "/{charge_point_id}",
+    **call("get_charge_point", "Get a charge point", examples.CHARGE_POINT, ErrorCode.NOT_FOUND),
+)
 async def charge_point(caller: CallerDep, parts: PartsDep, charge_point_id: PathId) -> schemas.ChargePoint:
-    """Give one charge point."""
+    """Give one charge point: who has it, and whether it is connected now."""
     view = await parts.reads.charge_point(caller, ChargePointId(charge_point_id))
     return schemas.ChargePoint.model_validate(view)
 
 
-@router.post("/{charge_point_id}/connection", status_code=201, dependencies=[Depends(no_query)])
+@router.post(
+    "/{charge_point_id}/connection",
+    dependencies=[Depends(no_query)],
+    **call(
+        "connect_charge_point",
+        "Make new credentials",
+        examples.CREDENTIALS,
+        *(ErrorCode.NOT_ALLOWED, ErrorCode.NOT_FOUND, ErrorCode.TRANSFER_IN_PROGRESS),
+        answered="The new credentials, shown this once.",
+        status=201,
+        post=True,
+    ),
+)
 async def connect_afresh(
     caller: CallerDep, parts: PartsDep, charge_point_id: PathId, key: KeyDep, response: Response
 ) -> schemas.Credentials:
-    """Give new credentials to type into the charger, shown once; all others end. For its owner, and operators."""
+    """Give new credentials to type into the charger, shown once; all others end, and its connection is closed.
+
+    For the charge point's owner, and operators; not while a transfer is under way. A repeat under the same
+    `Idempotency-Key` gives the same credentials, as long as they are the current ones.
+    """
     point = ChargePointId(charge_point_id)
     view = await parts.reads.charge_point(caller, point)
     if caller.id != view.owner_id and not caller.operator:
@@ -45,11 +65,22 @@ async def connect_afresh(
     return schemas.Credentials(identity=view.identity, password=password)
 
 
-@router.get("/{charge_point_id}/ownership")
+@router.get(
+    "/{charge_point_id}/ownership",
+    **call(
+        "list_ownership",
+        "List the periods of ownership",
+        examples.OWNERSHIP,
+        *(ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST),
+    ),
+)
 async def ownership(
     caller: CallerDep, parts: PartsDep, charge_point_id: PathId, cursor: Cursor = None, limit: Limit = 50
 ) -> schemas.Page[schemas.Period]:
-    """List the periods of the ledger, the oldest first: those of the caller's group, of a former owner their own."""
+    """List who had the charge point from when to when, the oldest period first.
+
+    Members see the periods of their group, a former owner their own, an operator all.
+    """
     after = cursors.number(cursor, start=-1)
     found = await parts.reads.ownership(caller, ChargePointId(charge_point_id), after=after, limit=limit + 1)
     shown = [schemas.Period.model_validate(view) for view in found]

@@ -3,14 +3,16 @@
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Body
 
-from api import schemas
+from api import example_bodies, examples, schemas
 from api.bodies import HoldBody, ResolveBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId
+from api.describing import DECIDED, call
 from domain.approval import Decision, check_resender
-from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
+from domain.errors import AlreadyDecided, ErrorCode, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
 from domain.ids import TransferId
 from domain.transfer import ACTIVE, TransferState
 from persistence.callers import Caller
@@ -20,27 +22,55 @@ from persistence.vault import fingerprint
 from workflows.client import LOST
 
 router = APIRouter(prefix="/transfers", tags=["decisions"])
+_Resolve = Annotated[ResolveBody, Body(openapi_examples=example_bodies.RESOLVE_BODIES)]
+_Hold = Annotated[HoldBody, Body(openapi_examples=example_bodies.HOLD_BODIES)]
 
 
-@router.post("/{transfer_id}/accept")
+@router.post(
+    "/{transfer_id}/accept",
+    **call("accept_transfer", "Accept", examples.ACCEPTED, *DECIDED, answered="It is accepted.", post=True),
+)
 async def accept(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
-    """Accept, as the recipient; the answer comes once it is durable, not once the charger is done."""
+    """Accept the transfer, as its recipient.
+
+    The answer comes once the decision is durable, not once the charger is done. Accepting again gives the same.
+    """
     return await _decide(parts, caller, TransferId(transfer_id), Decision.ACCEPT, key)
 
 
-@router.post("/{transfer_id}/decline")
+@router.post(
+    "/{transfer_id}/decline",
+    **call("decline_transfer", "Decline", examples.DECLINED, *DECIDED, answered="It is declined.", post=True),
+)
 async def decline(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
-    """Decline, as the recipient."""
+    """Decline the transfer, as its recipient: nothing changes. Declining again gives the same."""
     return await _decide(parts, caller, TransferId(transfer_id), Decision.DECLINE, key)
 
 
-@router.post("/{transfer_id}/cancel")
+@router.post(
+    "/{transfer_id}/cancel",
+    **call("cancel_transfer", "Cancel", examples.CANCELLED, *DECIDED, answered="It is cancelled.", post=True),
+)
 async def cancel(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
-    """Cancel, as who asked for it or as the present owner, until the ownership change begins."""
+    """Cancel the transfer, as who asked for it or as the present owner, until the ownership change begins.
+
+    What was done at the charger by then is undone: the state is `rolling_back`, then `rolled_back`.
+    """
     return await _decide(parts, caller, TransferId(transfer_id), Decision.CANCEL, key)
 
 
-@router.post("/{transfer_id}/resend")
+@router.post(
+    "/{transfer_id}/resend",
+    **call(
+        "resend_transfer",
+        "Send the question again",
+        examples.RESENT,
+        *DECIDED,
+        ErrorCode.RATE_LIMITED,
+        answered="It is being sent.",
+        post=True,
+    ),
+)
 async def resend(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
     """Ask the recipient anew, as who asked for the transfer or as an operator: by a new link, older ones are dead."""
     transfer, actor = TransferId(transfer_id), _acting(caller)
@@ -53,11 +83,21 @@ async def resend(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: K
     return await _shown(parts, caller, transfer)
 
 
-@router.post("/{transfer_id}/resolve")
+@router.post(
+    "/{transfer_id}/resolve",
+    **call("resolve_transfer", "Resolve", examples.RESOLVED, *DECIDED, answered="It is being done.", post=True),
+)
 async def resolve(
-    caller: CallerDep, parts: PartsDep, transfer_id: PathId, body: ResolveBody, key: KeyDep
+    caller: CallerDep,
+    parts: PartsDep,
+    transfer_id: PathId,
+    body: _Resolve,
+    key: KeyDep,
 ) -> schemas.Transfer:
-    """Retry, roll back or complete a stuck transfer, as an operator, with a reason for the record."""
+    """Retry, roll back or complete a stuck transfer, as an operator, with a reason for the audit trail.
+
+    What each action would do now is in the transfer's `resolutions`.
+    """
     transfer = TransferId(transfer_id)
     content = f"resolve {transfer} {body.model_dump_json()}".encode()
     actor = _acting(caller)
@@ -76,18 +116,20 @@ async def resolve(
     return await _shown(parts, caller, transfer)
 
 
-@router.post("/{transfer_id}/pause")
-async def pause(
-    caller: CallerDep, parts: PartsDep, transfer_id: PathId, body: HoldBody, key: KeyDep
-) -> schemas.Transfer:
+@router.post(
+    "/{transfer_id}/pause",
+    **call("pause_step", "Pause a step", examples.PAUSED, *DECIDED, answered="It is paused.", post=True),
+)
+async def pause(caller: CallerDep, parts: PartsDep, transfer_id: PathId, body: _Hold, key: KeyDep) -> schemas.Transfer:
     """Let no further try of a step that is being tried begin, as an operator; its time for retries runs on."""
     return await _hold(parts, caller, TransferId(transfer_id), body, key, paused=True)
 
 
-@router.post("/{transfer_id}/resume")
-async def resume(
-    caller: CallerDep, parts: PartsDep, transfer_id: PathId, body: HoldBody, key: KeyDep
-) -> schemas.Transfer:
+@router.post(
+    "/{transfer_id}/resume",
+    **call("resume_step", "Resume a step", examples.RESUMED, *DECIDED, answered="It is tried again.", post=True),
+)
+async def resume(caller: CallerDep, parts: PartsDep, transfer_id: PathId, body: _Hold, key: KeyDep) -> schemas.Transfer:
     """Let a paused step be tried again, at once, as an operator."""
     return await _hold(parts, caller, TransferId(transfer_id), body, key, paused=False)
 

@@ -1,12 +1,16 @@
 """What the platform asks: is the process alive, and do the parts that it needs answer."""
 
+from typing import Final
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from api.dependencies import Parts, PartsDep
+from api.describing import described, example_of
+from api.examples import shown
 from api.problems import problem
-from domain.errors import Unavailable
+from domain.errors import ErrorCode, Unavailable
 from persistence.schema import is_current
 
 router = APIRouter(tags=["platform"])
@@ -26,13 +30,39 @@ class Ready(BaseModel):
     temporal: bool
 
 
-@router.get("/healthz")
+@router.get(
+    "/healthz",
+    operation_id="get_health",
+    summary="Is the process alive?",
+    responses={
+        200: {
+            "description": "It is.",
+            "content": {"application/json": {"examples": shown(("It answers", Alive()))}},
+        }
+    },
+)
 async def healthz() -> Alive:
-    """Answer: the process is alive."""
+    """Answer, and no more: what calls need is `/readyz`'s to say."""
     return Alive()
 
 
-@router.get("/readyz", response_model=Ready)
+_READY: Final = Ready(database=True, migrated=True, temporal=True)
+_AWAY: Final = example_of(ErrorCode.UNAVAILABLE, checks={"database": True, "migrated": True, "temporal": False})
+
+
+@router.get(
+    "/readyz",
+    response_model=Ready,
+    operation_id="get_readiness",
+    summary="Do the parts that calls need answer?",
+    responses={
+        200: {
+            "description": "They do.",
+            "content": {"application/json": {"examples": shown(("All of them", _READY))}},
+        },
+        503: described(ErrorCode.UNAVAILABLE, example=_AWAY),
+    },
+)
 async def readyz(parts: PartsDep) -> Ready | JSONResponse:
     """Say whether the database answers and is migrated, and whether Temporal answers; 503 where one does not."""
     database, migrated = await _database(parts)

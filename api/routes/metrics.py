@@ -1,6 +1,7 @@
 """What the platform reads again and again: the process's own metrics, and how the transfers stand in the database."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, generate_latest
@@ -15,7 +16,17 @@ from persistence.figures import Figures, Heap
 router = APIRouter(tags=["platform"])
 
 
-@router.get("/metrics", response_class=Response)
+_EXAMPLE: Final = "# TYPE handover_database_up gauge\nhandover_database_up 1.0\n"
+_TEXT: Final = {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}}
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    operation_id="get_metrics",
+    summary="The metrics, for Prometheus",
+    responses={200: {"description": "In Prometheus's text format.", "content": _TEXT}},
+)
 async def metrics(parts: PartsDep) -> Response:
     """Give the metrics, in Prometheus's text format."""
     shown = CollectorRegistry()

@@ -1,15 +1,16 @@
 """Starts transfers."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import JSONResponse
 
-from api import schemas
+from api import example_bodies, examples, schemas
 from api.bodies import StartBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, only_dry_run
+from api.describing import call
 from api.problems import note_away, problem
-from domain.errors import REFUSALS, NotPossible, RateLimited, Refusal, Unavailable
+from domain.errors import REFUSALS, ErrorCode, NotPossible, RateLimited, Refusal, Unavailable
 from domain.ids import ChargePointId
 from domain.request import TransferRequest
 from persistence.callers import Caller
@@ -19,26 +20,65 @@ from telemetry.subject import learn
 router = APIRouter(prefix="/charge-points", tags=["transfers"])
 
 
+_REHEARSED: Final = {"application/json": {"examples": examples.REHEARSAL}}
+_KEPT: Final = {"application/json": {"examples": examples.KEPT}}
+_PLACE: Final = {"Location": {"description": "Where the transfer is.", "schema": {"type": "string"}}}
+#: Where the id of a transfer that was started leads.
+_LINKS: Final = {
+    name: {"operationId": name, "parameters": {"transfer_id": "$response.body#/id"}}
+    for name in (
+        *("get_transfer", "list_events", "accept_transfer", "decline_transfer", "cancel_transfer"),
+        *("resend_transfer", "resolve_transfer", "pause_step", "resume_step"),
+    )
+}
+
+
 @router.post(
     "/{charge_point_id}/transfers",
-    status_code=201,
     response_model=schemas.Transfer,
-    responses={
-        200: {"model": schemas.Rehearsal, "description": "With `dry_run`: what would happen."},
-        202: {"model": schemas.Transfer, "description": "Kept; no worker has answered yet."},
-    },
     dependencies=[Depends(only_dry_run)],
+    **call(
+        "start_transfer",
+        "Start a transfer",
+        examples.STARTED,
+        *(ErrorCode.NOT_ALLOWED, ErrorCode.NOT_FOUND, ErrorCode.TRANSFER_IN_PROGRESS, ErrorCode.COOLING_DOWN),
+        *(ErrorCode.NOT_POSSIBLE, ErrorCode.RATE_LIMITED),
+        answered="It is validated, and its charge point reserved.",
+        status=201,
+        post=True,
+        more={
+            200: {
+                "model": schemas.Rehearsal,
+                "description": "With `dry_run`: what would be.",
+                "content": _REHEARSED,
+            },
+            202: {
+                "model": schemas.Transfer,
+                "description": "It is kept; no worker has answered yet.",
+                "content": _KEPT,
+                "headers": _PLACE,
+                "links": _LINKS,
+            },
+        },
+        headers=_PLACE,
+        links=_LINKS,
+    ),
 )
 async def start(
     caller: CallerDep,
     parts: PartsDep,
     charge_point_id: PathId,
-    body: Annotated[StartBody, Body()],
+    body: Annotated[StartBody, Body(openapi_examples=example_bodies.START_BODIES)],
     key: KeyDep,
     response: Response,
     dry_run: Annotated[bool, Query(description="Change nothing; say what would happen.")] = False,
 ) -> schemas.Transfer | JSONResponse:
-    """Start a transfer: 201 once it is validated and its charge point reserved; 202 if no worker answers in time."""
+    """Start a transfer of a charge point.
+
+    201 once it is validated and its charge point is reserved; 202 if no worker answers in time: the request is kept,
+    and started by itself. With `dry_run` nothing is changed: the answer says what would happen, and what would stand
+    in the way. Send an `Idempotency-Key`, and you may repeat the call until you have its answer.
+    """
     point = ChargePointId(charge_point_id)
     if dry_run:
         return JSONResponse((await _rehearse(parts, caller, point, body)).model_dump(mode="json"))

@@ -1,14 +1,17 @@
 """Transfers: one, a page of them, the audit trail of one."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import cursors, schemas
+from api import cursors, examples, schemas
 from api.bodies import Id, Moment
-from api.dependencies import CallerDep, Cursor, Limit, PartsDep, PathId
+from api.dependencies import CallerDep, Cursor, LastingCallerDep, Limit, PartsDep, PathId
+from api.describing import call
+from api.event_stream import HEADERS, EventStream, read_last_event_id, wants_stream
 from api.paging import cut
+from domain.errors import ErrorCode, InvalidRequest
 from domain.ids import ChargePointId, GroupId, TransferId
 from domain.transfer import Attention, TransferKind, TransferState
 from persistence.transfer_reads import TransferFilter
@@ -16,26 +19,38 @@ from persistence.transfer_reads import TransferFilter
 router = APIRouter(prefix="/transfers", tags=["transfers"])
 
 
+LastEventId = Annotated[
+    str | None, Header(alias="Last-Event-ID", description="Of a stream: the `id` of the last event that you have.")
+]
+
+
 class Wanted(BaseModel):
     """Which transfers a list has: a filter that is misspelt is refused, or it would list everything."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     state: TransferState | None = None
+    """In this state."""
     attention: Attention | None = None
+    """Waiting for this; empty: for nothing."""
     kind: TransferKind | None = None
+    """Of this kind."""
     charge_point_id: Id | None = None
+    """Of this charge point."""
     group_id: Id | None = Field(None, description="From or to this group, or of a charge point that is in it now.")
     requested_before: Moment | None = Field(None, description="Requested before this moment.")
     cursor: str | None = Field(None, max_length=300, description="`next` of the page before.")
     limit: int = Field(50, ge=1, le=200, description="How many items at most.")
 
 
-@router.get("")
+@router.get("", **call("list_transfers", "List transfers", examples.TRANSFERS, ErrorCode.INVALID_REQUEST))
 async def transfers(
     caller: CallerDep, parts: PartsDep, wanted: Annotated[Wanted, Query()]
 ) -> schemas.Page[schemas.Transfer]:
-    """List the transfers that the caller may see, the latest request first."""
+    """List the transfers that you may see, the latest request first.
+
+    Filters are combined; one that is not known is refused, or a misspelt one would list everything.
+    """
     which = TransferFilter(
         state=wanted.state,
         attention=wanted.attention,
@@ -50,20 +65,66 @@ async def transfers(
     return cut(shown, wanted.limit, lambda last: cursors.of_time(last.requested_at, last.id))
 
 
-@router.get("/{transfer_id}")
+@router.get("/{transfer_id}", **call("get_transfer", "Get a transfer", examples.TRANSFER, ErrorCode.NOT_FOUND))
 async def transfer(caller: CallerDep, parts: PartsDep, transfer_id: PathId) -> schemas.Transfer:
-    """Give one transfer with its steps."""
+    """Give one transfer, with how each of its steps stands.
+
+    `state` says where it is, `attention` what it waits for, `actions` what you may do about it now.
+    """
     view = await parts.transfer_reads.one(caller, TransferId(transfer_id))
     live = await parts.transfers.step_attempts(view.id) if view.at_work else {}
     return schemas.Transfer.of(view, caller, live)
 
 
-@router.get("/{transfer_id}/events")
+_STREAM: Final = {
+    "description": "A page; or, with `Accept: text/event-stream`, the live stream.",
+    "headers": {
+        "Cache-Control": {"description": "Of a stream: `no-store`.", "schema": {"type": "string"}},
+        "Vary": {"description": "Always `Accept`.", "schema": {"const": "Accept"}},
+    },
+    "content": {
+        "application/json": {"examples": examples.EVENTS},
+        "text/event-stream": {"schema": {"type": "string"}, "example": examples.STREAM},
+    },
+}
+
+
+@router.get(
+    "/{transfer_id}/events",
+    response_model=schemas.Page[schemas.Event],
+    **call(
+        "list_events",
+        "List events, or follow them live",
+        examples.EVENTS,
+        *(ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST),
+        more={200: _STREAM, 204: {"description": "Of a stream: the transfer has ended, and you have every event."}},
+    ),
+)
 async def events(
-    caller: CallerDep, parts: PartsDep, transfer_id: PathId, cursor: Cursor = None, limit: Limit = 50
-) -> schemas.Page[schemas.Event]:
-    """List the audit trail, the oldest entry first."""
+    caller: LastingCallerDep,
+    parts: PartsDep,
+    request: Request,
+    response: Response,
+    transfer_id: PathId,
+    last_event_id: LastEventId = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> schemas.Page[schemas.Event] | Response:
+    """List the audit trail, the oldest entry first; or follow it live.
+
+    With `Accept: text/event-stream` the answer is a stream of Server-Sent Events: every entry so far, then each new
+    one. `id` is its `sequence`, `event` is `audit`, `data` is the entry as a page has it; lines with `:` alone are
+    heartbeats. Whoever comes back with `Last-Event-ID` goes on behind it, at any API process. The stream ends once the
+    transfer has ended and its parties were told; coming back after that gives 204, which ends an `EventSource` too.
+    """
+    if wants_stream(request.headers.getlist("accept")):
+        if request.query_params:
+            raise InvalidRequest("A stream takes no query parameters; leave them out. Last-Event-ID resumes it.")
+        stream = EventStream(parts.streams, parts.trails, parts.transfer_reads, caller.again, TransferId(transfer_id))
+        answer = await stream.answer(read_last_event_id(last_event_id))
+        return answer or Response(status_code=204, headers=HEADERS)
+    response.headers["Vary"] = "Accept"
     after = cursors.number(cursor, start=0)
-    found = await parts.transfer_reads.events(caller, TransferId(transfer_id), after=after, limit=limit + 1)
+    found = await parts.transfer_reads.events(caller.now, TransferId(transfer_id), after=after, limit=limit + 1)
     shown = [schemas.Event.model_validate(view) for view in found]
     return cut(shown, limit, lambda last: cursors.of_number(last.sequence))

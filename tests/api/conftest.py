@@ -14,6 +14,7 @@ from persistence.session import Database
 from persistence.tables import AuditEvent, Request
 from persistence.vault import Vault
 from tests.api.engine import Engine
+from tests.api.listeners import application, served
 from tests.api.world import add, add_link, add_transfer, populate
 
 
@@ -79,3 +80,17 @@ async def link(http: httpx.AsyncClient, database: Database, vault: Vault) -> str
     await add(database, request)
     await add_transfer(database, expires_at=LATER)
     return await add_link(database)
+
+
+@pytest.fixture
+async def world(database: Database) -> Database:
+    """A database with everybody, and olga's transfer."""
+    await populate(database)
+    await add_transfer(database)
+    return database
+
+
+@pytest.fixture
+async def address(world: Database, vault: Vault) -> AsyncIterator[str]:
+    async with served(application(world, vault)) as found:
+        yield found

@@ -1,17 +1,22 @@
 """The process `python -m api`: how it starts, what keeps it from starting, how it ends."""
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from demo.ports import free_port
+from persistence.session import Database
+from tests.api.listeners import listening, say, slow_reader
+from tests.api.world import add_transfer, populate
 
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789abcdef0123456789abcdef-test"
@@ -46,13 +51,13 @@ def run(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def serving(environment: dict[str, str], port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process that serves, and its address."""
-    process = subprocess.Popen(
+@contextmanager
+def process(environment: dict[str, str], port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Have a process that serves at `port` inside the block; gives it, and its address."""
+    api = subprocess.Popen(
         [sys.executable, "-m", "api"],
         cwd=ROOT,
-        env=environment,
+        env=environment | {"HANDOVER_API_PORT": str(port)},
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -65,27 +70,34 @@ def serving(environment: dict[str, str], port: int) -> Iterator[tuple[subprocess
                 break
             except httpx.TransportError:
                 time.sleep(0.2)
-        yield process, address
+        yield api, address
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+        if api.poll() is None:
+            api.kill()
+        api.communicate()
+
+
+@pytest.fixture
+def serving(environment: dict[str, str], port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process that serves, and its address."""
+    with process(environment, port) as found:
+        yield found
 
 
 def test_it_serves_without_temporal_says_so_and_ends_cleanly_with_no_token_in_its_log(
     serving: tuple[subprocess.Popen[str], str],
 ) -> None:
-    process, address = serving
+    api, address = serving
 
     alive = httpx.get(f"{address}/healthz")
     ready = httpx.get(f"{address}/readyz")
     page = httpx.get(f"{address}/t/a-token-nobody-may-read")
-    process.terminate()
-    out, log = process.communicate(timeout=30)
+    api.terminate()
+    out, log = api.communicate(timeout=30)
 
     assert (alive.status_code, ready.status_code, page.status_code) == (200, 503, 404)
     assert ready.json()["checks"] == {"database": True, "migrated": True, "temporal": False}
-    assert process.returncode == 0
+    assert api.returncode == 0
     assert "a-token-nobody-may-read" not in out + log
     assert "Traceback" not in log
     assert "server" not in alive.headers
@@ -124,3 +136,46 @@ def test_a_port_that_is_taken_is_named(environment: dict[str, str], port: int) -
     assert ended.returncode == 1
     assert f"port {port} on 127.0.0.1" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+
+
+async def test_two_processes_feed_the_same_trail_and_a_stop_ends_streams_at_once_even_one_that_nobody_reads(
+    database: Database, database_url: str, environment: dict[str, str]
+) -> None:
+    await populate(database)
+    await add_transfer(database)
+    settings = environment | {"HANDOVER_DATABASE_URL": database_url}
+    with process(settings, free_port()) as (first, address), process(settings, free_port()) as (_, elsewhere):
+        await say(database)
+        async with listening(address) as stream, listening(elsewhere) as other:
+            await say(database, 2)
+            assert await stream.take(3) == await other.take(3) == [1, 2, 3]
+            with slow_reader(address):
+                await asyncio.to_thread(eventually, lambda: "handover_http_event_streams 2.0" in metrics(address))
+                await say(database, 1000, much="m" * 8192)
+                assert len(await stream.take(1000)) == 1000
+                first.terminate()
+                began = time.monotonic()
+                assert await stream.rest() == []
+                ended = time.monotonic() - began
+                assert await asyncio.to_thread(first.wait, 30) == 0
+                left = time.monotonic() - began
+            await say(database)
+            assert (await other.take(1001))[-1] == 1004
+        async with listening(elsewhere, after=1003) as resumed:
+            assert await resumed.take(1) == [1004]
+
+    assert ended < 10
+    assert left < 15  # where it waited for who reads nothing, it would be 20
+
+
+def metrics(address: str) -> str:
+    return httpx.get(f"{address}/metrics").text
+
+
+def eventually(so: Callable[[], bool]) -> None:
+    """Wait for another process's doing, which tells nobody."""
+    for _ in range(400):
+        if so():
+            return
+        time.sleep(0.05)
+    raise AssertionError

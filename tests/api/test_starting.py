@@ -194,3 +194,12 @@ async def test_an_unknown_scope_on_a_key_gives_nothing(http: httpx.AsyncClient, 
         await session.execute(update(ApiKey).where(ApiKey.id == "olga").values(scopes=["everything"]))
 
     assert (await http.get("/v1/me", headers=bearer("olga"))).json()["scopes"] == []
+
+
+@pytest.mark.parametrize("message", ["Bonne route\u00a0!\n\tAmélie", "👩\u200d👧 à vous", "一\u3000二"])
+async def test_a_message_may_hold_what_people_write(http: httpx.AsyncClient, message: str) -> None:
+    body = {"kind": "transfer_to_user", "recipient": "rita@example.com", "message": message}
+
+    answer = await http.post("/v1/charge-points/cp-1/transfers", json=body, headers=bearer("olga"))
+
+    assert answer.status_code == 201, answer.text

@@ -1,0 +1,271 @@
+"""The examples of the OpenAPI document: made of the models that answers are made of, so that neither can drift."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from api import schemas
+from api.actions import Action
+from domain.errors import Refusal, TransferInProgress
+from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.operator import effect
+from domain.rights import Role
+from domain.transfer import (
+    Acceptance,
+    Attention,
+    Connection,
+    DeviceSteps,
+    IfOffline,
+    OperatorAction,
+    RunningSession,
+    StepName,
+    StepState,
+    TransferKind,
+    TransferState,
+)
+from persistence import rehearsals
+from persistence.catalogue import Support
+
+Examples = Mapping[str, Mapping[str, Any]]
+
+_BEGUN: Final = datetime(2026, 11, 25, 6, 57, 12, tzinfo=UTC)
+_ID: Final = TransferId("trf_01M88QWZVJAJVDTTEPF0M6Z104")
+_POINT: Final = ChargePointId("lilas-1")
+_LILAS: Final = schemas.Side(group_id=GroupId("lilas"), owner_id=UserId("amelie"))
+_HARBOUR: Final = schemas.Side(group_id=GroupId("harbour"), owner_id=UserId("amelie"))
+_STEPS: Final = tuple(StepName)
+
+
+def shown(*cases: tuple[str, BaseModel]) -> Examples:
+    """Give examples by what they show: each a sentence, and the answer.
+
+    The answer is written as text, which api.openapi reads: the framework would leave out every null.
+    """
+    return {
+        f"example_{number}": {"summary": said, "value": model.model_dump_json(by_alias=True)}
+        for number, (said, model) in enumerate(cases, 1)
+    }
+
+
+def page(*items: BaseModel) -> schemas.Page[Any]:
+    """Give a page that is the last one."""
+    return schemas.Page[Any](items=list(items), next=None)
+
+
+def _steps(done: int, running: StepName | None = None, **of_running: Any) -> list[schemas.Step]:
+    """Give every step: so many of them done, one at work, the others to come."""
+
+    def step(position: int, name: StepName) -> schemas.Step:
+        is_done, runs = position < done, name is running
+        at = _BEGUN + timedelta(seconds=position)
+        values: dict[str, Any] = {"attempts": int(is_done or runs), "paused": False, "last_error": None}
+        values |= of_running if runs else {}
+        return schemas.Step(
+            name=name,
+            state=StepState.DONE if is_done else StepState.RUNNING if runs else StepState.PENDING,
+            started_at=at if is_done or runs else None,
+            finished_at=at + timedelta(seconds=1) if is_done else None,
+            **values,
+        )
+
+    return [step(position, name) for position, name in enumerate(_STEPS)]
+
+
+_MOVE: Final = schemas.Transfer(
+    id=_ID,
+    kind=TransferKind.MOVE_TO_GROUP,
+    state=TransferState.TRANSFERRING,
+    attention=Attention.NONE,
+    waiting_until=None,
+    reason=None,
+    warnings=[],
+    actions=[Action.CANCEL],
+    resolutions=[],
+    charge_point_id=_POINT,
+    connection=Connection.KEEP,
+    acceptance=Acceptance.NOT_REQUIRED,
+    running_session=RunningSession.WAIT,
+    if_offline=IfOffline.COMPLETE,
+    from_=_LILAS,
+    to=_HARBOUR,
+    requested_by=UserId("amelie"),
+    requested_at=_BEGUN,
+    expires_at=None,
+    finished_at=None,
+    steps=_steps(3),
+)
+_ASKED: Final = _MOVE.model_copy(
+    update={
+        "kind": TransferKind.TRANSFER_TO_USER,
+        "state": TransferState.AWAITING_ACCEPTANCE,
+        "attention": Attention.RECIPIENT,
+        "waiting_until": _BEGUN + timedelta(days=7),
+        "expires_at": _BEGUN + timedelta(days=7),
+        "acceptance": Acceptance.REQUIRED,
+        "to": None,
+        "steps": _steps(3, StepName.ASK_RECIPIENT),
+    }
+)
+_TO_CHLOE: Final = _ASKED.model_copy(
+    update={
+        "state": TransferState.TRANSFERRING,
+        "attention": Attention.NONE,
+        "waiting_until": None,
+        "actions": [],
+        "to": schemas.Side(group_id=GroupId("chloe-own"), owner_id=UserId("chloe")),
+        "steps": _steps(4),
+    }
+)
+_STUCK: Final = _TO_CHLOE.model_copy(
+    update={
+        "state": TransferState.RECONFIGURING,
+        "attention": Attention.RETRYING,
+        "actions": [Action.RETRY, Action.ROLL_BACK, Action.COMPLETE],
+        "resolutions": [
+            schemas.Resolution(
+                action=action, effect=effect(action, TransferState.RECONFIGURING, StepName.REPLACE_LISTS)
+            )
+            for action in OperatorAction
+        ],
+        "steps": _steps(6, StepName.REPLACE_LISTS, attempts=7, last_error="The charger rejected SendLocalList."),
+    }
+)
+_PAUSED: Final = _STUCK.model_copy(
+    update={"steps": _steps(6, StepName.REPLACE_LISTS, attempts=7, paused=True, last_error="It rejected the list.")}
+)
+
+
+def _ended(transfer: schemas.Transfer, state: TransferState, reason: str | None, steps: int) -> schemas.Transfer:
+    end = {
+        "state": state,
+        "attention": Attention.NONE,
+        "waiting_until": None,
+        "reason": reason,
+        "actions": [],
+        "finished_at": _BEGUN + timedelta(minutes=1),
+        "steps": _steps(steps),
+    }
+    return transfer.model_copy(update=end)
+
+
+_COMPLETED: Final = _ended(_MOVE, TransferState.COMPLETED, None, len(_STEPS))
+
+STARTED: Final = shown(
+    ("Reserved, and at work at once", _MOVE),
+    ("Reserved; the recipient is asked, and unknown to the sender until they accept", _ASKED),
+)
+KEPT: Final = shown(
+    (
+        "Kept, and to be started as soon as a worker answers",
+        _MOVE.model_copy(update={"state": TransferState.REQUESTED, "to": None, "actions": [], "steps": _steps(0)}),
+    )
+)
+TRANSFER: Final = shown(
+    ("Completed", _COMPLETED),
+    ("Waits for its recipient", _ASKED),
+    ("Stuck at the charger, as an operator sees it", _STUCK),
+)
+TRANSFERS: Final = shown(("The last page", page(_COMPLETED, _ASKED)))
+ACCEPTED: Final = shown(("Accepted: the work has begun", _TO_CHLOE))
+DECLINED: Final = shown(("Declined", _ended(_ASKED, TransferState.DECLINED, "declined", 3)))
+CANCELLED: Final = shown(("Cancelled", _ended(_ASKED, TransferState.CANCELLED, "cancelled", 3)))
+RESENT: Final = shown(("Asked anew: nothing else changes", _ASKED))
+RESOLVED: Final = shown(("Tried again", _STUCK.model_copy(update={"attention": Attention.NONE})))
+PAUSED: Final = shown(("The step is paused", _PAUSED))
+RESUMED: Final = shown(("The step is tried again", _STUCK))
+
+_EVENTS: Final = tuple(
+    schemas.Event(sequence=sequence, at=_BEGUN + timedelta(seconds=sequence), actor=actor, action=action, detail=detail)
+    for sequence, (actor, action, detail) in enumerate(
+        (
+            ("user:amelie", "reserved", {"kind": "move_to_group", "state": "transferring"}),
+            ("system", "ownership_changed", {"version": 1, "owner_id": "amelie", "group_id": "harbour"}),
+            ("system", "completed", {"warnings": ""}),
+            ("system", "told", {"subject": "ended"}),
+        ),
+        1,
+    )
+)
+EVENTS: Final = shown(("The last page", page(*_EVENTS)))
+STREAM: Final = "".join(f"id: {event.sequence}\nevent: audit\ndata: {event.model_dump_json()}\n\n" for event in _EVENTS)
+
+_CHARGE_POINT: Final = schemas.ChargePoint(
+    id=_POINT,
+    identity="LILAS-1",
+    name="Les Lilas 1",
+    group_id=GroupId("lilas"),
+    owner_id=UserId("amelie"),
+    connected=True,
+    ocpp="1.6",
+    vendor="Handover demo",
+    model="Simulated",
+    version=0,
+    active_transfer_id=None,
+)
+CHARGE_POINT: Final = shown(("A charge point that is connected", _CHARGE_POINT))
+CHARGE_POINTS: Final = shown(("The last page", page(_CHARGE_POINT)))
+_CREDENTIALS: Final = schemas.Credentials(identity="LILAS-1", password="0123456789" * 4)
+CREDENTIALS: Final = shown(
+    (
+        "To be typed into the charger",
+        _CREDENTIALS,
+    )
+)
+OWNERSHIP: Final = shown(
+    (
+        "Imported, then moved",
+        page(
+            schemas.Period(
+                version=0,
+                owner_id=UserId("amelie"),
+                group_id=GroupId("lilas"),
+                started_at=_BEGUN - timedelta(days=90),
+                ended_at=_BEGUN,
+                transfer_id=None,
+                change="import",
+            ),
+            schemas.Period(
+                version=1,
+                owner_id=UserId("amelie"),
+                group_id=GroupId("harbour"),
+                started_at=_BEGUN,
+                ended_at=None,
+                transfer_id=_ID,
+                change="transfer",
+            ),
+        ),
+    )
+)
+
+
+def _rehearsal(*blockers: Refusal) -> schemas.Rehearsal:
+    support = {StepName.REPLACE_LISTS: Support.YES}
+    tried = rehearsals.Rehearsal(False, True, DeviceSteps(False, True, False, False), support, list(blockers))
+    return schemas.Rehearsal.of(tried, Connection.KEEP)
+
+
+REHEARSAL: Final = shown(
+    ("It could be started", _rehearsal()),
+    (
+        "It would be refused",
+        _rehearsal(TransferInProgress("The charge point has a transfer under way.")),
+    ),
+)
+_GROUP: Final = schemas.Group(id=GroupId("lilas"), name="Résidence des Lilas", personal=False, role=Role.OWNER)
+GROUP: Final = shown(("A group of which the caller is an owner", _GROUP))
+GROUPS: Final = shown(("The last page", page(_GROUP)))
+ME: Final = shown(
+    (
+        "A user's key without further scopes",
+        schemas.Me(
+            id=UserId("amelie"),
+            name="Amélie Laurent",
+            email="amelie@example.com",
+            phone="+33612345601",
+            locale="fr-FR",
+            scopes=[],
+        ),
+    )
+)

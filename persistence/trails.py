@@ -1,0 +1,110 @@
+"""Reads what is new in the audit trails of many transfers at once, and whether everything was said of one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Integer, String, and_, case, column, or_, select, values
+
+from domain.ids import TransferId
+from domain.transfer import FINAL, StepName, StepState, TransferState
+from persistence.callers import Caller
+from persistence.session import Database
+from persistence.tables import AuditCounter, AuditEvent, Transfer, TransferStep
+from persistence.transfer_views import EventView, event_view
+
+_TOLD: Final = and_(TransferStep.transfer_id == Transfer.id, TransferStep.name == StepName.TELL_PARTIES.value)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of an audit trail, and its transfer as it stood when the entry was read; None before it has one."""
+
+    row: AuditEvent
+    transfer: Transfer | None
+
+    @property
+    def sequence(self) -> int:
+        """Its place in its transfer's trail."""
+        return self.row.sequence
+
+    def view(self, caller: Caller) -> EventView:
+        """Show it to `caller`, who may see the trail."""
+        return event_view(self.row, self.transfer, caller)
+
+
+@dataclass(frozen=True)
+class News:
+    """What is new: the entries of each transfer in their order, and the transfers that everything was said of."""
+
+    entries: Mapping[TransferId, list[Entry]]
+    over: frozenset[TransferId]
+
+
+class Trails:
+    """Reads without asking who may see it; raises Unavailable where the database is away.
+
+    A trail has no gaps, and what a statement sees of it is its beginning: a writer holds the trail's counter until it
+    commits (persistence.audit). So a place in each trail is all that there is to remember.
+    """
+
+    def __init__(self, db: Database) -> None:
+        """Take the database."""
+        self._db = db
+
+    async def standing(self, transfer_id: TransferId) -> tuple[int, bool]:
+        """Give the last sequence of a transfer's trail (0: none yet), and whether everything was said.
+
+        What is read of the trail afterwards has at least these entries.
+        """
+        wanted = (
+            select(AuditCounter.last, _over())
+            .select_from(AuditCounter)
+            .outerjoin(Transfer, Transfer.id == AuditCounter.transfer_id)
+            .outerjoin(TransferStep, _TOLD)
+            .where(AuditCounter.transfer_id == transfer_id)
+        )
+        async with self._db.reading() as session:
+            row = (await session.execute(wanted)).one_or_none()
+        return (row[0], bool(row[1])) if row else (0, False)
+
+    async def news(self, places: Mapping[TransferId, int], limit: int) -> News:
+        """Read, in one query, what follows in each trail behind its place: `limit` entries in all.
+
+        Where there were more, none is said to be over: the next call has the rest.
+        """
+        place = values(column("transfer_id", String), column("sequence", Integer), name="place")
+        cte = place.data(list(places.items())).cte("place")
+        over = _over()
+        wanted: Any = (
+            select(cte.c.transfer_id, AuditEvent, Transfer, over)
+            .select_from(cte)
+            .outerjoin(
+                AuditEvent,
+                and_(AuditEvent.transfer_id == cte.c.transfer_id, AuditEvent.sequence > cte.c.sequence),
+            )
+            .outerjoin(Transfer, Transfer.id == cte.c.transfer_id)
+            .outerjoin(TransferStep, _TOLD)
+            .where(or_(AuditEvent.sequence.is_not(None), over))
+            .order_by(cte.c.transfer_id, AuditEvent.sequence)
+            .limit(limit)
+        )
+        async with self._db.reading() as session:
+            rows = (await session.execute(wanted)).all()
+        found: dict[TransferId, list[Entry]] = {}
+        for transfer_id, event, transfer, _ in rows:
+            if event is not None:
+                found.setdefault(TransferId(transfer_id), []).append(Entry(event, transfer))
+        complete = len(rows) < limit
+        return News(found, frozenset(TransferId(row[0]) for row in rows if row[3]) if complete else frozenset())
+
+
+def _over() -> ColumnElement[bool]:
+    """Whether a transfer has ended and its parties were told; one that was refused at once has nobody to tell."""
+    ended = [state.value for state in FINAL - {TransferState.REFUSED}]
+    told = TransferStep.state.in_([StepState.DONE.value, StepState.SKIPPED.value])
+    return case(
+        (Transfer.state == TransferState.REFUSED.value, True),
+        (and_(Transfer.state.in_(ended), told), True),
+        else_=False,
+    )
