@@ -35,7 +35,9 @@ _SAID: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.IDEMPOTENCY_CONFLICT: (
         "This Idempotency-Key was used for another request; use a new key, or send the same request again."
     ),
-    ErrorCode.RATE_LIMITED: "At most 10 transfers may be started within an hour; try again after 2026-11-25 07:57:12 UTC.",
+    ErrorCode.RATE_LIMITED: (
+        "At most 10 transfers may be started within an hour; try again after 2026-11-25 07:57:12 UTC."
+    ),
     ErrorCode.UNAVAILABLE: "The database does not answer; try again in a moment.",
 }
 _RETRY_AFTER: Final = {

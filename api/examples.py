@@ -105,6 +105,7 @@ _ASKED: Final = _MOVE.model_copy(
         "expires_at": _BEGUN + timedelta(days=7),
         "acceptance": Acceptance.REQUIRED,
         "to": None,
+        "actions": [Action.CANCEL, Action.RESEND],
         "steps": _steps(3, StepName.ASK_RECIPIENT),
     }
 )
