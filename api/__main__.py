@@ -74,6 +74,7 @@ async def _serve(settings: Settings) -> None:
             shortest_expiry=settings.shortest_expiry,
             cool_down=settings.cool_down,
             body_limit=settings.body_limit,
+            origin=settings.origin,
         )
         watch = HttpWatch(instruments.registry, instruments.tracing.tracer)
         await _run(create_app(database, vault, transfers, options, watch), listener, settings)

@@ -33,6 +33,8 @@ class Options:
     shortest_expiry: timedelta = SHORTEST_EXPIRY
     cool_down: timedelta = DEFAULT_COOL_DOWN
     body_limit: int = 64 * 1024
+    origin: str = "http://127.0.0.1:8000"
+    """Where recipients reach the pages."""
 
 
 class Parts:

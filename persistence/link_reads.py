@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from domain.ids import LinkId, TransferId
 from domain.request import TransferRequest
 from domain.transfer import FINAL, Connection, TransferKind, TransferState
+from persistence.link_accounts import account_of
 from persistence.session import Database
 from persistence.tables import ApprovalLink, ChargePoint, Code, Group, Request, Transfer, User
 from persistence.vault import Vault, fingerprint
@@ -46,6 +47,9 @@ class LinkView:
     """The group that the charge point is moved to or stays in; None where it goes to a personal one."""
     message: str | None
     code_sent: bool
+    locale: str | None
+    """Of the account that the link is for; None where there is none."""
+    sender_locale: str
 
 
 class LinkReads:
@@ -60,9 +64,11 @@ class LinkReads:
         """Find the link that a token opens; None for an unknown one."""
         async with self._db.reading() as session:
             row = (await session.execute(_with_transfer(token))).one_or_none()
-        if row is None:
-            return None
-        link, transfer, point, *_ = row
+            if row is None:
+                return None
+            link, transfer, point, *_ = row
+            request = self._unsealed(row.sealed_body)
+            account = await account_of(session, link, transfer, request)
         kind = TransferKind(transfer.kind)
         return LinkView(
             id=LinkId(link.id),
@@ -75,14 +81,14 @@ class LinkReads:
             location=point.location,
             sender=row.sender,
             group=None if kind is TransferKind.TRANSFER_TO_USER else row.group,
-            message=self._message(row.sealed_body),
+            message=request.message if request else None,
             code_sent=row.sent,
+            locale=account.locale if account else None,
+            sender_locale=row.sender_locale,
         )
 
-    def _message(self, sealed: bytes | None) -> str | None:
-        if sealed is None:
-            return None
-        return TransferRequest.model_validate_json(self._vault.unseal(sealed)).message
+    def _unsealed(self, sealed: bytes | None) -> TransferRequest | None:
+        return None if sealed is None else TransferRequest.model_validate_json(self._vault.unseal(sealed))
 
 
 def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
@@ -97,6 +103,7 @@ def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
             Transfer,
             ChargePoint,
             sender.name.label("sender"),
+            sender.locale.label("sender_locale"),
             Group.name.label("group"),
             Request.sealed_body,
             newest.label("newest"),

@@ -72,7 +72,7 @@ async def test_the_same_answer_may_come_again_with_the_same_code_but_not_the_oth
     assert (lost.status_code, lost.headers["retry-after"]) == (503, "5")
     assert "Press the same button once more" in lost.text
     assert other.status_code == 409
-    assert "used for another answer" in other.text
+    assert "used for the other answer" in other.text
     assert again.status_code == once_more.status_code == 200
     assert [decision for _, decision, *_ in engine.decided] == [Decision.ACCEPT] * 2
 
@@ -86,8 +86,8 @@ async def test_wrong_codes_are_counted_and_the_sixth_try_is_too_many_even_if_rig
     right = await http.post(f"{link}/accept", data={"code": CODE})
 
     assert [answer.status_code for answer in wrong] == [422, 422, 422, 422, 429]
-    assert "4 tries left" in wrong[0].text
-    assert "1 try left" in wrong[3].text
+    assert "Tries left: 4." in wrong[0].text
+    assert "Tries left: 1." in wrong[3].text
     assert right.status_code == 429
     assert "ask for a new one" in right.text
     assert engine.decided == []
@@ -185,6 +185,6 @@ async def test_the_link_works_where_the_address_had_no_account_when_it_was_asked
         await session.execute(update(Transfer).values(to_owner_id=None, to_group_id=None))
     await add_code(database, vault)
 
-    assert "comes into your personal group" in (await http.get(link)).text
+    assert "comes into your personal group" in (await http.get(link, headers={"Accept-Language": "en"})).text
     assert (await http.post(f"{link}/accept", data={"code": CODE})).status_code == 200
     assert engine.decided[0][3:] == (None, "lnk_1")

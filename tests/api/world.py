@@ -59,7 +59,7 @@ async def populate(database: Database) -> None:
                 name=name.title(),
                 email=f"{name}@example.com",
                 phone=None,
-                locale="fr-FR",
+                locale="en-GB" if name == "rita" else "fr-FR",
                 status=status,
                 created_at=LONG_AGO,
             ),
@@ -144,11 +144,18 @@ async def add_transfer(database: Database, transfer_id: str = "trf_1", **more: A
     return TransferId(transfer_id)
 
 
-async def add_link(database: Database, token: str = TOKEN, *, link_id: str = "lnk_1", generation: int = 1) -> str:
-    """Write a link of trf_1, and give its path."""
+async def add_link(
+    database: Database,
+    token: str = TOKEN,
+    *,
+    link_id: str = "lnk_1",
+    generation: int = 1,
+    transfer_id: str = "trf_1",
+) -> str:
+    """Write a link, and give the path that is mailed."""
     link = ApprovalLink(
         id=link_id,
-        transfer_id="trf_1",
+        transfer_id=transfer_id,
         channel="email",
         generation=generation,
         token_hash=fingerprint(token),
@@ -157,6 +164,13 @@ async def add_link(database: Database, token: str = TOKEN, *, link_id: str = "ln
     )
     await add(database, link)
     return f"/t/{token}"
+
+
+async def open_link(http: httpx.AsyncClient, path: str, **options: Any) -> str:
+    """Open a mailed link, and give the path of its page; the client holds its token from now on."""
+    answer = await http.get(path, **options)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
 
 
 async def add_code(database: Database, vault: Vault, code: str = CODE, *, number: int = 1, minutes: int = 10) -> None:

@@ -9,8 +9,8 @@ import httpx
 from demo.person import FINAL
 from tests.journeys.system import System
 
-_LINK = re.compile(r"\S+/t/[A-Za-z0-9_-]{43}")
-_CODE = re.compile(r"^\s*(\d{3}[\s\u00a0\u202f-]?\d{3})\s*$", re.MULTILINE)
+LINK = re.compile(r"\S+/t/[A-Za-z0-9_-]{43}")
+CODE = re.compile(r"^\s*(\d{3}[\s\u00a0\u202f-]?\d{3})\s*$", re.MULTILINE)
 LOOK_EVERY = 0.2
 PATIENCE = 900
 
@@ -68,9 +68,10 @@ async def mailed(system: System, wanted: re.Pattern[str], about: str, seen: froz
 async def accept_by_link(system: System, name: str) -> None:
     """Open the link mailed about the charge point `name`, have a code sent, type it, accept."""
     async with httpx.AsyncClient(timeout=90, follow_redirects=True) as browser:
-        link = await mailed(system, _LINK, name)
+        mailed_link = await mailed(system, LINK, name)
+        link = (await patiently(lambda: browser.get(mailed_link))).url
         page = await patiently(lambda: browser.post(f"{link}/code"))
         assert page.status_code == 200, page.text
-        code = await mailed(system, _CODE, name)
+        code = await mailed(system, CODE, name)
         answer = await patiently(lambda: browser.post(f"{link}/accept", data={"code": code}))
         assert answer.status_code == 200, answer.text
