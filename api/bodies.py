@@ -1,7 +1,7 @@
 """The bodies that callers send, checked; and the request that a start body stands for."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import isodate
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -12,6 +12,8 @@ from domain.ids import ID_PATTERN, GroupId, UserId
 from domain.request import TransferRequest
 from domain.transfer import Acceptance, Connection, IfOffline, OperatorAction, RunningSession, StepName, TransferKind
 
+#: What people type that Python counts as not printable; French has no-break spaces before `: ; ? !`.
+_BLANKS: Final = "\n\t\u00a0\u202f"
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN.pattern)]
 
 
@@ -40,7 +42,7 @@ def _read_moment(value: Any) -> datetime:
 
 
 def _only_text(value: str) -> str:
-    if any(not letter.isprintable() and letter not in "\n\t" for letter in value):
+    if any(not letter.isprintable() and letter not in _BLANKS for letter in value):
         msg = "must not hold control characters; leave them out"
         raise ValueError(msg)
     return value

@@ -52,7 +52,7 @@ ENGLISH: Final = Words(
     no_account="You need an account on this platform to accept. If you don't have one yet, open it with the address at "
     "which this link reached you, then come back here.",
     nothing_yet="Not expecting this? Do nothing, or decline: the charge point stays where it is.",
-    other_device="Go on with another device",
+    other_device="On another device",
     other_device_hint="Scan this with the other device's camera: your link opens there. Show it to nobody else.",
     qr_code="QR code of your link",
     code_title="Your answer",
@@ -89,7 +89,7 @@ ENGLISH: Final = Words(
     refused="That was refused; open the link in your message again, or ask the sender.",
     accepted=Ending(
         "You have accepted",
-        "The charge point is being handed over. You get a message as soon as that is done; you can close this page.",
+        "The charge point is being handed over. A message will tell you when that is done; you can close this page.",
     ),
     declined=Ending(
         "You have declined", "The charge point stays where it is. The sender is told; nothing else follows."
@@ -117,7 +117,7 @@ ENGLISH: Final = Words(
         ),
         LinkState.CANCELLED: Ending(
             "This transfer was called off",
-            "The charge point stays where it is; there is nothing left for you to do. If you were to have it, ask the "
+            "The charge point stays where it is; there is nothing left for you to do. If you still want it, ask the "
             "sender.",
         ),
         LinkState.DECLINED: Ending(

@@ -56,15 +56,15 @@ FRENCH: Final = Words(
     no_account="Pour accepter, il vous faut un compte sur cette plateforme. Si vous n’en avez pas encore, ouvrez-en "
     "un avec l’adresse à laquelle ce lien vous est parvenu, puis revenez ici.",
     nothing_yet="Vous ne vous attendiez pas à cette demande ? Ne faites rien, ou refusez : la borne reste où elle est.",
-    other_device="Continuer sur un autre appareil",
+    other_device="Sur un autre appareil",
     other_device_hint="Scannez ceci avec l’appareil photo de l’autre appareil : votre lien s’y ouvre. Ne le montrez à "
     "personne d’autre.",
     qr_code="Votre lien en QR code",
     code_title="Votre réponse",
-    code_sent="Nous vous avons envoyé un code à 6 chiffres. Il est valable quelques minutes.",
+    code_sent="Nous vous avons envoyé un code à 6 chiffres. Il est valable quelques minutes.",
     code_missing="Aucun code n’a encore été envoyé : demandez-en un ci-dessous, puis saisissez-le ici.",
     code_label="Code reçu",
-    code_hint="6 chiffres, dans le dernier message",
+    code_hint="6 chiffres, dans le dernier message",
     accept="Accepter",
     decline="Refuser",
     another_code="Recevoir un autre code",
@@ -74,7 +74,7 @@ FRENCH: Final = Words(
     error_prefix="Erreur : ",
     unsure="Votre réponse est peut-être déjà arrivée. Appuyez encore une fois sur le même bouton, avec le même code.",
     errors={
-        NotACode: "Saisissez les {digits} chiffres du code que nous vous avons envoyé.",
+        NotACode: "Saisissez les {digits} chiffres du code que nous vous avons envoyé.",
         WrongCode: "Ce code n’est pas le bon ; regardez dans le dernier message. Essais restants : {left}.",
         TriesUsedUp: "{tries} codes erronés ont été saisis ; demandez-en un nouveau.",
         CodesUsedUp: "{codes} codes ont déjà été envoyés ; utilisez le dernier, ou demandez un nouveau lien à "
@@ -128,8 +128,8 @@ FRENCH: Final = Words(
         ),
         LinkState.CANCELLED: Ending(
             "Cette demande a été annulée",
-            "La borne reste où elle est ; vous n’avez plus rien à faire. Si elle devait vous revenir, adressez-vous à "
-            "l’expéditeur.",
+            "La borne reste où elle est ; vous n’avez plus rien à faire. Si vous souhaitez toujours la recevoir, "
+            "adressez-vous à l’expéditeur.",
         ),
         LinkState.DECLINED: Ending(
             "Cette demande a été refusée",

@@ -1,24 +1,11 @@
 """Whatever opens links by itself - mail scanners, previews, a browser's guesses - changes nothing by it."""
 
-from typing import Any
-
 import httpx
-from sqlalchemy import select
 
 from persistence.session import Database
-from persistence.tables import Table
 from persistence.vault import Vault
 from tests.api.engine import Engine
-from tests.api.world import CODE, TOKEN, add_code
-
-
-async def everything(database: Database) -> dict[str, list[Any]]:
-    """Give every row of every table."""
-    async with database.reading() as session:
-        return {
-            table.name: sorted(map(tuple, (await session.execute(select(table))).all()), key=str)
-            for table in Table.metadata.sorted_tables
-        }
+from tests.api.world import CODE, TOKEN, add_code, everything
 
 
 async def test_a_thousand_looks_change_no_row_and_send_no_letter(

@@ -29,7 +29,7 @@ FRENCH_BROWSER = {"Accept-Language": "fr-CH, fr;q=0.9, en;q=0.8"}
 ENGLISH_BROWSER = {"Accept-Language": "en-US, en;q=0.5"}
 #: Words that both languages spell alike.
 SHARED = frozenset(
-    {"code", "codes", "cookie", "cookies", "message", "minute", "minutes", "page", "qr", "sessions", "site"}
+    {"code", "codes", "cookie", "cookies", "message", "messages", "minute", "minutes", "page", "qr", "sessions", "site"}
 )
 #: What is on the pages by no words of ours.
 DATA = (
@@ -149,7 +149,11 @@ async def every_page(http: httpx.AsyncClient, link: str, database: Database, vau
     await add_code(database, vault)
     pages += [await http.post(f"{link}/accept", data={"code": "000000"}) for _ in range(6)]
     pages.append(await http.get(f"{link}/code"))
-    for values in ({"kind": "transfer_ownership"}, {"kind": "move_to_group"}, {"connection": "delete"}):
+    for values in (
+        {"kind": "transfer_ownership"},
+        {"kind": "move_to_group"},
+        {"kind": "transfer_to_user", "connection": "delete"},
+    ):
         await change(database, Transfer, **values)
         pages.append(await http.get(link))
     await add_link(database, "newer-token", link_id="lnk_2", generation=2)

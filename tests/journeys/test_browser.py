@@ -1,0 +1,333 @@
+"""The recipient's pages on a phone without scripts, in both languages, on a whole running system.
+
+With `--screenshots` they are pictured in docs/screenshots, for docs/pages.md.
+"""
+
+import asyncio
+import io
+import os
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import copy, which
+from typing import Any
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.async_api import Browser, Page, expect
+
+from api.pages.sheets import WORDS
+from api.pages.words import Words
+from domain.ids import TransferId
+from domain.languages import Language
+from persistence.approvals import EMAIL_CHANNEL, make_link
+from persistence.link_reads import LinkState
+from persistence.vault import Vault
+from tests.api.world import everything
+from tests.conftest import ROOT
+from tests.journeys.browser import PHONE, chromium, phone
+from tests.journeys.people import CODE, LINK, ask, mailed, mails, see_it_end
+from tests.journeys.system import System, running
+
+SCREENSHOTS = ROOT / "docs" / "screenshots"
+#: The pictures that docs/pages.md shows; no others are taken.
+SHOWN = set(re.findall(r"screenshots/(page-[a-z-]+)\.png", (ROOT / "docs" / "pages.md").read_text()))
+pytestmark = pytest.mark.timeout(180)
+BOTH = pytest.mark.parametrize("language", Language)
+LOCALES = {Language.ENGLISH: "en-GB", Language.FRENCH: "fr-FR"}
+MESSAGES = {Language.ENGLISH: "See you on Friday!", Language.FRENCH: "À vendredi\u00a0!"}
+#: How many charge points each language's tests may hand over.
+POINTS = 20
+SETTINGS = {"HANDOVER_SHORTEST_EXPIRY": "PT1S"}
+
+
+def people() -> list[dict[str, Any]]:
+    """Amélie has charge points; Ben reads English, Chloé French."""
+    named = {"amelie": ("Amélie Laurent", "fr-FR"), "en": ("Ben Carter", "en-GB"), "fr": ("Chloé Martin", "fr-FR")}
+    users = [
+        {"type": "user", "id": who, "name": name, "email": f"{who}@example.com", "locale": locale}
+        for who, (name, locale) in named.items()
+    ]
+    points = [
+        {
+            "type": "charge_point",
+            "id": f"{language}-{number}",
+            "identity": f"{language.upper()}-{number}",
+            "name": f"Lilas-{language.upper()}{number}",
+            "location": "12 rue des Lilas, Lyon",
+            "owner_id": "amelie",
+            "group_id": "lilas",
+            "ocpp": "1.6",
+            "password": f"first-password-of-{number}",
+        }
+        for language in Language
+        for number in range(POINTS)
+    ]
+    group = {"type": "group", "id": "lilas", "name": "Résidence des Lilas"}
+    owner = {"type": "membership", "group_id": "lilas", "user_id": "amelie", "role": "owner"}
+    return [*users, group, owner, *points]
+
+
+@dataclass
+class Site:
+    """A running system, a browser, and how pictures are taken."""
+
+    system: System
+    browser: Browser
+    pictured: bool
+    used: int = 0
+
+    async def asked(self, language: Language, **body: Any) -> tuple[str, str, str]:
+        """Have somebody asked for one more charge point: gives the transfer, the charge point's name, the link."""
+        self.used += 1
+        point = f"{language}-{self.used % POINTS}"
+        name = f"Lilas-{language.upper()}{self.used % POINTS}"
+        to = {"kind": "transfer_to_user", "recipient": f"{language}@example.com", **body}
+        async with self.system.user("amelie") as amelie:
+            transfer_id = await ask(amelie, point, to, key=f"{point}-{self.used}")
+        return transfer_id, name, await mailed(self.system, LINK, name)
+
+    async def picture(self, page: Page, name: str) -> None:
+        """Take a picture of what the phone shows, where that is asked for: in few colours, so that it is small."""
+        if self.pictured and name in SHOWN:
+            taken = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
+            taken.resize((PHONE["width"], PHONE["height"])).quantize(256).save(
+                SCREENSHOTS / f"{name}.png", optimize=True
+            )
+
+
+@pytest.fixture(scope="module")
+async def site(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Site]:
+    if which("chromium") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("not run: there is no chromium on the PATH")
+    folder = tmp_path_factory.mktemp("site")
+    copy(sqlite_template, folder / "handover.db")
+    url = f"sqlite+aiosqlite:///{folder / 'handover.db'}"
+    async with (
+        running(folder / "system", url, people(), away=None, settings=SETTINGS) as system,
+        chromium() as browser,
+    ):
+        yield Site(system, browser, request.config.getoption("--screenshots"))
+
+
+async def tidy(page: Page, language: Language) -> None:
+    """Check what holds on each page: its language, no sideways scrolling, touch targets a finger can hit."""
+    await expect(page.locator("html")).to_have_attribute("lang", language.value)
+    for part in await page.locator("main, h1, p, dl, svg, input, button, summary, a").all():
+        box = await part.bounding_box()
+        assert box is None or box["x"] + box["width"] <= PHONE["width"]
+    for target in await page.locator("button, input, summary, nav a").all():
+        box = await target.bounding_box()
+        assert box is None or box["height"] >= 44, await target.inner_text()
+
+
+async def press(page: Page, name: str) -> None:
+    await page.get_by_role("button", name=name, exact=True).click()
+
+
+async def get_code(site: Site, page: Page, words: Words, name: str) -> str:
+    """Ask for a code on the offer's page, and read it in the mail."""
+    await press(page, words.send_code)
+    await expect(page.get_by_role("heading", name=words.code_title)).to_be_visible()
+    return await mailed(site.system, CODE, name)
+
+
+# --- the answers ------------------------------------------------------------------------------------------------------
+
+
+@BOTH
+async def test_who_is_asked_reads_what_is_offered_and_accepts(site: Site, language: Language) -> None:
+    words = WORDS[language]
+    transfer_id, name, link = await site.asked(language, message=MESSAGES[language])
+    other = Language.FRENCH if language is Language.ENGLISH else Language.ENGLISH
+    async with phone(site.browser, LOCALES[other]) as page:  # the account's language counts
+        await page.goto(link)
+        assert re.fullmatch(rf"{site.system.stage.api}/t/of/[0-9a-f]+", page.url)
+        await expect(page.get_by_role("heading", name=words.title)).to_be_visible()
+        for text in (name, "12 rue des Lilas, Lyon", "Amélie Laurent", "UTC", MESSAGES[language]):
+            await expect(page.get_by_text(text).first).to_be_visible()
+        await tidy(page, language)
+        await site.picture(page, f"page-offer-{language}")
+        code = await get_code(site, page, words, name)
+        await tidy(page, language)
+        await site.picture(page, f"page-code-{language}")
+        await page.get_by_label(words.code_label, exact=True).fill(code)
+        await press(page, words.accept)
+        await expect(page.get_by_role("heading", name=words.accepted.title)).to_be_visible()
+        await tidy(page, language)
+        await site.picture(page, f"page-accepted-{language}")
+        async with site.system.user("amelie") as amelie:
+            found = (await amelie.get(f"/v1/transfers/{transfer_id}")).json()
+        assert found["to"]["owner_id"] == language.value
+        await page.goto(link)
+        await expect(page.get_by_role("heading", name=words.dead[LinkState.ACCEPTED].title)).to_be_visible()
+
+
+@BOTH
+async def test_a_wrong_code_is_told_and_the_right_one_declines(site: Site, language: Language) -> None:
+    words = WORDS[language]
+    transfer_id, name, link = await site.asked(language)
+    async with phone(site.browser, LOCALES[language], scheme="dark") as page:
+        await page.goto(link)
+        await tidy(page, language)
+        await site.picture(page, f"page-offer-{language}-dark")
+        code = await get_code(site, page, words, name)
+        wrong = f"{(int(code.replace(' ', '')) + 1) % 10**6:06}"
+        await page.get_by_label(words.code_label, exact=True).fill(wrong)
+        await press(page, words.decline)
+        alert = page.get_by_role("alert")
+        await expect(alert).to_contain_text("4")
+        assert (await page.title()).startswith(words.error_prefix)
+        await tidy(page, language)
+        await site.picture(page, f"page-wrong-code-{language}-dark")
+        await page.get_by_label(words.code_label, exact=True).fill(code)
+        await press(page, words.decline)
+        await expect(page.get_by_role("heading", name=words.declined.title)).to_be_visible()
+        await page.goto(link)
+        await expect(page.get_by_role("heading", name=words.dead[LinkState.DECLINED].title)).to_be_visible()
+        await tidy(page, language)
+    async with site.system.user("amelie") as amelie:
+        assert (await see_it_end(amelie, transfer_id))["state"] == "declined"
+
+
+async def test_the_language_is_switched_and_the_keyboard_alone_will_do(site: Site) -> None:
+    french = WORDS[Language.FRENCH]
+    _, name, link = await site.asked(Language.ENGLISH)
+    async with phone(site.browser, "en-GB") as page:
+        await page.goto(link)
+        await page.keyboard.press("Tab")
+        switch = page.get_by_role("link", name="Français")
+        await expect(switch).to_be_focused()
+        assert await switch.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name=french.title)).to_be_visible()
+        await tidy(page, Language.FRENCH)
+        await page.get_by_role("button", name=french.send_code).press("Enter")
+        await expect(page.get_by_label(french.code_label)).to_be_focused()
+        await page.keyboard.type(await mailed(site.system, CODE, name))
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name=french.accepted.title)).to_be_visible()
+
+
+@BOTH
+async def test_the_qr_code_opens_the_same_link_on_another_device(site: Site, language: Language) -> None:
+    words = WORDS[language]
+    _, name, link = await site.asked(language)
+    for scheme in ("light", "dark"):
+        async with phone(site.browser, LOCALES[language], scheme=scheme) as page:
+            await page.goto(link)
+            code = page.get_by_role("img", name=words.qr_code)
+            await expect(code).to_be_hidden()
+            await page.get_by_text(words.other_device).click()
+            await code.scroll_into_view_if_needed()
+            await tidy(page, language)
+            await site.picture(page, f"page-qr-code-{language}-{scheme}")
+            read = zxingcpp.read_barcodes(Image.open(io.BytesIO(await code.screenshot())))
+        assert [found.text for found in read] == [link]
+    async with phone(site.browser, LOCALES[language]) as another:
+        await another.goto(read[0].text)
+        await expect(another.get_by_text(name)).to_be_visible()
+
+
+# --- dead links -------------------------------------------------------------------------------------------------------
+
+
+async def expired(site: Site, language: Language) -> str:
+    transfer_id, _, link = await site.asked(language, expires_in="PT3S")
+    async with site.system.user("amelie") as amelie:
+        assert (await see_it_end(amelie, transfer_id))["state"] == "expired"
+    return link
+
+
+async def cancelled(site: Site, language: Language) -> str:
+    transfer_id, _, link = await site.asked(language)
+    async with site.system.user("amelie") as amelie:
+        assert (await amelie.post(f"/v1/transfers/{transfer_id}/cancel")).status_code == 200
+    return link
+
+
+async def replaced(site: Site, language: Language) -> str:
+    transfer_id, _, link = await site.asked(language)
+    vault = Vault([site.system.stage.secret_key])
+    async with site.system.db.writing() as session:
+        found = TransferId(transfer_id)
+        await make_link(session, vault, found, channel=EMAIL_CHANNEL, generation=2, now=datetime.now(UTC))
+    return link
+
+
+DEAD: dict[LinkState, Callable[[Site, Language], Awaitable[str]]] = {
+    LinkState.EXPIRED: expired,
+    LinkState.CANCELLED: cancelled,
+    LinkState.REPLACED: replaced,
+}
+
+
+@BOTH
+@pytest.mark.parametrize("state", DEAD)
+async def test_a_dead_link_says_why_and_what_to_do(site: Site, language: Language, state: LinkState) -> None:
+    ending = WORDS[language].dead[state]
+    link = await DEAD[state](site, language)
+    async with phone(site.browser, LOCALES[language]) as page:
+        answer = await page.goto(link)
+        assert answer
+        assert answer.status == 410
+        await expect(page.get_by_role("heading", name=ending.title)).to_be_visible()
+        await expect(page.get_by_text(ending.text)).to_be_visible()
+        assert await page.get_by_role("button").count() == 0
+        await tidy(page, language)
+        await site.picture(page, f"page-{state}-{language}")
+
+
+@BOTH
+async def test_a_link_that_was_cut_off_or_is_not_open_here_says_so(site: Site, language: Language) -> None:
+    words = WORDS[language]
+    _, _, link = await site.asked(language)
+    async with phone(site.browser, LOCALES[language]) as page:
+        await page.goto(link[:-1])
+        await expect(page.get_by_role("heading", name=words.unknown.title)).to_be_visible()
+        await tidy(page, language)
+        await page.goto(link)
+        address = page.url
+    async with phone(site.browser, LOCALES[language]) as another:
+        await another.goto(address)
+        await expect(another.get_by_role("heading", name=words.not_opened.title)).to_be_visible()
+        await tidy(another, language)
+        await site.picture(another, f"page-not-opened-{language}")
+
+
+# --- what opens links by itself ---------------------------------------------------------------------------------------
+
+
+async def test_a_browser_that_follows_every_link_changes_no_row_and_sends_no_letter(site: Site) -> None:
+    _, name, link = await site.asked(Language.ENGLISH)
+    async with phone(site.browser, "en-GB") as page:
+        await page.goto(link)
+        await get_code(site, page, WORDS[Language.ENGLISH], name)  # so that there is something to use up
+    before, letters = await everything(site.system.db), len(await mails(site.system))
+
+    context = await site.browser.new_context()
+    crawler = await context.new_page()
+    ahead, seen = [link], set[str]()
+    while ahead:
+        await crawler.goto(address := ahead.pop())
+        seen |= {address, crawler.url}
+        found = await crawler.evaluate("""() => [...document.querySelectorAll('a, form, [formaction]')]
+            .map(one => one.href || one.formAction || one.action)""")
+        ahead += {one for one in found if one not in seen} - set(ahead)
+    await context.close()
+
+    assert {"/code", "/accept", "/decline"} <= {f"/{one.partition('?')[0].rpartition('/')[2]}" for one in seen}
+    assert {"lang=en", "lang=fr"} <= {one.partition("?")[2] for one in seen}
+    await asyncio.sleep(2)  # a letter that had been asked for would have come by now
+    assert await everything(site.system.db) == before
+    assert len(await mails(site.system)) == letters
+
+
+def test_the_page_in_the_docs_shows_pictures_that_are_there() -> None:
+    taken = {file.stem for file in SCREENSHOTS.glob("page-*.png")}
+    assert taken == SHOWN
