@@ -234,6 +234,27 @@ async def test_the_qr_code_opens_the_same_link_on_another_device(site: Site, lan
         await expect(another.get_by_text(name)).to_be_visible()
 
 
+async def test_a_form_on_another_site_decides_nothing_though_the_browser_holds_the_link(site: Site) -> None:
+    words = WORDS[Language.ENGLISH]
+    transfer_id, name, link = await site.asked(Language.ENGLISH)
+    async with phone(site.browser, "en-GB") as page:
+        await page.goto(link)
+        address = page.url
+        code = await get_code(site, page, words, name)
+        await page.goto("about:blank")
+        typed = f'<input name="code" value="{code}"><button>Win</button>'
+        await page.set_content(f'<form method="post" action="{address}/accept">{typed}</form>')
+        await press(page, "Win")
+        await expect(page.get_by_role("heading", name=words.from_elsewhere.title)).to_be_visible()
+        await tidy(page, Language.ENGLISH)
+        async with site.system.user("amelie") as amelie:
+            assert (await amelie.get(f"/v1/transfers/{transfer_id}")).json()["state"] == "awaiting_acceptance"
+        await page.goto(f"{address}/code")
+        await page.get_by_label(words.code_label, exact=True).fill(code)
+        await press(page, words.accept)
+        await expect(page.get_by_role("heading", name=words.accepted.title)).to_be_visible()
+
+
 # --- dead links -------------------------------------------------------------------------------------------------------
 
 
