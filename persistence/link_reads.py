@@ -50,6 +50,8 @@ class LinkView:
     locale: str | None
     """Of the account that the link is for; None where there is none."""
     sender_locale: str
+    has_account: bool
+    """Whether the recipient has a usable account now; True for kinds other than transfer_to_user."""
 
 
 class LinkReads:
@@ -85,6 +87,7 @@ class LinkReads:
             code_sent=row.sent,
             locale=account.locale if account else None,
             sender_locale=row.sender_locale,
+            has_account=account is not None or kind is not TransferKind.TRANSFER_TO_USER,
         )
 
     def _unsealed(self, sealed: bytes | None) -> TransferRequest | None:

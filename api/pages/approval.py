@@ -7,19 +7,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.dependencies import Parts
-from api.pages import doors
+from api.pages import doors, forms
 from api.pages.sheets import Sheets, qr_code
 from api.problems import RETRY_AFTER_SECONDS, note_away, status_of
 from domain.approval import Decision
-from domain.codes import NotACode
 from domain.errors import AlreadyDecided, ErrorCode, HandoverError, InvalidRequest, NotFound, Refusal
-from persistence.approvals import CODE_DIGITS
 from persistence.link_reads import LinkState, LinkView
 from telemetry.subject import learn
 
 _ANSWERS: Final = {decision.value: decision for decision in (Decision.ACCEPT, Decision.DECLINE)}
 _GONE: Final = 410
-_IGNORED_IN_CODES: Final = str.maketrans("", "", " -\t\u00a0\u202f")
 
 
 class ApprovalPages:
@@ -86,21 +83,25 @@ class ApprovalPages:
         if link.state is LinkState.REPLACED:
             return self._ended(request, link)
         actor = f"link:{link.id}"
+        typed, opens = await forms.read(request), decision is Decision.ACCEPT and not link.has_account
         try:
-            code = await _typed_code(request)
+            typed.check_code()
+            if opens:
+                typed.check_name()
         except InvalidRequest as malformed:
-            return await self._refused(request, malformed)
+            return await self._refused(request, malformed, typed)
         try:
-            await self._parts.codes.use(link.id, code, decision)
+            await self._parts.codes.use(link.id, typed.code, decision)
+            # MERGE: where `opens`, await transfers.open_account here, with link.id, typed.name and the page's language.
             await self._parts.transfers.decide(link.transfer_id, decision, actor=actor, actor_id=None, link_id=link.id)
         except Refusal as refusal:
             await self._parts.doorway.note_refused_attempt(
                 link.transfer_id, actor=actor, attempt=decision.value, code=refusal.code
             )
-            return await self._refused(request, refusal)
+            return await self._refused(request, refusal, typed)
         except HandoverError as error:
             note_away(error)
-            return self._typing(request, link, error, unsure=True)
+            return self._typing(request, link, error, typed, unsure=True)
         words = self._sheets.words(request, link)
         ending = words.accepted if decision is Decision.ACCEPT else words.declined
         return self._sheets.ending(request, ending, link=link, again=doors.path_of(link), good=True)
@@ -113,21 +114,30 @@ class ApprovalPages:
         learn(transfer_id=link.transfer_id)
         return link
 
-    async def _refused(self, request: Request, refusal: Refusal) -> Response:
+    async def _refused(self, request: Request, refusal: Refusal, typed: forms.Typed) -> Response:
         """Let the reader try again where that can help; else say how it stands by now."""
         link = await self._link(request)
         if link.state is not LinkState.OPEN:
             return self._ended(request, link, status_of(refusal) if isinstance(refusal, AlreadyDecided) else _GONE)
-        return self._typing(request, link, refusal)
+        return self._typing(request, link, refusal, typed)
 
     def _offer(self, request: Request, link: LinkView, error: HandoverError | None = None) -> Response:
         code = qr_code(f"{self._origin}/t/{doors.token_of(request)}")
         return self._form(request, "offer.html", link, error, again="", qr_code=code)
 
     def _typing(
-        self, request: Request, link: LinkView, error: HandoverError | None = None, *, unsure: bool = False
+        self,
+        request: Request,
+        link: LinkView,
+        error: HandoverError | None = None,
+        typed: forms.Typed | None = None,
+        *,
+        unsure: bool = False,
     ) -> Response:
-        return self._form(request, "code.html", link, error, again="/code", unsure=unsure)
+        wrong = "" if error is None else "name" if isinstance(error, forms.NoName) else "code"
+        name = typed.name[: forms.LONGEST_NAME] if typed else ""
+        more = {"wrong": wrong, "name": name, "longest_name": forms.LONGEST_NAME}
+        return self._form(request, "code.html", link, error, again="/code", unsure=unsure, **more)
 
     def _form(
         self,
@@ -166,13 +176,3 @@ def _answer(request: Request) -> Decision:
     if decision is None:
         raise HTTPException(404)
     return decision
-
-
-async def _typed_code(request: Request) -> str:
-    """Read the code as people type it; raises NotACode for what can't be one, which costs no try."""
-    form = await request.form(max_files=0, max_fields=5)
-    typed = form.get("code")
-    code = typed.translate(_IGNORED_IN_CODES) if isinstance(typed, str) else ""
-    if not (len(code) == CODE_DIGITS and code.isascii() and code.isdigit()):
-        raise NotACode(CODE_DIGITS)
-    return code

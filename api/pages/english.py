@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from api.pages.forms import NoName
 from api.pages.words import Ending, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode
@@ -49,12 +50,17 @@ ENGLISH: Final = Words(
     next_step="To accept or decline we first send you a code. That way, nobody who merely got hold of this link can "
     "answer for you.",
     send_code="Send me a code",
-    no_account="You need an account on this platform to accept. If you don't have one yet, open it with the address at "
-    "which this link reached you, then come back here.",
+    no_account="You have no account on this platform yet. You open one as you accept: all it takes is your name and "
+    "the code.",
     nothing_yet="Not expecting this? Do nothing, or decline: the charge point stays where it is.",
     other_device="On another device",
     other_device_hint="Scan this with the other device's camera: your link opens there. Show it to nobody else.",
     qr_code="QR code of your link",
+    opens_account="As you accept, an account is opened for you with the address at which this link has reached you. To "
+    "decline you need none: leave the name empty.",
+    name_label="Your name",
+    name_hint="As it is to stand in your account",
+    open_and_accept="Open an account and accept",
     code_title="Your answer",
     code_sent="We have sent you a code of 6 digits. It is good for a few minutes.",
     code_missing="No code was sent yet: ask for one below, then type it here.",
@@ -68,6 +74,7 @@ ENGLISH: Final = Words(
     error_prefix="Error: ",
     unsure="Your answer may have arrived already. Press the same button once more, with the same code.",
     errors={
+        NoName: "Type your name, in at most {longest} characters: your account is opened with it.",
         NotACode: "Type the {digits} digits of the code that we sent you.",
         WrongCode: "That code is not the right one; look at the latest message. Tries left: {left}.",
         TriesUsedUp: "{tries} wrong codes were typed; ask for a new one.",
@@ -79,7 +86,7 @@ ENGLISH: Final = Words(
         ErrorCode.NOT_ALLOWED: "You can't answer with this link any more; open the one in the latest message, or ask "
         "the sender.",
         ErrorCode.NOT_POSSIBLE: "This can't be accepted as things stand. It takes an active account with the address "
-        "of this link; if you have none, open one, then accept.",
+        "of this link; if yours is blocked, ask the platform's support.",
         ErrorCode.ALREADY_DECIDED: "This was decided meanwhile; open the link in your message again to see how.",
         ErrorCode.TOO_LATE: "It is too late for that; ask the sender to start again.",
         ErrorCode.COOLING_DOWN: "This charge point has changed hands only recently; try again later.",

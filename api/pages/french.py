@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from api.pages.forms import NoName
 from api.pages.words import Ending, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode
@@ -53,13 +54,18 @@ FRENCH: Final = Words(
     next_step="Pour accepter ou refuser, demandez d’abord un code. Ainsi, une personne qui aurait seulement obtenu ce "
     "lien ne peut pas répondre à votre place.",
     send_code="Recevoir un code",
-    no_account="Pour accepter, il vous faut un compte sur cette plateforme. Si vous n’en avez pas encore, ouvrez-en "
-    "un avec l’adresse à laquelle ce lien vous est parvenu, puis revenez ici.",
+    no_account="Vous n’avez pas encore de compte sur cette plateforme. Vous en ouvrez un en acceptant : votre nom et "
+    "le code suffisent.",
     nothing_yet="Vous ne vous attendiez pas à cette demande ? Ne faites rien, ou refusez : la borne reste où elle est.",
     other_device="Sur un autre appareil",
     other_device_hint="Scannez ceci avec l’appareil photo de l’autre appareil : votre lien s’y ouvre. Ne le montrez à "
     "personne d’autre.",
     qr_code="Votre lien en QR code",
+    opens_account="En acceptant, vous ouvrez un compte à l’adresse à laquelle ce lien vous est parvenu. Pour refuser, "
+    "il n’en faut pas : laissez le nom vide.",
+    name_label="Votre nom",
+    name_hint="Tel qu’il doit figurer dans votre compte",
+    open_and_accept="Ouvrir un compte et accepter",
     code_title="Votre réponse",
     code_sent="Nous vous avons envoyé un code à 6 chiffres. Il est valable quelques minutes.",
     code_missing="Aucun code n’a encore été envoyé : demandez-en un ci-dessous, puis saisissez-le ici.",
@@ -74,6 +80,7 @@ FRENCH: Final = Words(
     error_prefix="Erreur : ",
     unsure="Votre réponse est peut-être déjà arrivée. Appuyez encore une fois sur le même bouton, avec le même code.",
     errors={
+        NoName: "Saisissez votre nom, en {longest} caractères au plus : votre compte sera ouvert à ce nom.",
         NotACode: "Saisissez les {digits} chiffres du code que nous vous avons envoyé.",
         WrongCode: "Ce code n’est pas le bon ; regardez dans le dernier message. Essais restants : {left}.",
         TriesUsedUp: "{tries} codes erronés ont été saisis ; demandez-en un nouveau.",
@@ -86,7 +93,7 @@ FRENCH: Final = Words(
         ErrorCode.NOT_ALLOWED: "Vous ne pouvez plus répondre avec ce lien ; ouvrez celui du dernier message, ou "
         "adressez-vous à l’expéditeur.",
         ErrorCode.NOT_POSSIBLE: "Cette demande ne peut pas être acceptée en l’état. Il faut un compte actif à "
-        "l’adresse de ce lien ; si vous n’en avez pas, ouvrez-en un, puis acceptez.",
+        "l’adresse de ce lien ; si le vôtre est bloqué, adressez-vous à l’assistance.",
         ErrorCode.ALREADY_DECIDED: "Une décision a été prise entre-temps ; rouvrez le lien de votre message pour la "
         "connaître.",
         ErrorCode.TOO_LATE: "Il est trop tard ; demandez à l’expéditeur de recommencer.",

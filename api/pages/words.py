@@ -39,6 +39,10 @@ class Words:
     other_device: str
     other_device_hint: str
     qr_code: str
+    opens_account: str
+    name_label: str
+    name_hint: str
+    open_and_accept: str
     code_title: str
     code_sent: str
     code_missing: str

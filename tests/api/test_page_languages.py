@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
 
 from api.pages.english import ENGLISH
+from api.pages.forms import NoName
 from api.pages.french import FRENCH
 from api.pages.words import Ending
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
@@ -23,7 +23,7 @@ from persistence.vault import Vault
 from tests.api.conftest import LATER
 from tests.api.engine import Engine
 from tests.api.reading import Reading
-from tests.api.world import CODE, TOKEN, add_code, add_link
+from tests.api.world import CODE, TOKEN, add_code, add_link, change
 
 FRENCH_BROWSER = {"Accept-Language": "fr-CH, fr;q=0.9, en;q=0.8"}
 ENGLISH_BROWSER = {"Accept-Language": "en-US, en;q=0.5"}
@@ -40,15 +40,11 @@ DATA = (
     "Rita's own",
     "Olga",
 )
-CODE_ERRORS: list[HandoverError] = [
+TYPED_ERRORS: list[HandoverError] = [
+    NoName(120),
     *(NotACode(6), WrongCode(4), TriesUsedUp(5), CodesUsedUp(5), CodeExpired(), NoCodeSent(), CodeUsed()),
 ]
-ERRORS = [*CODE_ERRORS, *(kind("An English text.") for kind in REFUSALS.values()), Unavailable("An English text.")]
-
-
-async def change(database: Database, table: Any, **values: Any) -> None:
-    async with database.writing() as session:
-        await session.execute(update(table).values(values))
+ERRORS = [*TYPED_ERRORS, *(kind("An English text.") for kind in REFUSALS.values()), Unavailable("An English text.")]
 
 
 async def lang_of(http: httpx.AsyncClient, path: str, **headers: str) -> str | None:
@@ -232,7 +228,7 @@ def test_an_error_is_told_in_the_readers_language_with_its_numbers(error: Handov
     assert ENGLISH.error_of(error) != FRENCH.error_of(error)
 
 
-def test_what_is_wrong_with_a_code_has_words_of_its_own() -> None:
+def test_what_is_wrong_with_what_was_typed_has_words_of_its_own() -> None:
     for words in (ENGLISH, FRENCH):
-        assert len({words.error_of(error) for error in CODE_ERRORS}) == len(CODE_ERRORS)
-        assert all(type(error) in words.errors for error in CODE_ERRORS)
+        assert len({words.error_of(error) for error in TYPED_ERRORS}) == len(TYPED_ERRORS)
+        assert all(type(error) in words.errors for error in TYPED_ERRORS)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from domain.ids import TransferId
 from domain.transfer import FINAL, StepName, TransferState
@@ -186,6 +186,12 @@ async def add_code(database: Database, vault: Vault, code: str = CODE, *, number
         wrong_tries=0,
     )
     await add(database, sent)
+
+
+async def change(database: Database, table: Any, **values: Any) -> None:
+    """Change every row of a table."""
+    async with database.writing() as session:
+        await session.execute(update(table).values(values))
 
 
 async def everything(database: Database) -> dict[str, list[Any]]:

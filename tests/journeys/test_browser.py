@@ -255,6 +255,29 @@ async def test_a_form_on_another_site_decides_nothing_though_the_browser_holds_t
         await expect(page.get_by_role("heading", name=words.accepted.title)).to_be_visible()
 
 
+@BOTH
+async def test_who_has_no_account_is_asked_for_a_name_to_accept_and_for_none_to_decline(
+    site: Site, language: Language
+) -> None:
+    words = WORDS[language]
+    transfer_id, name, link = await site.asked(language, recipient=f"new-{language}@example.com")
+    async with phone(site.browser, LOCALES[language]) as page:  # no account, so the browser's language counts
+        await page.goto(link)
+        await expect(page.get_by_text(words.no_account)).to_be_visible()
+        await tidy(page, language)
+        code = await get_code(site, page, words, name)
+        await tidy(page, language)
+        await page.get_by_role("button", name=words.decline).scroll_into_view_if_needed()
+        await site.picture(page, f"page-account-{language}")
+        await page.get_by_label(words.code_label, exact=True).fill(code)
+        await press(page, words.open_and_accept)
+        await expect(page.get_by_label(words.name_label)).to_be_focused()  # the browser itself asks for it
+        await press(page, words.decline)
+        await expect(page.get_by_role("heading", name=words.declined.title)).to_be_visible()
+    async with site.system.user("amelie") as amelie:
+        assert (await see_it_end(amelie, transfer_id))["state"] == "declined"
+
+
 # --- dead links -------------------------------------------------------------------------------------------------------
 
 
