@@ -7,96 +7,33 @@ import asyncio
 import io
 import os
 import re
+from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copy, which
-from typing import Any
 
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import expect
 
 from api.pages.sheets import WORDS
-from api.pages.words import Words
 from domain.ids import TransferId
 from domain.languages import Language
 from persistence.approvals import EMAIL_CHANNEL, make_link
 from persistence.link_reads import LinkState
 from persistence.vault import Vault
 from tests.api.world import everything
-from tests.conftest import ROOT
-from tests.journeys.browser import PHONE, chromium, phone
-from tests.journeys.people import CODE, LINK, ask, mailed, mails, see_it_end
-from tests.journeys.system import System, running
+from tests.journeys.browser import chromium, phone
+from tests.journeys.people import CODE, mailed, mails, see_it_end
+from tests.journeys.phones import LOCALES, SCREENSHOTS, SHOWN, Site, get_code, people, press, tidy
+from tests.journeys.system import running
 
-SCREENSHOTS = ROOT / "docs" / "screenshots"
-#: The pictures that docs/pages.md shows; no others are taken.
-SHOWN = set(re.findall(r"screenshots/(page-[a-z-]+)\.png", (ROOT / "docs" / "pages.md").read_text()))
 pytestmark = pytest.mark.timeout(180)
 BOTH = pytest.mark.parametrize("language", Language)
-LOCALES = {Language.ENGLISH: "en-GB", Language.FRENCH: "fr-FR"}
 MESSAGES = {Language.ENGLISH: "See you on Friday!", Language.FRENCH: "À vendredi\u00a0!"}
-#: How many charge points each language's tests may hand over.
-POINTS = 20
 SETTINGS = {"HANDOVER_SHORTEST_EXPIRY": "PT1S"}
-
-
-def people() -> list[dict[str, Any]]:
-    """Amélie has charge points; Ben reads English, Chloé French."""
-    named = {"amelie": ("Amélie Laurent", "fr-FR"), "en": ("Ben Carter", "en-GB"), "fr": ("Chloé Martin", "fr-FR")}
-    users = [
-        {"type": "user", "id": who, "name": name, "email": f"{who}@example.com", "locale": locale}
-        for who, (name, locale) in named.items()
-    ]
-    points = [
-        {
-            "type": "charge_point",
-            "id": f"{language}-{number}",
-            "identity": f"{language.upper()}-{number}",
-            "name": f"Lilas-{language.upper()}{number}",
-            "location": "12 rue des Lilas, Lyon",
-            "owner_id": "amelie",
-            "group_id": "lilas",
-            "ocpp": "1.6",
-            "password": f"first-password-of-{number}",
-        }
-        for language in Language
-        for number in range(POINTS)
-    ]
-    group = {"type": "group", "id": "lilas", "name": "Résidence des Lilas"}
-    owner = {"type": "membership", "group_id": "lilas", "user_id": "amelie", "role": "owner"}
-    return [*users, group, owner, *points]
-
-
-@dataclass
-class Site:
-    """A running system, a browser, and how pictures are taken."""
-
-    system: System
-    browser: Browser
-    pictured: bool
-    used: int = 0
-
-    async def asked(self, language: Language, **body: Any) -> tuple[str, str, str]:
-        """Have somebody asked for one more charge point: gives the transfer, the charge point's name, the link."""
-        self.used += 1
-        point = f"{language}-{self.used % POINTS}"
-        name = f"Lilas-{language.upper()}{self.used % POINTS}"
-        to = {"kind": "transfer_to_user", "recipient": f"{language}@example.com", **body}
-        async with self.system.user("amelie") as amelie:
-            transfer_id = await ask(amelie, point, to, key=f"{point}-{self.used}")
-        return transfer_id, name, await mailed(self.system, LINK, name)
-
-    async def picture(self, page: Page, name: str) -> None:
-        """Take a picture of what the phone shows, where that is asked for: in few colours, so that it is small."""
-        if self.pictured and name in SHOWN:
-            taken = Image.open(io.BytesIO(await page.screenshot())).convert("RGB")
-            taken.resize((PHONE["width"], PHONE["height"])).quantize(256).save(
-                SCREENSHOTS / f"{name}.png", optimize=True
-            )
 
 
 @pytest.fixture(scope="module")
@@ -113,28 +50,6 @@ async def site(
         chromium() as browser,
     ):
         yield Site(system, browser, request.config.getoption("--screenshots"))
-
-
-async def tidy(page: Page, language: Language) -> None:
-    """Check what holds on each page: its language, no sideways scrolling, touch targets a finger can hit."""
-    await expect(page.locator("html")).to_have_attribute("lang", language.value)
-    for part in await page.locator("main, h1, p, dl, svg, input, button, summary, a").all():
-        box = await part.bounding_box()
-        assert box is None or box["x"] + box["width"] <= PHONE["width"]
-    for target in await page.locator("button, input, summary, nav a").all():
-        box = await target.bounding_box()
-        assert box is None or box["height"] >= 44, await target.inner_text()
-
-
-async def press(page: Page, name: str) -> None:
-    await page.get_by_role("button", name=name, exact=True).click()
-
-
-async def get_code(site: Site, page: Page, words: Words, name: str) -> str:
-    """Ask for a code on the offer's page, and read it in the mail."""
-    await press(page, words.send_code)
-    await expect(page.get_by_role("heading", name=words.code_title)).to_be_visible()
-    return await mailed(site.system, CODE, name)
 
 
 # --- the answers ------------------------------------------------------------------------------------------------------
@@ -214,10 +129,17 @@ async def test_the_language_is_switched_and_the_keyboard_alone_will_do(site: Sit
         await expect(page.get_by_role("heading", name=french.accepted.title)).to_be_visible()
 
 
+def read_qr(picture: bytes) -> list[str]:
+    return [found.text for found in zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))]
+
+
 @BOTH
-async def test_the_qr_code_opens_the_same_link_on_another_device(site: Site, language: Language) -> None:
+async def test_the_qr_codes_of_the_letter_and_of_the_page_are_the_link(site: Site, language: Language) -> None:
     words = WORDS[language]
     _, name, link = await site.asked(language)
+    letter = next(mail for mail in await mails(site.system) if link in mail["text"])
+    drawn = re.findall(r'<img src="data:image/png;base64,([^"]+)"', letter["html"])  # as the mailbox shows it
+    assert [read_qr(b64decode(one)) for one in drawn] == [[link]]
     for scheme in ("light", "dark"):
         async with phone(site.browser, LOCALES[language], scheme=scheme) as page:
             await page.goto(link)
@@ -227,10 +149,9 @@ async def test_the_qr_code_opens_the_same_link_on_another_device(site: Site, lan
             await code.scroll_into_view_if_needed()
             await tidy(page, language)
             await site.picture(page, f"page-qr-code-{language}-{scheme}")
-            read = zxingcpp.read_barcodes(Image.open(io.BytesIO(await code.screenshot())))
-        assert [found.text for found in read] == [link]
+            assert read_qr(await code.screenshot()) == [link]
     async with phone(site.browser, LOCALES[language]) as another:
-        await another.goto(read[0].text)
+        await another.goto(link)
         await expect(another.get_by_text(name)).to_be_visible()
 
 
