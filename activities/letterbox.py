@@ -8,9 +8,9 @@ from temporalio import activity
 
 from domain.contact import Address
 from domain.errors import Unavailable
+from domain.languages import language_of
 from notices.letters import AnyLetter, render
 from notices.mail import LetterRefused, Sender
-from notices.wording import language_of
 
 logger = logging.getLogger(__name__)
 

@@ -86,6 +86,7 @@ async def _serve(settings: Settings) -> None:
                 check_every=settings.stream_check_every,
                 limit=settings.stream_limit,
             ),
+            origin=settings.origin,
         )
         watch = HttpWatch(instruments.registry, instruments.tracing.tracer)
         await _run(create_app(database, vault, transfers, options, watch), listener, settings)

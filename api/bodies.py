@@ -13,6 +13,8 @@ from domain.ids import ID_PATTERN, GroupId, UserId
 from domain.request import TransferRequest
 from domain.transfer import Acceptance, Connection, IfOffline, OperatorAction, RunningSession, StepName, TransferKind
 
+#: What people type that Python counts as not printable; French has no-break spaces before `: ; ? !`.
+_BLANKS: Final = "\n\t\u00a0\u202f"
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN.pattern)]
 
 

@@ -50,8 +50,8 @@ class BodyLimit:
 class LastResort:
     """Turns an error that nobody foresaw into an answer; its trace goes to the log only."""
 
-    def __init__(self, app: ASGIApp, answer: Callable[[], Response]) -> None:
-        """Take what renders the answer."""
+    def __init__(self, app: ASGIApp, answer: Callable[[Request], Response]) -> None:
+        """Take what renders the answer to a request."""
         self._app = app
         self._answer = answer
 
@@ -71,4 +71,4 @@ class LastResort:
                 raise
             # the path may hold a link's token, so only what kind of call it was is told
             log.exception("unexpected %s in a %s", type(error).__name__, scope["method"])
-            await self._answer()(scope, receive, send)
+            await self._answer(Request(scope))(scope, receive, send)

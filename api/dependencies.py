@@ -40,6 +40,8 @@ class Options:
     body_limit: int = 64 * 1024
     limits: CallLimits = NO_LIMITS
     streams: StreamOptions = field(default_factory=StreamOptions)
+    origin: str = "http://127.0.0.1:8000"
+    """Where recipients reach the pages."""
 
 
 class Parts:

@@ -94,7 +94,7 @@ def problem(
     )
 
 
-def unexpected() -> JSONResponse:
+def unexpected(_request: Request) -> JSONResponse:
     """Render an error that nobody foresaw: to a caller the same as a part that does not answer."""
     return problem(Unavailable(_AWAY))
 

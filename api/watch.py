@@ -126,7 +126,7 @@ def route_of(scope: Scope) -> str:
     """Give the template of the route that a call took; `other` where there was none."""
     first, *rest = scope["path"].strip("/").split("/")
     if first == "t":
-        return "/".join(["/t", "{token}", *(("code" if part == "code" else "{answer}") for part in rest[1:2])])
+        return _page_of(rest)
     if first == "static":
         return "/static"
     route: Any = scope.get("route")
@@ -134,6 +134,13 @@ def route_of(scope: Scope) -> str:
     if not isinstance(path, str):
         return "other"
     return f"/v1{path}" if first == "v1" else path  # the route knows its own router's part only
+
+
+def _page_of(rest: list[str]) -> str:
+    """Give the template of a page's route, from what follows its `t`."""
+    if rest[:1] != ["of"] or len(rest) == 1:
+        return "/t/{token}"
+    return "/".join(["/t/of/{link}", *(("code" if part == "code" else "{answer}") for part in rest[2:3])])
 
 
 def _method(scope: Scope) -> str:

@@ -79,23 +79,28 @@ class Reader:
         path = await self._mailbox.find(f"ask.{transfer_id}.", _LINK, to=self._address, about=name, seen=set())
         before = {found[1] for mail in self._mailbox.look() if (found := _CODE.search(mail.text))}
         async with httpx.AsyncClient(timeout=30, follow_redirects=True) as browser:
-            if (await self._press(browser, f"{path}/code", {})).status_code != httpx.codes.OK:
+            page = await self._call(browser, "GET", path, {})
+            here = page.url.path
+            if (
+                page.status_code != httpx.codes.OK
+                or (await self._call(browser, "POST", f"{here}/code", {})).status_code != httpx.codes.OK
+            ):
                 return
             for _ in range(_CODES_TRIED):
                 code = await self._mailbox.find("code.", _CODE, to=self._address, about=name, seen=before)
                 before.add(code)
-                answer = await self._press(browser, f"{path}/accept", {"code": code})
+                answer = await self._call(browser, "POST", f"{here}/accept", {"code": code})
                 if answer.status_code == httpx.codes.OK:
                     self._journal.keep(Promise(self._user, "accept_by_link", transfer_id, "", answer.status_code))
                 if answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY:
                     return
 
-    async def _press(self, browser: httpx.AsyncClient, path: str, data: dict[str, str]) -> httpx.Response:
-        """Press a button until the page is not `unavailable`; raises Broken for a page that no one designed."""
+    async def _call(self, browser: httpx.AsyncClient, method: str, path: str, data: dict[str, str]) -> httpx.Response:
+        """Open a page, or press a button, until it is not `unavailable`; raises Broken for one that nobody designed."""
         while True:
             self._turn += 1
             try:
-                page = await browser.post(f"{self._apis[self._turn % len(self._apis)]}{path}", data=data)
+                page = await browser.request(method, f"{self._apis[self._turn % len(self._apis)]}{path}", data=data)
             except httpx.HTTPError as error:
                 self._journal.repeats[f"page {type(error).__name__}"] += 1
             else:

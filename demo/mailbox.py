@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import base64
 import email
 import mailbox
 from collections.abc import AsyncIterator
@@ -67,7 +68,7 @@ def _as_json(file: Path) -> dict[str, Any]:
         "subject": message["Subject"],
         "received_at": f"{datetime.fromtimestamp(file.stat().st_mtime, UTC):%Y-%m-%dT%H:%M:%SZ}",
         "text": _body(message, "plain"),
-        "html": _body(message, "html"),
+        "html": _html(message),
         "attachments": [part.get_filename() for part in message.iter_attachments()],
     }
 
@@ -75,6 +76,17 @@ def _as_json(file: Path) -> dict[str, Any]:
 def _body(message: EmailMessage, kind: str) -> str | None:
     part = message.get_body(preferencelist=(kind,))
     return None if part is None else part.get_content()
+
+
+def _html(message: EmailMessage) -> str | None:
+    """Give the HTML as a mail program shows it: with the pictures that came with it in their places."""
+    html = _body(message, "html")
+    for part in message.walk():
+        picture, name = part.get_payload(decode=True), str(part["Content-ID"] or "").strip("<>")
+        if html and name and isinstance(picture, bytes):
+            data = base64.b64encode(picture).decode()
+            html = html.replace(f"cid:{name}", f"data:{part.get_content_type()};base64,{data}")
+    return html
 
 
 def pages(post: Post, smtp_port: int) -> Starlette:

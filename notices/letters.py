@@ -1,22 +1,27 @@
 """The letters there are, what each needs to know, and how it becomes a subject, a text and its HTML alternative."""
 
+import io
 import re
 import textwrap
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from domain.languages import Language, hour, moment
 from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
 from notices import wording
-from notices.wording import Language
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 TEXT_WIDTH: Final = 76
+#: The name of the link's QR code within its letter; the template shows it as `cid:…`, so that nothing is fetched.
+QR_CODE: Final = "qr-code@handover"
 #: The ends of a transfer that are written about: a refused one is answered to its sender at once.
 ENDS: Final = frozenset(
     {
@@ -133,6 +138,8 @@ class Letter:
     subject: str
     text: str
     html: str
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """PNG files that the HTML shows, by their Content-ID."""
 
 
 #: Every letter there is.
@@ -142,7 +149,7 @@ AnyLetter = AskLetter | CodeLetter | RequestedLetter | AcceptedLetter | EndedLet
 def render(letter: AnyLetter, language: Language) -> Letter:
     """Write a letter in `language`. What people typed can forge neither a header nor the letter's own words."""
     name = f"{language.value}/{letter.template}.j2"
-    values = {field.name: _harmless(field.name, getattr(letter, field.name)) for field in fields(letter)}
+    values = {one.name: _harmless(one.name, getattr(letter, one.name)) for one in fields(letter)}
     text = _module(name, language, values, html=False)
     html = _module(name, language, values, html=True)
     return Letter(
@@ -150,7 +157,15 @@ def render(letter: AnyLetter, language: Language) -> Letter:
         subject=wording.one_line(str(text.subject())),
         text=re.sub(r"\n{3,}", "\n\n", str(text.letter())).strip() + "\n",
         html=str(html.letter()).strip() + "\n",
+        pictures={QR_CODE: _qr_code(letter.link)} if isinstance(letter, AskLetter) else {},
     )
+
+
+def _qr_code(link: str) -> bytes:
+    """Draw a link as a QR code, in a PNG file: black on white with the blank margin that readers need."""
+    file = io.BytesIO()
+    segno.make(link, error="m", micro=False).save(file, kind="png", scale=5)
+    return file.getvalue()
 
 
 def _harmless(name: str, value: object) -> object:
@@ -165,7 +180,12 @@ def _harmless(name: str, value: object) -> object:
 def _module(name: str, language: Language, values: dict[str, object], *, html: bool) -> Any:
     """Give the letter's template as a module with the macros `subject` and `letter`."""
     forms = f"forms.{'html' if html else 'txt'}.j2"
-    given = values | {"forms": forms, "language": language.value, "moment": partial(wording.moment, language=language)}
+    given = values | {
+        "forms": forms,
+        "qr_code": QR_CODE,
+        "language": language.value,
+        "moment": partial(moment, language=language),
+    }
     return _environment(html=html).get_template(name).make_module(given)
 
 
@@ -178,7 +198,7 @@ def _environment(*, html: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"filled": _filled, "quoted": _quoted, "hour": wording.hour}
+    environment.filters |= {"filled": _filled, "quoted": _quoted, "hour": hour}
     return environment
 
 

@@ -93,7 +93,7 @@ class MailSender:
         )
 
     def _message(self, letter: Letter, recipient: str, message_id: str) -> EmailMessage:
-        """Give the letter its headers, and its HTML as the alternative to its text."""
+        """Give the letter its headers, and its HTML, with the pictures in it, as the alternative to its text."""
         message = EmailMessage(policy=SMTP)
         message["From"] = self._mail_from
         message["To"] = recipient
@@ -103,6 +103,9 @@ class MailSender:
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(letter.text)
         message.add_alternative(letter.html, subtype="html")
+        if html := message.get_body(("html",)):
+            for name, picture in letter.pictures.items():
+                html.add_related(picture, "image", "png", cid=f"<{name}>", disposition="inline")
         message["Content-Language"] = letter.language.value
         return message
 

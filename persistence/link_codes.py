@@ -7,7 +7,8 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.approval import Decision
-from domain.errors import AlreadyDecided, InvalidRequest, RateLimited, Refusal, TooLate
+from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, TriesUsedUp, WrongCode
+from domain.errors import Refusal
 from domain.ids import LinkId
 from persistence.session import Database
 from persistence.tables import ApprovalLink, Code
@@ -26,7 +27,7 @@ class LinkCodes:
         self._vault = vault
 
     async def ask(self, link_id: LinkId) -> int:
-        """Count one more code for the link, and give its number (from 1); raises RateLimited after the fifth.
+        """Count one more code for the link, and give its number (from 1); raises CodesUsedUp after the fifth.
 
         While the latest one is not sent yet, it is that one's number: what the mail server can't take uses up nothing.
         """
@@ -36,15 +37,15 @@ class LinkCodes:
                 return link.codes_asked
             sent = select(func.count()).where(Code.link_id == link_id, Code.sent_at.is_not(None))
             if (await session.scalar(sent) or 0) >= CODES_A_LINK:
-                raise RateLimited(f"{CODES_A_LINK} codes were sent already; use the last one, or ask for a new link.")
+                raise CodesUsedUp(CODES_A_LINK)
             link.codes_asked += 1
             return link.codes_asked
 
     async def use(self, link_id: LinkId, code: str, decision: Decision) -> None:
         """Use up the link's latest code for `decision`; with the same decision it may be used again.
 
-        Raises InvalidRequest for a wrong code, RateLimited after five of those, TooLate for one that has expired or was
-        never asked for, AlreadyDecided for one that was used for another decision. A wrong try stays counted.
+        Raises WrongCode, TriesUsedUp after five of those, CodeExpired, NoCodeSent, and CodeUsed for one that was used
+        for another decision. A wrong try stays counted.
         """
         async with self._db.writing() as session:
             refusal = await self._try(session, link_id, code, decision)
@@ -66,18 +67,19 @@ class LinkCodes:
         if row is None:
             return await _no_try_left(session, link_id)
         if not self._vault.matches("code", f"{link_id}:{row.number}:{code}".encode(), row.mac):
-            return _wrong(TRIES_A_CODE - row.wrong_tries)
+            left = TRIES_A_CODE - row.wrong_tries
+            return WrongCode(left) if left else TriesUsedUp(TRIES_A_CODE)
         tried = update(Code).where(Code.link_id == link_id, Code.number == row.number)
         await session.execute(tried.values(wrong_tries=row.wrong_tries - 1))
         if row.used_for is None and row.expires_at <= datetime.now(UTC):
-            return TooLate("That code has expired; ask for a new one.")
+            return CodeExpired()
         used = await session.execute(
             tried.where(or_(Code.used_for.is_(None), Code.used_for == decision.value))
             .values(used_for=decision.value)
             .returning(Code.number)
         )
         if used.one_or_none() is None:
-            return AlreadyDecided("That code was used for another answer; ask for a new one.")
+            return CodeUsed()
         return None
 
 
@@ -90,12 +92,5 @@ async def _is_to_be_sent(session: AsyncSession, link_id: LinkId, number: int) ->
 async def _no_try_left(session: AsyncSession, link_id: LinkId) -> Refusal:
     sent = select(Code.number).where(Code.link_id == link_id).limit(1)
     if (await session.execute(sent)).first() is None:
-        return TooLate("No code was sent yet; ask for one.")
-    return RateLimited(f"{TRIES_A_CODE} wrong codes were typed; ask for a new one.")
-
-
-def _wrong(left: int) -> Refusal:
-    if left == 0:
-        return RateLimited(f"{TRIES_A_CODE} wrong codes were typed; ask for a new one.")
-    tries = "1 try" if left == 1 else f"{left} tries"
-    return InvalidRequest(f"That code is not the right one; look at the latest message. {tries} left.")
+        return NoCodeSent()
+    return TriesUsedUp(TRIES_A_CODE)

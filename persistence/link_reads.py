@@ -6,14 +6,12 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from domain.contact import Address, Channel
-from domain.ids import LinkId, TransferId, UserId
+from domain.ids import LinkId, TransferId
 from domain.request import TransferRequest
 from domain.transfer import FINAL, Connection, TransferKind, TransferState
-from persistence import accounts
+from persistence.link_accounts import account_of
 from persistence.session import Database
 from persistence.tables import ApprovalLink, ChargePoint, Code, Group, Request, Transfer, User
 from persistence.vault import Vault, fingerprint
@@ -49,8 +47,11 @@ class LinkView:
     """The group that the charge point is moved to or stays in; None where it goes to a personal one."""
     message: str | None
     code_sent: bool
+    locale: str | None
+    """Of the account that the link is for; None where there is none."""
+    sender_locale: str
     has_account: bool
-    """Whether who was asked has a usable account now; True for kinds other than `transfer_to_user`."""
+    """Whether the recipient has a usable account now; True for kinds other than transfer_to_user."""
 
 
 class LinkReads:
@@ -68,8 +69,8 @@ class LinkReads:
             if row is None:
                 return None
             link, transfer, point, *_ = row
-            body = self._body(row.sealed_body)
-            has_account = await _has_account(session, transfer, body)
+            request = self._unsealed(row.sealed_body)
+            account = await account_of(session, link, transfer, request)
         kind = TransferKind(transfer.kind)
         return LinkView(
             id=LinkId(link.id),
@@ -82,24 +83,15 @@ class LinkReads:
             location=point.location,
             sender=row.sender,
             group=None if kind is TransferKind.TRANSFER_TO_USER else row.group,
-            message=body.message if body else None,
+            message=request.message if request else None,
             code_sent=row.sent,
-            has_account=has_account,
+            locale=account.locale if account else None,
+            sender_locale=row.sender_locale,
+            has_account=account is not None or kind is not TransferKind.TRANSFER_TO_USER,
         )
 
-    def _body(self, sealed: bytes | None) -> TransferRequest | None:
+    def _unsealed(self, sealed: bytes | None) -> TransferRequest | None:
         return None if sealed is None else TransferRequest.model_validate_json(self._vault.unseal(sealed))
-
-
-async def _has_account(session: AsyncSession, transfer: Transfer, body: TransferRequest | None) -> bool:
-    if transfer.kind != TransferKind.TRANSFER_TO_USER.value:
-        return True
-    if transfer.to_owner_id is not None:
-        return await accounts.is_usable(session, UserId(transfer.to_owner_id))
-    if body is None or body.recipient is None:
-        return False
-    address = Address(body.recipient_channel or Channel.EMAIL, body.recipient)
-    return await accounts.find_usable(session, address) is not None
 
 
 def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
@@ -113,6 +105,7 @@ def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
             Transfer,
             ChargePoint,
             sender.name.label("sender"),
+            sender.locale.label("sender_locale"),
             Group.name.label("group"),
             Request.sealed_body,
             sent.label("sent"),

@@ -1,30 +1,31 @@
-"""The pages as an application of their own: headers, templates, and errors told to people."""
+"""The pages as an application of their own: addresses, headers, and errors told to people."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.borders import LastResort
 from api.dependencies import Parts
 from api.pages.approval import ApprovalPages
-from api.pages.words import words_for
+from api.pages.doors import FromElsewhere, NotOpened
+from api.pages.sheets import Sheets
+from api.pages.words import Ending
 from api.problems import RETRY_AFTER_SECONDS, headers_of, note_away, status_of
 from domain.errors import ErrorCode, HandoverError
 
-HERE: Final = Path(__file__).parent
-STATIC: Final = HERE / "static"
+STATIC: Final = Path(__file__).parent / "static"
 
-#: A link opens a decision: it may not be kept, passed on by a referrer, framed, or read by a script.
+#: A link opens a decision: it may not be kept, passed on by a referrer, framed, or read by a script. A QR code needs
+#: no more: it is drawn within the page.
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -37,52 +38,37 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
-class Sheets:
-    """Renders the templates, and errors with them."""
+class Errors:
+    """Tells the errors that no page tells itself."""
 
-    def __init__(self) -> None:
-        """Load templates from this folder, all of them escaped."""
-        self._templates = Environment(
-            loader=FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+    def __init__(self, sheets: Sheets) -> None:
+        """Take what renders a page."""
+        self._sheets = sheets
 
-    def page(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        """Render a page in the reader's language."""
-        words = words_for(request.headers.get("accept-language", ""))
-        return HTMLResponse(self._templates.get_template(template).render(words=words, **values), status)
-
-    def away(self, request: Request | None = None) -> Response:
+    def away(self, request: Request) -> Response:
         """Say that something does not answer."""
-        request = request or Request({"type": "http", "headers": []})
-        words = words_for(request.headers.get("accept-language", ""))
-        answer = self.page(request, "ending.html", 503, ending=words.away)
+        answer = self._sheets.ending(request, self._sheets.words(request).away, 503)
         answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return answer
 
     async def handover_error(self, request: Request, error: Exception) -> Response:
-        """Answer what the pages do not answer themselves: an unknown link, a part that is away."""
+        """Answer an unknown link, one that is not open in this browser, a part that is away."""
         assert isinstance(error, HandoverError)  # noqa: S101 - registered for nothing else
         note_away(error)
+        words = self._sheets.words(request)
         if error.code is ErrorCode.UNAVAILABLE:
             return self.away(request)
-        answer = self._unknown(request, status_of(error))
+        endings: dict[type, Ending] = {NotOpened: words.not_opened, FromElsewhere: words.from_elsewhere}
+        answer = self._sheets.ending(request, endings.get(type(error), words.unknown), status_of(error))
         answer.headers.update(headers_of(error))
         return answer
 
     async def http_error(self, request: Request, error: Exception) -> Response:
         """Answer an unknown path and a wrong method."""
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
-        answer = self._unknown(request, error.status_code)
+        answer = self._sheets.ending(request, self._sheets.words(request).unknown, error.status_code)
         answer.headers.update(error.headers or {})
         return answer
-
-    def _unknown(self, request: Request, status: int) -> Response:
-        words = words_for(request.headers.get("accept-language", ""))
-        return self.page(request, "ending.html", status, ending=words.unknown)
 
 
 class PrivatePages:
@@ -107,17 +93,19 @@ class PrivatePages:
 
 def create_pages(parts: Parts) -> Starlette:
     """Build the pages under /t."""
-    sheets = Sheets()
-    pages = ApprovalPages(parts, sheets.page)
+    origin = parts.options.origin
+    sheets = Sheets(secure=origin.startswith("https:"))
+    pages, errors = ApprovalPages(parts, sheets, origin), Errors(sheets)
 
     return Starlette(
         routes=[
-            Route("/{token}", pages.show, methods=["GET"]),
-            Route("/{token}/code", pages.code_form, methods=["GET"]),
-            Route("/{token}/code", pages.send_code, methods=["POST"]),
-            Route("/{token}/{answer}", pages.back, methods=["GET"]),
-            Route("/{token}/{answer}", pages.decide, methods=["POST"]),
+            Route("/{token}", pages.open, methods=["GET"]),
+            Route("/of/{link}", pages.show, methods=["GET"]),
+            Route("/of/{link}/code", pages.code_form, methods=["GET"]),
+            Route("/of/{link}/code", pages.send_code, methods=["POST"]),
+            Route("/of/{link}/{answer}", pages.back, methods=["GET"]),
+            Route("/of/{link}/{answer}", pages.decide, methods=["POST"]),
         ],
-        middleware=[Middleware(PrivatePages), Middleware(LastResort, answer=sheets.away)],
-        exception_handlers={HandoverError: sheets.handover_error, HTTPException: sheets.http_error},
+        middleware=[Middleware(PrivatePages), Middleware(LastResort, answer=errors.away)],
+        exception_handlers={HandoverError: errors.handover_error, HTTPException: errors.http_error},
     )

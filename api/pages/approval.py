@@ -1,40 +1,47 @@
 """The approval link: what is offered, the one-time code, the answer. Looking changes nothing."""
 
-from typing import Any, Final, Protocol
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from api.dependencies import Parts
-from api.pages.words import words_for
-from api.problems import RETRY_AFTER_SECONDS, note_away, status_of, text_of
+from api.pages import doors, forms
+from api.pages.sheets import Sheets, qr_code
+from api.problems import headers_of, note_away, status_of
 from domain.approval import Decision
-from domain.errors import AlreadyDecided, ErrorCode, HandoverError, InvalidRequest, NotFound, Refusal
+from domain.errors import AlreadyDecided, HandoverError, InvalidRequest, NotFound, Refusal
 from persistence.link_reads import LinkState, LinkView
 from telemetry.subject import learn
 
 _ANSWERS: Final = {decision.value: decision for decision in (Decision.ACCEPT, Decision.DECLINE)}
 _GONE: Final = 410
-_CODE_LENGTH: Final = 6
-_IGNORED_IN_CODES: Final = str.maketrans("", "", " -\t\u00a0\u202f")
-
-
-class Renders(Protocol):
-    """Renders one template."""
-
-    def __call__(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        """Give the page."""
-        ...
 
 
 class ApprovalPages:
-    """The endpoints under /t/{token}."""
+    """The endpoints under /t: a link's own address, and its pages under /t/of/{link}."""
 
-    def __init__(self, parts: Parts, page: Renders) -> None:
-        """Take the parts, and what renders a template."""
+    def __init__(self, parts: Parts, sheets: Sheets, origin: str) -> None:
+        """Take the parts, what renders a page, and the origin at which recipients reach us, like https://example.org."""
         self._parts = parts
-        self._page = page
+        self._sheets = sheets
+        self._origin = origin.rstrip("/")
+        self._secure = origin.startswith("https:")
+
+    async def open(self, request: Request) -> Response:
+        """Lead from the mailed address to one that does not hold the token; a dead link says so at once."""
+        token = request.path_params["token"]
+        link = await self._parts.links.by_token(token)
+        if link is None:
+            await self._note_miss(request)
+            raise NotFound("There is no such link.")
+        learn(transfer_id=link.transfer_id)
+        if link.state is not LinkState.OPEN:
+            return self._ended(request, link)
+        answer = self._sheets.redirect(request, doors.path_of(link))
+        doors.hand_on(answer, token, link, secure=self._secure)
+        return answer
 
     async def show(self, request: Request) -> Response:
         """Show what is offered."""
@@ -45,6 +52,7 @@ class ApprovalPages:
 
     async def send_code(self, request: Request) -> Response:
         """Send a code, then lead to where it is typed: a reload there sends no second one."""
+        doors.check_origin(request, self._origin)
         link = await self._link(request)
         if link.state is not LinkState.OPEN:
             return self._ended(request, link)
@@ -54,7 +62,7 @@ class ApprovalPages:
             note_away(error)
             render = self._typing if link.code_sent else self._offer
             return render(request, link, error)
-        return RedirectResponse(f"{_path(request)}/code", 303)
+        return self._sheets.redirect(request, f"{doors.path_of(link)}/code")
 
     async def code_form(self, request: Request) -> Response:
         """Show where the code is typed."""
@@ -66,75 +74,109 @@ class ApprovalPages:
     async def back(self, request: Request) -> Response:
         """Lead who opens the address of an answer back to what is offered."""
         _answer(request)
-        return RedirectResponse(_path(request), 303)
+        return self._sheets.redirect(request, doors.path_of(await self._link(request)))
 
     async def decide(self, request: Request) -> Response:
         """Take the answer, if the code is right; the same answer with the same code may come again."""
-        decision, link = _answer(request), await self._link(request)
+        decision = _answer(request)
+        doors.check_origin(request, self._origin)
+        link = await self._link(request)
         if link.state is LinkState.REPLACED:
             return self._ended(request, link)
         actor = f"link:{link.id}"
+        typed, opens = await forms.read(request), decision is Decision.ACCEPT and not link.has_account
         try:
-            code = await _typed_code(request)
+            typed.check_code()
+            if opens:
+                typed.check_name()
         except InvalidRequest as malformed:
-            return await self._refused(request, malformed)
+            return await self._refused(request, malformed, typed)
         try:
-            await self._parts.codes.use(link.id, code, decision)
+            await self._parts.codes.use(link.id, typed.code, decision)
+            if opens:
+                language = self._sheets.words(request, link).language
+                await self._parts.transfers.open_account(link.id, name=typed.name, locale=language)
             await self._parts.transfers.decide(link.transfer_id, decision, actor=actor, actor_id=None, link_id=link.id)
         except Refusal as refusal:
             await self._parts.doorway.note_refused_attempt(
                 link.transfer_id, actor=actor, attempt=decision.value, code=refusal.code
             )
-            return await self._refused(request, refusal)
+            return await self._refused(request, refusal, typed)
         except HandoverError as error:
             note_away(error)
-            return self._typing(request, link, error, unsure=True)
-        words = words_for(request.headers.get("accept-language", ""))
+            return self._typing(request, link, error, typed, unsure=True)
+        words = self._sheets.words(request, link)
         ending = words.accepted if decision is Decision.ACCEPT else words.declined
-        return self._page(request, "ending.html", ending=ending, good=True)
+        return self._sheets.ending(request, ending, link=link, again=doors.path_of(link), good=True)
 
     async def _link(self, request: Request) -> LinkView:
-        link = await self._parts.links.by_token(request.path_params["token"])
+        """Read the link whose page is asked for; raises NotOpened where the browser does not hold its token."""
+        link = await self._parts.links.by_token(doors.token_of(request))
         if link is None:
-            await self._parts.doorway.note_miss(request.client.host if request.client else "")
-            raise NotFound("There is no such link.")
+            await self._note_miss(request)
+        if link is None or link.id != request.path_params["link"]:
+            raise doors.NotOpened("Open the link from the message again.")
         learn(transfer_id=link.transfer_id)
         return link
 
-    async def _refused(self, request: Request, refusal: Refusal) -> Response:
+    async def _note_miss(self, request: Request) -> None:
+        await self._parts.doorway.note_miss(request.client.host if request.client else "")
+
+    async def _refused(self, request: Request, refusal: Refusal, typed: forms.Typed) -> Response:
         """Let the reader try again where that can help; else say how it stands by now."""
         link = await self._link(request)
         if link.state is not LinkState.OPEN:
             return self._ended(request, link, status_of(refusal) if isinstance(refusal, AlreadyDecided) else _GONE)
-        return self._typing(request, link, refusal)
+        return self._typing(request, link, refusal, typed)
 
     def _offer(self, request: Request, link: LinkView, error: HandoverError | None = None) -> Response:
-        return self._form(request, "offer.html", link, error)
+        code = qr_code(f"{self._origin}/t/{doors.token_of(request)}")
+        return self._form(request, "offer.html", link, error, again="", qr_code=code)
 
     def _typing(
-        self, request: Request, link: LinkView, error: HandoverError | None = None, *, unsure: bool = False
+        self,
+        request: Request,
+        link: LinkView,
+        error: HandoverError | None = None,
+        typed: forms.Typed | None = None,
+        *,
+        unsure: bool = False,
     ) -> Response:
-        return self._form(request, "code.html", link, error, unsure=unsure)
+        wrong = "" if error is None else "name" if isinstance(error, forms.NoName) else "code"
+        name = typed.name[: forms.LONGEST_NAME] if typed else ""
+        more = {"wrong": wrong, "name": name, "longest_name": forms.LONGEST_NAME}
+        return self._form(request, "code.html", link, error, again="/code", unsure=unsure, **more)
 
     def _form(
-        self, request: Request, template: str, link: LinkView, error: HandoverError | None, *, unsure: bool = False
+        self,
+        request: Request,
+        template: str,
+        link: LinkView,
+        error: HandoverError | None,
+        *,
+        again: str,
+        unsure: bool = False,
+        **values: object,
     ) -> Response:
-        words = words_for(request.headers.get("accept-language", ""))
-        text = (words.unsure if unsure else text_of(error)) if error else None
-        answer = self._page(
-            request, template, status_of(error) if error else 200, link=link, path=_path(request), error=text
+        words, path = self._sheets.words(request, link), doors.path_of(link)
+        text = (words.unsure if unsure else words.error_of(error)) if error else None
+        answer = self._sheets.page(
+            request,
+            template,
+            status_of(error) if error else 200,
+            link=link,
+            again=path + again,
+            path=path,
+            error=text,
+            **values,
         )
-        if error and error.code is ErrorCode.UNAVAILABLE:
-            answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+        if error:
+            answer.headers.update(headers_of(error))
         return answer
 
     def _ended(self, request: Request, link: LinkView, status: int = _GONE) -> Response:
-        words = words_for(request.headers.get("accept-language", ""))
-        return self._page(request, "ending.html", status, ending=words.dead[link.state])
-
-
-def _path(request: Request) -> str:
-    return f"/t/{request.path_params['token']}"
+        ending = self._sheets.words(request, link).dead[link.state]
+        return self._sheets.ending(request, ending, status, link=link, again=doors.path_of(link))
 
 
 def _answer(request: Request) -> Decision:
@@ -142,13 +184,3 @@ def _answer(request: Request) -> Decision:
     if decision is None:
         raise HTTPException(404)
     return decision
-
-
-async def _typed_code(request: Request) -> str:
-    """Read the code as people type it; raises InvalidRequest for what can't be one, which costs no try."""
-    form = await request.form(max_files=0, max_fields=5)
-    typed = form.get("code")
-    code = typed.translate(_IGNORED_IN_CODES) if isinstance(typed, str) else ""
-    if not (len(code) == _CODE_LENGTH and code.isascii() and code.isdigit()):
-        raise InvalidRequest("Type the 6 digits of the code that we sent you.")
-    return code

@@ -15,7 +15,7 @@ from persistence.tables import AuditEvent, Request
 from persistence.vault import Vault
 from tests.api.engine import Engine
 from tests.api.listeners import application, served
-from tests.api.world import add, add_link, add_transfer, populate
+from tests.api.world import add, add_link, add_transfer, open_link, populate
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ LATER = datetime(2099, 3, 5, 14, 7, tzinfo=UTC)
 
 @pytest.fixture
 async def link(http: httpx.AsyncClient, database: Database, vault: Vault) -> str:
-    """The path of an open link."""
+    """The path of the page of an open link, whose token `http` holds."""
     message = "Enjoy it!\n<script>alert(1)</script>"
     body = TransferRequest.model_validate(
         {"kind": "transfer_to_user", "acceptance": "required", "expires_in": "P7D", "message": message}
@@ -79,7 +79,7 @@ async def link(http: httpx.AsyncClient, database: Database, vault: Vault) -> str
     )
     await add(database, request)
     await add_transfer(database, expires_at=LATER)
-    return await add_link(database)
+    return await open_link(http, await add_link(database))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from persistence.tables import Transfer
 from persistence.vault import Vault
 from tests.api.conftest import Trail
 from tests.api.engine import Engine
-from tests.api.world import CODE, add_code
+from tests.api.world import CODE, add_code, change
 
 
 async def test_asking_for_a_code_sends_the_next_one_and_leads_to_where_it_is_typed(
@@ -72,7 +72,7 @@ async def test_the_same_answer_may_come_again_with_the_same_code_but_not_the_oth
     assert (lost.status_code, lost.headers["retry-after"]) == (503, "5")
     assert "Press the same button once more" in lost.text
     assert other.status_code == 409
-    assert "used for another answer" in other.text
+    assert "used for the other answer" in other.text
     assert again.status_code == once_more.status_code == 200
     assert [decision for _, decision, *_ in engine.decided] == [Decision.ACCEPT] * 2
 
@@ -86,8 +86,8 @@ async def test_wrong_codes_are_counted_and_the_sixth_try_is_too_many_even_if_rig
     right = await http.post(f"{link}/accept", data={"code": CODE})
 
     assert [answer.status_code for answer in wrong] == [422, 422, 422, 422, 429]
-    assert "4 tries left" in wrong[0].text
-    assert "1 try left" in wrong[3].text
+    assert "Tries left: 4." in wrong[0].text
+    assert "Tries left: 1." in wrong[3].text
     assert right.status_code == 429
     assert "ask for a new one" in right.text
     assert engine.decided == []
@@ -141,7 +141,7 @@ async def test_where_the_decision_is_refused_the_page_says_why_and_lets_the_read
     engine.fails = None
 
     assert refused.status_code == 409
-    assert "open one, then accept" in refused.text
+    assert "It takes an active account" in refused.text
     assert await trail("trf_1") == [("link:lnk_1", "accept_refused", "not_possible")]
     assert (await http.post(f"{link}/accept", data={"code": CODE})).status_code == 200
 
@@ -181,10 +181,56 @@ async def test_a_form_for_an_answer_that_there_is_not_is_not_found(http: httpx.A
 async def test_the_link_works_where_the_address_had_no_account_when_it_was_asked(
     http: httpx.AsyncClient, link: str, database: Database, vault: Vault, engine: Engine
 ) -> None:
-    async with database.writing() as session:
-        await session.execute(update(Transfer).values(to_owner_id=None, to_group_id=None))
+    await no_account(database)
     await add_code(database, vault)
 
-    assert "comes into your personal group" in (await http.get(link)).text
-    assert (await http.post(f"{link}/accept", data={"code": CODE})).status_code == 200
+    english = {"Accept-Language": "en"}
+    assert "comes into your personal group" in (await http.get(link, headers=english)).text
+    form = (await http.get(f"{link}/code", headers=english)).text
+    assert "Open an account and accept" in form
+    unnamed = await http.post(f"{link}/accept", data={"code": CODE, "name": " \u00a0 "}, headers=english)
+    assert unnamed.status_code == 422
+    assert "Type your name, in at most 120 characters" in unnamed.text
+    assert engine.decided == []
+    assert (await http.post(f"{link}/accept", data={"code": CODE, "name": "Noé"})).status_code == 200
     assert engine.decided[0][3:] == (None, "lnk_1")
+
+
+async def test_what_was_typed_as_a_name_is_there_again_after_a_wrong_code(
+    http: httpx.AsyncClient, link: str, database: Database, vault: Vault, engine: Engine
+) -> None:
+    await no_account(database)
+    await add_code(database, vault)
+
+    wrong = await http.post(f"{link}/accept", data={"code": "000000", "name": '  "Noé"  Roy '})
+
+    assert wrong.status_code == 422
+    assert 'value="&#34;Noé&#34; Roy"' in wrong.text
+
+
+@pytest.mark.parametrize("name", ["", "n" * 121, "No\u202eé", "a\x00b"])
+async def test_only_what_can_be_a_name_opens_an_account_and_declining_needs_none(
+    http: httpx.AsyncClient, link: str, database: Database, vault: Vault, engine: Engine, name: str
+) -> None:
+    await no_account(database)
+    await add_code(database, vault)
+
+    accepted = await http.post(f"{link}/accept", data={"code": CODE, "name": name})
+    declined = await http.post(f"{link}/decline", data={"code": CODE, "name": name})
+
+    assert (accepted.status_code, declined.status_code) == (422, 200)
+    assert [decision for _, decision, *_ in engine.decided] == [Decision.DECLINE]
+
+
+async def test_who_has_an_account_is_asked_for_no_name(http: httpx.AsyncClient, link: str, database: Database) -> None:
+    assert 'name="name"' not in (await http.get(f"{link}/code")).text
+    assert "no account" not in (await http.get(link)).text
+    await change(database, Transfer, to_owner_id="u-blanca")
+    assert 'name="name"' in (await http.get(f"{link}/code")).text, "her account is blocked"
+    await change(database, Transfer, kind="transfer_ownership")
+    assert 'name="name"' not in (await http.get(f"{link}/code")).text, "only an address may have none"
+
+
+async def no_account(database: Database) -> None:
+    """Let nobody stand behind the link's address."""
+    await change(database, Transfer, to_owner_id=None, to_group_id=None)

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from domain.approval import Decision
-from domain.errors import AlreadyDecided, RateLimited, Refusal
+from domain.codes import CodesUsedUp, CodeUsed, TriesUsedUp
+from domain.errors import Refusal
 from domain.ids import LinkId
 from persistence.link_codes import CODES_A_LINK, LinkCodes
 from persistence.session import Database
@@ -46,14 +47,14 @@ async def test_guesses_at_once_are_all_counted_so_no_sixth_one_is_looked_at(
     guesses = await asyncio.gather(*(outcome(codes, f"{number:06}") for number in range(8)))
 
     assert await wrong_tries(database) == 5
-    assert guesses.count(RateLimited) == 4, "the fifth wrong one, and three that were not looked at"
-    assert await outcome(codes, CODE) is RateLimited
+    assert guesses.count(TriesUsedUp) == 4, "the fifth wrong one, and three that were not looked at"
+    assert await outcome(codes, CODE) is TriesUsedUp
 
 
 async def test_of_two_answers_at_once_with_one_code_exactly_one_gets_it(codes: LinkCodes, database: Database) -> None:
     both = await asyncio.gather(*(outcome(codes, CODE, decision) for decision in (Decision.ACCEPT, Decision.DECLINE)))
 
-    assert sorted(map(str, both)) == sorted(map(str, [None, AlreadyDecided]))
+    assert sorted(map(str, both)) == sorted(map(str, [None, CodeUsed]))
     assert await wrong_tries(database) == 0, "the right code is no wrong try"
 
 
@@ -73,7 +74,7 @@ async def test_codes_that_were_not_sent_use_nothing_up_and_five_can_be(
             assert await codes.ask(LINK) == number
             await add_code(database, vault, number=number)
 
-    with pytest.raises(RateLimited):
+    with pytest.raises(CodesUsedUp):
         await codes.ask(LINK)
 
 
@@ -86,7 +87,7 @@ async def test_a_used_code_repeats_its_answer_even_after_it_expired(
         code.expires_at = code.sent_at or code.expires_at
 
     assert await outcome(codes, CODE) is None
-    assert await outcome(codes, CODE, Decision.DECLINE) is AlreadyDecided
+    assert await outcome(codes, CODE, Decision.DECLINE) is CodeUsed
 
 
 async def test_a_code_is_read_under_a_server_key_that_was_replaced(codes: LinkCodes, database: Database) -> None:

@@ -19,7 +19,7 @@ from persistence.tables import Request, TransferStep
 from persistence.vault import Vault
 from telemetry.traces import Tracing
 from tests.api.engine import Engine
-from tests.api.world import TOKEN, add, add_transfer, bearer
+from tests.api.world import TOKEN, add, add_transfer, bearer, open_link
 from tests.telemetry.lines import written
 from tests.telemetry.spans import Kept
 
@@ -66,8 +66,9 @@ async def traced(
 async def test_calls_are_counted_by_the_template_of_their_route(http: httpx.AsyncClient) -> None:
     await http.get("/v1/transfers/trf_1", headers=bearer("olga"))
     await http.get("/v1/me")
-    await http.get("/t/a-token-of-somebody/accept")
-    await http.get("/t/a-token-of-somebody/code")
+    await http.get("/t/of/lnk_1/accept")
+    await http.get("/t/of/lnk_1/code")
+    await http.get("/t/of/lnk_1")
     await http.get("/t/a-token-of-somebody")
     await http.get("/static/nothing.css")
     await http.get("/wp-admin.php")
@@ -81,18 +82,20 @@ async def test_calls_are_counted_by_the_template_of_their_route(http: httpx.Asyn
             ("/v1/transfers/{transfer_id}", "GET", "404"),
             ("/v1/me", "GET", "401"),
             ("/t/{token}", "GET", "404"),
-            ("/t/{token}/code", "GET", "404"),
-            ("/t/{token}/{answer}", "GET", "303"),
+            ("/t/of/{link}", "GET", "403"),
+            ("/t/of/{link}/code", "GET", "403"),
+            ("/t/of/{link}/{answer}", "GET", "403"),
             ("/static", "GET", "404"),
             ("other", "GET", "404"),
             ("/v1/me", "other", "405"),
         )
         if shown("http_requests_total", route=route, method=method, status=status) == 1
     }
-    assert len(found) == 8
+    assert len(found) == 9
     assert shown("http_request_duration_seconds_count", route="/v1/me", method="GET") == 1
     assert "a-token-of-somebody" not in shown.text
     assert "trf_1" not in shown.text
+    assert "lnk_1" not in shown.text
 
 
 async def test_transfers_are_shown_by_state_outcome_and_what_they_wait_for(
@@ -199,17 +202,18 @@ async def test_no_token_gets_into_a_span_or_a_line_and_what_the_platform_asks_ma
 ) -> None:
     http, kept, tracing = traced
     with written() as lines:
+        assert await open_link(http, f"/t/{TOKEN}") == link
         assert (await http.get(link)).status_code == 200
         assert (await http.post(f"{link}/accept", data={"code": "000000"})).status_code != 200
         for path in ("/healthz", "/readyz", "/metrics"):
             await http.get(path)
 
     spans = kept.named(tracing)
-    assert set(spans) == {"GET /t/{token}", "POST /t/{token}/{answer}"}
+    assert set(spans) == {"GET /t/{token}", "GET /t/of/{link}", "POST /t/of/{link}/{answer}"}
     assert all(TOKEN not in span.to_json() for span in spans.values())
     assert not [line for line in lines.read() if TOKEN in str(line) and line["logger"] != "httpx"]  # our caller's own
     ours = [line for line in lines.read() if line["logger"] == "api.watch"]
-    assert [line["transfer_id"] for line in ours] == ["trf_1", "trf_1"]
+    assert [line["transfer_id"] for line in ours] == ["trf_1"] * 3
 
 
 async def test_the_frameworks_own_traces_which_hold_paths_stay_off_whoever_asks_for_them(

@@ -11,7 +11,7 @@ from api.app import create_app
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.api.engine import Engine
-from tests.api.world import add_link, add_transfer, bearer, check
+from tests.api.world import add_link, add_transfer, bearer, check, open_link
 
 START = "/v1/charge-points/cp-1/transfers"
 TO_USER = {"kind": "transfer_to_user", "recipient": "rita@example.com"}
@@ -62,7 +62,7 @@ async def test_an_error_nobody_foresaw_is_answered_without_a_trace_and_logged_wi
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(buggy), base_url="http://handover.test") as http:
         answer = await http.get("/v1/transfers/trf_1", headers=bearer("olga"))
-        page = await http.post(f"{path}/code")
+        page = await http.post(f"{await open_link(http, path)}/code")
 
     check(answer, 503, "unavailable")
     assert answer.headers["retry-after"] == "5"

@@ -80,8 +80,9 @@ async def test_the_body_is_kept_sealed_and_no_hash_of_it_can_be_guessed_from_out
             {"recipient": "+33612345678", "recipient_channel": "phone", "expires_in": timedelta(days=2)},
         ),
         (
-            TO_USER | {"acceptance": "not_required", "running_session": "stop", "message": "  Voilà \r\n bonne route "},
-            {"acceptance": "not_required", "running_session": "stop", "message": "Voilà \n bonne route"},
+            TO_USER
+            | {"acceptance": "not_required", "running_session": "stop", "message": "  Voilà\u00a0! \r\n bonne route "},
+            {"acceptance": "not_required", "running_session": "stop", "message": "Voilà\u00a0! \n bonne route"},
         ),
     ],
 )

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from domain.ids import TransferId
 from domain.transfer import FINAL, StepName, TransferState
@@ -60,7 +60,7 @@ async def populate(database: Database) -> None:
                 name=name.title(),
                 email=f"{name}@example.com",
                 phone=None,
-                locale="fr-FR",
+                locale="en-GB" if name == "rita" else "fr-FR",
                 status=status,
                 created_at=LONG_AGO,
             ),
@@ -145,11 +145,18 @@ async def add_transfer(database: Database, transfer_id: str = "trf_1", **more: A
     return TransferId(transfer_id)
 
 
-async def add_link(database: Database, token: str = TOKEN, *, link_id: str = "lnk_1", generation: int = 1) -> str:
-    """Write a link of trf_1, and give its path."""
+async def add_link(
+    database: Database,
+    token: str = TOKEN,
+    *,
+    link_id: str = "lnk_1",
+    generation: int = 1,
+    transfer_id: str = "trf_1",
+) -> str:
+    """Write a link, and give the path that is mailed."""
     link = ApprovalLink(
         id=link_id,
-        transfer_id="trf_1",
+        transfer_id=transfer_id,
         channel="email",
         generation=generation,
         token_hash=fingerprint(token),
@@ -160,6 +167,13 @@ async def add_link(database: Database, token: str = TOKEN, *, link_id: str = "ln
     async with database.writing() as session:
         await session.execute(update(Transfer).where(Transfer.id == "trf_1").values(link_generation=generation))
     return f"/t/{token}"
+
+
+async def open_link(http: httpx.AsyncClient, path: str, **options: Any) -> str:
+    """Open a mailed link, and give the path of its page; the client holds its token from now on."""
+    answer = await http.get(path, **options)
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
 
 
 async def add_code(database: Database, vault: Vault, code: str = CODE, *, number: int = 1, minutes: int = 10) -> None:
@@ -174,6 +188,21 @@ async def add_code(database: Database, vault: Vault, code: str = CODE, *, number
         wrong_tries=0,
     )
     await add(database, sent)
+
+
+async def change(database: Database, table: Any, **values: Any) -> None:
+    """Change every row of a table."""
+    async with database.writing() as session:
+        await session.execute(update(table).values(values))
+
+
+async def everything(database: Database) -> dict[str, list[Any]]:
+    """Give every row of every table."""
+    async with database.reading() as session:
+        return {
+            table.name: sorted(map(tuple, (await session.execute(select(table))).all()), key=str)
+            for table in Table.metadata.sorted_tables
+        }
 
 
 def check(answer: httpx.Response, status: int, code: str) -> str:

@@ -1,20 +1,30 @@
-"""A browser that takes pictures of the Temporal UI: only where screenshots are asked for."""
+"""A browser: one that takes pictures of pages for people who operate, and phones for those who are asked."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from shutil import which
+from typing import Literal
 
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
 Picture = Callable[[str, Path, str, str, int], Awaitable[None]]
+PHONE: ViewportSize = {"width": 360, "height": 740}
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Run a browser inside the block."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox"])
+        yield browser
+        await browser.close()
 
 
 @asynccontextmanager
 async def open_browser() -> AsyncIterator[Picture]:
     """Give what takes a picture, into a file, of a workflow's tab at an address, once a text stands there."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox"])
+    async with chromium() as browser:
 
         async def picture(address: str, file: Path, tab: str, text: str, height: int) -> None:
             page = await browser.new_page(viewport={"width": 1280, "height": height})
@@ -26,4 +36,13 @@ async def open_browser() -> AsyncIterator[Picture]:
             await page.close()
 
         yield picture
-        await browser.close()
+
+
+@asynccontextmanager
+async def phone(browser: Browser, locale: str, *, scheme: Literal["light", "dark"] = "light") -> AsyncIterator[Page]:
+    """Give a page on a phone of its own, set to `locale`, that runs no script."""
+    context = await browser.new_context(
+        viewport=PHONE, device_scale_factor=2, locale=locale, color_scheme=scheme, java_script_enabled=False
+    )
+    yield await context.new_page()
+    await context.close()

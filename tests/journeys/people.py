@@ -2,22 +2,15 @@
 
 import asyncio
 import re
-from datetime import timedelta
 from typing import Any
 
 import httpx
 
 from demo.person import FINAL
-from domain.errors import Unavailable
-from domain.ids import LinkId
-from domain.policy import Policy
-from persistence.doorway import Doorway
-from persistence.vault import Vault
 from tests.journeys.system import System
-from workflows.client import TransferClient
 
-_LINK = re.compile(r"\S+/t/[A-Za-z0-9_-]{43}")
-_CODE = re.compile(r"^\s*(\d{3}[\s\u00a0\u202f-]?\d{3})\s*$", re.MULTILINE)
+LINK = re.compile(r"\S+/t/[A-Za-z0-9_-]{43}")
+CODE = re.compile(r"^\s*(\d{3}[\s\u00a0\u202f-]?\d{3})\s*$", re.MULTILINE)
 LOOK_EVERY = 0.2
 PATIENCE = 900
 
@@ -74,27 +67,21 @@ async def mailed(system: System, wanted: re.Pattern[str], about: str, seen: froz
 
 async def mailed_link(system: System, name: str, replaced: frozenset[str] = frozenset()) -> str:
     """Wait for the link mailed about the charge point `name` that is none of those `replaced`."""
-    return await mailed(system, _LINK, name, replaced)
+    return await mailed(system, LINK, name, replaced)
 
 
-async def open_account(system: System, link_id: str, name: str) -> None:
-    """Open an account by a link, as its page does once the code was typed."""
-    doorway = Doorway(system.db, Vault([system.stage.secret_key]))
-    client = TransferClient(system.client, Policy(), timedelta(seconds=60), doorway)
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                return await client.open_account(LinkId(link_id), name=name, locale="en")
-            except Unavailable:
-                await asyncio.sleep(LOOK_EVERY)  # as the page says: try again in a moment
+async def accept_by_link(
+    system: System, name: str, replaced: frozenset[str] = frozenset(), called: str = "Carol"
+) -> None:
+    """Open the link mailed about the charge point `name`, have a code sent, type it, accept.
 
-
-async def accept_by_link(system: System, name: str, replaced: frozenset[str] = frozenset()) -> None:
-    """Open the link mailed about the charge point `name`, have a code sent, type it, accept."""
+    Whoever has no account yet opens one with it, in the name `called`.
+    """
     async with httpx.AsyncClient(timeout=90, follow_redirects=True) as browser:
-        link = await mailed_link(system, name, replaced)
+        token = await mailed_link(system, name, replaced)
+        link = (await patiently(lambda: browser.get(token))).url
         page = await patiently(lambda: browser.post(f"{link}/code"))
         assert page.status_code == 200, page.text
-        code = await mailed(system, _CODE, name)
-        answer = await patiently(lambda: browser.post(f"{link}/accept", data={"code": code}))
+        code = await mailed(system, CODE, name)
+        answer = await patiently(lambda: browser.post(f"{link}/accept", data={"code": code, "name": called}))
         assert answer.status_code == 200, answer.text

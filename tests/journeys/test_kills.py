@@ -20,8 +20,8 @@ from demo.findings import Registered, Remembered, in_charger, in_database
 from demo.simulation import Station
 from domain.ids import TransferId, rescue_workflow_id, workflow_id
 from persistence.session import Database
-from persistence.tables import ApprovalLink, AuditEvent, Code, Credential, OwnershipPeriod, Transfer, User
-from tests.journeys.people import accept_by_link, ask, mailed_link, mails, open_account, patiently, see_it_end
+from persistence.tables import AuditEvent, Code, Credential, OwnershipPeriod, Transfer, User
+from tests.journeys.people import accept_by_link, ask, mailed_link, mails, patiently, see_it_end
 from tests.journeys.searches import check_no_secret_is_left
 from tests.journeys.system import System, running, two_users
 
@@ -199,12 +199,6 @@ async def go(system: System, way: Way, number: int) -> str:
             replaced = frozenset({await mailed_link(system, name)})
             again, headers = f"/v1/transfers/{transfer_id}/resend", {"Idempotency-Key": f"{key}-again"}
             assert (await patiently(lambda: ada.post(again, headers=headers))).status_code == 200
-        if way.opens:
-            await mailed_link(system, name)
-            async with system.db.reading() as session:
-                sent = select(ApprovalLink.id).where(ApprovalLink.transfer_id == transfer_id)
-                link_id = (await session.scalars(sent)).one()
-            await open_account(system, link_id, "Carol")
         if way.asks:
             await accept_by_link(system, name, replaced)
         found = await see_it_end(ada, transfer_id)

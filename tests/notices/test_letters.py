@@ -5,9 +5,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from domain.languages import Language
 from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
 from notices.letters import ENDS, TEMPLATES, Letter, Part, render
-from notices.wording import LONGEST_MESSAGE, LONGEST_VALUE, Language
+from notices.wording import LONGEST_MESSAGE, LONGEST_VALUE
 from tests.notices import samples
 
 BOTH = pytest.mark.parametrize("language", list(Language))

@@ -1,18 +1,22 @@
 """Letters on their way through a real mail server, and what its refusals become."""
 
 import asyncio
+import io
 import logging
+import re
 import traceback
 from email.utils import parsedate_to_datetime
 
 import pytest
+import zxingcpp
+from PIL import Image
 
 from demo.ports import free_port
 from domain.contact import Address, Channel
 from domain.errors import Refusal, Unavailable
+from domain.languages import Language
 from notices.letters import Letter, render
 from notices.mail import LetterRefused, MailSender
-from notices.wording import Language
 from tests.notices import samples
 from tests.notices.mailbox import MAIL_FROM, Mailbox, html_of, open_mailbox, text_of
 
@@ -39,6 +43,19 @@ async def test_a_letter_arrives_with_its_headers_and_both_its_bodies(mailbox: Ma
     assert "> À bientôt" in text_of(arrived)
     assert samples.LINK in text_of(arrived)
     assert f'href="{samples.LINK}"' in html_of(arrived)
+
+
+async def test_the_links_qr_code_comes_with_the_question_and_reads_as_the_link(mailbox: Mailbox) -> None:
+    await mailbox.sender().send(letter(), TO, MESSAGE_ID)
+    await mailbox.sender().send(render(samples.code(), Language.FRENCH), TO, MESSAGE_ID)
+    question, code = mailbox.letters
+    (picture,) = [part for part in question.walk() if part.get_content_maintype() == "image"]
+    shown = re.findall(r'<img src="([^"]*)"', html_of(question))
+    assert shown == [f"cid:{str(picture['Content-ID']).strip('<>')}"]
+    assert picture.get_content_disposition() == "inline"
+    read = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture.get_content())))
+    assert [found.text for found in read] == [samples.LINK]
+    assert [part.get_content_type() for part in code.walk()] == ["multipart/alternative", "text/plain", "text/html"]
 
 
 async def test_a_long_message_id_is_not_folded_or_encoded(mailbox: Mailbox) -> None:

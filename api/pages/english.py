@@ -1,0 +1,140 @@
+"""What the pages say in English."""
+
+from typing import Final
+
+from api.pages.forms import NoName
+from api.pages.words import Ending, Words
+from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
+from domain.errors import ErrorCode
+from domain.languages import Language
+from domain.transfer import Connection, TransferKind
+from persistence.link_reads import LinkState
+
+_SESSIONS: Final = "Charging sessions that began before stay with the present owner; later ones are yours."
+_KEPT: Final = "It stays connected. Its access key is renewed by itself; you have nothing to set up."
+_OWNED: Final = (
+    "You become the owner. The charge point stays in the group “{group}”, with the group's tags and tariff.",
+    _SESSIONS,
+    _KEPT,
+)
+_MOVED: Final = (
+    "The charge point comes into your group “{group}”; the group's tags and tariff apply from then on.",
+    "Charging sessions that began before stay where they were booked.",
+)
+_GIVEN: Final = "You become the owner. The charge point comes into your personal group, with your tags and your tariff."
+
+ENGLISH: Final = Words(
+    language=Language.ENGLISH,
+    title="A charge point for you",
+    intro="{sender} would like to hand this charge point over to you. Nothing happens unless you accept.",
+    intro_group="{sender} would like to move this charge point into your group “{group}”. Nothing happens unless you "
+    "accept.",
+    charge_point="Charge point",
+    location="Location",
+    sender="From",
+    deadline="Answer by",
+    message_from="Message from {sender}",
+    what_follows="If you accept",
+    follows={
+        (TransferKind.TRANSFER_TO_USER, Connection.KEEP): (_GIVEN, _SESSIONS, _KEPT),
+        (TransferKind.TRANSFER_TO_USER, Connection.DELETE): (
+            _GIVEN,
+            _SESSIONS,
+            "Its connection to the platform ends at once: it can't be used until you connect it again.",
+        ),
+        (TransferKind.TRANSFER_OWNERSHIP, Connection.KEEP): _OWNED,
+        (TransferKind.TRANSFER_OWNERSHIP, Connection.DELETE): _OWNED,
+        (TransferKind.MOVE_TO_GROUP, Connection.KEEP): _MOVED,
+        (TransferKind.MOVE_TO_GROUP, Connection.DELETE): _MOVED,
+    },
+    next_step="To accept or decline we first send you a code. That way, nobody who merely got hold of this link can "
+    "answer for you.",
+    send_code="Send me a code",
+    no_account="You have no account on this platform yet. You open one as you accept: all it takes is your name and "
+    "the code.",
+    nothing_yet="Not expecting this? Do nothing, or decline: the charge point stays where it is.",
+    other_device="On another device",
+    other_device_hint="Scan this with the other device's camera: your link opens there. Show it to nobody else.",
+    qr_code="QR code of your link",
+    opens_account="As you accept, an account is opened for you with the address at which this link has reached you. To "
+    "decline you need none: leave the name empty.",
+    name_label="Your name",
+    name_hint="As it is to stand in your account",
+    open_and_accept="Open an account and accept",
+    code_title="Your answer",
+    code_sent="We have sent you a code of 6 digits. It is good for a few minutes.",
+    code_missing="No code was sent yet: ask for one below, then type it here.",
+    code_label="Code",
+    code_hint="6 digits, from the latest message",
+    accept="Accept",
+    decline="Decline",
+    another_code="Send another code",
+    another_code_hint="No code? Wait a minute, look at your spam folder, then ask for another one.",
+    back="Back to what is offered",
+    error_prefix="Error: ",
+    unsure="Your answer may have arrived already. Press the same button once more, with the same code.",
+    errors={
+        NoName: "Type your name, in at most {longest} characters: your account is opened with it.",
+        NotACode: "Type the {digits} digits of the code that we sent you.",
+        WrongCode: "That code is not the right one; look at the latest message. Tries left: {left}.",
+        TriesUsedUp: "{tries} wrong codes were typed; ask for a new one.",
+        CodesUsedUp: "{codes} codes were sent already; use the last one, or ask the sender for a new link.",
+        CodeExpired: "That code has expired; ask for a new one.",
+        NoCodeSent: "No code was sent yet; ask for one.",
+        CodeUsed: "That code was used for the other answer; ask for a new one.",
+        ErrorCode.INVALID_REQUEST: "What you typed can't be read; correct it and try again.",
+        ErrorCode.NOT_ALLOWED: "You can't answer with this link any more; open the one in the latest message, or ask "
+        "the sender.",
+        ErrorCode.NOT_POSSIBLE: "This can't be accepted as things stand. It takes an active account with the address "
+        "of this link; if yours is blocked, ask the platform's support.",
+        ErrorCode.ALREADY_DECIDED: "This was decided meanwhile; open the link in your message again to see how.",
+        ErrorCode.TOO_LATE: "It is too late for that; ask the sender to start again.",
+        ErrorCode.COOLING_DOWN: "This charge point has changed hands only recently; try again later.",
+        ErrorCode.RATE_LIMITED: "That was tried too often; wait a few minutes, then try again.",
+        ErrorCode.UNAVAILABLE: "The code could not be sent yet; ask for another one in a moment.",
+    },
+    refused="That was refused; open the link in your message again, or ask the sender.",
+    accepted=Ending(
+        "You have accepted",
+        "The charge point is being handed over. A message will tell you when that is done; you can close this page.",
+    ),
+    declined=Ending(
+        "You have declined", "The charge point stays where it is. The sender is told; nothing else follows."
+    ),
+    unknown=Ending(
+        "This link leads nowhere",
+        "It may have been cut off on its way. Open it from the message again, or ask the sender for a new one.",
+    ),
+    not_opened=Ending(
+        "Please open the link in your message again",
+        "This page opens only by the link that was sent to you, which your browser remembers in a cookie. If this page "
+        "appears again, allow cookies for this site, or open the link in another browser.",
+    ),
+    from_elsewhere=Ending(
+        "This did not come from our page",
+        "It was sent from another site, so nothing was done. To answer, open the link in your message again.",
+    ),
+    away=Ending("Not available for the moment", "Please try again in a minute. Nothing is lost."),
+    dead={
+        LinkState.REPLACED: Ending(
+            "This link was replaced", "A newer message was sent to you; please use the link in the latest one."
+        ),
+        LinkState.EXPIRED: Ending(
+            "The time to answer is over", "Nothing has changed. If you still want it, ask the sender to start again."
+        ),
+        LinkState.CANCELLED: Ending(
+            "This transfer was called off",
+            "The charge point stays where it is; there is nothing left for you to do. If you still want it, ask the "
+            "sender.",
+        ),
+        LinkState.DECLINED: Ending(
+            "This was declined",
+            "The charge point stays where it is, and the link is used up. If you have changed your mind, ask the "
+            "sender to start again.",
+        ),
+        LinkState.ACCEPTED: Ending(
+            "This was accepted",
+            "The link is used up; there is nothing left for you to do. Our messages tell how it goes on.",
+        ),
+    },
+)

@@ -1,0 +1,47 @@
+"""What people type into the pages' forms, and when it will do."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+
+from domain.codes import NotACode
+from domain.errors import InvalidRequest
+from persistence.approvals import CODE_DIGITS
+
+LONGEST_NAME: Final = 120
+_IGNORED_IN_CODES: Final = str.maketrans("", "", " -\t\u00a0\u202f")
+
+
+class NoName(InvalidRequest):
+    """An account can't be opened without a name, or under one that is too long or can't be printed."""
+
+    def __init__(self, longest: int) -> None:
+        """Say how many characters a name may have."""
+        super().__init__(f"Type your name, in at most {longest} characters.")
+        self.longest = longest
+
+
+@dataclass(frozen=True)
+class Typed:
+    """The fields of an answer, tidied; empty where they were left out."""
+
+    code: str
+    name: str
+
+    def check_code(self) -> None:
+        """Raise NotACode for what can't be a code: that costs no try."""
+        if not (len(self.code) == CODE_DIGITS and self.code.isascii() and self.code.isdigit()):
+            raise NotACode(CODE_DIGITS)
+
+    def check_name(self) -> None:
+        """Raise NoName for what can't be the name of an account."""
+        if not (1 <= len(self.name) <= LONGEST_NAME and self.name.isprintable()):
+            raise NoName(LONGEST_NAME)
+
+
+async def read(request: Request) -> Typed:
+    """Read what was typed: a code in groups of digits as people write it, a name without blanks round it."""
+    form = await request.form(max_files=0, max_fields=5)
+    code, name = (value if isinstance(value := form.get(field), str) else "" for field in ("code", "name"))
+    return Typed(code.translate(_IGNORED_IN_CODES), " ".join(name.split()))

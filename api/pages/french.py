@@ -1,0 +1,151 @@
+"""What the pages say in French: as in the letters, `vous`, and no-break spaces before `: ; ? !` and within `« »`."""
+
+from typing import Final
+
+from api.pages.forms import NoName
+from api.pages.words import Ending, Words
+from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
+from domain.errors import ErrorCode
+from domain.languages import Language
+from domain.transfer import Connection, TransferKind
+from persistence.link_reads import LinkState
+
+_SESSIONS: Final = (
+    "Les sessions de recharge commencées auparavant restent au propriétaire actuel ; les suivantes sont les vôtres."
+)
+_KEPT: Final = "Elle reste connectée. Ses identifiants sont remplacés automatiquement : vous n’avez rien à configurer."
+_OWNED: Final = (
+    "Vous en devenez propriétaire. La borne reste dans le groupe « {group} », avec ses badges RFID et ses tarifs.",
+    _SESSIONS,
+    _KEPT,
+)
+_MOVED: Final = (
+    "La borne rejoint votre groupe « {group} » : les badges RFID et les tarifs de ce groupe s’y appliquent dès lors.",
+    "Les sessions de recharge commencées auparavant restent là où elles ont été enregistrées.",
+)
+_GIVEN: Final = (
+    "Vous en devenez propriétaire. La borne passe dans votre groupe personnel, avec vos badges RFID et vos tarifs."
+)
+
+FRENCH: Final = Words(
+    language=Language.FRENCH,
+    title="Une borne de recharge pour vous",
+    intro="{sender} souhaite vous transférer cette borne de recharge. Rien ne se passe tant que vous n’acceptez pas.",
+    intro_group="{sender} souhaite déplacer cette borne de recharge vers votre groupe « {group} ». Rien ne se passe "
+    "tant que vous n’acceptez pas.",
+    charge_point="Borne de recharge",
+    location="Lieu",
+    sender="De la part de",
+    deadline="Réponse avant le",
+    message_from="{sender} vous écrit",
+    what_follows="Si vous acceptez",
+    follows={
+        (TransferKind.TRANSFER_TO_USER, Connection.KEEP): (_GIVEN, _SESSIONS, _KEPT),
+        (TransferKind.TRANSFER_TO_USER, Connection.DELETE): (
+            _GIVEN,
+            _SESSIONS,
+            "Sa connexion à la plateforme prend fin aussitôt : reconnectez la borne pour pouvoir l’utiliser.",
+        ),
+        (TransferKind.TRANSFER_OWNERSHIP, Connection.KEEP): _OWNED,
+        (TransferKind.TRANSFER_OWNERSHIP, Connection.DELETE): _OWNED,
+        (TransferKind.MOVE_TO_GROUP, Connection.KEEP): _MOVED,
+        (TransferKind.MOVE_TO_GROUP, Connection.DELETE): _MOVED,
+    },
+    next_step="Pour accepter ou refuser, demandez d’abord un code. Ainsi, une personne qui aurait seulement obtenu ce "
+    "lien ne peut pas répondre à votre place.",
+    send_code="Recevoir un code",
+    no_account="Vous n’avez pas encore de compte sur cette plateforme. Vous en ouvrez un en acceptant : votre nom et "
+    "le code suffisent.",
+    nothing_yet="Vous ne vous attendiez pas à cette demande ? Ne faites rien, ou refusez : la borne reste où elle est.",
+    other_device="Sur un autre appareil",
+    other_device_hint="Scannez ceci avec l’appareil photo de l’autre appareil : votre lien s’y ouvre. Ne le montrez à "
+    "personne d’autre.",
+    qr_code="Votre lien en QR code",
+    opens_account="En acceptant, vous ouvrez un compte à l’adresse à laquelle ce lien vous est parvenu. Pour refuser, "
+    "il n’en faut pas : laissez le nom vide.",
+    name_label="Votre nom",
+    name_hint="Tel qu’il doit figurer dans votre compte",
+    open_and_accept="Ouvrir un compte et accepter",
+    code_title="Votre réponse",
+    code_sent="Nous vous avons envoyé un code à 6 chiffres. Il est valable quelques minutes.",
+    code_missing="Aucun code n’a encore été envoyé : demandez-en un ci-dessous, puis saisissez-le ici.",
+    code_label="Code reçu",
+    code_hint="6 chiffres, dans le dernier message",
+    accept="Accepter",
+    decline="Refuser",
+    another_code="Recevoir un autre code",
+    another_code_hint="Pas de code ? Attendez une minute, regardez dans vos courriers indésirables, puis demandez-en "
+    "un autre.",
+    back="Revenir à la demande",
+    error_prefix="Erreur : ",
+    unsure="Votre réponse est peut-être déjà arrivée. Appuyez encore une fois sur le même bouton, avec le même code.",
+    errors={
+        NoName: "Saisissez votre nom, en {longest} caractères au plus : votre compte sera ouvert à ce nom.",
+        NotACode: "Saisissez les {digits} chiffres du code que nous vous avons envoyé.",
+        WrongCode: "Ce code n’est pas le bon ; regardez dans le dernier message. Essais restants : {left}.",
+        TriesUsedUp: "{tries} codes erronés ont été saisis ; demandez-en un nouveau.",
+        CodesUsedUp: "{codes} codes ont déjà été envoyés ; utilisez le dernier, ou demandez un nouveau lien à "
+        "l’expéditeur.",
+        CodeExpired: "Ce code a expiré ; demandez-en un nouveau.",
+        NoCodeSent: "Aucun code n’a encore été envoyé ; demandez-en un.",
+        CodeUsed: "Ce code a servi pour l’autre réponse ; demandez-en un nouveau.",
+        ErrorCode.INVALID_REQUEST: "Votre saisie n’a pas pu être lue ; corrigez-la, puis réessayez.",
+        ErrorCode.NOT_ALLOWED: "Vous ne pouvez plus répondre avec ce lien ; ouvrez celui du dernier message, ou "
+        "adressez-vous à l’expéditeur.",
+        ErrorCode.NOT_POSSIBLE: "Cette demande ne peut pas être acceptée en l’état. Il faut un compte actif à "
+        "l’adresse de ce lien ; si le vôtre est bloqué, adressez-vous à l’assistance.",
+        ErrorCode.ALREADY_DECIDED: "Une décision a été prise entre-temps ; rouvrez le lien de votre message pour la "
+        "connaître.",
+        ErrorCode.TOO_LATE: "Il est trop tard ; demandez à l’expéditeur de recommencer.",
+        ErrorCode.COOLING_DOWN: "Cette borne a changé de propriétaire il y a peu ; réessayez plus tard.",
+        ErrorCode.RATE_LIMITED: "Trop d’essais ; attendez quelques minutes, puis réessayez.",
+        ErrorCode.UNAVAILABLE: "Le code n’a pas encore pu être envoyé ; demandez-en un autre dans un instant.",
+    },
+    refused="Cela a été refusé ; rouvrez le lien de votre message, ou adressez-vous à l’expéditeur.",
+    accepted=Ending(
+        "Vous avez accepté",
+        "Le transfert de la borne est en cours. Vous recevrez un message dès qu’il sera terminé ; vous pouvez fermer "
+        "cette page.",
+    ),
+    declined=Ending(
+        "Vous avez refusé", "La borne reste où elle est. L’expéditeur en est informé ; il ne se passe rien d’autre."
+    ),
+    unknown=Ending(
+        "Ce lien ne mène nulle part",
+        "Il a peut-être été coupé en chemin. Rouvrez-le depuis le message, ou demandez-en un nouveau à l’expéditeur.",
+    ),
+    not_opened=Ending(
+        "Veuillez rouvrir le lien de votre message",
+        "Cette page ne s’ouvre qu’avec le lien qui vous a été envoyé ; votre navigateur le retient dans un cookie. Si "
+        "cette page s’affiche à nouveau, autorisez les cookies pour ce site, ou ouvrez le lien dans un autre "
+        "navigateur.",
+    ),
+    from_elsewhere=Ending(
+        "Ceci ne vient pas de notre page",
+        "L’envoi provient d’un autre site : rien n’a été fait. Pour répondre, rouvrez le lien de votre message.",
+    ),
+    away=Ending("Indisponible pour le moment", "Veuillez réessayer dans une minute. Rien n’est perdu."),
+    dead={
+        LinkState.REPLACED: Ending(
+            "Ce lien a été remplacé", "Un message plus récent vous a été envoyé ; utilisez le lien qu’il contient."
+        ),
+        LinkState.EXPIRED: Ending(
+            "Le délai de réponse est écoulé",
+            "Rien n’a changé. Si vous souhaitez toujours recevoir la borne, demandez à l’expéditeur de recommencer.",
+        ),
+        LinkState.CANCELLED: Ending(
+            "Cette demande a été annulée",
+            "La borne reste où elle est ; vous n’avez plus rien à faire. Si vous souhaitez toujours la recevoir, "
+            "adressez-vous à l’expéditeur.",
+        ),
+        LinkState.DECLINED: Ending(
+            "Cette demande a été refusée",
+            "La borne reste où elle est, et le lien ne sert plus. Si vous avez changé d’avis, demandez à l’expéditeur "
+            "de recommencer.",
+        ),
+        LinkState.ACCEPTED: Ending(
+            "Cette demande a été acceptée",
+            "Le lien ne sert plus ; vous n’avez plus rien à faire. Nos messages vous tiennent au courant de la suite.",
+        ),
+    },
+)

@@ -1,0 +1,100 @@
+"""Renders the templates in the reader's language, remembers which one they chose, and draws QR codes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import segno
+from babel import Locale
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api.pages.english import ENGLISH
+from api.pages.french import FRENCH
+from api.pages.words import Ending, Words
+from domain.languages import Language, language_of, moment, negotiate, wishes
+from persistence.link_reads import LinkView
+
+WORDS: Final[Mapping[Language, Words]] = {words.language: words for words in (ENGLISH, FRENCH)}
+#: The cookie that holds the language which the reader chose; it goes with the browser's session.
+CHOICE: Final = "handover_language"
+_LOOKS: Final = frozenset({"GET", "HEAD"})
+
+
+class Sheets:
+    """Everything that a page is made of, but for what it is about."""
+
+    def __init__(self, *, secure: bool) -> None:
+        """Load the templates, all of them escaped; `secure` cookies are never sent without TLS."""
+        self._secure = secure
+        self._templates = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.filters |= {"moment": moment, "own_name": _own_name}
+
+    def words(self, request: Request, link: LinkView | None = None) -> Words:
+        """Give the words in the reader's language.
+
+        That is the one they chose, else the language of their account, else what their browser asks for, else the
+        sender's: somebody without an account is likely to share it.
+        """
+        return WORDS[
+            language_of(
+                request.query_params.get("lang"),
+                request.cookies.get(CHOICE),
+                link.locale if link else None,
+                *wishes(request.headers.get("accept-language", "")),
+                link.sender_locale if link else None,
+            )
+        ]
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        status: int = 200,
+        *,
+        link: LinkView | None = None,
+        again: str = "",
+        **values: Any,
+    ) -> Response:
+        """Render a page; what answers a form is found `again` at that address, in another language too."""
+        words = self.words(request, link)
+        others = [language for language in Language if language is not words.language]
+        here = "" if request.method in _LOOKS else again
+        text = self._templates.get_template(template).render(words=words, others=others, here=here, link=link, **values)
+        answer = HTMLResponse(text, status, headers={"Content-Language": words.language.value})
+        return self._remember(request, answer)
+
+    def ending(
+        self, request: Request, ending: Ending, status: int = 200, *, good: bool = False, **more: Any
+    ) -> Response:
+        """Render a page on which there is nothing left to press."""
+        return self.page(request, "ending.html", status, ending=ending, good=good, **more)
+
+    def redirect(self, request: Request, path: str) -> Response:
+        """Lead to another of our pages, by a path: the host is whatever the browser has reached us by."""
+        return self._remember(request, RedirectResponse(path, 303))
+
+    def _remember(self, request: Request, answer: Response) -> Response:
+        """Keep the language that the reader has just chosen, if so."""
+        if chosen := negotiate(request.query_params.get("lang")):
+            answer.set_cookie(CHOICE, chosen.value, path="/t", secure=self._secure, httponly=True, samesite="lax")
+        return answer
+
+
+def qr_code(address: str) -> Markup:
+    """Draw an address as a QR code: SVG to be put into a page, black on white in any colour scheme."""
+    code = segno.make(address, error="m", micro=False)
+    return Markup(code.svg_inline(omitsize=True, light="#fff", dark="#000", svgclass=None, lineclass=None))  # noqa: S704 - the drawing holds no text
+
+
+def _own_name(language: Language) -> str:
+    """Give a language's name in the language itself: `Français`."""
+    return (Locale(language.value).display_name or language.value).capitalize()

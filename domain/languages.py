@@ -1,0 +1,56 @@
+"""The languages that people are written to: which one somebody reads, and how times are written in it."""
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from babel import negotiate_locale
+from babel.dates import format_datetime
+
+
+class Language(StrEnum):
+    """A language that letters and pages are written in."""
+
+    ENGLISH = "en"
+    FRENCH = "fr"
+
+
+DEFAULT: Final = Language.ENGLISH
+#: What one part of an Accept-Language header may be: a language range, and perhaps its weight.
+_WISH: Final = re.compile(r"([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)(?:\s*;\s*q=([01](?:\.[0-9]{0,3})?))?")
+#: How a moment is written, in Unicode's date patterns; French says `1er` on a month's first day.
+_MOMENT: Final = {
+    Language.ENGLISH: "EEEE {day} MMMM y, HH:mm 'UTC'",
+    Language.FRENCH: "EEEE {day} MMMM y 'à' HH:mm 'UTC'",
+}
+
+
+def negotiate(*locales: str | None) -> Language | None:
+    """Give the language of the first locale (`fr-CA`, `fr_FR`, `fr`) that there is a language for; None for none."""
+    found = negotiate_locale([locale.strip().replace("-", "_") for locale in locales if locale], list(Language))
+    return Language(found.lower()) if found else None
+
+
+def language_of(*locales: str | None) -> Language:
+    """Give the language to write to somebody in; English where none of the locales says another one."""
+    return negotiate(*locales) or DEFAULT
+
+
+def wishes(accept_language: str) -> list[str]:
+    """List the locales of an Accept-Language header, the dearest first; nonsense and what is unwanted is left out."""
+    read = [match for part in accept_language.split(",") if (match := _WISH.fullmatch(part.strip()))]
+    weighed = [(float(match[2] or 1), match[1]) for match in read]
+    return [locale for weight, locale in sorted(weighed, key=lambda wish: -wish[0]) if weight > 0]
+
+
+def moment(at: datetime, language: Language) -> str:
+    """Write a time in UTC, with its weekday: `Sunday 29 November 2026, 18:05 UTC`."""
+    utc = at.astimezone(UTC)
+    day = "'1er'" if language is Language.FRENCH and utc.day == 1 else "d"
+    return format_datetime(utc, _MOMENT[language].format(day=day), tzinfo=UTC, locale=language.value)
+
+
+def hour(at: datetime) -> str:
+    """Write the time of day in UTC: `18:05 UTC`, the same in every language."""
+    return f"{at.astimezone(UTC):%H:%M} UTC"
