@@ -187,6 +187,16 @@ async def test_a_link_that_decides_nothing_any_more_opens_no_account(
     assert isinstance(await refused(world, link_id), refusal)
 
 
+async def test_what_is_sent_twice_at_once_is_kept_once(world: World) -> None:
+    await world.to_user(NOBODY, to=None)
+    link_id, _ = await link_of(world)
+    await asyncio.gather(*(typed(world, link_id) for _ in range(4)))
+    await typed(world, link_id, "Newest Name")
+    await DatabaseAccounts(world.database, world.vault).open(OpenAccount(link_id=link_id))
+
+    assert [user.name for user in await opened(world)] == ["Newest Name"]
+
+
 async def test_what_was_typed_and_never_read_goes(world: World) -> None:
     await world.to_user(NOBODY, to=None)
     await world.to_user(NOBODY, to=None, id="tr-2", active=False)
