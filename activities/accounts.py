@@ -62,9 +62,11 @@ class DatabaseAccounts(contracts.Accounts):
             raise NotPossible("No account can be opened with this address; ask our support.")
         if typed is None:
             raise NotPossible("Your name was not kept; type it again.")
-        await accounts.open_account(
+        opened = await accounts.open_account(
             session, self._vault, address, name=typed.name, locale=typed.locale, now=datetime.now(UTC)
         )
+        if opened is None:  # by another link to this address, a moment ago
+            return
         detail = {"link_id": order.link_id}
         await audit.append(session, transfer_id, actor="system", action="account_opened", detail=detail, once=once)
 

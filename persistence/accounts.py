@@ -66,14 +66,17 @@ async def is_free(session: AsyncSession, address: Address) -> bool:
 
 async def open_account(
     session: AsyncSession, vault: Vault, address: Address, *, name: str, locale: str, now: datetime
-) -> UserId:
+) -> UserId | None:
     """Make the user of an address that no account has, their personal group, and their membership in it as owner.
 
-    The id follows from the address, so that of two transactions at once the second raises IntegrityError.
+    The id follows from the address, so that of two transactions at once one makes it: the other raises IntegrityError,
+    or gives None where that one has just been committed.
     """
     user_id, number = _id_for(vault, address, 0), 0
-    while await session.get(User, user_id) is not None:  # whoever had this address, and has another one now
-        number += 1
+    while (holder := await session.get(User, user_id)) is not None:
+        if address.value in {holder.email, holder.phone}:
+            return None
+        number += 1  # whoever had this address has another one now
         user_id = _id_for(vault, address, number)
     email = address.value if address.channel is Channel.EMAIL else None
     phone = address.value if address.channel is Channel.PHONE else None

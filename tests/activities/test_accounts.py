@@ -9,10 +9,11 @@ from activities.accounts import DatabaseAccounts
 from activities.contracts import DecisionRecord, OpenAccount
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision
+from domain.contact import parse_address
 from domain.errors import AlreadyDecided, InvalidRequest, NotAllowed, NotPossible, Refusal, TooLate
 from domain.ids import LinkId, TransferId
 from domain.transfer import TransferState
-from persistence import tables
+from persistence import accounts, tables
 from persistence.approvals import make_link
 from persistence.doorway import Doorway
 from persistence.link_reads import LinkReads
@@ -91,11 +92,11 @@ async def test_an_account_is_whole_and_its_owner_accepts(world: World) -> None:
 async def test_a_repeat_opens_no_second_one(world: World) -> None:
     await world.to_user(NOBODY, to=None)
     link_id, _ = await link_of(world)
-    accounts = DatabaseAccounts(world.database, world.vault)
+    activity = DatabaseAccounts(world.database, world.vault)
     order = await typed(world, link_id)
-    await accounts.open(order)
-    await accounts.open(order)
-    await accounts.open(await typed(world, link_id, "Another Name"))
+    await activity.open(order)
+    await activity.open(order)
+    await activity.open(await typed(world, link_id, "Another Name"))
 
     assert [user.name for user in await opened(world)] == ["Nora Nobody"]
     assert len(await world.trail()) == 1
@@ -107,22 +108,34 @@ async def test_two_links_to_one_address_at_once_open_one_account(world: World) -
     await world.to_user(NOBODY, to=None)
     await world.to_user(NOBODY, to=None, id=second, active=False)
     orders = [await typed(world, (await link_of(world, one))[0]) for one in (TRANSFER, second)]
-    accounts = DatabaseAccounts(world.database, world.vault)
-    await asyncio.gather(*(accounts.open(order) for order in orders))
+    activity = DatabaseAccounts(world.database, world.vault)
+    await asyncio.gather(*(activity.open(order) for order in orders))
 
     assert len(await opened(world)) == 1
     assert len(await world.trail()) == 1
 
 
+async def test_an_account_that_was_opened_a_moment_ago_is_not_opened_again(world: World) -> None:
+    """What the second of two at once does where the first is committed after it found the address free."""
+    made = []
+    for name in ("First", "Second"):
+        async with world.database.writing() as session:
+            address, now = parse_address(NOBODY), datetime.now(UTC)
+            made.append(await accounts.open_account(session, world.vault, address, name=name, locale="fr", now=now))
+
+    assert made[1] is None
+    assert [(user.id, user.name) for user in await opened(world)] == [(made[0], "First")]
+
+
 async def test_who_gave_an_address_up_keeps_their_account_apart(world: World) -> None:
     await world.to_user(NOBODY, to=None)
     link_id, _ = await link_of(world)
-    accounts = DatabaseAccounts(world.database, world.vault)
-    await accounts.open(await typed(world, link_id))
+    activity = DatabaseAccounts(world.database, world.vault)
+    await activity.open(await typed(world, link_id))
     (former,) = await opened(world)
     await world.change(tables.User, former.id, email="elsewhere@example.net")
     await world.to_user(NOBODY, to=None, id="tr-2", active=False)
-    await accounts.open(await typed(world, (await link_of(world, TransferId("tr-2")))[0], "Nils Next"))
+    await activity.open(await typed(world, (await link_of(world, TransferId("tr-2")))[0], "Nils Next"))
 
     assert sorted((user.name, user.email) for user in await opened(world)) == [
         ("Nils Next", NOBODY), ("Nora Nobody", "elsewhere@example.net"),
@@ -172,6 +185,16 @@ async def test_a_link_that_decides_nothing_any_more_opens_no_account(
     await world.change(tables.Transfer, TRANSFER, **changes)
 
     assert isinstance(await refused(world, link_id), refusal)
+
+
+async def test_what_is_sent_twice_at_once_is_kept_once(world: World) -> None:
+    await world.to_user(NOBODY, to=None)
+    link_id, _ = await link_of(world)
+    await asyncio.gather(*(typed(world, link_id) for _ in range(4)))
+    await typed(world, link_id, "Newest Name")
+    await DatabaseAccounts(world.database, world.vault).open(OpenAccount(link_id=link_id))
+
+    assert [user.name for user in await opened(world)] == ["Newest Name"]
 
 
 async def test_what_was_typed_and_never_read_goes(world: World) -> None:
