@@ -155,7 +155,9 @@ async def test_whoever_tries_links_waits_and_a_link_that_is_known_opens_all_the_
     assert [answer.status_code for answer in answers] == [404] * 10 + [429] * 2
     assert 50 <= wait_of(answers[11]) <= 60
     assert answers[11].headers["content-type"].startswith("text/html")
-    assert (await api.get(link)).status_code == 200
+    assert (await api.get(link)).status_code == 303
+    guessed = [await api.get("/t/of/lnk_1", headers={"Cookie": f"handover_link=unknown-{number}"}) for number in (1, 2)]
+    assert [answer.status_code for answer in guessed] == [429] * 2, "a cookie is no way round it"
     async with Process(database, vault, CallLimits(), "192.0.2.2") as other:
         assert (await other.get(paths[0])).status_code == 404, "another address"
     async with database.reading() as session:

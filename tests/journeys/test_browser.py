@@ -9,7 +9,6 @@ import os
 import re
 from base64 import b64decode
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copy, which
 
@@ -17,13 +16,12 @@ import pytest
 import zxingcpp
 from PIL import Image
 from playwright.async_api import expect
+from sqlalchemy import select
 
 from api.pages.sheets import WORDS
-from domain.ids import TransferId
 from domain.languages import Language
-from persistence.approvals import EMAIL_CHANNEL, make_link
 from persistence.link_reads import LinkState
-from persistence.vault import Vault
+from persistence.tables import User
 from tests.api.world import everything
 from tests.journeys.browser import chromium, phone
 from tests.journeys.people import CODE, mailed, mails, see_it_end
@@ -177,11 +175,12 @@ async def test_a_form_on_another_site_decides_nothing_though_the_browser_holds_t
 
 
 @BOTH
-async def test_who_has_no_account_is_asked_for_a_name_to_accept_and_for_none_to_decline(
-    site: Site, language: Language
+@pytest.mark.parametrize("decision", ["accept", "decline"])
+async def test_who_has_no_account_opens_one_by_accepting_and_needs_none_to_decline(
+    site: Site, language: Language, decision: str
 ) -> None:
-    words = WORDS[language]
-    transfer_id, name, link = await site.asked(language, recipient=f"new-{language}@example.com")
+    words, address = WORDS[language], f"{decision}-{language}@example.com"
+    transfer_id, name, link = await site.asked(language, recipient=address)
     async with phone(site.browser, LOCALES[language]) as page:  # no account, so the browser's language counts
         await page.goto(link)
         await expect(page.get_by_text(words.no_account)).to_be_visible()
@@ -193,10 +192,24 @@ async def test_who_has_no_account_is_asked_for_a_name_to_accept_and_for_none_to_
         await page.get_by_label(words.code_label, exact=True).fill(code)
         await press(page, words.open_and_accept)
         await expect(page.get_by_label(words.name_label)).to_be_focused()  # the browser itself asks for it
-        await press(page, words.decline)
-        await expect(page.get_by_role("heading", name=words.declined.title)).to_be_visible()
+        if decision == "accept":
+            await page.keyboard.type("Zoé Nouvelle")
+            await press(page, words.open_and_accept)
+            await expect(page.get_by_role("heading", name=words.accepted.title)).to_be_visible()
+        else:
+            await press(page, words.decline)
+            await expect(page.get_by_role("heading", name=words.declined.title)).to_be_visible()
+        await tidy(page, language)
+    async with site.system.db.reading() as session:
+        user = (await session.scalars(select(User).where(User.email == address))).one_or_none()
     async with site.system.user("amelie") as amelie:
-        assert (await see_it_end(amelie, transfer_id))["state"] == "declined"
+        found = (await amelie.get(f"/v1/transfers/{transfer_id}")).json()
+    if decision == "accept":
+        assert user
+        assert (user.name, user.locale) == ("Zoé Nouvelle", language.value)
+        assert found["to"] == {"group_id": f"personal-{user.id}", "owner_id": user.id}
+    else:
+        assert (user, found["state"]) == (None, "declined")
 
 
 # --- dead links -------------------------------------------------------------------------------------------------------
@@ -218,10 +231,8 @@ async def cancelled(site: Site, language: Language) -> str:
 
 async def replaced(site: Site, language: Language) -> str:
     transfer_id, _, link = await site.asked(language)
-    vault = Vault([site.system.stage.secret_key])
-    async with site.system.db.writing() as session:
-        found = TransferId(transfer_id)
-        await make_link(session, vault, found, channel=EMAIL_CHANNEL, generation=2, now=datetime.now(UTC))
+    async with site.system.user("amelie") as amelie:
+        assert (await amelie.post(f"/v1/transfers/{transfer_id}/resend")).status_code == 200
     return link
 
 

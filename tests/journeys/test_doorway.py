@@ -25,7 +25,7 @@ async def test_an_address_without_an_account_ends_as_an_owner(tmp_path: Path, sq
         assert all("You can open one" in mail["text"] for mail in await mails(system))
         await accept_by_link(system, "Bay 1", frozenset({first}), called="Carol Nova")
         actions = [one["action"] for one in (await ada.get(f"/v1/transfers/{transfer_id}/events")).json()["items"]]
-        as_an_operator_reads_it = [
+        as_read = [
             "reserved",
             "asked",
             "resent",
@@ -33,8 +33,8 @@ async def test_an_address_without_an_account_ends_as_an_owner(tmp_path: Path, sq
             "code_sent",
             "account_opened",
             "transferring",
-        ]
-        assert actions[: len(as_an_operator_reads_it)] == as_an_operator_reads_it
+        ]  # by operators
+        assert actions[: len(as_read)] == as_read
         assert (await see_it_end(ada, transfer_id))["state"] in {"completed", "completed_with_warnings"}
         await system.ended(transfer_id)
         async with system.db.reading() as session:
