@@ -25,16 +25,8 @@ async def test_an_address_without_an_account_ends_as_an_owner(tmp_path: Path, sq
         assert all("You can open one" in mail["text"] for mail in await mails(system))
         await accept_by_link(system, "Bay 1", frozenset({first}), called="Carol Nova")
         actions = [one["action"] for one in (await ada.get(f"/v1/transfers/{transfer_id}/events")).json()["items"]]
-        as_read = [
-            "reserved",
-            "asked",
-            "resent",
-            "asked",
-            "code_sent",
-            "account_opened",
-            "transferring",
-        ]  # by operators
-        assert actions[: len(as_read)] == as_read
+        as_read = ["reserved", "asked", "resent", "asked", "code_sent", "account_opened", "transferring"]
+        assert actions[: len(as_read)] == as_read, "as an operator reads it"
         assert (await see_it_end(ada, transfer_id))["state"] in {"completed", "completed_with_warnings"}
         await system.ended(transfer_id)
         async with system.db.reading() as session:
