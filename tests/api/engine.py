@@ -33,6 +33,7 @@ class Engine(TransferClient):
     resolved: list[tuple[Any, ...]] = field(default_factory=list)
     held: list[tuple[Any, ...]] = field(default_factory=list)
     codes: list[tuple[LinkId, int]] = field(default_factory=list)
+    opened: list[tuple[LinkId, str, str]] = field(default_factory=list)
 
     async def start(self, transfer_id: TransferId) -> bool:
         self.started.append(transfer_id)
@@ -121,6 +122,11 @@ class Engine(TransferClient):
             await session.merge(
                 Code(link_id=link_id, number=number, mac="0" * 64, sent_at=now, expires_at=now, wrong_tries=0)
             )
+
+    async def open_account(self, link_id: LinkId, *, name: str, locale: str) -> None:
+        if self.fails:
+            raise self.fails
+        self.opened.append((link_id, name, locale))
 
     async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:
         return self.attempts

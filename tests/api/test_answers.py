@@ -192,7 +192,14 @@ async def test_the_link_works_where_the_address_had_no_account_when_it_was_asked
     assert unnamed.status_code == 422
     assert "Type your name, in at most 120 characters" in unnamed.text
     assert engine.decided == []
-    assert (await http.post(f"{link}/accept", data={"code": CODE, "name": "Noé"})).status_code == 200
+    engine.fails = NotPossible("No account can be opened with this address; ask our support.")
+    refused = await http.post(f"{link}/accept", data={"code": CODE, "name": "Noé"}, headers=english)
+    assert (refused.status_code, engine.decided) == (409, [])
+    assert "if yours is blocked" in refused.text
+    engine.fails = None
+    accepted = await http.post(f"{link}/accept", data={"code": CODE, "name": "Noé"}, headers=english)
+    assert accepted.status_code == 200
+    assert engine.opened == [("lnk_1", "Noé", "en")]
     assert engine.decided[0][3:] == (None, "lnk_1")
 
 
