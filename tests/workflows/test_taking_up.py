@@ -89,7 +89,7 @@ async def test_what_a_terminated_run_was_told_is_known(stage: Set) -> None:
         await transfer.client.decide(transfer.transfer_id, Decision.DECLINE, actor="user:recipient", actor_id=recipient)
     world.gates.pop("quiet").set()
     assert await transfer.outcome() == "completed"
-    assert world.reached["tell_accepted"] == 2  # whether the earlier run's was sent, the register knows
+    assert world.reached["tell_accepted"] > 1  # whether the earlier run's was sent, the register knows
 
 
 async def test_who_decides_on_a_lost_run_is_asked_for_patience_not_told_that_it_ended(stage: Set) -> None:

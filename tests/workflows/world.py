@@ -291,7 +291,7 @@ class World(Registry, Charger, Notices, Records):
 
     async def until(self, holds: Any) -> None:
         """Wait for an event after which `holds()`; the test's time-out ends it where it never does."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):  # the server may take a minute to notice an answer that was lost
             while not holds():
                 self.changed.clear()
                 await self.changed.wait()
