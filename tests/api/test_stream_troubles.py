@@ -12,11 +12,13 @@ from sqlalchemy import delete, make_url
 from api.event_stream import wants_stream
 from chaos.links import Link
 from demo.ports import HOST
+from domain.ids import TransferId
+from persistence import audit
 from persistence.session import Database
-from persistence.tables import ApiKey, AuditCounter, AuditEvent, Membership
+from persistence.tables import ApiKey, AuditCounter, AuditEvent, ChargePoint, Membership, Transfer
 from persistence.vault import Vault
 from tests.api.listeners import PATIENCE, QUICK, application, end, listening, say, served, slow_reader
-from tests.api.world import add_transfer, bearer, check, populate
+from tests.api.world import add_transfer, bearer, change, check, populate
 
 # --- slow readers, outages, the end of sight --------------------------------------------------------------------------
 
@@ -138,6 +140,21 @@ async def test_who_loses_the_sight_of_a_transfer_is_fed_no_more(world: Database,
             assert await stream.rest() == []
             await say(world)
             assert await olgas.take(1) == [2]
+
+
+async def test_the_ownership_change_takes_the_sight_before_it_is_told(world: Database, vault: Vault) -> None:
+    async with served(application(world, vault)) as address:  # which looks at its callers every hour
+        await change(world, Transfer, state="transferring", accepted_by="u-rita")
+        async with listening(address, name="mia") as stream, listening(address) as olgas:
+            await say(world)
+            assert await stream.take(1) == await olgas.take(1) == [1]
+            async with world.writing() as session:
+                (await session.get_one(ChargePoint, "cp-1")).group_id = "g-rita"
+                detail = {"owner_id": "u-rita", "group_id": "g-rita"}
+                changed = "ownership_changed"
+                await audit.append(session, TransferId("trf_1"), actor="system", action=changed, detail=detail)
+            assert await olgas.take(1) == [2]
+            assert await stream.rest() == [], "the team is not told who has it now"
 
 
 async def test_a_silent_stream_has_a_heartbeat(world: Database, vault: Vault) -> None:
