@@ -92,12 +92,13 @@ class EventStream:
     async def answer(self, after: int) -> EventSourceResponse | None:
         """Give the response that sends what follows `after`; None where they have it all, and nothing will follow.
 
-        Raises NotAuthenticated, NotFound, InvalidRequest for a place behind the trail's end, and Unavailable.
+        Raises NotAuthenticated, NotFound, RateLimited, Unavailable; InvalidRequest for a place behind the trail's end.
         """
         self._streams.check_room()
         last, self._over = await self._trails.standing(self._transfer_id)
         self._sent = after
         await self._read()
+        self._streams.check_share(self._caller.id)
         if self._page:
             return self._response()
         if after > last:
@@ -118,7 +119,7 @@ class EventStream:
     async def _events(self) -> AsyncIterator[ServerSentEvent]:
         began = time.monotonic()
         try:
-            with self._streams.admitted():
+            with self._streams.admitted(self._caller.id):
                 async for view in self._entries():
                     self._sent = view.sequence
                     data = schemas.Event.model_validate(view).model_dump_json()

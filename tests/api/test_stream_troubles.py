@@ -201,6 +201,23 @@ async def test_what_keeps_a_stream_from_starting_is_an_ordinary_problem(
         assert second.answer.headers["retry-after"] == "5"
 
 
+async def test_one_user_can_not_take_the_streams_of_all(world: Database, vault: Vault) -> None:
+    app = application(world, vault, limit_per_user=1)
+    async with served(app) as address:
+        await say(world)
+        async with listening(address) as first:
+            assert await first.take(1) == [1]
+            async with listening(address) as second:
+                assert "close one first" in check(second.answer, 429, "rate_limited")
+            async with listening(address, name="mia") as another:
+                assert await another.take(1) == [1]
+        async with asyncio.timeout(PATIENCE):
+            while app.state.parts.streams.open:
+                await asyncio.sleep(0.01)  # a server learns on its own time that a client has left
+        async with listening(address) as again:
+            assert await again.take(1) == [1]
+
+
 @pytest.mark.parametrize(
     ("accepted", "streams"),
     [
