@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     """How often an event stream makes sure that its key is valid, and that its caller may still see the transfer."""
     stream_limit: NonNegativeInt = 1000
     """How many event streams an API process has open at once; further ones get 503. 0: none."""
+    stream_limit_per_user: NonNegativeInt = 100
+    """How many of them one user may have open; further ones get 429."""
 
     limits: CallLimits = CallLimits()
     """How often somebody may start, write to others and guess, as HANDOVER_LIMITS__TRANSFERS_PER_HOUR and so on."""

@@ -1,6 +1,7 @@
 """Opens the account of somebody who is asked at an address that has none."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +18,8 @@ from persistence.session import Database
 from persistence.tables import Transfer
 from persistence.vault import Vault
 from telemetry.subject import learn
+
+_SUPPORT: Final = "No account can be opened with this address; ask our support."
 
 
 class DatabaseAccounts(contracts.Accounts):
@@ -49,7 +52,7 @@ class DatabaseAccounts(contracts.Accounts):
 
     async def _open_in(self, session: AsyncSession, order: OpenAccount, typed: Typed | None) -> None:
         """Open the account where one is needed; raises a Refusal, having changed nothing."""
-        row = await _find_transfer(session, order.link_id)
+        row, channel = await _find_transfer(session, order.link_id)
         transfer_id, once = TransferId(row.id), f"account_opened:{order.link_id}"
         learn(transfer_id=transfer_id)
         if await audit.action_of(session, transfer_id, once) is not None or row.kind != TransferKind.TRANSFER_TO_USER:
@@ -59,7 +62,9 @@ class DatabaseAccounts(contracts.Accounts):
         if row.to_owner_id is not None or not await accounts.is_free(session, address):
             if await _is_usable(session, row, address):
                 return
-            raise NotPossible("No account can be opened with this address; ask our support.")
+            raise NotPossible(_SUPPORT)
+        if channel != address.channel.value:  # it went to an account that had this address then: nobody has proven it
+            raise NotPossible(_SUPPORT)
         if typed is None:
             raise NotPossible("Your name was not kept; type it again.")
         opened = await accounts.open_account(
@@ -76,13 +81,13 @@ class DatabaseAccounts(contracts.Accounts):
         return Address(request.recipient_channel or Channel.EMAIL, request.recipient or "")
 
 
-async def _find_transfer(session: AsyncSession, link_id: LinkId) -> Transfer:
-    """Lock the transfer that a link belongs to; raises NotAllowed for one that is unknown or replaced."""
+async def _find_transfer(session: AsyncSession, link_id: LinkId) -> tuple[Transfer, str]:
+    """Lock the transfer that a link belongs to, and give the link's channel; raises NotAllowed for a dead link."""
     link = await approvals.valid_link(session, link_id)
     row = await transfers.find(session, TransferId(link.transfer_id)) if link else None
     if link is None or row is None or link.generation < row.link_generation:
         raise NotAllowed("This link is not valid any more; use the newest one.")
-    return row
+    return row, link.channel
 
 
 def _check_awaiting(row: Transfer) -> None:

@@ -85,6 +85,7 @@ async def _serve(settings: Settings) -> None:
                 poll_every=settings.stream_poll_every,
                 check_every=settings.stream_check_every,
                 limit=settings.stream_limit,
+                limit_per_user=settings.stream_limit_per_user,
             ),
             origin=settings.origin,
         )

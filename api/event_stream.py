@@ -29,6 +29,8 @@ PAGE: Final = 100
 #: How long, in seconds, a stream waits before it asks a database again that is away.
 _AWAY: Final = 1.0
 _LONGEST_NUMBER: Final = 9
+#: The entries with which somebody may lose the sight of a transfer: they are not told it before that is looked at.
+_MOVES_SIGHT: Final = frozenset({"ownership_changed", "ownership_restored"})
 
 
 def wants_stream(accepted: Sequence[str]) -> bool:
@@ -64,7 +66,8 @@ class EventStream:
     """Reads a trail from the database until it has caught up, then takes what the process's poller finds.
 
     The next event is always the one whose sequence is one higher; whatever was heard before is dropped, and a gap sends
-    it back to the database. So does, every `check_every`, the question whether the caller may still see the trail.
+    it back to the database. So does, every `check_every` and at a change of the ownership, the question whether the
+    caller may still see the trail.
     """
 
     def __init__(
@@ -89,12 +92,13 @@ class EventStream:
     async def answer(self, after: int) -> EventSourceResponse | None:
         """Give the response that sends what follows `after`; None where they have it all, and nothing will follow.
 
-        Raises NotAuthenticated, NotFound, InvalidRequest for a place behind the trail's end, and Unavailable.
+        Raises NotAuthenticated, NotFound, RateLimited, Unavailable; InvalidRequest for a place behind the trail's end.
         """
         self._streams.check_room()
         last, self._over = await self._trails.standing(self._transfer_id)
         self._sent = after
         await self._read()
+        self._streams.check_share(self._caller.id)
         if self._page:
             return self._response()
         if after > last:
@@ -115,7 +119,7 @@ class EventStream:
     async def _events(self) -> AsyncIterator[ServerSentEvent]:
         began = time.monotonic()
         try:
-            with self._streams.admitted():
+            with self._streams.admitted(self._caller.id):
                 async for view in self._entries():
                     self._sent = view.sequence
                     data = schemas.Event.model_validate(view).model_dump_json()
@@ -137,7 +141,7 @@ class EventStream:
                         yield view
                     behind = len(self._page) == PAGE
                 elif (entry := listener.next()) is not None:
-                    if entry.sequence == self._sent + 1:
+                    if entry.sequence == self._sent + 1 and entry.row.action not in _MOVES_SIGHT:
                         yield entry.view(self._caller)
                     else:
                         behind = entry.sequence > self._sent

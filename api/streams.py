@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from domain.errors import Unavailable
-from domain.ids import TransferId
+from domain.errors import RateLimited, Unavailable
+from domain.ids import TransferId, UserId
 from persistence.trails import Entry, Trails
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ class StreamOptions:
     """How long a client may read nothing before its stream is closed."""
     limit: int = 1000
     """How many streams at once; further ones get 503."""
+    limit_per_user: int = 100
+    """How many of them one user may have, or they could take all; further ones get 429."""
 
 
 class Listener:
@@ -127,8 +129,18 @@ class Streams:
         self._poller: asyncio.Task[None] | None = None
         self.stopped = asyncio.Event()
         """Set once the process is about to end."""
-        self.open = 0
+        self._open_of = Counter[UserId]()
+
+    @property
+    def open(self) -> int:
         """How many streams there are."""
+        return self._open_of.total()
+
+    def check_share(self, user_id: UserId) -> None:
+        """Raise RateLimited where a user has too many streams."""
+        limit = self.options.limit_per_user
+        if self._open_of[user_id] >= limit:
+            raise RateLimited(f"You have {limit} event streams open; close one first.")
 
     def check_room(self) -> None:
         """Raise Unavailable where there are too many streams, or the process is about to end."""
@@ -136,13 +148,14 @@ class Streams:
             raise Unavailable("There are too many event streams; try again in a moment, or read the events as pages.")
 
     @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Count a stream inside the block."""
-        self.open += 1
+    def admitted(self, user_id: UserId) -> Iterator[None]:
+        """Count a user's stream inside the block."""
+        self._open_of[user_id] += 1
         try:
             yield
         finally:
-            self.open -= 1
+            self._open_of[user_id] -= 1
+            self._open_of += Counter()  # forgets those with none
 
     @contextmanager
     def listen(self, transfer_id: TransferId, place: int) -> Iterator[Listener]:

@@ -18,11 +18,12 @@ from domain.ids import ChargePointId, LinkId, TransferId, UserId
 from domain.limits import NO_LIMITS, CallLimits
 from domain.request import TransferRequest
 from domain.rights import Scope
+from domain.transfer import TransferState
 from persistence import audit, charger_links, credentials, openings, transfers
 from persistence.limits import Counters
 from persistence.openings import Typed
 from persistence.session import Database
-from persistence.tables import ChargePoint, IdempotencyKey, Request
+from persistence.tables import ChargePoint, IdempotencyKey, Request, Transfer
 from persistence.vault import Vault, fingerprint
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -122,11 +123,15 @@ class Doorway:
                 await self._claim(session, call)
 
     async def claim_resend(self, call: Repeatable, transfer_id: TransferId) -> None:
-        """Do as `claim`; raises RateLimited where it is no repeat, and one question to its target too many."""
+        """Do as `claim`; raises RateLimited where it is no repeat, and one question to its target too many.
+
+        Where nobody is asked any more nothing is counted: the workflow refuses it.
+        """
         async with self._db.writing() as session:
             if await self._claim(session, call):
                 request = await session.get(Request, transfer_id)
-                if request is not None:
+                transfer = await session.get(Transfer, transfer_id)
+                if request and transfer and transfer.state == TransferState.AWAITING_ACCEPTANCE:
                     body = TransferRequest.model_validate_json(self._vault.unseal(request.sealed_body))
                     await self._counters.message(session, body)
 

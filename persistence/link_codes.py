@@ -1,6 +1,6 @@
 """One-time codes of an approval link, as the doorway asks for them and uses them up."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func, or_, select, update
@@ -16,6 +16,8 @@ from persistence.vault import Vault
 
 CODES_A_LINK: Final = 5
 TRIES_A_CODE: Final = 5
+#: How long after a used code has expired it still repeats its answer: then its mailbox may be somebody else's.
+REPEATS_FOR: Final = timedelta(hours=1)
 
 
 class LinkCodes:
@@ -42,7 +44,7 @@ class LinkCodes:
             return link.codes_asked
 
     async def use(self, link_id: LinkId, code: str, decision: Decision) -> None:
-        """Use up the link's latest code for `decision`; with the same decision it may be used again.
+        """Use up the link's latest code for `decision`; with the same decision it may be used again, for an hour.
 
         Raises WrongCode, TriesUsedUp after five of those, CodeExpired, NoCodeSent, and CodeUsed for one that was used
         for another decision. A wrong try stays counted.
@@ -71,7 +73,7 @@ class LinkCodes:
             return WrongCode(left) if left else TriesUsedUp(TRIES_A_CODE)
         tried = update(Code).where(Code.link_id == link_id, Code.number == row.number)
         await session.execute(tried.values(wrong_tries=row.wrong_tries - 1))
-        if row.used_for is None and row.expires_at <= datetime.now(UTC):
+        if row.expires_at + (REPEATS_FOR if row.used_for else timedelta()) <= datetime.now(UTC):
             return CodeExpired()
         used = await session.execute(
             tried.where(or_(Code.used_for.is_(None), Code.used_for == decision.value))

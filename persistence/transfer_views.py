@@ -150,14 +150,15 @@ def event_view(row: AuditEvent, transfer: Transfer | None, caller: Caller) -> Ev
     """Show an audit entry; who may not know the recipient reads `recipient` for them, and nothing that names them.
 
     Nor do they read whether a letter could be delivered or an account was opened: that would tell whether an address
-    has an account. Of codes they read no number, so that what is masked as one is like the others.
+    has an account. Of codes they read no number, so that what is masked as one is like the others; of what a link was
+    refused no code, as one is for accounts that are blocked.
     """
     actor, action, detail = row.actor, row.action, row.detail
     if transfer is not None and not knows_recipient(transfer, caller):
         hidden = [known for known in (transfer.to_owner_id, transfer.to_group_id) if known is not None]
         actor = "recipient" if actor.partition(":")[2] in hidden else actor
         action = _MASKED.get(action, action)
-        private = {"number"} if action == "code_sent" else set()
+        private = {"number"} if action == "code_sent" else {"code"} if actor.startswith("link:") else set()
         detail = {key: value for key, value in detail.items() if value not in hidden and key not in private}
     return EventView(row.sequence, row.at, actor, action, detail)
 

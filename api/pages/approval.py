@@ -10,6 +10,7 @@ from api.dependencies import Parts
 from api.pages import doors, forms
 from api.pages.sheets import Sheets, qr_code
 from api.problems import headers_of, note_away, status_of
+from domain.account import LONGEST_NAME
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, HandoverError, InvalidRequest, NotFound, Refusal
 from persistence.link_reads import LinkState, LinkView
@@ -143,8 +144,8 @@ class ApprovalPages:
         unsure: bool = False,
     ) -> Response:
         wrong = "" if error is None else "name" if isinstance(error, forms.NoName) else "code"
-        name = typed.name[: forms.LONGEST_NAME] if typed else ""
-        more = {"wrong": wrong, "name": name, "longest_name": forms.LONGEST_NAME}
+        name = typed.name[:LONGEST_NAME] if typed else ""
+        more = {"wrong": wrong, "name": name, "longest_name": LONGEST_NAME}
         return self._form(request, "code.html", link, error, again="/code", unsure=unsure, **more)
 
     def _form(

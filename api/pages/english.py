@@ -59,7 +59,7 @@ ENGLISH: Final = Words(
     opens_account="As you accept, an account is opened for you with the address at which this link has reached you. To "
     "decline you need none: leave the name empty.",
     name_label="Your name",
-    name_hint="As it is to stand in your account",
+    name_hint="As it should appear in your account",
     open_and_accept="Open an account and accept",
     code_title="Your answer",
     code_sent="We have sent you a code of 6 digits. It is good for a few minutes.",
@@ -134,7 +134,7 @@ ENGLISH: Final = Words(
         ),
         LinkState.ACCEPTED: Ending(
             "This was accepted",
-            "The link is used up; there is nothing left for you to do. Our messages tell how it goes on.",
+            "The link is used up; there is nothing left for you to do. Our messages keep you informed.",
         ),
     },
 )

@@ -5,11 +5,11 @@ from typing import Final
 
 from starlette.requests import Request
 
+from domain.account import LONGEST_NAME, parse_name
 from domain.codes import NotACode
 from domain.errors import InvalidRequest
 from persistence.approvals import CODE_DIGITS
 
-LONGEST_NAME: Final = 120
 _IGNORED_IN_CODES: Final = str.maketrans("", "", " -\t\u00a0\u202f")
 
 
@@ -35,9 +35,11 @@ class Typed:
             raise NotACode(CODE_DIGITS)
 
     def check_name(self) -> None:
-        """Raise NoName for what can't be the name of an account."""
-        if not (1 <= len(self.name) <= LONGEST_NAME and self.name.isprintable()):
-            raise NoName(LONGEST_NAME)
+        """Raise NoName for what can't be the name of an account: that costs no code."""
+        try:
+            parse_name(self.name)
+        except InvalidRequest:
+            raise NoName(LONGEST_NAME) from None
 
 
 async def read(request: Request) -> Typed:

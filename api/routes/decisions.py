@@ -12,7 +12,16 @@ from api.bodies import HoldBody, ResolveBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId
 from api.describing import DECIDED, call
 from domain.approval import Decision, check_resender
-from domain.errors import AlreadyDecided, ErrorCode, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
+from domain.errors import (
+    AlreadyDecided,
+    ErrorCode,
+    NotAllowed,
+    NotFound,
+    NotPossible,
+    RateLimited,
+    Refusal,
+    Unavailable,
+)
 from domain.ids import TransferId
 from domain.transfer import ACTIVE, TransferState
 from persistence.callers import Caller
@@ -180,6 +189,8 @@ async def _attempt(
             if view.state in ACTIVE:
                 raise Unavailable(LOST) from None
             raise AlreadyDecided(f"The transfer is {view.state.value}; nothing is left to decide.") from None
+    except RateLimited:  # an entry for each would be what the limit is to keep away
+        raise
     except Refusal as refusal:
         if await parts.transfer_reads.exists(transfer):
             await parts.doorway.note_refused_attempt(transfer, actor=actor, attempt=attempt, code=refusal.code)

@@ -96,7 +96,7 @@ _STREAM: Final = {
         "list_events",
         "List events, or follow them live",
         examples.EVENTS,
-        *(ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST),
+        *(ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST, ErrorCode.RATE_LIMITED),
         more={200: _STREAM, 204: {"description": "Of a stream: the transfer has ended, and you have every event."}},
     ),
 )

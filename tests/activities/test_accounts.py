@@ -169,6 +169,14 @@ async def test_an_address_whose_account_is_of_no_use_is_told_what_to_do_and_no_m
     assert not seen.has_account
 
 
+async def test_a_code_sent_by_mail_opens_no_account_of_a_phone_number(world: World) -> None:
+    """The number had an account with an e-mail address, to which link and code went; it has none any more."""
+    await world.to_user("+33612345678", to=None)
+    link_id, _ = await link_of(world)
+
+    assert isinstance(await refused(world, link_id), NotPossible)
+
+
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [

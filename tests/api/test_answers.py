@@ -203,6 +203,16 @@ async def test_the_link_works_where_the_address_had_no_account_when_it_was_asked
     assert engine.decided[0][3:] == (None, "lnk_1")
 
 
+async def test_a_name_with_the_joiners_of_its_script_opens_an_account(
+    http: httpx.AsyncClient, link: str, database: Database, vault: Vault, engine: Engine
+) -> None:
+    await no_account(database)
+    await add_code(database, vault)
+
+    assert (await http.post(f"{link}/accept", data={"code": CODE, "name": "क्\u200dषेत्र"})).status_code == 200
+    assert [name for _, name, _ in engine.opened] == ["क्\u200dषेत्र"]
+
+
 async def test_what_was_typed_as_a_name_is_there_again_after_a_wrong_code(
     http: httpx.AsyncClient, link: str, database: Database, vault: Vault, engine: Engine
 ) -> None:
@@ -215,7 +225,7 @@ async def test_what_was_typed_as_a_name_is_there_again_after_a_wrong_code(
     assert 'value="&#34;Noé&#34; Roy"' in wrong.text
 
 
-@pytest.mark.parametrize("name", ["", "n" * 121, "No\u202eé", "a\x00b"])
+@pytest.mark.parametrize("name", ["", "...", "n" * 121, "No\u202eé", "a\x00b"])
 async def test_only_what_can_be_a_name_opens_an_account_and_declining_needs_none(
     http: httpx.AsyncClient, link: str, database: Database, vault: Vault, engine: Engine, name: str
 ) -> None:
@@ -225,7 +235,7 @@ async def test_only_what_can_be_a_name_opens_an_account_and_declining_needs_none
     accepted = await http.post(f"{link}/accept", data={"code": CODE, "name": name})
     declined = await http.post(f"{link}/decline", data={"code": CODE, "name": name})
 
-    assert (accepted.status_code, declined.status_code) == (422, 200)
+    assert (accepted.status_code, declined.status_code, engine.opened) == (422, 200, [])
     assert [decision for _, decision, *_ in engine.decided] == [Decision.DECLINE]
 
 

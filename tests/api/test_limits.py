@@ -15,11 +15,11 @@ from api.dependencies import Options
 from domain.limits import CallLimits
 from domain.request import TransferRequest
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
-from persistence.tables import AuditEvent, RateCount, Request, Table
+from persistence.tables import AuditEvent, RateCount, Request, Table, Transfer
 from persistence.vault import Vault
 from settings import Settings
 from tests.api.engine import Engine
-from tests.api.world import add, add_link, add_transfer, bearer, check, populate
+from tests.api.world import add, add_link, add_transfer, bearer, change, check, populate
 
 START = "/v1/charge-points/cp-1/transfers"
 MOVE = {"kind": "move_to_group", "group_id": "g-olga"}
@@ -47,6 +47,17 @@ async def api(database: Database, vault: Vault) -> AsyncIterator[Process]:
 
 def to_user(recipient: str) -> dict[str, Any]:
     return {"kind": "transfer_to_user", "recipient": recipient}
+
+
+def request_to_rita(vault: Vault) -> Request:
+    """Give the request of olga's transfer trf_1."""
+    body = TransferRequest.model_validate(
+        to_user("rita@example.com") | {"recipient_channel": "email", "acceptance": "required", "expires_in": "P7D"}
+    )
+    return Request(
+        transfer_id="trf_1", user_id="u-olga", scopes=[], charge_point_id="cp-1", kind="transfer_to_user",
+        body_hash="0" * 64, sealed_body=vault.seal(body.model_dump_json().encode()), requested_at=datetime.now(UTC),
+    )  # fmt: skip
 
 
 async def rows(database: Database, table: type[Table]) -> int:
@@ -124,14 +135,7 @@ async def test_nobody_is_written_to_more_often_by_several_senders_and_who_is_not
 async def test_a_resend_counts_as_a_message_and_its_repeats_do_not(
     api: Process, database: Database, vault: Vault
 ) -> None:
-    body = TransferRequest.model_validate(
-        to_user("rita@example.com") | {"recipient_channel": "email", "acceptance": "required", "expires_in": "P7D"}
-    )
-    request = Request(
-        transfer_id="trf_1", user_id="u-olga", scopes=[], charge_point_id="cp-1", kind="transfer_to_user",
-        body_hash="0" * 64, sealed_body=vault.seal(body.model_dump_json().encode()), requested_at=datetime.now(UTC),
-    )  # fmt: skip
-    await add(database, request)
+    await add(database, request_to_rita(vault))
     await add_transfer(database)
     assert (await api.start(to_user("rita@example.com"))).status_code == 202
 
@@ -142,6 +146,22 @@ async def test_a_resend_counts_as_a_message_and_its_repeats_do_not(
     check(await resend("c"), 429, "rate_limited")
     check(await resend("c", "adam"), 403, "not_allowed")
     check(await api.start(to_user("rita@example.com")), 429, "rate_limited")
+
+
+async def test_a_resend_that_asks_nobody_counts_for_nothing_and_one_too_many_fills_no_trail(
+    api: Process, database: Database, vault: Vault
+) -> None:
+    await add(database, request_to_rita(vault))
+    await add_transfer(database, state="cancelled")
+    resend = "/v1/transfers/trf_1/resend"
+    # the engine of these tests takes it, the workflow refuses it
+    assert [(await api.post(resend, headers=bearer("olga"))).status_code for _ in range(4)] == [200] * 4
+    assert (await api.start(to_user("rita@example.com"))).status_code == 202
+
+    await change(database, Transfer, state="awaiting_acceptance")
+    answers = [await api.post(resend, headers=bearer("olga")) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200] * 2 + [429] * 2
+    assert await rows(database, AuditEvent) == 0
 
 
 async def test_whoever_tries_links_waits_and_a_link_that_is_known_opens_all_the_same(

@@ -1,13 +1,14 @@
 """One-time codes where many ask and guess at once."""
 
 import asyncio
+from datetime import timedelta
 
 import httpx
 import pytest
 from sqlalchemy import select
 
 from domain.approval import Decision
-from domain.codes import CodesUsedUp, CodeUsed, TriesUsedUp
+from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, TriesUsedUp
 from domain.errors import Refusal
 from domain.ids import LinkId
 from persistence.link_codes import CODES_A_LINK, LinkCodes
@@ -88,6 +89,16 @@ async def test_a_used_code_repeats_its_answer_even_after_it_expired(
 
     assert await outcome(codes, CODE) is None
     assert await outcome(codes, CODE, Decision.DECLINE) is CodeUsed
+
+
+async def test_a_used_code_is_no_key_for_as_long_as_the_link_lives(codes: LinkCodes, database: Database) -> None:
+    """Its answer may have been refused: by then the address may be somebody else's."""
+    await codes.use(LINK, CODE, Decision.ACCEPT)
+    async with database.writing() as session:
+        code = await session.get_one(Code, (LINK, 1))
+        code.expires_at -= timedelta(minutes=71)
+
+    assert await outcome(codes, CODE) is CodeExpired
 
 
 async def test_a_code_is_read_under_a_server_key_that_was_replaced(codes: LinkCodes, database: Database) -> None:

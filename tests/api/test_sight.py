@@ -114,6 +114,24 @@ async def test_the_audit_trail_does_not_tell_whether_an_address_has_an_account(
     assert [event["action"] for event in oscar] == ["ask_not_deliverable", "code_sent", "account_opened"]
 
 
+async def test_the_audit_trail_does_not_tell_why_a_link_was_refused(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    """`not_possible` would tell that the address's account is blocked."""
+    await add_transfer(database, to_owner_id=None, to_group_id=None)
+    codes = [{"code": "not_possible"}, {"code": "invalid_request"}]
+    async with database.writing() as session:
+        for detail in codes:
+            actor, action = "link:lnk_1", "accept_refused"
+            await audit.append(session, TransferId("trf_1"), actor=actor, action=action, detail=detail)
+
+    olga = (await http.get("/v1/transfers/trf_1/events", headers=bearer("olga"))).json()["items"]
+    oscar = (await http.get("/v1/transfers/trf_1/events", headers=bearer("oscar"))).json()["items"]
+
+    assert [(event["action"], event["detail"]) for event in olga] == [("accept_refused", {})] * 2
+    assert [event["detail"] for event in oscar] == codes
+
+
 async def test_the_recipient_is_known_to_everybody_once_they_accepted(
     http: httpx.AsyncClient, database: Database
 ) -> None:

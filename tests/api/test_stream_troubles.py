@@ -12,11 +12,13 @@ from sqlalchemy import delete, make_url
 from api.event_stream import wants_stream
 from chaos.links import Link
 from demo.ports import HOST
+from domain.ids import TransferId
+from persistence import audit
 from persistence.session import Database
-from persistence.tables import ApiKey, AuditCounter, AuditEvent, Membership
+from persistence.tables import ApiKey, AuditCounter, AuditEvent, ChargePoint, Membership, Transfer
 from persistence.vault import Vault
 from tests.api.listeners import PATIENCE, QUICK, application, end, listening, say, served, slow_reader
-from tests.api.world import add_transfer, bearer, check, populate
+from tests.api.world import add_transfer, bearer, change, check, populate
 
 # --- slow readers, outages, the end of sight --------------------------------------------------------------------------
 
@@ -140,6 +142,21 @@ async def test_who_loses_the_sight_of_a_transfer_is_fed_no_more(world: Database,
             assert await olgas.take(1) == [2]
 
 
+async def test_the_ownership_change_takes_the_sight_before_it_is_told(world: Database, vault: Vault) -> None:
+    async with served(application(world, vault)) as address:  # which looks at its callers every hour
+        await change(world, Transfer, state="transferring", accepted_by="u-rita")
+        async with listening(address, name="mia") as stream, listening(address) as olgas:
+            await say(world)
+            assert await stream.take(1) == await olgas.take(1) == [1]
+            async with world.writing() as session:
+                (await session.get_one(ChargePoint, "cp-1")).group_id = "g-rita"
+                detail = {"owner_id": "u-rita", "group_id": "g-rita"}
+                changed = "ownership_changed"
+                await audit.append(session, TransferId("trf_1"), actor="system", action=changed, detail=detail)
+            assert await olgas.take(1) == [2]
+            assert await stream.rest() == [], "the team is not told who has it now"
+
+
 async def test_a_silent_stream_has_a_heartbeat(world: Database, vault: Vault) -> None:
     async with (
         served(application(world, vault, heartbeat_every=QUICK)) as address,
@@ -182,6 +199,23 @@ async def test_what_keeps_a_stream_from_starting_is_an_ordinary_problem(
     async with served(application(world, vault, limit=1)) as small, listening(small), listening(small) as second:
         assert "too many event streams" in check(second.answer, 503, "unavailable")
         assert second.answer.headers["retry-after"] == "5"
+
+
+async def test_one_user_can_not_take_the_streams_of_all(world: Database, vault: Vault) -> None:
+    app = application(world, vault, limit_per_user=1)
+    async with served(app) as address:
+        await say(world)
+        async with listening(address) as first:
+            assert await first.take(1) == [1]
+            async with listening(address) as second:
+                assert "close one first" in check(second.answer, 429, "rate_limited")
+            async with listening(address, name="mia") as another:
+                assert await another.take(1) == [1]
+        async with asyncio.timeout(PATIENCE):
+            while app.state.parts.streams.open:
+                await asyncio.sleep(0.01)  # a server learns on its own time that a client has left
+        async with listening(address) as again:
+            assert await again.take(1) == [1]
 
 
 @pytest.mark.parametrize(

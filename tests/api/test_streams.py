@@ -123,7 +123,7 @@ async def test_two_hundred_streams_are_fed_by_one_query_a_tick_and_nobody_is_ask
     await say(world)
     own = Database(database_url)
     statements = Statements(own)
-    app = application(own, vault)
+    app = application(own, vault, limit_per_user=200)
     async with served(app) as address, AsyncExitStack() as stack:
         opened = [stack.enter_async_context(listening(address, one)) for one in transfers for _ in range(4)]
         streams = [await one for one in opened]
