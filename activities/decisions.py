@@ -116,9 +116,10 @@ async def _holder(
         if holder is None:
             raise NotAllowed("Only an owner of the target group may decide; you are none any more.")
         return holder
-    return (
-        UserId(row.to_owner_id) if row.to_owner_id else await _recipient_by_address(session, vault, TransferId(row.id))
-    )
+    if row.to_owner_id:
+        return UserId(row.to_owner_id)
+    accepts = record.decision is Decision.ACCEPT
+    return await _recipient_by_address(session, vault, TransferId(row.id)) if accepts else None
 
 
 async def _recipient_by_address(session: AsyncSession, vault: Vault, transfer_id: TransferId) -> UserId | None:

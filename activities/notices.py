@@ -97,17 +97,20 @@ class Notices(contracts.Notices):
     async def _news(self, session: AsyncSession, tell: Tell) -> Sequence[Outgoing]:
         """Write the letters; none where the transfer has come to no end that is written about.
 
-        That it was accepted is no news any more once it has ended.
+        That it was asked for, or accepted, is no news any more once it has ended.
         """
         facts = await read_facts(session, tell.transfer_id)
         if facts is None:
             return []
+        over = facts.transfer.state in FINAL
         if tell.subject is Subject.REQUESTED:
+            if over:
+                return []
             requested = await self._drafts.requested(session, facts)
             told = await find_told_of_request(session, facts.transfer)
             return [self._outgoing(tell, person, requested) for person in told]
         if tell.subject is Subject.ACCEPTED:
-            if facts.transfer.accepted_by is None or facts.transfer.state in FINAL:
+            if facts.transfer.accepted_by is None or over:
                 return []
             told = await find_told_of_acceptance(session, facts.transfer)
             return [

@@ -148,7 +148,9 @@ class DatabaseReconciler(Reconciler):
                 return Settlement.NOT_YET
         except Refusal as refusal:
             log.info("transfer %s was refused: %s", transfer_id, refusal.message)
-        await self._doorway.mark_started(transfer_id)
+            await self._doorway.mark_refused(transfer_id)
+        else:
+            await self._doorway.mark_started(transfer_id)
         return Settlement.STARTED
 
     async def _take_up(self, transfer_id: TransferId) -> Settlement:

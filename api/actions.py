@@ -36,14 +36,14 @@ _AT_WORK = frozenset({TransferState.TRANSFERRING, TransferState.RECONFIGURING, T
 
 def actions(view: TransferView, caller: Caller) -> list[Action]:
     """List what `caller` may do now."""
-    decisions = [decision for decision in _open_decisions(view) if _is_decider(view, caller, decision)]
+    decisions = [decision for decision in open_decisions(view) if _is_decider(view, caller, decision)]
     found = [Action(decision.value) for decision in decisions]
     if view.state is TransferState.AWAITING_ACCEPTANCE and (caller.operator or caller.id == view.requested_by):
         found.append(Action.RESEND)
     return [*found, *(_operators(view) if caller.operator else ())]
 
 
-def _open_decisions(view: TransferView) -> tuple[Decision, ...]:
+def open_decisions(view: TransferView) -> tuple[Decision, ...]:
     """List the decisions that nobody has taken yet; a cancel is possible until the ownership change begins."""
     if view.state is TransferState.AWAITING_ACCEPTANCE:
         return (Decision.ACCEPT, Decision.DECLINE, Decision.CANCEL)
@@ -51,17 +51,22 @@ def _open_decisions(view: TransferView) -> tuple[Decision, ...]:
     return (Decision.CANCEL,) if view.state is TransferState.TRANSFERRING and unchanged else ()
 
 
+def check(view: TransferView, caller: Caller, decision: Decision) -> None:
+    """Raise NotAllowed where a decision is not the caller's, as far as the read model knows."""
+    check_decider(
+        decision,
+        actor_id=caller.id,
+        recipient_id=view.target.owner_id if view.target else None,
+        target_group_owners=view.deciders,
+        sender_id=view.requested_by,
+        present_owner_id=view.origin.owner_id,
+        kind=view.kind,
+    )
+
+
 def _is_decider(view: TransferView, caller: Caller, decision: Decision) -> bool:
     try:
-        check_decider(
-            decision,
-            actor_id=caller.id,
-            recipient_id=view.target.owner_id if view.target else None,
-            target_group_owners=view.deciders,
-            sender_id=view.requested_by,
-            present_owner_id=view.origin.owner_id,
-            kind=view.kind,
-        )
+        check(view, caller, decision)
     except NotAllowed:
         return False
     return True

@@ -116,6 +116,19 @@ class Doorway:
                 .values(started_at=datetime.now(UTC))
             )
 
+    async def mark_refused(self, transfer_id: TransferId) -> None:
+        """Do as `mark_started` for a request that was refused: nobody is asked, so no question to its target counts."""
+        async with self._db.writing() as session:
+            refused = await session.scalar(
+                update(Request)
+                .where(Request.transfer_id == transfer_id, Request.started_at.is_(None))
+                .values(started_at=datetime.now(UTC))
+                .returning(Request.sealed_body)
+            )
+            if refused is not None:
+                body = TransferRequest.model_validate_json(self._vault.unseal(refused))
+                await self._counters.no_message(session, body)
+
     async def claim(self, call: Repeatable) -> None:
         """Bind the idempotency key, if there is one, to this call; raises IdempotencyConflict if it was another's."""
         if call.key is not None:
@@ -201,10 +214,10 @@ class Doorway:
     async def note_refused_attempt(self, transfer_id: TransferId, *, actor: str, attempt: str, code: ErrorCode) -> None:
         """Write a refused `attempt` (`accept`, `resolve` …) on a transfer into its audit trail.
 
-        What a link is refused is written once for each code, but for wrong guesses, which are counted: whoever holds a
-        link can't fill the trail.
+        What the same party is refused is written once for each code, but for wrong guesses, which are counted, and for
+        operators: nobody can fill the trail.
         """
-        bounded = actor.startswith("link:") and code is not ErrorCode.INVALID_REQUEST
+        bounded = not actor.startswith("operator:") and code is not ErrorCode.INVALID_REQUEST
         async with self._db.writing() as session:
             await audit.append(
                 session,

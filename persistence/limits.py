@@ -41,10 +41,14 @@ class Counters:
 
         Raises RateLimited.
         """
-        target = request.recipient or request.user_id or request.group_id or ""
         limit = self._limits.messages_per_day
         text = f"At most {limit} messages may be sent to the same recipient within a day"
-        await self._count(session, self._key("message", request.kind.value, target), limit, _DAY, text)
+        await self._count(session, self._message_key(request), limit, _DAY, text)
+
+    async def no_message(self, session: AsyncSession, request: TransferRequest) -> None:
+        """Count a question less: the start that was to lead to it is refused, and its target hears nothing."""
+        if request.acceptance is Acceptance.REQUIRED:
+            await rates.give_back(session, self._message_key(request))
 
     async def miss(self, db: Database, client: str) -> None:
         """Count an unknown link that was opened from the address `client`; raises RateLimited.
@@ -65,6 +69,10 @@ class Counters:
         if limit:
             now = datetime.now(UTC)
             _check(await rates.count(session, key, limit, window, now), now, text)
+
+    def _message_key(self, request: TransferRequest) -> str:
+        target = request.recipient or request.user_id or request.group_id or ""
+        return self._key("message", request.kind.value, target)
 
     def _key(self, what: str, *whom: str) -> str:
         return f"{what}:{self._vault.mac('rate', repr((what, *whom)).encode())}"

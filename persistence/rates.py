@@ -7,7 +7,7 @@ has ended go when another window begins.
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import case, delete, or_, select
+from sqlalchemy import case, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -38,6 +38,12 @@ async def count(session: AsyncSession, key: str, limit: int, window: timedelta, 
     if number == 1:
         await _sweep(session, now)
     return await full_until(session, key, limit, now) if number is None else None
+
+
+async def give_back(session: AsyncSession, key: str) -> None:
+    """Count one less: what was counted did not come about."""
+    one_less = update(RateCount).where(RateCount.key == key, RateCount.count > 0).values(count=RateCount.count - 1)
+    await session.execute(one_less, execution_options={"synchronize_session": False})
 
 
 async def full_until(session: AsyncSession, key: str, limit: int, now: datetime) -> datetime | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from api import example_bodies, examples, schemas
+from api import actions, example_bodies, examples, schemas
 from api.bodies import HoldBody, ResolveBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId
 from api.describing import DECIDED, call
@@ -168,7 +168,9 @@ async def _decide(
     parts: Parts, caller: Caller, transfer: TransferId, decision: Decision, key: str | None
 ) -> schemas.Transfer:
     actor = f"user:{caller.id}"
-    async with _attempt(parts, caller, transfer, actor, decision.value):
+    async with _attempt(parts, caller, transfer, actor, decision.value) as view:
+        if decision in actions.open_decisions(view):  # a stranger's is kept away from the workflow's history
+            actions.check(view, caller, decision)
         await parts.doorway.claim(Repeatable(caller.id, key, f"{decision.value} {transfer}".encode()))
         await parts.transfers.decide(transfer, decision, actor=actor, actor_id=caller.id)
     return await _shown(parts, caller, transfer)

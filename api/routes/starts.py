@@ -135,7 +135,7 @@ async def _begin(parts: Parts, kept: KeptRequest) -> bool:
     try:
         begun = await parts.transfers.start(kept.transfer_id)
     except Refusal:
-        await parts.doorway.mark_started(kept.transfer_id)
+        await parts.doorway.mark_refused(kept.transfer_id)
         raise
     if begun:
         await parts.doorway.mark_started(kept.transfer_id)

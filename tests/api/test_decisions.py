@@ -14,7 +14,7 @@ from persistence.tables import Request
 from persistence.vault import Vault
 from tests.api.conftest import Trail
 from tests.api.engine import Engine
-from tests.api.world import add, add_transfer, bearer
+from tests.api.world import add, add_transfer, bearer, check
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,26 @@ async def test_a_refused_decision_is_told_and_noted(
     await add_transfer(database)
     engine.fails = refusal
 
-    answer = await http.post("/v1/transfers/trf_1/accept", headers=bearer("mia"))
+    for _ in range(2):
+        answer = await http.post("/v1/transfers/trf_1/accept", headers=bearer("rita"))
 
     assert answer.status_code == status
     assert answer.json()["code"] == code
     assert answer.json()["detail"] == refusal.message
-    assert await trail("trf_1") == [("user:u-mia", "accept_refused", code)]
+    assert await trail("trf_1") == [("user:u-rita", "accept_refused", code)], "once, however often it is tried"
+
+
+@pytest.mark.parametrize(("name", "call"), [("mia", "accept"), ("olga", "decline"), ("rita", "cancel")])
+async def test_a_decision_that_is_not_the_callers_does_not_reach_the_workflow(
+    http: httpx.AsyncClient, database: Database, engine: Engine, trail: Trail, name: str, call: str
+) -> None:
+    await add_transfer(database)
+
+    for _ in range(2):
+        check(await http.post(f"/v1/transfers/trf_1/{call}", headers=bearer(name)), 403, "not_allowed")
+
+    assert engine.decided == []
+    assert await trail("trf_1") == [(f"user:u-{name}", f"{call}_refused", "not_allowed")]
 
 
 async def test_a_strangers_try_is_not_found_but_noted(

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from api.app import create_app
 from api.dependencies import Options
+from domain.errors import NotAllowed
 from domain.limits import CallLimits
 from domain.request import TransferRequest
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
@@ -30,8 +31,8 @@ class Process(httpx.AsyncClient):
     """One API process, called from one address; no worker answers, so that nothing is reserved."""
 
     def __init__(self, database: Database, vault: Vault, limits: CallLimits, address: str = ADDRESS) -> None:
-        engine = Engine(database, worker_answers=False)
-        app = create_app(database, vault, engine, Options(limits=limits))
+        self.engine = Engine(database, worker_answers=False)
+        app = create_app(database, vault, self.engine, Options(limits=limits))
         super().__init__(transport=httpx.ASGITransport(app, client=(address, 1)), base_url="http://handover.test")
 
     async def start(self, body: dict[str, Any], name: str = "olga", **headers: str) -> httpx.Response:
@@ -121,6 +122,17 @@ async def test_a_known_address_and_an_unknown_one_are_written_to_as_often(
     assert 86390 <= wait_of(answers[3]) <= 86400
     assert await rows(database, Request) == 3
     assert (await api.start(to_user("stan@example.com"))).status_code == 202, "refused starts are not counted"
+
+
+async def test_a_start_that_is_refused_asks_nobody_and_counts_as_no_message(api: Process) -> None:
+    api.engine.fails = NotAllowed("Only an owner may.")
+    refused = [await api.start(to_user("rita@example.com"), "mia") for _ in range(4)]
+    again = await api.start(to_user("rita@example.com"), "adam", **{"Idempotency-Key": "same"})
+    assert [answer.status_code for answer in (*refused, again)] == [403] * 5
+    api.engine.fails = None
+    assert (await api.start(to_user("rita@example.com"), "adam", **{"Idempotency-Key": "same"})).status_code == 403
+    answers = [await api.start(to_user("rita@example.com")) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [202] * 3 + [429]
 
 
 async def test_nobody_is_written_to_more_often_by_several_senders_and_who_is_not_asked_not_at_all(

@@ -158,3 +158,9 @@ async def test_an_acceptance_that_is_none_or_no_news_is_not_told(
     await notices.tell(ACCEPTED)
     assert mailbox.letters == []
     assert await world.trail() == []
+
+
+async def test_a_request_that_has_ended_is_nothing_to_cancel(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    await world.to_user(state="completed", accepted_by="zoe", active=False)
+    await notices.tell(REQUESTED)
+    assert mailbox.letters == []
