@@ -37,6 +37,7 @@ TAIL: Final = """
   at once.
 - *code*: to whoever the link was sent to, each time that they ask for one on its page.
 - *requested*: to a present owner who did not ask for it; they may cancel. *accepted*: not to whoever accepted.
+  Neither is sent once the transfer has ended: the letter about its end says all.
 - *settled*: what an ended transfer had left to do at its charger is done.
 - Before acceptance no letter names the recipient of a transfer to a user: an address must not tell whose it is.
 - An account is written to at its e-mail address as it is at that moment; one that is blocked, or has none, is left out,
