@@ -34,6 +34,11 @@ log = logging.getLogger("api")
 _LINGER_SECONDS = 3.0
 
 
+#: How long, in seconds, a connection may rest between two calls. Clients and proxies keep theirs for 5 to 60 s: whoever
+#: closes first must be them, for a call that meets a closing connection is lost, and a POST is not repeated by itself.
+_KEEP_ALIVE_SECONDS = 75
+
+
 class CannotStart(Exception):
     """Why the process can't start, in one line that says what to do."""
 
@@ -103,7 +108,14 @@ async def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> Non
     There is no access log: its lines would hold the tokens of approval links.
     """
     server = _Server(
-        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=20)
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=20,
+        )
     )
     stop = stop_requested()
     serving = asyncio.create_task(server.serve(sockets=[listener]))

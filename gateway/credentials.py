@@ -87,7 +87,7 @@ class KeyRule:
             return None
         answer = await session.dialect.send_key(key.text)
         async with self._db.writing() as rows:
-            await credentials.record_answer(rows, key.credential_id, answer)
+            await credentials.record_answer(rows, session.charge_point_id, key.credential_id, answer)
             if order_id is None:
                 await credentials.withdraw_unattended(rows, session.charge_point_id, datetime.now(UTC))
             elif answer.value in REFUSALS:

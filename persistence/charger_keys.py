@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
-from persistence.tables import Credential
+from persistence.tables import ChargePoint, Credential
 
 #: The vault's purpose of every MAC of a key.
 PURPOSE: Final = "credential"
@@ -40,7 +40,14 @@ def sort_keys(rows: list[Credential]) -> Keys:
 
 
 async def lock_keys(session: AsyncSession, charge_point_id: ChargePointId) -> Keys:
-    """Read the living keys and keep others from changing them until the transaction ends."""
+    """Read the living keys and keep others from changing them, or making one, until the transaction ends.
+
+    The charge point's row is locked first, always: it is there where no key is, and who locks in one order never waits
+    in a circle. Its foreign keys are not held up.
+    """
+    await session.execute(
+        select(ChargePoint.id).where(ChargePoint.id == charge_point_id).with_for_update(key_share=True)
+    )
     query = (
         select(Credential)
         .where(Credential.charge_point_id == charge_point_id, Credential.state != KeyState.REVOKED)

@@ -122,14 +122,15 @@ async def record_sent(
     return PendingKey(pending.id, vault.unseal(pending.sealed_key).decode())
 
 
-async def record_answer(session: AsyncSession, credential_id: str, answer: KeyAnswer) -> None:
+async def record_answer(
+    session: AsyncSession, charge_point_id: ChargePointId, credential_id: str, answer: KeyAnswer
+) -> None:
     """Record what the charger answered; nothing where the key was proven, or lost its place, in the meantime.
 
     `accepted` stays, whatever comes later: it ended the old key's life at the charger. `unknown` overwrites nothing.
     """
-    query = select(Credential).where(Credential.id == credential_id).with_for_update()
-    row = (await session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
-    if row is None or row.state != KeyState.PENDING:
+    row = (await lock_keys(session, charge_point_id)).pending
+    if row is None or row.id != credential_id:
         return
     stays = row.answer == KeyAnswer.ACCEPTED or (answer is KeyAnswer.UNKNOWN and row.answer is not None)
     await turn(
@@ -201,11 +202,6 @@ async def set_current(
     row.mac_decoded = vault.mac(PURPOSE, bytes.fromhex(key)) if hex_digits else None
     session.add(row)
     await session.flush()
-
-
-async def lock(session: AsyncSession, charge_point_id: ChargePointId) -> None:
-    """Keep others from changing a charge point's keys until the transaction ends."""
-    await lock_keys(session, charge_point_id)
 
 
 async def is_current(session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str) -> bool:

@@ -19,7 +19,7 @@ from domain.limits import NO_LIMITS, CallLimits
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.transfer import TransferState
-from persistence import audit, charger_links, credentials, openings, transfers
+from persistence import audit, charger_keys, charger_links, credentials, openings, transfers
 from persistence.limits import Counters
 from persistence.openings import Typed
 from persistence.session import Database
@@ -169,8 +169,8 @@ class Doorway:
         password = self._password(call)
         async with self._db.writing() as session:
             first = await self._claim(session, call)
-            await credentials.lock(session, charge_point_id)
-            point = await session.get_one(ChargePoint, charge_point_id, with_for_update=True, populate_existing=True)
+            await charger_keys.lock_keys(session, charge_point_id)
+            point = await session.get_one(ChargePoint, charge_point_id, populate_existing=True)
             if point.owner_id != owner_id:
                 raise NotAllowed("The charge point has another owner by now.")
             if not first:
@@ -199,6 +199,11 @@ class Doorway:
         typed = Typed(parse_name(name), parse_locale(locale))
         async with self._db.writing() as session:
             await openings.keep(session, self._vault, link_id, typed, datetime.now(UTC))
+
+    async def forget_opening(self, link_id: LinkId) -> None:
+        """Remove what was typed for a link, if anything is left of it."""
+        async with self._db.writing() as session:
+            await openings.forget(session, link_id)
 
     async def note_refused_request(self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode) -> None:
         """Write a request that got no request row into the audit trail, under an id of its own."""

@@ -47,3 +47,8 @@ async def take(session: AsyncSession, vault: Vault, link_id: LinkId) -> Typed | 
         return None
     await session.delete(row)
     return Typed(**json.loads(vault.unseal(row.sealed_body)))
+
+
+async def forget(session: AsyncSession, link_id: LinkId) -> None:
+    """Remove what was typed for a link; nothing where nothing is kept."""
+    await session.execute(delete(AccountOpening).where(AccountOpening.link_id == link_id))

@@ -20,8 +20,8 @@ PATIENT_LOCK_WAIT_SECONDS = 10.0
 #: How long a server may be silent before it counts as away, as behind a cut link: longer than any wait for a lock.
 ANSWER_WITHIN_SECONDS = 15.0
 #: SQLSTATEs after which the same may go well in a moment (PostgreSQL's manual, appendix A): a lock that was not had in
-#: time, a server that shuts down, has crashed or is starting up, one that has no connection left.
-_NOT_NOW = frozenset({"55P03", "57P01", "57P02", "57P03", "53300"})
+#: time, a deadlock, a server that shuts down, has crashed or is starting up, one that has no connection left.
+_NOT_NOW = frozenset({"55P03", "40P01", "57P01", "57P02", "57P03", "53300"})
 
 
 class Database:

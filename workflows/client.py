@@ -98,6 +98,9 @@ class Openings(Protocol):
     async def keep_opening(self, link_id: LinkId, name: str, locale: str) -> None:
         """Keep it for the activity; raises InvalidRequest."""
 
+    async def forget_opening(self, link_id: LinkId) -> None:
+        """Remove it: the activity has read it, and it may have been kept again since."""
+
 
 class TransferClient:
     """The transfers of one Temporal namespace. Raises the domain's refusals, and Unavailable where Temporal is away."""
@@ -286,7 +289,12 @@ class TransferClient:
             try:
                 await asyncio.wait_for(handle.result(), self._within.total_seconds())
             except (TimeoutError, WorkflowFailureError) as error:
-                raise refusal_of(error) or Unavailable("The account is not open yet; try again in a moment.") from None
+                refusal = refusal_of(error)
+                if refusal is None:
+                    raise Unavailable("The account is not open yet; try again in a moment.") from None
+                await self._openings.forget_opening(link_id)
+                raise refusal from None
+        await self._openings.forget_opening(link_id)
 
     async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:
         """Say what is being retried; nothing where Temporal does not answer at once."""

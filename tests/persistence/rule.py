@@ -35,7 +35,7 @@ class Rule:
         assert key is not None
         if answer is not None:
             async with self.database.writing() as session:
-                await credentials.record_answer(session, key.credential_id, answer)
+                await credentials.record_answer(session, CP, key.credential_id, answer)
 
     async def withdraw(self, order_id: str = ORDER) -> None:
         async with self.database.writing() as session:

@@ -1,12 +1,16 @@
 """Keys are made, sent, answered, withdrawn and taken over: the rule, clause by clause, on both databases."""
 
+import asyncio
+
 import pytest
+from sqlalchemy import select
 
 from domain.errors import Unavailable
 from persistence import credentials
 from persistence.charger_keys import lock_keys, turn
 from persistence.credentials import CredentialStatus, KeyAnswer
 from persistence.session import Database
+from persistence.tables import ChargePoint
 from persistence.upgrades import Entry
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, keys, seed
@@ -204,5 +208,38 @@ async def test_an_answer_that_arrives_after_the_proof_changes_nothing(rule: Rule
     assert key not in repr(sent)
     await rule.come(key)
     async with rule.database.writing() as session:
-        await credentials.record_answer(session, sent.credential_id, KeyAnswer.REJECTED)
+        await credentials.record_answer(session, CP, sent.credential_id, KeyAnswer.REJECTED)
     assert (await rule.come(key)).entry is Entry.CURRENT
+
+
+async def test_who_finds_no_key_still_keeps_others_from_making_one(rule: Rule) -> None:
+    async with rule.database.writing() as session:
+        await credentials.revoke_all(session, CP, NOW)
+    async with rule.database.writing() as session:
+        assert (await lock_keys(session, CP)).current is None
+        other = asyncio.create_task(rule.make())
+        await asyncio.sleep(0.3)
+        assert "pending" not in await keys(rule.database)
+        assert not other.done()
+    await other
+
+
+async def test_an_answer_takes_the_locks_in_the_order_of_everybody_else(rule: Rule) -> None:
+    """Who holds a key and waits for its charge point meets one who holds the charge point and waits for its keys."""
+    await rule.make()
+    async with rule.database.writing() as session:
+        sent = await credentials.record_sent(session, rule.vault, CP, NOW)
+    assert sent is not None
+
+    async def answer() -> None:
+        async with rule.database.writing() as another:
+            await credentials.record_answer(another, CP, sent.credential_id, KeyAnswer.REJECTED)
+            await credentials.withdraw_unattended(another, CP, NOW)
+
+    async with rule.database.writing() as session:
+        await session.execute(select(ChargePoint.id).where(ChargePoint.id == CP).with_for_update(key_share=True))
+        answering = asyncio.create_task(answer())
+        await asyncio.sleep(0.3)
+        assert (await lock_keys(session, CP)).pending is not None
+    await answering
+    assert (await rule.status()).answer == "rejected"

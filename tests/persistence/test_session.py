@@ -33,7 +33,13 @@ async def refusing(sqlstate: str) -> AsyncIterator[str]:
 
 @pytest.mark.parametrize(
     ("sqlstate", "what"),
-    [("57P03", "starting up"), ("57P02", "crashed"), ("57P01", "shutting down"), ("53300", "out of connections")],
+    [
+        ("57P03", "starting up"),
+        ("57P02", "crashed"),
+        ("57P01", "shutting down"),
+        ("53300", "out of connections"),
+        ("40P01", "in a deadlock"),
+    ],
 )
 async def test_a_server_that_can_not_serve_now_is_unavailable(sqlstate: str, what: str) -> None:
     async with refusing(sqlstate) as url:

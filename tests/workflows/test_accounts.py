@@ -1,5 +1,6 @@
 """An account opened through the real engine: the caller hears what became of it, and histories hold nothing typed."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -7,6 +8,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.accounts import DatabaseAccounts
+from activities.contracts import Done, OpenAccount
 from domain.errors import NotPossible
 from domain.ids import LinkId, account_workflow_id
 from domain.policy import Policy
@@ -60,6 +62,29 @@ async def test_an_account_is_opened_once_and_no_history_knows_whose(
     assert "Nora" not in history.to_json()
     assert "nobody@" not in history.to_json()
     assert link_id in str(history.workflow_id)
+
+
+class Impatient(DatabaseAccounts):
+    """Somebody types their name again while their account is being opened, after the activity has read it."""
+
+    async def open(self, order: OpenAccount) -> Done:
+        try:
+            return await super().open(order)
+        finally:
+            await Doorway(self._db, self._vault).keep_opening(order.link_id, "Nora Nobody", "fr")
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["opened", "refused"])
+async def test_no_name_is_left_behind_that_was_typed_twice(
+    temporal: Client, world: World, link_id: LinkId, refused: bool
+) -> None:
+    client = client_of(temporal, world)
+    if refused:
+        await world.change(tables.User, "gone", email="nobody@example.net")
+    async with transfer_worker(temporal, [Impatient(world.database, world.vault)]):
+        with pytest.raises(NotPossible) if refused else contextlib.nullcontext():
+            await client.open_account(link_id, name="Nora Nobody", locale="fr")
+    assert await world.all(tables.AccountOpening) == []
 
 
 async def test_a_refusal_reaches_the_page_and_may_come_out_otherwise_later(
