@@ -11,12 +11,17 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def main(parent: int, argv: list[str]) -> None:
-    """Tie this process to its parent, then become the program: both hold across exec."""
+def end_with_parent(parent: int) -> None:
+    """Have this process killed when its parent dies; holds across exec."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we could ask
         os._exit(1)
+
+
+def main(parent: int, argv: list[str]) -> None:
+    """Tie this process to its parent, then become the program."""
+    end_with_parent(parent)
     os.execvp(argv[0], argv)  # noqa: S606 - a program of ours
 
 

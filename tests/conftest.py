@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--screenshots", action="store_true", help="take the screenshots of docs/ anew, with chromium")
     parser.addoption("--every-death", action="store_true", help="kill at every boundary of every step, not at some")
     parser.addoption(
-        "--contract-seconds", default="75", help="how long, in seconds, calls are made up against the OpenAPI document"
+        "--contract-seconds", default="40", help="how long, in seconds, calls are made up against the OpenAPI document"
     )
 
 

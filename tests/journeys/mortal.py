@@ -3,9 +3,12 @@
 FILE has one death a line: `before <wire name>`, `after <wire name>`, or `during <OCPP action>`; to put the former list
 back is one of its own. Each is struck out, on disk, before it is died: a process that is started again lives past it.
 `lost <wire name>` is no death: the process lives, and the answer is lost.
+
+What dies is a fork of a process that has read the programs already and does nothing else: hundreds of lives are short.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import signal
@@ -18,6 +21,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from websockets.asyncio.server import ServerConnection
 
 import worker
+from demo.child import end_with_parent
 from process import leave
 
 
@@ -97,6 +101,30 @@ def make_mortal(deaths: Deaths) -> None:
     ServerConnection.send = send_and_die  # type: ignore[method-assign, assignment]
 
 
-if __name__ == "__main__":
+def live() -> None:
+    """Be the worker or gateway."""
     make_mortal(Deaths(Path(sys.argv[1])))
     leave(asyncio.run(worker.main(gateway="--gateway" in sys.argv)))
+
+
+def live_again_and_again() -> int:
+    """Have one life after the other in processes of their own, until one ends by itself; gives its exit code."""
+    parent, lives = os.getpid(), [0]
+
+    def pass_on(number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(lives[-1] or parent, number)
+
+    while True:
+        lives.append(os.fork())
+        if lives[-1] == 0:
+            end_with_parent(parent)
+            live()
+        signal.signal(signal.SIGTERM, pass_on)
+        _, status = os.waitpid(lives[-1], 0)
+        if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
+            return os.waitstatus_to_exitcode(status)
+
+
+if __name__ == "__main__":
+    sys.exit(live_again_and_again())
