@@ -1,4 +1,4 @@
-"""How every process of ours begins and ends: its log, its stop signals, its way out."""
+"""How every process of ours ends: its stop signals, its way out."""
 
 import asyncio
 import logging
@@ -6,19 +6,6 @@ import os
 import signal
 import sys
 from typing import NoReturn
-
-from telemetry.choices import LogFormat
-from telemetry.logs import formatter
-
-
-def start_logging(level: str, log_format: LogFormat = LogFormat.TEXT) -> None:
-    """Log to standard error, one line an entry; libraries that would log secrets or frames stay silent."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter(log_format))
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    logging.getLogger("ocpp").setLevel(logging.CRITICAL)  # logs every frame at INFO, keys included
-    for noisy in ("httpx", "urllib3", "websockets", "mail.log", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def stop_requested() -> asyncio.Event:

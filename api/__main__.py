@@ -23,9 +23,10 @@ from persistence.doorway import Doorway
 from persistence.schema import is_current
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
-from process import leave, start_logging, stop_requested
+from process import leave, stop_requested
 from settings import Settings, WrongSetting, read_settings
 from telemetry.instruments import PortTaken, open_instruments
+from telemetry.logs import start_logging
 from workflows.client import TransferClient
 
 log = logging.getLogger("api")

@@ -18,7 +18,8 @@ from gateway.facts import Fact
 from gateway.server import Gateway
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
-from process import start_logging, stop_requested
+from process import stop_requested
+from telemetry.logs import start_logging
 
 HOST: Final = "127.0.0.1"
 _FIXED_ANSWER: Final = '[3,"1",{"currentTime":"2026-01-01T00:00:00Z"}]'

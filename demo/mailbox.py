@@ -25,7 +25,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from process import leave, start_logging, stop_requested
+from process import leave, stop_requested
+from telemetry.logs import start_logging
 
 HOST = "127.0.0.1"
 

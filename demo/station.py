@@ -9,7 +9,8 @@ import typer
 from demo.control import run_all
 from demo.faults import Fault, Step, Trouble
 from demo.simulation import Station
-from process import leave, start_logging
+from process import leave
+from telemetry.logs import start_logging
 
 
 def main(

@@ -10,7 +10,8 @@ import typer
 from demo.control import run_all
 from demo.faults import Trouble
 from demo.simulation import Station
-from process import leave, start_logging
+from process import leave
+from telemetry.logs import start_logging
 
 
 def read_stations(file: Path, url: str) -> list[Station]:

@@ -284,7 +284,15 @@ class Request(Table):
     requested_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     """When its workflow answered; empty: to be started again."""
-    __table_args__ = (UniqueConstraint("user_id", "idempotency_key"),)
+    __table_args__ = (
+        UniqueConstraint("user_id", "idempotency_key"),
+        Index(
+            "ix_requests_not_started",
+            "requested_at",
+            sqlite_where=text("started_at IS NULL"),
+            postgresql_where=text("started_at IS NULL"),
+        ),
+    )
 
 
 class Transfer(Table):
@@ -337,6 +345,7 @@ class Transfer(Table):
             sqlite_where=text("active"),
             postgresql_where=text("active"),
         ),
+        Index("ix_transfers_finished_at", "finished_at"),
         Index("ix_transfers_requested_at_id", "requested_at", "id"),
         Index("ix_transfers_due", "charge_point_id", sqlite_where=text("due"), postgresql_where=text("due")),
     )

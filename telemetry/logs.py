@@ -1,6 +1,7 @@
 """How a log line is written: as text for people or as JSON for programs, with what the work at hand is about."""
 
 import logging
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,6 +17,16 @@ from telemetry.choices import LogFormat
 #: Where the SDK says what a line of its own is about, and which of it is a fact of ours.
 _SDK_EXTRAS: Final = ("temporal_workflow", "temporal_activity")
 _SDK_FACTS: Final = {"workflow_id": "workflow", "activity_type": "step", "attempt": "attempt"}
+
+
+def start_logging(level: str, log_format: LogFormat = LogFormat.TEXT) -> None:
+    """Log to standard error, one line an entry; libraries that would log secrets or frames stay silent."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(log_format))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("ocpp").setLevel(logging.CRITICAL)  # logs every frame at INFO, keys included
+    for noisy in ("httpx", "urllib3", "websockets", "mail.log", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def formatter(kind: LogFormat) -> logging.Formatter:
