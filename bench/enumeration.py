@@ -24,7 +24,7 @@ from rich.table import Table
 
 import devserver
 from chaos import postgres
-from demo import parts
+from demo import parts, plain_http
 from demo.ports import HOST, Ports
 from demo.stage import Stage
 from demo.supervisor import Report, Supervisor
@@ -94,7 +94,7 @@ async def measure(folder: Path, url: str, each: int, warm_up: int, report: Repor
         for part in (parts.mailbox, parts.worker, parts.api):
             await supervisor.start(part(stage))
         headers = {"Authorization": f"Bearer {key}"}
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=stage.api, headers=headers, timeout=60))
+        http = await stack.enter_async_context(plain_http.client(base_url=stage.api, headers=headers, timeout=60))
         points = (f"cp-{number}" for number in range(2 * (each + warm_up)))
 
         async def dry_run(recipient: str) -> httpx.Response:

@@ -7,6 +7,7 @@ import httpx
 
 from api.problems import PROBLEMS
 from chaos.journal import Broken, Journal, Promise
+from demo import plain_http
 
 #: How often a request is sent at most; where no answer came by then, what it did is unknown.
 TRIES: Final = 30
@@ -25,7 +26,7 @@ class Integrator:
         """Take the addresses of the API's processes; every request goes to the next one."""
         self.user = user
         headers = {"Authorization": f"Bearer {api_key}"}
-        self._apis = [httpx.AsyncClient(base_url=api, headers=headers, timeout=_TIMEOUT) for api in apis]
+        self._apis = [plain_http.client(base_url=api, headers=headers, timeout=_TIMEOUT) for api in apis]
         self._journal = journal
         self._turn = 0
 

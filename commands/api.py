@@ -43,7 +43,14 @@ class Api:
         self._sleep = sleep
         try:
             headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
-            self._http = httpx.Client(base_url=f"{self.url}/v1", headers=headers, timeout=httpx.Timeout(30, connect=5))
+            self._http = httpx.Client(
+                base_url=f"{self.url}/v1",
+                headers=headers,
+                timeout=httpx.Timeout(30, connect=5),
+                verify=self.url.lower().startswith(
+                    "https:"
+                ),  # to read certificates for nothing takes longer than a call
+            )
         except (httpx.InvalidURL, ValueError):
             raise Wrong(f"HANDOVER_API_URL is no address: {self.url!r}. Set one like http://127.0.0.1:8000.") from None
 

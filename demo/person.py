@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import httpx
 
+from demo import plain_http
+
 FINAL: Final = frozenset(
     {"refused", "declined", "cancelled", "expired", "completed", "completed_with_warnings", "rolled_back"}
 )
@@ -29,9 +31,9 @@ class Person:
     def __init__(self, name: str, key: str, email: str, *, api: str, mailbox: str) -> None:
         """Take their API key and where they look."""
         self.name, self._email = name, email
-        self._api = httpx.AsyncClient(base_url=api, headers={"Authorization": f"Bearer {key}"}, timeout=30)
-        self._browser = httpx.AsyncClient(follow_redirects=True, timeout=30)
-        self._mailbox = httpx.AsyncClient(base_url=mailbox, timeout=30)
+        self._api = plain_http.client(base_url=api, headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        self._browser = plain_http.client(follow_redirects=True, timeout=30)
+        self._mailbox = plain_http.client(base_url=mailbox, timeout=30)
         self._read: set[str] = set()
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from demo import plain_http
 from demo.ports import HOST
 from demo.supervisor import Alive
 from persistence.session import Database
@@ -50,7 +51,7 @@ async def listens(port: int) -> bool:
 async def answers(url: str) -> bool:
     """Whether a GET of `url` is answered with 200."""
     try:
-        async with httpx.AsyncClient(timeout=5) as client:
+        async with plain_http.client(timeout=5) as client:
             return (await client.get(url)).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False

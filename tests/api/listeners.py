@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.dependencies import Options
 from api.streams import StreamOptions
+from demo import plain_http
 from demo.ports import HOST, free_port
 from domain.ids import TransferId
 from persistence import audit
@@ -88,7 +89,7 @@ async def listening(
     if after is not None:
         headers["Last-Event-ID"] = str(after)
     async with (
-        httpx.AsyncClient(base_url=address, timeout=PATIENCE, verify=False) as http,  # noqa: S501 - plain HTTP: no certificates are read
+        plain_http.client(base_url=address, timeout=PATIENCE, verify=False) as http,
         http.stream("GET", f"/v1/transfers/{transfer_id}/events", headers=headers) as answer,
     ):
         if answer.status_code != 200:

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import delete, make_url
 
 from api.event_stream import wants_stream
 from chaos.links import Link
+from demo import plain_http
 from demo.ports import HOST
 from domain.ids import TransferId
 from persistence import audit
@@ -86,7 +86,7 @@ async def test_an_outage_of_the_database_delays_a_stream_and_ends_none(postgres_
             assert await stream.take(1) == [1]
             link.cut()
             await say(direct, 2)
-            async with httpx.AsyncClient(base_url=address) as http:
+            async with plain_http.client(base_url=address) as http:
                 assert (await http.get("/v1/me", headers=bearer("olga"))).status_code == 503
             await asyncio.sleep(2)  # the checks of the stream, too, are to meet the outage
             link.heal()
@@ -174,7 +174,7 @@ async def test_a_silent_stream_has_a_heartbeat(world: Database, vault: Vault) ->
 @pytest.mark.parametrize("sent", ["abc", "-1", "1.5", "²", "9" * 30])
 async def test_a_malformed_last_event_id_is_refused_and_told_what_to_send(address: str, sent: str) -> None:
     headers = {**bearer("olga"), "Accept": "text/event-stream", "Last-Event-ID": sent.encode()}
-    async with httpx.AsyncClient(base_url=address) as http:
+    async with plain_http.client(base_url=address) as http:
         answer = await http.get("/v1/transfers/trf_1/events", headers=headers)  # type: ignore[arg-type]
 
     assert "a whole number like 7" in check(answer, 422, "invalid_request")
@@ -192,7 +192,7 @@ async def test_what_keeps_a_stream_from_starting_is_an_ordinary_problem(
         check(stranger.answer, 404, "not_found")
     async with listening(address, name="nobody") as unknown:
         check(unknown.answer, 401, "not_authenticated")
-    async with httpx.AsyncClient(base_url=address) as http:
+    async with plain_http.client(base_url=address) as http:
         headers = {**bearer("olga"), "Accept": "text/event-stream"}
         queried = await http.get("/v1/transfers/trf_1/events?limit=3", headers=headers)
         assert "no query parameters" in check(queried, 422, "invalid_request")

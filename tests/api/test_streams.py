@@ -5,13 +5,13 @@ from contextlib import AsyncExitStack
 from random import Random
 from typing import Any
 
-import httpx
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from sqlalchemy import event
 
 from api.app import create_app
 from api.watch import HttpWatch
+from demo import plain_http
 from domain.ids import TransferId
 from persistence import audit
 from persistence.session import Database
@@ -30,7 +30,7 @@ async def test_what_was_said_comes_first_then_what_is_said_live_as_the_pages_hav
         before = [await stream.next() for _ in range(3)]
         await say(world, 2)
         heard = [*before, *[await stream.next() for _ in range(2)]]
-    async with httpx.AsyncClient(base_url=address, headers=bearer("olga")) as http:
+    async with plain_http.client(base_url=address, headers=bearer("olga")) as http:
         page = (await http.get("/v1/transfers/trf_1/events")).json()["items"]
 
     assert stream.answer.headers["content-type"].partition(";")[0] == "text/event-stream"
@@ -88,7 +88,7 @@ async def test_a_request_that_no_worker_has_taken_is_listened_to_before_it_is_a_
 ) -> None:
     app = application(world, vault)
     app.state.parts.transfers.worker_answers = False
-    async with served(app) as address, httpx.AsyncClient(base_url=address, headers=bearer("adam")) as http:
+    async with served(app) as address, plain_http.client(base_url=address, headers=bearer("adam")) as http:
         body = {"kind": "move_to_group", "group_id": "g-adam"}
         started = await http.post("/v1/charge-points/cp-1/transfers", json=body)
         assert started.status_code == 202
@@ -195,7 +195,7 @@ async def test_a_stream_is_timed_and_traced_to_the_begin_of_its_answer_and_count
     kept, provider = Kept(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
     app = create_app(world, vault, Engine(world), watch=HttpWatch(tracer=provider.get_tracer("test")))
-    async with served(app) as address, httpx.AsyncClient(base_url=address) as http:
+    async with served(app) as address, plain_http.client(base_url=address) as http:
         await say(world)
         async with listening(address) as stream:
             assert await stream.take(1) == [1]

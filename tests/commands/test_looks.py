@@ -6,10 +6,10 @@ import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from sqlalchemy import update
 
+from demo import plain_http
 from domain.transfer import StepName
 from persistence import audit
 from persistence.session import Database
@@ -52,7 +52,7 @@ async def test_a_list_as_json_is_one_document_with_the_apis_own_items(
 
     said = await shell("list", "--json", *arguments)
 
-    async with httpx.AsyncClient(base_url=address, headers=bearer("oscar")) as http:
+    async with plain_http.client(base_url=address, headers=bearer("oscar")) as http:
         items = {one["id"]: one for one in (await http.get("/v1/transfers")).json()["items"]}
     assert said.code == 0
     assert json.loads(said.out) == [items[known] for known in expected]

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from demo import plain_http
 from demo.person import FINAL
 from tests.journeys.system import System
 
@@ -49,7 +50,7 @@ async def patiently(call: Any) -> httpx.Response:
 
 async def mails(system: System) -> list[dict[str, Any]]:
     """Give every mail that was delivered."""
-    async with httpx.AsyncClient() as browser:
+    async with plain_http.client() as browser:
         found: list[dict[str, Any]] = (await browser.get(f"{system.stage.mailbox}/api/messages")).json()
         return found
 
@@ -77,7 +78,7 @@ async def accept_by_link(
 
     Whoever has no account yet opens one with it, in the name `called`.
     """
-    async with httpx.AsyncClient(timeout=90, follow_redirects=True) as browser:
+    async with plain_http.client(timeout=90, follow_redirects=True) as browser:
         token = await mailed_link(system, name, replaced)
         link = (await patiently(lambda: browser.get(token))).url
         page = await patiently(lambda: browser.post(f"{link}/code"))

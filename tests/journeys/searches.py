@@ -5,9 +5,9 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-import httpx
 from sqlalchemy import select
 
+from demo import plain_http
 from demo.stage import Stage
 from persistence.session import Database
 from persistence.tables import Credential, Table
@@ -64,7 +64,7 @@ async def _gather(
     async with db.reading() as session:
         sealed = await session.scalars(select(Credential.sealed_key).where(Credential.sealed_key.is_not(None)))
         texts += [("a pending key", vault.unseal(key).decode()) for key in sealed if key is not None]
-    async with httpx.AsyncClient() as client:
+    async with plain_http.client() as client:
         mails = [mail["text"] for mail in (await client.get(f"{stage.mailbox}/api/messages")).json()]
     texts += [("a link's token", found) for mail in mails for found in _TOKEN.findall(mail)]
     secrets.texts = [(kind, text.encode()) for kind, text in texts]

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 import devserver
-from demo import parts
+from demo import parts, plain_http
 from demo.faults import Fault, Trouble
 from demo.ports import HOST, Ports, free_port
 from demo.readiness import answers, when
@@ -60,7 +60,7 @@ class System:
 
     def user(self, name: str, api: int = 0) -> httpx.AsyncClient:
         """Give the API as a user sees it."""
-        return httpx.AsyncClient(
+        return plain_http.client(
             base_url=self.apis[api], headers={"Authorization": f"Bearer {self.keys[name]}"}, timeout=90
         )
 

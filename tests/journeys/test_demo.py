@@ -8,6 +8,7 @@ import httpx
 import pytest
 from rich.console import Console
 
+from demo import plain_http
 from demo.play import running, set_up
 from demo.script import perform
 from tests.journeys.people import ask, patiently, see_it_end
@@ -29,7 +30,7 @@ async def test_every_part_that_is_killed_comes_back(tmp_path: Path) -> None:
     stage = set_up(tmp_path / "demo", free_ports=True)
     async with running(stage, print, with_stations=True) as play:
         key = play.seeded.keys["amelie"]
-        async with httpx.AsyncClient(
+        async with plain_http.client(
             base_url=stage.api, headers={"Authorization": f"Bearer {key}"}, timeout=60, transport=Patient()
         ) as amelie:
             for number, part in enumerate(("worker", "gateway", "api", "temporal", "mailbox", "stations"), start=1):

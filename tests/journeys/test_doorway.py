@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import httpx
 from sqlalchemy import select
 
+from demo import plain_http
 from persistence.tables import User
 from tests.journeys.people import accept_by_link, ask, mailed_link, mails, see_it_end
 from tests.journeys.searches import check_no_secret_is_left
@@ -19,7 +19,7 @@ async def test_an_address_without_an_account_ends_as_an_owner(tmp_path: Path, sq
         transfer_id = await ask(ada, "cp-1", body, "key")
         first = await mailed_link(system, "Bay 1")
         assert (await ada.post(f"/v1/transfers/{transfer_id}/resend")).status_code == 200
-        async with httpx.AsyncClient() as browser:
+        async with plain_http.client() as browser:
             assert (await browser.get(first)).status_code == 410
         second = await mailed_link(system, "Bay 1", frozenset({first}))
         assert all("You can open one" in mail["text"] for mail in await mails(system))

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from demo import plain_http
 from demo.faults import Fault, Step, Trouble
 from demo.ports import free_port
 from domain.ids import TransferId, workflow_id
@@ -137,7 +137,7 @@ async def scrape(addresses: list[str]) -> set[str]:
     """Give the names of all samples; no label holds more values than a template or an enumeration has."""
     values: dict[tuple[str, str], set[str]] = defaultdict(set)
     names: set[str] = set()
-    async with httpx.AsyncClient() as client:
+    async with plain_http.client() as client:
         for url in addresses:
             for family in text_string_to_metric_families((await client.get(url)).text):
                 for sample in family.samples:

@@ -1,4 +1,4 @@
-"""A worker or gateway that dies by SIGKILL where a list of deaths says so: `python -m tests.journeys.mortal FILE`.
+"""A worker or gateway that dies by SIGKILL where a list of deaths says so: `python -m tests.troubles.mortal FILE`.
 
 FILE has one death a line: `before <wire name>`, `after <wire name>`, or `during <OCPP action>`; to put the former list
 back is one of its own. Each is struck out, on disk, before it is died: a process that is started again lives past it.

@@ -19,8 +19,8 @@ from domain.transfer import OperatorAction, TransferState
 from persistence.session import Database
 from persistence.tables import Request, Transfer
 from persistence.vault import Vault
-from tests.journeys.hall import Hall
 from tests.journeys.requests import NoLetters, keep_a_request
+from tests.troubles.hall import Hall
 from workflows.schedule import RECONCILE, keep_schedule
 
 

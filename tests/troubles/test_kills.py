@@ -152,7 +152,7 @@ async def test_every_death_is_survived_and_every_effect_counts_once(
     chosen = BOUNDARIES if request.config.getoption("--every-death") else BOUNDARIES[::3]
     deaths = tmp_path / "deaths"
     deaths.touch()
-    mortal = [sys.executable, "-m", "tests.journeys.mortal", str(deaths)]
+    mortal = [sys.executable, "-m", "tests.troubles.mortal", str(deaths)]
     ways = [*WAYS.values()] * ROUNDS
     points = {f"cp-{number}": way for number, way in enumerate(ways, start=1)}
     async with running(

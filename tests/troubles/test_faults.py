@@ -35,7 +35,7 @@ SETTINGS = {
 }
 HEAD = """# What a charger's faults lead to
 
-Made by `make test ARGS='tests/journeys/test_faults.py --write-tables'`, and compared with what every run finds. Each
+Made by `make test ARGS='tests/troubles/test_faults.py --write-tables'`, and compared with what every run finds. Each
 row is one transfer to another user, `connection: keep`, in each version of OCPP: the state that it ends in, with its
 warnings, and what the charger's own memory holds once it is connected again. *operator: …* is what was answered where
 the transfer waited for one. In every row exactly one key opens a connection, the charger holds it, and the owner whom

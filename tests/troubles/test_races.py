@@ -16,7 +16,7 @@ from domain.ids import UserId
 from domain.transfer import OperatorAction, TransferState
 from persistence.session import Database
 from persistence.vault import Vault
-from tests.journeys.hall import Hall
+from tests.troubles.hall import Hall
 from workflows.client import TransferClient
 
 CALLERS = ("accept", "decline", "cancel", "roll_back")
