@@ -89,7 +89,7 @@ async def listening(
     if after is not None:
         headers["Last-Event-ID"] = str(after)
     async with (
-        plain_http.client(base_url=address, timeout=PATIENCE, verify=False) as http,
+        plain_http.client(base_url=address, timeout=PATIENCE) as http,
         http.stream("GET", f"/v1/transfers/{transfer_id}/events", headers=headers) as answer,
     ):
         if answer.status_code != 200:
