@@ -20,7 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 import devserver
 from demo.ports import free_port
 from persistence.schema import migrate
-from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
+from persistence.session import Database
 from persistence.vault import Vault
 from process import leave
 from tests.postgres import NoPostgres, postgres
@@ -139,8 +139,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """A database that waits for locks as the API does: whoever holds one may have to wait for the machine."""
-    db = Database(database_url, lock_wait=PATIENT_LOCK_WAIT_SECONDS)
+    db = Database(database_url)
     yield db
     await db.close()
 

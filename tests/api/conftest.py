@@ -10,12 +10,20 @@ from sqlalchemy import select
 
 from api.app import create_app
 from domain.request import TransferRequest
-from persistence.session import Database
+from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import AuditEvent, Request
 from persistence.vault import Vault
 from tests.api.engine import Engine
 from tests.api.listeners import application, served
 from tests.api.world import add, add_link, add_transfer, open_link, populate
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database that waits for locks as the API's does."""
+    db = Database(database_url, lock_wait=PATIENT_LOCK_WAIT_SECONDS)
+    yield db
+    await db.close()
 
 
 @pytest.fixture

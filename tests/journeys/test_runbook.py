@@ -16,9 +16,11 @@ from chaos.links import Link
 from demo.control import tell
 from demo.faults import Fault, Step, Trouble
 from demo.ports import Ports
-from domain.ids import TransferId, workflow_id
+from domain.ids import ChargePointId, TransferId, workflow_id
+from persistence.charging import session_running
 from tests.journeys.browser import open_browser
 from tests.journeys.duty import Operator, entries
+from tests.journeys.people import LOOK_EVERY
 from tests.journeys.system import System, running, two_users
 
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required"}
@@ -69,6 +71,9 @@ async def letter(operator: Operator, commands: list[list[str]]) -> None:
 
 async def session(operator: Operator, commands: list[list[str]]) -> None:
     await tell(operator.system.stage.ports.stations, "CP-2 start NORTH")
+    async with asyncio.timeout(60):
+        while not await charges(operator.system, "cp-2"):
+            await asyncio.sleep(LOOK_EVERY)  # the gateway's doing: there is nothing here to wait on
     transfer_id = await operator.start("cp-2", TO_BOB)
     await operator.until(transfer_id, attention="session_running")
     await operator.queries(transfer_id, "waiting for a charging session")
@@ -76,6 +81,11 @@ async def session(operator: Operator, commands: list[list[str]]) -> None:
     for command in commands:
         await operator.run(command, transfer_id)
     assert await operator.ended(transfer_id) == "completed_with_warnings"
+
+
+async def charges(system: System, charge_point: str) -> bool:
+    async with system.db.reading() as rows:
+        return await session_running(rows, ChargePointId(charge_point))
 
 
 async def offline(operator: Operator, commands: list[list[str]]) -> None:
