@@ -47,9 +47,7 @@ class Api:
                 base_url=f"{self.url}/v1",
                 headers=headers,
                 timeout=httpx.Timeout(30, connect=5),
-                verify=self.url.lower().startswith(
-                    "https:"
-                ),  # to read certificates for nothing takes longer than a call
+                verify=self.url.lower().startswith("https:"),  # else certificates are read for nothing
             )
         except (httpx.InvalidURL, ValueError):
             raise Wrong(f"HANDOVER_API_URL is no address: {self.url!r}. Set one like http://127.0.0.1:8000.") from None
