@@ -32,7 +32,17 @@ from domain.errors import NotAllowed, TooLate, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.transfer import DUE, FINAL, Acceptance, Reason, StepName, StepState, TransferKind, TransferState
-from persistence import audit, charge_points, charger_keys, charger_links, charging, credentials, judgement, transfers
+from persistence import (
+    accounts,
+    audit,
+    charge_points,
+    charger_keys,
+    charger_links,
+    charging,
+    credentials,
+    judgement,
+    transfers,
+)
 from persistence.session import Database
 from persistence.tables import Transfer
 from persistence.vault import Vault
@@ -193,6 +203,9 @@ class DatabaseRegistry(Registry):
     async def _change(self, session: AsyncSession, ref: TransferRef, row: Transfer) -> int:
         if TransferState(row.state) is not TransferState.TRANSFERRING:  # a try that comes in after the story turned
             raise TooLate(f"The transfer is {row.state}; its ownership change comes too late.")
+        await accounts.hold_roles(session)
+        await charge_points.lock(session, ChargePointId(row.charge_point_id))
+        now = datetime.now(UTC)  # once nobody else is at it: whatever was booked to the present holder is earlier
         asked = await transfers.requested(session, self._vault, ref.transfer_id)
         facts = await judgement.gather(session, asked)
         after = await judgement.check_rights(session, facts)
@@ -202,7 +215,6 @@ class DatabaseRegistry(Registry):
             raise NotAllowed("Roles changed since the request, so that somebody else would become the owner.")
         if facts.charge_point.version != row.from_version:
             raise NotAllowed("The charge point changed hands since the request.")
-        now = datetime.now(UTC)
         await charger_keys.lock_keys(session, facts.charge_point.id)  # no upgrade in between: it locks them too
         place = await charger_links.whereabouts(session, facts.charge_point.id)
         version = await charge_points.change_holding(
@@ -236,6 +248,8 @@ class DatabaseRegistry(Registry):
         """Restore once: the ledger has one `roll_back` entry per transfer; nothing where it never changed."""
         async with self._db.writing() as session:
             row = await transfers.get(session, ref.transfer_id)
+            await charge_points.lock(session, ChargePointId(row.charge_point_id))
+            now = datetime.now(UTC)
             present = await charge_points.get(session, ChargePointId(row.charge_point_id))
             changed = await charge_points.change_of(session, ref.transfer_id, "transfer")
             if changed is None or await charge_points.change_of(session, ref.transfer_id, "roll_back"):
@@ -246,7 +260,7 @@ class DatabaseRegistry(Registry):
                 Holding(UserId(row.from_owner_id), GroupId(row.from_group_id)),
                 transfer_id=ref.transfer_id,
                 change="roll_back",
-                now=datetime.now(UTC),
+                now=now,
                 owner_since=row.from_owner_changed_at,
             )
             await audit.append(

@@ -1,8 +1,9 @@
 """Users, groups and roles, as the rules need them."""
 
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -11,6 +12,9 @@ from domain.ids import GroupId, UserId
 from domain.rights import Role
 from persistence.tables import Group, Membership, User
 from persistence.vault import Vault
+
+#: The advisory lock of all roles (an arbitrary number, the same for ever).
+_ROLES: Final = 7_203_412
 
 
 async def role_in(session: AsyncSession, user_id: UserId, group_id: GroupId) -> Role | None:
@@ -22,6 +26,17 @@ async def role_in(session: AsyncSession, user_id: UserId, group_id: GroupId) -> 
     )
     role = (await session.execute(query)).scalar_one_or_none()
     return Role(role) if role else None
+
+
+async def hold_roles(session: AsyncSession, *, to_change: bool = False) -> None:
+    """Let nobody change a role, or block an account, until the transaction ends; call it before any row is locked.
+
+    `to_change`: whoever relies on a role waits as well. What a change of hands rests on is true when it is committed,
+    and what a change of roles rests on too. SQLite has one writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        lock = func.pg_advisory_xact_lock if to_change else func.pg_advisory_xact_lock_shared
+        await session.execute(select(lock(_ROLES)))
 
 
 async def members(session: AsyncSession, group_id: GroupId, *roles: Role) -> frozenset[UserId]:

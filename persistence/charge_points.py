@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charge_point import ChargePoint, Holding
@@ -22,6 +22,19 @@ async def get(session: AsyncSession, charge_point_id: ChargePointId) -> ChargePo
         version=row.version,
         owner_changed_at=row.owner_changed_at,
     )
+
+
+async def lock(session: AsyncSession, charge_point_id: ChargePointId) -> None:
+    """Keep everybody else from changing a charge point, its keys or its sessions' holder until the transaction ends.
+
+    Of all that hangs on a charge point this is locked first: who locks in one order never waits in a circle.
+    """
+    await session.execute(_row(charge_point_id).with_for_update(key_share=True))
+
+
+async def hold(session: AsyncSession, charge_point_id: ChargePointId) -> None:
+    """Let nobody change who has a charge point until the transaction ends; others may hold it too."""
+    await session.execute(_row(charge_point_id).with_for_update(read=True))
 
 
 async def change_of(session: AsyncSession, transfer_id: TransferId, change: str) -> int | None:
@@ -97,3 +110,7 @@ async def allow_sessions(session: AsyncSession, charge_point_id: ChargePointId, 
         .where(tables.ChargePoint.id == charge_point_id, tables.ChargePoint.sessions_blocked_by == by)
         .values(sessions_blocked_by=None)
     )
+
+
+def _row(charge_point_id: ChargePointId) -> Select[str]:
+    return select(tables.ChargePoint.id).where(tables.ChargePoint.id == charge_point_id)

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
-from persistence.tables import ChargePoint, Credential
+from persistence import charge_points
+from persistence.tables import Credential
 
 #: The vault's purpose of every MAC of a key.
 PURPOSE: Final = "credential"
@@ -42,12 +43,9 @@ def sort_keys(rows: list[Credential]) -> Keys:
 async def lock_keys(session: AsyncSession, charge_point_id: ChargePointId) -> Keys:
     """Read the living keys and keep others from changing them, or making one, until the transaction ends.
 
-    The charge point's row is locked first, always: it is there where no key is, and who locks in one order never waits
-    in a circle. Its foreign keys are not held up.
+    The charge point's row is locked first: it is there where no key is.
     """
-    await session.execute(
-        select(ChargePoint.id).where(ChargePoint.id == charge_point_id).with_for_update(key_share=True)
-    )
+    await charge_points.lock(session, charge_point_id)
     query = (
         select(Credential)
         .where(Credential.charge_point_id == charge_point_id, Credential.state != KeyState.REVOKED)

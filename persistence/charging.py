@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charge_point import Holding, Period, holding_at
 from domain.ids import ChargePointId, GroupId, UserId
+from persistence import charge_points
 from persistence.tables import ChargePoint, ChargingSession, OwnershipPeriod, Tag
 
 #: Why a session ended whose stop never arrived: another one started on its connector. A late stop corrects it.
@@ -69,7 +70,9 @@ async def start_session(session: AsyncSession, charge_point_id: ChargePointId, s
     """Record a session, booked to who had the charge point when it started; the same report again is the same session.
 
     A start in the future counts as now. It is recorded even where the tag may not charge: what flows is booked.
+    The charge point is held: a change of hands comes before, and is seen, or after, and is later than this start.
     """
+    await charge_points.hold(session, charge_point_id)
     report = replace(start, id_tag=start.id_tag.upper(), at=min(start.at, now))
     holding = await _holding(session, charge_point_id, report.at)
     status = await _tag_status(session, holding.group_id, report.id_tag)

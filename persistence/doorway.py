@@ -119,15 +119,15 @@ class Doorway:
     async def mark_refused(self, transfer_id: TransferId) -> None:
         """Do as `mark_started` for a request that was refused: nobody is asked, so no question to its target counts."""
         async with self._db.writing() as session:
-            refused = await session.scalar(
+            refused = await session.execute(
                 update(Request)
                 .where(Request.transfer_id == transfer_id, Request.started_at.is_(None))
                 .values(started_at=datetime.now(UTC))
-                .returning(Request.sealed_body)
+                .returning(Request.sealed_body, Request.requested_at)
             )
-            if refused is not None:
-                body = TransferRequest.model_validate_json(self._vault.unseal(refused))
-                await self._counters.no_message(session, body)
+            if (row := refused.one_or_none()) is not None:
+                body = TransferRequest.model_validate_json(self._vault.unseal(row.sealed_body))
+                await self._counters.no_message(session, body, row.requested_at)
 
     async def claim(self, call: Repeatable) -> None:
         """Bind the idempotency key, if there is one, to this call; raises IdempotencyConflict if it was another's."""

@@ -3,16 +3,17 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from domain.errors import InvalidRequest
 from domain.ids import ChargePointId
 from domain.rights import ADMINS, Role
+from persistence.accounts import hold_roles
 from persistence.credentials import set_current
 from persistence.import_accounts import Accounts, Imported, Shelf
 from persistence.import_lines import ChargePointLine, ImportLines, Problems
 from persistence.session import Database
-from persistence.tables import ChargePoint, OwnershipPeriod
+from persistence.tables import ChargePoint, OwnershipPeriod, Transfer
 from persistence.vault import Vault
 
 #: So many wrong lines are named; the others are counted.
@@ -38,6 +39,7 @@ async def import_lines(db: Database, vault: Vault, rows: Iterable[bytes]) -> Imp
     """
     lines = ImportLines(rows)
     async with db.writing() as session:
+        await hold_roles(session, to_change=True)
         shelf = Shelf(session, lines, datetime.now(UTC))
         accounts = Accounts(shelf)
         await accounts.load()
@@ -55,7 +57,8 @@ async def _take_charge_points(shelf: Shelf, accounts: Accounts, vault: Vault) ->
     there = await shelf.rows(ChargePoint, ChargePoint.id, [line.id for _, line in lines])
     there += await shelf.rows(ChargePoint, ChargePoint.identity, [line.identity for _, line in lines])
     by_id, by_identity = {row.id: row for row in there}, {row.identity: row for row in there}
-    for number, line in lines:
+    # those that are there last: their chargers' connections wait for rows that are changed
+    for number, line in sorted(lines, key=lambda one: one[1].id in by_id):
         row = by_id.get(line.id)
         if by_identity.get(line.identity, row) is not row:
             shelf.wrong(number, "another charge point has this identity already; identities are unique.")
@@ -91,13 +94,19 @@ async def _begin_history(shelf: Shelf, line: ChargePointLine, vault: Vault) -> N
 
 
 async def _check_changed_roles(shelf: Shelf, accounts: Accounts) -> None:
-    """Leave no charge point whose owner is not an owner or admin of its group, and no group without an owner."""
+    """Leave no charge point whose owner is not an owner or admin of its group, and no group without an owner.
+
+    Who a transfer under way would give a charge point back to counts as its owner.
+    """
     for number, membership in accounts.changed_roles:
         group_id = membership.group_id
         if all(row.role != Role.OWNER for row in accounts.memberships.values() if row.group_id == group_id):
             shelf.wrong(number, "the group would be left without an owner; give it another one first.")
-        owned = select(ChargePoint.id).where(
-            ChargePoint.owner_id == membership.user_id, ChargePoint.group_id == group_id
-        )
-        if membership.role not in ADMINS and (await shelf.session.execute(owned.limit(1))).first() is not None:
+        if membership.role in ADMINS:
+            continue
+        owns = (ChargePoint.owner_id == membership.user_id, ChargePoint.group_id == group_id)
+        gives = (Transfer.active, Transfer.from_owner_id == membership.user_id, Transfer.from_group_id == group_id)
+        if await shelf.session.scalar(select(exists().where(*owns))):
             shelf.wrong(number, "this user owns charge points of the group; transfer those before the role changes.")
+        elif await shelf.session.scalar(select(exists().where(*gives))):
+            shelf.wrong(number, "a transfer of theirs is under way and may be rolled back; import this after its end.")

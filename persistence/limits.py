@@ -45,10 +45,10 @@ class Counters:
         text = f"At most {limit} messages may be sent to the same recipient within a day"
         await self._count(session, self._message_key(request), limit, _DAY, text)
 
-    async def no_message(self, session: AsyncSession, request: TransferRequest) -> None:
+    async def no_message(self, session: AsyncSession, request: TransferRequest, counted_at: datetime) -> None:
         """Count a question less: the start that was to lead to it is refused, and its target hears nothing."""
         if request.acceptance is Acceptance.REQUIRED:
-            await rates.give_back(session, self._message_key(request))
+            await rates.give_back(session, self._message_key(request), _DAY, counted_at)
 
     async def miss(self, db: Database, client: str) -> None:
         """Count an unknown link that was opened from the address `client`; raises RateLimited.

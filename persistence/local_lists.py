@@ -7,7 +7,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.errors import TransferInProgress
 from domain.ids import ChargePointId
+from persistence import charge_points, transfers
 from persistence.tables import ChargePoint, LocalList, OwnershipPeriod, Tag
 
 ACCEPTED = "Accepted"
@@ -42,8 +44,14 @@ async def plan_list(
     blocked: a charger that lets unknown tags charge offline would let missing ones. Where it has no room for all, the
     accepted come first. A repeat keeps `replaced` as it was before the order, and takes higher versions: a version is
     never sent twice. Call it in a writing transaction; commit before sending.
+
+    Raises TransferInProgress where another order's transfer is at work there: what it is to replace, and may have to
+    restore, stays as it found it.
     """
-    query = select(LocalList).where(LocalList.charge_point_id == charge_point_id).with_for_update()
+    await charge_points.lock(session, charge_point_id)
+    if await transfers.at_charger(session, charge_point_id) not in {None, order_id}:
+        raise TransferInProgress("Another transfer is at work on the charge point, and sends it its own list.")
+    query = select(LocalList).where(LocalList.charge_point_id == charge_point_id)
     saved = (await session.execute(query)).scalar_one_or_none()
     if restore and (saved is None or saved.order_id != order_id):
         return None

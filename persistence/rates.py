@@ -1,7 +1,7 @@
 """Counts what is limited, over all processes: a row for each key, counted in the statement that changes it.
 
-A window begins with the first that is counted, and ends its length later; then the row counts anew. Rows whose window
-has ended go when another window begins.
+A key begins with its kind and a colon. A window begins with the first that is counted, and ends its length later; then
+the row counts anew. Rows whose window has ended go when another window of their kind begins.
 """
 
 from datetime import datetime, timedelta
@@ -36,13 +36,14 @@ async def count(session: AsyncSession, key: str, limit: int, window: timedelta, 
     ).returning(RateCount.count)
     number = (await session.execute(counted)).scalar_one_or_none()
     if number == 1:
-        await _sweep(session, now)
+        await _sweep(session, key.partition(":")[0], now)
     return await full_until(session, key, limit, now) if number is None else None
 
 
-async def give_back(session: AsyncSession, key: str) -> None:
-    """Count one less: what was counted did not come about."""
-    one_less = update(RateCount).where(RateCount.key == key, RateCount.count > 0).values(count=RateCount.count - 1)
+async def give_back(session: AsyncSession, key: str, window: timedelta, counted_at: datetime) -> None:
+    """Count one less: what was counted did not come about. Nothing where the window that it counts in has ended."""
+    its_window = (RateCount.key == key, RateCount.count > 0, RateCount.ends_at <= counted_at + window)
+    one_less = update(RateCount).where(*its_window).values(count=RateCount.count - 1)
     await session.execute(one_less, execution_options={"synchronize_session": False})
 
 
@@ -52,9 +53,13 @@ async def full_until(session: AsyncSession, key: str, limit: int, now: datetime)
     return (await session.execute(wanted)).scalar_one_or_none()
 
 
-async def _sweep(session: AsyncSession, now: datetime) -> None:
-    """Remove rows of ended windows, but none that somebody else is at: that could end in a deadlock."""
-    ended = select(RateCount.key).where(RateCount.ends_at <= now).limit(_SWEPT_AT_ONCE)
+async def _sweep(session: AsyncSession, kind: str, now: datetime) -> None:
+    """Remove rows of ended windows: none that somebody else is at, and none of a kind that is counted later on.
+
+    Either could end in a deadlock.
+    """
+    ended = select(RateCount.key).where(RateCount.ends_at <= now, RateCount.key.startswith(f"{kind}:", autoescape=True))
+    ended = ended.limit(_SWEPT_AT_ONCE)
     keys = (await session.scalars(ended.with_for_update(skip_locked=True))).all()
     if keys:
         await session.execute(delete(RateCount).where(RateCount.key.in_(keys)))

@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.errors import TransferInProgress
 from persistence import charging, local_lists
 from persistence.charging import Start, Started, TagStatus
 from persistence.local_lists import ListLimits
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession, LocalList, Tag
 from persistence.vault import Vault
+from tests.api.world import add_transfer
 from tests.gateway.world import CP, hand_over, seed
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -198,3 +200,14 @@ async def test_where_there_was_no_list_the_restore_empties_it(books: Database) -
     restored = await plan(books, "order-1", restore=True)
     assert restored is not None
     assert restored.parts == ((),)
+
+
+async def test_an_ended_order_sends_no_list_where_another_transfer_is_at_work(books: Database) -> None:
+    await plan(books, "order-0")
+    people = {"from_group_id": "group-ann", "from_owner_id": "ann", "requested_by": "ann"}
+    people |= {"to_group_id": "group-ben", "to_owner_id": "ben"}
+    await add_transfer(books, "order-1", state="transferring", **people)
+    await plan(books, "order-1")
+    with pytest.raises(TransferInProgress):
+        await plan(books, "order-0")
+    assert flat(await plan(books, "order-1", restore=True)) == {"ANN1": "Accepted", "ANN2": "Accepted"}

@@ -15,6 +15,7 @@ from persistence.upgrades import Entry
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, keys, seed
 from tests.persistence.rule import NOW, Rule
+from tests.persistence.waiting import until_waiting
 
 OTHER = "order-2"
 
@@ -218,9 +219,8 @@ async def test_who_finds_no_key_still_keeps_others_from_making_one(rule: Rule) -
     async with rule.database.writing() as session:
         assert (await lock_keys(session, CP)).current is None
         other = asyncio.create_task(rule.make())
-        await asyncio.sleep(0.3)
+        await until_waiting(rule.database, other)
         assert "pending" not in await keys(rule.database)
-        assert not other.done()
     await other
 
 
@@ -239,7 +239,7 @@ async def test_an_answer_takes_the_locks_in_the_order_of_everybody_else(rule: Ru
     async with rule.database.writing() as session:
         await session.execute(select(ChargePoint.id).where(ChargePoint.id == CP).with_for_update(key_share=True))
         answering = asyncio.create_task(answer())
-        await asyncio.sleep(0.3)
+        await until_waiting(rule.database, answering)
         assert (await lock_keys(session, CP)).pending is not None
     await answering
     assert (await rule.status()).answer == "rejected"

@@ -55,7 +55,28 @@ async def test_what_is_not_committed_is_not_counted(database: Database) -> None:
 
 
 async def test_rows_of_ended_windows_go_and_the_others_stay(database: Database) -> None:
-    await count(database, "ended")
-    await count(database, "open", NOW + timedelta(minutes=30))
-    await count(database, "new", NOW + HOUR)
-    assert await keys(database) == {"open", "new"}
+    await count(database, "k:ended")
+    await count(database, "k:open", NOW + timedelta(minutes=30))
+    await count(database, "k:new", NOW + HOUR)
+    assert await keys(database) == {"k:open", "k:new"}
+
+
+async def test_rows_of_another_kind_stay_for_who_counts_that_kind(database: Database) -> None:
+    """Of two who each swept what the other counts next, both would wait for ever."""
+    await count(database, "other:ended")
+    await count(database, "k:new", NOW + HOUR)
+    assert await keys(database) == {"other:ended", "k:new"}
+
+
+async def test_what_is_given_back_makes_room_in_its_own_window_only(database: Database) -> None:
+    for _ in range(3):
+        await count(database)
+    async with database.writing() as session:
+        await rates.give_back(session, "k", HOUR, NOW)
+    assert [await count(database), await count(database)] == [None, NOW + HOUR]
+    later = NOW + HOUR
+    for _ in range(3):
+        await count(database, now=later)
+    async with database.writing() as session:
+        await rates.give_back(session, "k", HOUR, NOW)
+    assert await count(database, now=later) == later + HOUR
