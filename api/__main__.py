@@ -33,9 +33,10 @@ log = logging.getLogger("api")
 
 #: How long, in seconds, a client may take at a stop to read what was sent to it.
 _LINGER_SECONDS = 3.0
-#: How long, in seconds, a connection may rest between two calls. Clients and proxies keep theirs for 5 to 60 s: whoever
-#: closes first must be them, for a call that meets a closing connection is lost, and a POST is not repeated by itself.
-_KEEP_ALIVE_SECONDS = 75
+#: How long, in seconds, a connection may rest between two calls. Most clients and proxies keep theirs for 5 to 90 s:
+#: whoever closes first must be them, for a call that meets a closing connection is lost, and a POST is not repeated by
+#: itself.
+_KEEP_ALIVE_SECONDS = 120
 
 
 class CannotStart(Exception):

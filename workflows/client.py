@@ -59,6 +59,7 @@ from workflows.runs import Runs
 from workflows.transfer import TransferWorkflow
 
 LOST: Final = "The transfer was interrupted, and is about to go on; try again in a minute."
+_NOT_OPEN: Final = "The account is not open yet; try again in a moment."
 _AWAY: Final = "The transfer's engine does not answer; try again in a moment."
 #: Which step a pending activity belongs to.
 _STEP_OF: Final = {
@@ -288,12 +289,11 @@ class TransferClient:
             )
             try:
                 await asyncio.wait_for(handle.result(), self._within.total_seconds())
-            except (TimeoutError, WorkflowFailureError) as error:
-                refusal = refusal_of(error)
-                if refusal is None:
-                    raise Unavailable("The account is not open yet; try again in a moment.") from None
+            except TimeoutError:  # it goes on, and reads what was typed
+                raise Unavailable(_NOT_OPEN) from None
+            except WorkflowFailureError as error:
                 await self._openings.forget_opening(link_id)
-                raise refusal from None
+                raise refusal_of(error) or Unavailable(_NOT_OPEN) from None
         await self._openings.forget_opening(link_id)
 
     async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:

@@ -109,19 +109,29 @@ def live() -> None:
 
 def live_again_and_again() -> int:
     """Have one life after the other in processes of their own, until one ends by itself; gives its exit code."""
-    parent, lives = os.getpid(), [0]
+    parent, life, told_to_end = os.getpid(), 0, False
+    default = signal.getsignal(signal.SIGTERM)
 
     def pass_on(number: int, _frame: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(lives[-1] or parent, number)
+        nonlocal told_to_end
+        told_to_end = True
+        if life:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(life, number)
 
+    signal.signal(signal.SIGTERM, pass_on)
     while True:
-        lives.append(os.fork())
-        if lives[-1] == 0:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # it waits until there is somebody to pass it on to
+        if told_to_end:
+            return 0
+        life = os.fork()
+        if life == 0:
+            signal.signal(signal.SIGTERM, default)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        if life == 0:
             end_with_parent(parent)
             live()
-        signal.signal(signal.SIGTERM, pass_on)
-        _, status = os.waitpid(lives[-1], 0)
+        _, status = os.waitpid(life, 0)
         if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
             return os.waitstatus_to_exitcode(status)
 

@@ -1,15 +1,18 @@
 """An account opened through the real engine: the caller hears what became of it, and histories hold nothing typed."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.accounts import DatabaseAccounts
 from activities.contracts import Done, OpenAccount
-from domain.errors import NotPossible
+from domain.errors import NotPossible, Unavailable
 from domain.ids import LinkId, account_workflow_id
 from domain.policy import Policy
 from persistence import tables
@@ -85,6 +88,30 @@ async def test_no_name_is_left_behind_that_was_typed_twice(
         with pytest.raises(NotPossible) if refused else contextlib.nullcontext():
             await client.open_account(link_id, name="Nora Nobody", locale="fr")
     assert await world.all(tables.AccountOpening) == []
+
+
+async def test_no_name_is_left_behind_where_the_opening_was_terminated(
+    temporal: Client, world: World, link_id: LinkId
+) -> None:
+    """Nobody works here: who opens waits until an operator ends the run."""
+    opening = asyncio.create_task(client_of(temporal, world).open_account(link_id, name="Nora Nobody", locale="fr"))
+    handle = temporal.get_workflow_handle(account_workflow_id(link_id))
+    async with asyncio.timeout(4):
+        while not await started(handle):
+            await asyncio.sleep(0.05)
+    await handle.terminate("test")
+    with pytest.raises(Unavailable, match="not open yet"):
+        await opening
+    assert await world.all(tables.AccountOpening) == []
+
+
+async def started(handle: WorkflowHandle[Any, Any]) -> bool:
+    try:
+        return (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
 
 
 async def test_a_refusal_reaches_the_page_and_may_come_out_otherwise_later(
