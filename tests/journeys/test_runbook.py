@@ -37,6 +37,7 @@ FAULTS: dict[str, list[Fault | Trouble]] = {
     "cp-6": [Fault.LIE],
     "cp-7": [Trouble(Fault.REJECT, Step.LISTS)],
     "cp-12": [Fault.NEVER_CLOSE],
+    "cp-14": [Fault.REBOOT_REQUIRED],
 }
 
 
@@ -70,10 +71,7 @@ async def letter(operator: Operator, commands: list[list[str]]) -> None:
 
 
 async def session(operator: Operator, commands: list[list[str]]) -> None:
-    await tell(operator.system.stage.ports.stations, "CP-2 start NORTH")
-    async with asyncio.timeout(60):
-        while not await charges(operator.system, "cp-2"):
-            await asyncio.sleep(LOOK_EVERY)  # the gateway's doing: there is nothing here to wait on
+    await charging_at(operator.system, "cp-2")
     transfer_id = await operator.start("cp-2", TO_BOB)
     await operator.until(transfer_id, attention="session_running")
     await operator.queries(transfer_id, "waiting for a charging session")
@@ -81,6 +79,29 @@ async def session(operator: Operator, commands: list[list[str]]) -> None:
     for command in commands:
         await operator.run(command, transfer_id)
     assert await operator.ended(transfer_id) == "completed_with_warnings"
+
+
+async def restart(operator: Operator, commands: list[list[str]]) -> None:
+    await charging_at(operator.system, "cp-14")
+    transfer_id = await operator.start("cp-14", OWNERSHIP)
+    await operator.until(transfer_id, state="reconfiguring", attention="session_running")
+    await operator.queries(transfer_id, "waiting for a charging session")
+    await operator.picture(transfer_id, "restart")
+    for command in commands:
+        said = await operator.run(command, transfer_id)
+    assert "rotate_credentials" in said.out
+    await tell(operator.system.stage.ports.stations, "CP-14 stop")
+    assert await operator.ended(transfer_id) == "completed"
+
+
+async def charging_at(system: System, charge_point: str) -> None:
+    """Begin to charge, until the platform knows it."""
+    async with asyncio.timeout(60):  # other processes' doing: there is nothing here to wait on
+        start = f"{charge_point.upper()} start NORTH"
+        while await tell(system.stage.ports.stations, start) == {"session": "offline"}:
+            await asyncio.sleep(LOOK_EVERY)
+        while not await charges(system, charge_point):
+            await asyncio.sleep(LOOK_EVERY)
 
 
 async def charges(system: System, charge_point: str) -> bool:
@@ -250,6 +271,7 @@ TOGETHER: dict[str, Entry] = {
     "The recipient has not answered": recipient,
     "The recipient was asked, but the letter can't be sent": letter,
     "A charging session runs": session,
+    "A charging session holds a restart up": restart,
     "The charger is offline": offline,
     "A step is retried": retried,
     "The charger refuses a step": refuses,
@@ -279,7 +301,7 @@ async def operator_of(folder: Path, url: str, browser: Any) -> AsyncIterator[Ope
             running(
                 folder,
                 url,
-                two_users(13),
+                two_users(14),
                 away={"cp-3"},
                 faults=FAULTS,
                 more_apis=[{"HANDOVER_POLICY__RETRIES_USED_UP": "PT10M", "HANDOVER_POLICY__RECONNECT_AFTER": "PT20S"}],
