@@ -10,6 +10,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 PROGRAMS := . handover
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help
 help: ## List the verbs
@@ -22,12 +23,15 @@ help: ## List the verbs
 	  || { echo "Python 3.11 or later is needed; name one with: make PYTHON=/path/to/python3"; exit 1; }
 	@echo "Making .venv …"
 	@$(PYTHON) -m venv .venv || { echo "python3 can't make a venv; on Debian install python3-venv."; exit 1; }
+	@$(PIP) -r requirements/setup.txt
 	@touch $@
 
 # The sets hold the same versions, so a smaller one after a larger one changes nothing.
+# pip is slower, and knows the settings of its own that lead to some other index.
 .venv/has-%: requirements/%.txt .venv/made
 	@echo "Installing requirements/$*.txt into .venv, with hashes …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $< \
+	  || { echo "uv could not; trying pip …"; $(PIP) -r $<; }
 	@touch $@
 
 .PHONY: setup
@@ -90,14 +94,15 @@ revision: .venv/has-dev ## Write a migration from the tables: make revision ARGS
 	  export HANDOVER_DATABASE_URL="sqlite+aiosqlite:///$$scratch/revision.db"; \
 	  $(BIN)/alembic upgrade head && $(BIN)/alembic revision --autogenerate $(ARGS)
 
-LOCK = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url --no-emit-find-links --quiet $(ARGS)
 
 .PHONY: lock
 lock: .venv/has-dev ## Lock the dependencies, with hashes; ARGS=--upgrade takes newer ones
-	@$(LOCK) --output-file requirements/main.txt
-	@$(LOCK) --group demo --constraints requirements/main.txt --output-file requirements/demo.txt
-	@$(LOCK) --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
+	@$(LOCK) --group setup --output-file requirements/setup.txt
+	@$(LOCK) pyproject.toml --constraints requirements/setup.txt --output-file requirements/main.txt
+	@$(LOCK) pyproject.toml --group demo --constraints requirements/main.txt --output-file requirements/demo.txt
+	@$(LOCK) pyproject.toml --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
 	@echo "requirements/ is locked."
 
 .PHONY: clean
