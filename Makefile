@@ -30,7 +30,7 @@ help: ## List the verbs
 # pip is slower, and knows the settings of its own that lead to some other index.
 .venv/has-%: requirements/%.txt .venv/made
 	@echo "Installing requirements/$*.txt into .venv, with hashes …"
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $< \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $< \
 	  || { echo "uv could not; trying pip …"; $(PIP) -r $<; }
 	@touch $@
 
