@@ -42,8 +42,8 @@ TAIL: Final = """
 - Before acceptance no letter names the recipient of a transfer to a user: an address must not tell whose it is.
 - An account is written to at its e-mail address as it is at that moment; one that is blocked, or has none, is left out,
   and so are members who are neither owner nor admin.
-- No texts to phones are sent. A recipient given by phone number is asked at the e-mail address of their account; without
-  one nobody is reached, and the transfer waits until it expires ([api.md](api.md#a-recipient-by-phone)).
+- No texts to phones are sent. A recipient given by phone number is asked at the e-mail address of their account;
+  without one nobody is reached, and the transfer waits until it expires ([api.md](api.md#a-recipient-by-phone)).
 """
 EMAIL: Final = {"amelie": "sender", "bruno": "present owner", "adam": "admins"}
 WORDS: Final = {
