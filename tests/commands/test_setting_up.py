@@ -3,12 +3,16 @@
 import os
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from domain.reconciliation import Finding
+from persistence import findings
 from persistence.import_lines import ChargePointLine, GroupLine, MembershipLine, TagLine, UserLine
+from persistence.session import Database
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -77,6 +81,22 @@ def test_the_example_of_the_docs_is_taken_and_every_field_of_every_line_is_descr
     assert described == {
         str(get_args(shape.model_fields["type"].annotation)[0]): set(shape.model_fields) - {"type"} for shape in shapes
     }
+
+
+async def test_what_is_parked_comes_with_where_to_read_what_to_do(environ: dict[str, str]) -> None:
+    handover(environ, "migrate", "--no-search-attributes")
+    db = Database(environ["HANDOVER_DATABASE_URL"])
+    where = re.search(r"docs/operations.md, “(.*)”", (ROOT / "commands" / "installation.py").read_text())
+    assert where
+    assert f"\n## {where[1]}\n" in (ROOT / "docs" / "operations.md").read_text()
+    async with db.writing() as session:
+        await findings.note_parked(session, Finding.FORMER_OWNERS_KEY, "cp-1", datetime.now(UTC))
+    assert where[0] in handover(environ, "findings")[1]
+    async with db.writing() as session:
+        await findings.close(session, [], datetime.now(UTC))
+    await db.close()
+    code, out, _ = handover(environ, "findings", "--all")
+    assert (code, "cp-1" in out, where[0] in out) == (0, True, False)
 
 
 def test_a_wrong_line_is_named(environ: dict[str, str], tmp_path: Path) -> None:
