@@ -106,7 +106,7 @@ async def test_a_wrong_code_is_told_and_the_right_one_declines(site: Site, langu
         await page.goto(link)
         await expect(page.get_by_role("heading", name=words.dead[LinkState.DECLINED].title)).to_be_visible()
         await tidy(page, language)
-        await site.picture(page, f"page-was-declined-{language}")
+        await site.picture(page, f"page-was-declined-{language}-dark")
     async with site.system.user("amelie") as amelie:
         assert (await see_it_end(amelie, transfer_id))["state"] == "declined"
 
