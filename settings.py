@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AliasChoices,
+    ConfigDict,
     Field,
     IPvAnyAddress,
     NonNegativeFloat,
@@ -30,6 +31,12 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 class WrongSetting(Exception):
     """A setting can't be used; the text names it, and never repeats its value: it may be a key."""
+
+
+class PolicySettings(Policy):
+    """The durations as settings: a misspelt one is an error, while a transfer may come with one of a later release."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Settings(BaseSettings):
@@ -101,9 +108,12 @@ class Settings(BaseSettings):
     mail_from: str = "Handover <handover@localhost>"
 
     default_expiry: timedelta = DEFAULT_EXPIRY
+    """How long a recipient has to accept where the request does not say."""
     shortest_expiry: timedelta = SHORTEST_EXPIRY
+    """The shortest `expires_in` of a request; the longest is 60 days."""
     cool_down: timedelta = DEFAULT_COOL_DOWN
-    policy: Policy = Policy()
+    """How long after its owner changed a charge point can't be transferred again, but by operators."""
+    policy: PolicySettings = PolicySettings()
     """Durations of a transfer, as HANDOVER_POLICY__SESSION_DEADLINE and so on."""
 
     reconcile_every: timedelta = Field(timedelta(minutes=1), ge=timedelta(seconds=1))

@@ -93,7 +93,7 @@ async def _find_transfer(session: AsyncSession, link_id: LinkId) -> tuple[Transf
 def _check_awaiting(row: Transfer) -> None:
     """Raise AlreadyDecided or TooLate where nobody is asked any more."""
     if row.state != TransferState.AWAITING_ACCEPTANCE:
-        raise AlreadyDecided(f"The transfer is {row.state}; it can't be decided any more.")
+        raise AlreadyDecided(f"The transfer is {row.state}; it can't be decided any more; see how it stands.")
     if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
         raise TooLate("The request has expired; ask the sender for a new one.")
 

@@ -11,7 +11,7 @@ from domain.approval import Decision, check_decider, check_resender
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, TooLate
 from domain.ids import GroupId, TransferId, UserId
 from domain.rights import Role
-from domain.transfer import Reason, TransferKind, TransferState
+from domain.transfer import FINAL, Reason, TransferKind, TransferState
 from persistence import accounts, approvals, audit, judgement, transfers
 from persistence.tables import Transfer
 from persistence.vault import Vault
@@ -37,7 +37,7 @@ async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) ->
         if record.decision is Decision.ACCEPT:
             await _accept(session, vault, row, actor_id)
         else:
-            _end(row, record.decision)
+            await _end(session, row, record.decision)
         state = row.state
         await audit.append(session, record.transfer_id, actor=record.actor, action=state, once=once)
     steps = steps_of(row)
@@ -50,7 +50,7 @@ async def resend(session: AsyncSession, record: ResendRecord) -> Resent:
     once = f"{_RESENT}{record.request_id}"
     if await audit.action_of(session, record.transfer_id, once) is None:
         if row.state != TransferState.AWAITING_ACCEPTANCE:
-            raise AlreadyDecided(f"The transfer is {row.state}; nobody is asked any more.")
+            raise AlreadyDecided(f"The transfer is {row.state}; nobody is asked any more; see how it stands.")
         if row.expires_at and row.expires_at <= datetime.now(UTC):
             raise TooLate("The request has expired; start a new one.")
         if record.actor_id is not None:
@@ -82,9 +82,9 @@ async def _check(session: AsyncSession, vault: Vault, row: Transfer, record: Dec
     state = TransferState(row.state)
     may_still_cancel = record.decision is Decision.CANCEL and state is TransferState.TRANSFERRING
     if state is TransferState.RECONFIGURING and record.decision is Decision.CANCEL:
-        raise TooLate("The ownership has changed; the transfer can't be cancelled any more.")
+        raise TooLate("The ownership has changed; ask an operator to roll the transfer back.")
     if state is not TransferState.AWAITING_ACCEPTANCE and not may_still_cancel:
-        raise AlreadyDecided(f"The transfer is {state.value}; it can't be decided any more.")
+        raise AlreadyDecided(f"The transfer is {state.value}; it can't be decided any more; see how it stands.")
     if record.decision is Decision.ACCEPT and row.expires_at and row.expires_at <= datetime.now(UTC):
         raise TooLate("The request has expired; ask the sender for a new one.")
     owners = await accounts.members(session, GroupId(row.to_group_id or ""), Role.OWNER)
@@ -114,7 +114,7 @@ async def _holder(
     if row.kind == TransferKind.MOVE_TO_GROUP.value:
         holder = next((owner for owner in owners if approvals.owner_channel(owner) == link.channel), None)
         if holder is None:
-            raise NotAllowed("Only an owner of the target group may decide; you are none any more.")
+            raise NotAllowed("Only an owner of the target group may decide; you are none any more, so ask one.")
         return holder
     if row.to_owner_id:
         return UserId(row.to_owner_id)
@@ -135,8 +135,8 @@ async def _accept(session: AsyncSession, vault: Vault, row: Transfer, actor_id: 
     """Bind the recipient, who must be usable now."""
     if actor_id is None:
         raise NotPossible("There is no usable account with this address yet; open one with it, then accept.")
-    if not await accounts.is_usable(session, actor_id):
-        raise NotPossible("The account is not active; it can't accept a charge point.")
+    if not await accounts.is_usable(session, actor_id) or await accounts.personal_group(session, actor_id) is None:
+        raise NotPossible("Your account is not active, so it can't accept a charge point; ask our support.")
     if row.kind == TransferKind.TRANSFER_TO_USER.value:
         asked = await transfers.requested(session, vault, TransferId(row.id))
         facts = await judgement.gather(session, asked)
@@ -146,10 +146,12 @@ async def _accept(session: AsyncSession, vault: Vault, row: Transfer, actor_id: 
     transfers.enter(row, TransferState.TRANSFERRING, datetime.now(UTC))
 
 
-def _end(row: Transfer, decision: Decision) -> None:
-    """End the wait; a cancel of a transfer that runs rolls it back."""
+async def _end(session: AsyncSession, row: Transfer, decision: Decision) -> None:
+    """End the wait, and skip what it was for; a cancel of a transfer that runs rolls it back."""
     state, reason = _ENDS[decision]
     if TransferState(row.state) is TransferState.TRANSFERRING:
         state = TransferState.ROLLING_BACK
     transfers.enter(row, state, datetime.now(UTC))
     row.reason = reason.value
+    if state in FINAL:
+        await transfers.skip_pending(session, TransferId(row.id))

@@ -36,8 +36,11 @@ class Letterbox:
         """Send each letter, and say how many were taken, now or by an earlier try of this activity.
 
         Raises Unavailable, at the end, where one should be tried again. One refused for good is logged by its
-        Message-ID and does not hold up the others.
+        Message-ID and does not hold up the others. Where nobody is reached it raises as if somebody were: whoever sees
+        the step fail is not to learn from it that an address has an account.
         """
+        if not any(outgoing.to.channel is self._sender.channel for outgoing in letters):
+            await self._sender.check()
         taken = _taken_before()
         away = False
         for outgoing in letters:

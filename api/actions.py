@@ -91,9 +91,9 @@ def resolutions(view: TransferView, caller: Caller) -> list[tuple[OperatorAction
 
 
 def _operators(view: TransferView) -> list[Action]:
-    """List an operator's acts; while the recipient is asked there are none, unless the letter can't be sent."""
-    if view.state is TransferState.AWAITING_ACCEPTANCE and view.attention is Attention.OPERATOR:
-        return [Action.RETRY, Action.ROLL_BACK]
+    """List an operator's acts; while the recipient is asked all that can be retried is a letter that can't be sent."""
+    if view.state is TransferState.AWAITING_ACCEPTANCE:
+        return [*([Action.RETRY] if view.attention is Attention.OPERATOR else []), Action.ROLL_BACK]
     if view.state in FINAL and view.attention is Attention.OPERATOR:  # the letters about its end
         return [Action.RETRY]
     if view.state not in _AT_WORK:

@@ -78,7 +78,10 @@ class _Start(_Body):
     acceptance: Acceptance | None = None
     """Whether the recipient is asked: by default only by `transfer_to_user`, where leaving it out takes a scope."""
     expires_in: Duration | None = None
-    """How long the recipient has to accept: 1 hour to 60 days, by default 7 days."""
+    """How long the recipient has to accept: 7 days unless it says so or the platform is set otherwise.
+
+    At least 1 hour, unless that is set otherwise too, and at most 60 days.
+    """
     running_session: RunningSession = RunningSession.WAIT
     """Whether a charging session that runs is waited for, or stopped."""
     if_offline: IfOffline = IfOffline.COMPLETE

@@ -122,7 +122,7 @@ def idempotency_key(
 ) -> str | None:
     """Give the idempotency key, if one was sent; raises InvalidRequest."""
     if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004 - said below
-        raise InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
+        raise InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters; send another one.")
     return key
 
 

@@ -21,11 +21,11 @@ DECIDED: Final = (
 #: A sentence for each code, as one call or another gives it.
 _SAID: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.NOT_AUTHENTICATED: "The API key is not valid; send a current one as Authorization: Bearer hk_….",
-    ErrorCode.NOT_ALLOWED: "Only the charge point's owner, or an owner of its group, may transfer it.",
+    ErrorCode.NOT_ALLOWED: "Only the charge point's owner, or an owner of its group, may transfer it; ask one of them.",
     ErrorCode.NOT_FOUND: "There is no such transfer, or you have no part in it.",
-    ErrorCode.TRANSFER_IN_PROGRESS: "The charge point has a transfer under way; wait for its end.",
-    ErrorCode.ALREADY_DECIDED: "The transfer is declined; nothing is left to decide.",
-    ErrorCode.TOO_LATE: "The ownership has changed; the transfer can't be cancelled any more.",
+    ErrorCode.TRANSFER_IN_PROGRESS: "The charge point has a transfer under way; wait for its end, or cancel it.",
+    ErrorCode.ALREADY_DECIDED: "The transfer is declined; it can't be decided any more; see how it stands.",
+    ErrorCode.TOO_LATE: "The ownership has changed or is about to; ask an operator to roll the transfer back.",
     ErrorCode.COOLING_DOWN: (
         "The charge point's owner changed recently; it can be transferred again from 2026-11-26T06:57:14Z."
     ),

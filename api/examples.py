@@ -1,6 +1,6 @@
 """The examples of the OpenAPI document: made of the models that answers are made of, so that neither can drift."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.operator import effect
 from domain.rights import Role
 from domain.transfer import (
+    DEVICE_STEPS,
     Acceptance,
     Attention,
     Connection,
@@ -36,6 +37,12 @@ _POINT: Final = ChargePointId("lilas-1")
 _LILAS: Final = schemas.Side(group_id=GroupId("lilas"), owner_id=UserId("amelie"))
 _HARBOUR: Final = schemas.Side(group_id=GroupId("harbour"), owner_id=UserId("amelie"))
 _STEPS: Final = tuple(StepName)
+_NO_ANSWER: Final = "The charger did not answer SendLocalList in time."
+_NOT_ASKED: Final = frozenset({StepName.ASK_RECIPIENT})
+#: What a move skips that leaves the owner as they were.
+_NOT_TAKEN: Final = _NOT_ASKED | (DEVICE_STEPS - {StepName.REPLACE_LISTS})
+#: What is left out of a transfer that nobody accepted.
+_NEVER_BEGUN: Final = DEVICE_STEPS | {StepName.CHANGE_OWNERSHIP}
 
 
 def shown(*cases: tuple[str, BaseModel]) -> Examples:
@@ -54,23 +61,32 @@ def page(*items: BaseModel) -> schemas.Page[Any]:
     return schemas.Page[Any](items=list(items), next=None)
 
 
-def _steps(done: int, running: StepName | None = None, **of_running: Any) -> list[schemas.Step]:
-    """Give every step: so many of them done, one at work, the others to come."""
+def _steps(
+    over: int, running: StepName | None = None, *, skipped: Collection[StepName] = (), **of_running: Any
+) -> list[schemas.Step]:
+    """Give every step: so many of them over, one at work, the others to come; `skipped` are not taken."""
 
     def step(position: int, name: StepName) -> schemas.Step:
-        is_done, runs = position < done, name is running
+        is_skipped, runs = name in skipped, name is running
+        is_done = position < over and not is_skipped
         at = _BEGUN + timedelta(seconds=position)
         values: dict[str, Any] = {"attempts": int(is_done or runs), "paused": False, "last_error": None}
         values |= of_running if runs else {}
         return schemas.Step(
             name=name,
-            state=StepState.DONE if is_done else StepState.RUNNING if runs else StepState.PENDING,
+            state=_state(done=is_done, skipped=is_skipped, runs=runs),
             started_at=at if is_done or runs else None,
-            finished_at=at + timedelta(seconds=1) if is_done else None,
+            finished_at=at + timedelta(seconds=1) if is_done or (is_skipped and position < over) else None,
             **values,
         )
 
     return [step(position, name) for position, name in enumerate(_STEPS)]
+
+
+def _state(*, done: bool, skipped: bool, runs: bool) -> StepState:
+    if skipped:
+        return StepState.SKIPPED
+    return StepState.DONE if done else StepState.RUNNING if runs else StepState.PENDING
 
 
 _MOVE: Final = schemas.Transfer(
@@ -94,7 +110,7 @@ _MOVE: Final = schemas.Transfer(
     requested_at=_BEGUN,
     expires_at=None,
     finished_at=None,
-    steps=_steps(3),
+    steps=_steps(4, skipped=_NOT_ASKED),
 )
 _ASKED: Final = _MOVE.model_copy(
     update={
@@ -115,7 +131,7 @@ _TO_CHLOE: Final = _ASKED.model_copy(
         "attention": Attention.NONE,
         "waiting_until": None,
         "actions": [],
-        "to": schemas.Side(group_id=GroupId("chloe-own"), owner_id=UserId("chloe")),
+        "to": schemas.Side(group_id=GroupId("personal-chloe"), owner_id=UserId("chloe")),
         "steps": _steps(4),
     }
 )
@@ -130,15 +146,17 @@ _STUCK: Final = _TO_CHLOE.model_copy(
             )
             for action in OperatorAction
         ],
-        "steps": _steps(6, StepName.REPLACE_LISTS, attempts=7, last_error="The charger rejected SendLocalList."),
+        "steps": _steps(6, StepName.REPLACE_LISTS, attempts=7, last_error=_NO_ANSWER),
     }
 )
 _PAUSED: Final = _STUCK.model_copy(
-    update={"steps": _steps(6, StepName.REPLACE_LISTS, attempts=7, paused=True, last_error="It rejected the list.")}
+    update={"steps": _steps(6, StepName.REPLACE_LISTS, attempts=7, paused=True, last_error=_NO_ANSWER)}
 )
 
 
-def _ended(transfer: schemas.Transfer, state: TransferState, reason: str | None, steps: int) -> schemas.Transfer:
+def _ended(
+    transfer: schemas.Transfer, state: TransferState, reason: str | None, steps: list[schemas.Step]
+) -> schemas.Transfer:
     end = {
         "state": state,
         "attention": Attention.NONE,
@@ -146,12 +164,15 @@ def _ended(transfer: schemas.Transfer, state: TransferState, reason: str | None,
         "reason": reason,
         "actions": [],
         "finished_at": _BEGUN + timedelta(minutes=1),
-        "steps": _steps(steps),
+        "steps": steps,
     }
     return transfer.model_copy(update=end)
 
 
-_COMPLETED: Final = _ended(_MOVE, TransferState.COMPLETED, None, len(_STEPS))
+_COMPLETED: Final = _ended(_MOVE, TransferState.COMPLETED, None, _steps(len(_STEPS), skipped=_NOT_TAKEN))
+#: The letters about the end are still to come.
+_UNDECIDED: Final = _steps(4, skipped=_NEVER_BEGUN)
+_BY_CHLOE: Final = _ASKED.model_copy(update={"to": _TO_CHLOE.to})
 
 STARTED: Final = shown(
     ("Reserved, and at work at once", _MOVE),
@@ -170,8 +191,8 @@ TRANSFER: Final = shown(
 )
 TRANSFERS: Final = shown(("The last page", page(_COMPLETED, _ASKED)))
 ACCEPTED: Final = shown(("Accepted: the work has begun", _TO_CHLOE))
-DECLINED: Final = shown(("Declined", _ended(_ASKED, TransferState.DECLINED, "declined", 3)))
-CANCELLED: Final = shown(("Cancelled", _ended(_ASKED, TransferState.CANCELLED, "cancelled", 3)))
+DECLINED: Final = shown(("Declined", _ended(_BY_CHLOE, TransferState.DECLINED, "declined", _UNDECIDED)))
+CANCELLED: Final = shown(("Cancelled", _ended(_ASKED, TransferState.CANCELLED, "cancelled", _UNDECIDED)))
 RESENT: Final = shown(("Asked anew: nothing else changes", _ASKED))
 RESOLVED: Final = shown(("Tried again", _STUCK.model_copy(update={"attention": Attention.NONE})))
 PAUSED: Final = shown(("The step is paused", _PAUSED))
@@ -251,7 +272,7 @@ REHEARSAL: Final = shown(
     ("It could be started", _rehearsal()),
     (
         "It would be refused",
-        _rehearsal(TransferInProgress("The charge point has a transfer under way.")),
+        _rehearsal(TransferInProgress("The charge point has a transfer under way; wait for its end, or cancel it.")),
     ),
 )
 _GROUP: Final = schemas.Group(id=GroupId("lilas"), name="Résidence des Lilas", personal=False, role=Role.OWNER)

@@ -126,7 +126,7 @@ async def _handover_error(_request: Request, error: Exception) -> JSONResponse:
 async def _malformed(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
     if any(fault["loc"][0] == "path" for fault in error.errors()):
-        return problem(NotFound("There is nothing with such an id."))
+        return problem(NotFound("There is nothing with such an id; correct it."))
     faults = [{"field": _field(fault), "problem": _sentence(fault)} for fault in error.errors()]
     return problem(InvalidRequest(" ".join(fault["problem"] for fault in faults)), errors=faults)
 

@@ -110,9 +110,9 @@ class Transfer(_Shown):
     waiting_until: datetime | None
     """Until when it waits at most."""
     reason: str | None
-    """Why it did not come about."""
+    """Why it did not come about: docs/api.md lists the words."""
     warnings: list[str]
-    """What is left undone of a transfer that is `completed_with_warnings`."""
+    """What is left of one that was completed, or rolled back: docs/api.md lists the words."""
     actions: list[Action]
     """What you may do now."""
     resolutions: list[Resolution]
@@ -266,6 +266,7 @@ class Period(_Shown):
     ended_at: datetime | None
     transfer_id: TransferId | None
     change: str
+    """What it began with: `import`, a `transfer`, or the `roll_back` of one."""
 
 
 class Group(_Shown):

@@ -96,3 +96,5 @@ async def _list_findings(*, everything: bool) -> None:
         table.add_row(one.kind, one.subject, f"{one.found_at:%Y-%m-%d %H:%M}", str(one.times), settled)
     nothing = "Nothing was found yet." if everything else "Nothing is parked: register, workflows and keys agree."
     Console().print(table if found else nothing)
+    if any(one.settled_at is None for one in found):
+        typer.echo("What to do about each: docs/operations.md, “What the reconciler has found”.")

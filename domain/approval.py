@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+import isodate
+
 from domain.errors import InvalidRequest, NotAllowed
 from domain.ids import UserId
 from domain.transfer import Acceptance, TransferKind
@@ -33,11 +35,12 @@ def check_expiry(
     default: timedelta = DEFAULT_EXPIRY,
     shortest: timedelta = SHORTEST_EXPIRY,
 ) -> timedelta:
-    """Give the time to decide; raises InvalidRequest outside `shortest` to 60 days."""
+    """Give the time to decide; raises InvalidRequest outside `shortest` to LONGEST_EXPIRY."""
     if expires_in is None:
         return default
     if not shortest <= expires_in <= LONGEST_EXPIRY:
-        raise InvalidRequest("expires_in must lie between 1 hour (PT1H) and 60 days (P60D).")
+        bounds = f"{isodate.duration_isoformat(shortest)} and {isodate.duration_isoformat(LONGEST_EXPIRY)}"
+        raise InvalidRequest(f"expires_in must be between {bounds}; correct it, or leave it out.")
     return expires_in
 
 
@@ -51,7 +54,7 @@ def reminders(asked_at: datetime, expires_at: datetime) -> list[datetime]:
 def check_resender(actor_id: UserId, sender_id: UserId) -> None:
     """Raise NotAllowed unless the actor may have the recipient asked anew: who asked for the transfer."""
     if actor_id != sender_id:
-        raise NotAllowed("Only who asked for the transfer may have its link sent again.")
+        raise NotAllowed("Only who asked for the transfer, or an operator, may have its link sent again; ask them.")
 
 
 def check_decider(
@@ -73,8 +76,8 @@ def check_decider(
         raise NotAllowed("A transfer expires by itself; nobody can decide that.")
     if decision is Decision.CANCEL:
         if actor_id not in {sender_id, present_owner_id}:
-            raise NotAllowed("Only who asked for the transfer, or the present owner, may cancel it.")
+            raise NotAllowed("Only who asked for the transfer, or the present owner, may cancel it; ask one of them.")
         return
     deciders = target_group_owners if kind is TransferKind.MOVE_TO_GROUP else {recipient_id}
     if actor_id not in deciders:
-        raise NotAllowed(f"Only the recipient may {decision.value} this transfer.")
+        raise NotAllowed(f"Only the recipient may {decision.value} this transfer; ask them.")

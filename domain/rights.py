@@ -60,13 +60,15 @@ def check_move(
     if target == charge_point.holding.group_id:
         raise NotPossible("The charge point is in that group already; choose another one.")
     if not sender.operator and (sender.role not in ADMINS or sender.role_in_target not in ADMINS):
-        raise NotAllowed("Moving a charge point takes the role owner or admin in both groups.")
+        raise NotAllowed(
+            "Moving a charge point takes the role owner or admin in both groups; have somebody do it who has both."
+        )
     if owner_role_in_target in ADMINS:
         return Holding(charge_point.holding.owner_id, target)
     if not _owns(sender, charge_point):
         raise NotAllowed(
             "The owner is not an owner or admin of the target group, so the move would change the owner: "
-            "only the charge point's owner or an owner of its group may ask for that."
+            "only the charge point's owner or an owner of its group may ask for that; ask one of them."
         )
     if sender.role_in_target not in ADMINS:
         raise NotPossible("The owner is not an owner or admin of the target group; make them one first.")
@@ -81,32 +83,35 @@ def check_ownership(
     Raises NotAllowed without the rights, NotPossible where the recipient can't have it.
     """
     if not _owns(sender, charge_point):
-        raise NotAllowed("Only the charge point's owner, or an owner of its group, may transfer it.")
+        raise NotAllowed("Only the charge point's owner, or an owner of its group, may transfer it; ask one of them.")
     if recipient == charge_point.holding.owner_id:
-        raise NotPossible("That user owns the charge point already.")
+        raise NotPossible("That user owns the charge point already; choose somebody else.")
     if recipient == sender.id:
         raise NotPossible("You can't transfer a charge point to yourself; ask another owner of the group.")
     if recipient_role not in ADMINS:
-        raise NotPossible("The recipient must be an owner or admin of the charge point's group.")
+        raise NotPossible("The recipient must be an owner or admin of the charge point's group; make them one first.")
     return Holding(recipient, charge_point.holding.group_id)
 
 
 def check_to_user(charge_point: ChargePoint, sender: Sender, acceptance: Acceptance) -> None:
     """Raise NotAllowed unless the sender may give the charge point to a user."""
     if not _owns(sender, charge_point):
-        raise NotAllowed("Only the charge point's owner, or an owner of its group, may transfer it.")
+        raise NotAllowed("Only the charge point's owner, or an owner of its group, may transfer it; ask one of them.")
     if acceptance is Acceptance.NOT_REQUIRED and Scope.WITHOUT_ACCEPTANCE not in sender.scopes:
-        raise NotAllowed(f"Leaving out the acceptance needs the scope {Scope.WITHOUT_ACCEPTANCE.value}.")
+        scope = Scope.WITHOUT_ACCEPTANCE.value
+        raise NotAllowed(
+            f"Leaving out the acceptance takes a key with the scope {scope}; else have the recipient asked."
+        )
 
 
 def check_recipient(charge_point: ChargePoint, sender: Sender, recipient: UserId, personal_group: GroupId) -> Holding:
     """Say who holds the charge point after it went to the user `recipient`; raises NotPossible."""
     if recipient == sender.id:
-        raise NotPossible("You can't transfer a charge point to yourself.")
+        raise NotPossible("You can't transfer a charge point to yourself; choose somebody else.")
     if recipient == charge_point.holding.owner_id:
-        raise NotPossible("That user owns the charge point already.")
+        raise NotPossible("That user owns the charge point already; choose somebody else.")
     if personal_group == charge_point.holding.group_id:
-        raise NotPossible("The charge point is in that user's personal group already.")
+        raise NotPossible("The charge point is in that user's personal group already; choose somebody else.")
     return Holding(recipient, personal_group)
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import aiosmtplib
 from aiosmtplib import SMTPDataError, SMTPException, SMTPNotSupported, SMTPRecipientRefused, SMTPRecipientsRefused
@@ -17,6 +17,7 @@ from notices.letters import Letter
 #: How long connecting, or any one answer, may take.
 TIMEOUT_SECONDS: Final = 10.0
 _PERMANENT: Final = range(500, 600)
+_AWAY: Final = "The mail server does not take the letter now; try again in a moment."
 
 
 class LetterRefused(NotPossible):
@@ -39,6 +40,9 @@ class Sender(Protocol):
         Raises Unavailable where the same call may succeed later, LetterRefused where it never will.
         """
 
+    async def check(self) -> None:
+        """See whether letters would be taken now, and hand none over; raises Unavailable where not."""
+
 
 class MailSender:
     """Hands letters to one SMTP server, each over its own connection."""
@@ -57,7 +61,7 @@ class MailSender:
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         """Take the server; with `starttls` nothing is sent unless TLS is up. Connects at each letter."""
-        self._mail_from = mail_from
+        self._mail_from, self._envelope_from = mail_from, parseaddr(mail_from)[1]
         self._host, self._port, self._user, self._password = host, port, user, password
         self._starttls, self._timeout = starttls, timeout
 
@@ -74,23 +78,31 @@ class MailSender:
         except (SMTPException, OSError) as error:
             if _is_final(error, recipient):
                 raise LetterRefused("The recipient's mail server refuses the letter.") from None
-            raise Unavailable("The mail server does not take the letter now; try again in a moment.") from None
+            raise Unavailable(_AWAY) from None
+
+    async def check(self) -> None:
+        """Log in to the server and name the sender of a letter, then take it back; raises Unavailable."""
+        try:
+            async with aiosmtplib.SMTP(**self._server()) as server:
+                await server.mail(self._envelope_from)
+                await server.rset()
+        except (SMTPException, OSError):
+            raise Unavailable(_AWAY) from None
 
     async def _hand_over(self, message: EmailMessage, recipient: str) -> None:
         """Speak SMTP once, over a connection of its own."""
-        envelope_from = parseaddr(self._mail_from)[1]
-        await aiosmtplib.send(
-            message,
-            sender=envelope_from,
-            recipients=[recipient],
-            hostname=self._host,
-            port=self._port,
-            username=self._user,
-            password=self._password,
-            start_tls=self._starttls,
-            local_hostname=envelope_from.rpartition("@")[2] or "localhost",
-            timeout=self._timeout,
-        )
+        await aiosmtplib.send(message, sender=self._envelope_from, recipients=[recipient], **self._server())
+
+    def _server(self) -> dict[str, Any]:
+        return {
+            "hostname": self._host,
+            "port": self._port,
+            "username": self._user,
+            "password": self._password,
+            "start_tls": self._starttls,
+            "local_hostname": self._envelope_from.rpartition("@")[2] or "localhost",
+            "timeout": self._timeout,
+        }
 
     def _message(self, letter: Letter, recipient: str, message_id: str) -> EmailMessage:
         """Give the letter its headers, and its HTML, with the pictures in it, as the alternative to its text."""

@@ -45,6 +45,8 @@ class LinkView:
     sender: str
     group: str | None
     """The group that the charge point is moved to or stays in; None where it goes to a personal one."""
+    owner_changes: bool
+    """Of a move it is the sender who becomes the owner; of the other kinds whoever accepts."""
     message: str | None
     code_sent: bool
     locale: str | None
@@ -83,6 +85,7 @@ class LinkReads:
             location=point.location,
             sender=row.sender,
             group=None if kind is TransferKind.TRANSFER_TO_USER else row.group,
+            owner_changes=kind is not TransferKind.MOVE_TO_GROUP or transfer.to_owner_id != transfer.from_owner_id,
             message=request.message if request else None,
             code_sent=row.sent,
             locale=account.locale if account else None,

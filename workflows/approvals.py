@@ -62,11 +62,11 @@ class Approvals:
         if state in {TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE}:
             return
         if decision is not Decision.CANCEL or state in FINAL:
-            raise AlreadyDecided(f"The transfer is {state.value}; it can't be decided any more.")
+            raise AlreadyDecided(f"The transfer is {state.value}; it can't be decided any more; see how it stands.")
         if self._desk.change_begun:
-            raise TooLate("The ownership has changed or is about to; the transfer can't be cancelled any more.")
+            raise TooLate("The ownership has changed or is about to; ask an operator to roll the transfer back.")
         if state is not TransferState.TRANSFERRING:
-            raise AlreadyDecided(f"The transfer is {state.value}; it can't be cancelled any more.")
+            raise AlreadyDecided(f"The transfer is {state.value}; it can't be cancelled any more; see how it stands.")
 
     async def take(self, decision: Decision, order: DecisionOrder) -> TransferState:
         """Take a decision into the register and give the state it led to. Refuses as `check`, or without the right."""
@@ -101,7 +101,7 @@ class Approvals:
         state = self._board_state
         if order.request_id in self._resent or state in {TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE}:
             return
-        raise AlreadyDecided(f"The transfer is {state.value}; nobody is asked any more.")
+        raise AlreadyDecided(f"The transfer is {state.value}; nobody is asked any more; see how it stands.")
 
     async def resend(self, order: ResendOrder) -> TransferState:
         """Let every link sent so far die, and have new ones sent at once. Refuses as `check_resend`, or a stranger."""

@@ -18,7 +18,7 @@ from workflows.search_attributes import ATTENTION, STATE, STEP, WAITING_UNTIL
 _WAITS = {
     Attention.RECIPIENT: (
         "Waits for the recipient to accept or decline.",
-        "Nothing to do: the sender may have the letter sent again, or cancel.",
+        "Nothing to do: the sender may have the letter sent again, or cancel; an operator's `roll_back` cancels too.",
     ),
     Attention.SESSION_RUNNING: (
         "Waits for the charging session at the charger to end.",

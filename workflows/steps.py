@@ -75,7 +75,7 @@ class Desk:
         if action is OperatorAction.ROLL_BACK and state is TransferState.REQUESTED:
             raise NotPossible("The transfer is still being checked; try again in a moment.")
         if state in FINAL and action is not OperatorAction.RETRY:
-            raise TooLate(f"The transfer is {state.value}.")
+            raise TooLate(f"The transfer is {state.value}; nothing of it is left to {action.value.replace('_', ' ')}.")
         if action is OperatorAction.ROLL_BACK and self.no_way_back:
             raise TooLate("The charger uses its new credentials; there is no way back. Use retry or complete.")
         if action is OperatorAction.COMPLETE:

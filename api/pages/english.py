@@ -11,17 +11,25 @@ from domain.transfer import Connection, TransferKind
 from persistence.link_reads import LinkState
 
 _SESSIONS: Final = "Charging sessions that began before stay with the present owner; later ones are yours."
-_KEPT: Final = "It stays connected. Its access key is renewed by itself; you have nothing to set up."
+_KEPT: Final = (
+    "It stays connected. Its credentials are normally replaced remotely; we write to you if there is anything left for "
+    "you to do."
+)
+_DELETED: Final = (
+    "Its connection to the platform ends with the transfer: the charger stays disconnected until you connect it afresh."
+)
 _OWNED: Final = (
-    "You become the owner. The charge point stays in the group “{group}”, with the group's tags and tariff.",
+    "You become the owner. The charge point stays in the group “{group}”, with the group’s RFID tags and tariff.",
     _SESSIONS,
     _KEPT,
 )
 _MOVED: Final = (
-    "The charge point comes into your group “{group}”; the group's tags and tariff apply from then on.",
+    "The charge point comes into your group “{group}”; the group’s RFID tags and tariff apply from then on.",
     "Charging sessions that began before stay where they were booked.",
 )
-_GIVEN: Final = "You become the owner. The charge point comes into your personal group, with your tags and your tariff."
+_GIVEN: Final = (
+    "You become the owner. The charge point comes into your personal group, with your RFID tags and your tariff."
+)
 
 ENGLISH: Final = Words(
     language=Language.ENGLISH,
@@ -40,13 +48,15 @@ ENGLISH: Final = Words(
         (TransferKind.TRANSFER_TO_USER, Connection.DELETE): (
             _GIVEN,
             _SESSIONS,
-            "Its connection to the platform ends at once: it can't be used until you connect it again.",
+            _DELETED,
         ),
         (TransferKind.TRANSFER_OWNERSHIP, Connection.KEEP): _OWNED,
         (TransferKind.TRANSFER_OWNERSHIP, Connection.DELETE): _OWNED,
         (TransferKind.MOVE_TO_GROUP, Connection.KEEP): _MOVED,
         (TransferKind.MOVE_TO_GROUP, Connection.DELETE): _MOVED,
     },
+    sender_owns="{sender} becomes its owner.",
+    owner_stays="Its owner stays the same.",
     next_step="To accept or decline we first send you a code. That way, nobody who merely got hold of this link can "
     "answer for you.",
     send_code="Send me a code",
@@ -54,7 +64,7 @@ ENGLISH: Final = Words(
     "the code.",
     nothing_yet="Not expecting this? Do nothing, or decline: the charge point stays where it is.",
     other_device="On another device",
-    other_device_hint="Scan this with the other device's camera: your link opens there. Show it to nobody else.",
+    other_device_hint="Scan this with the other device’s camera: your link opens there. Show it to nobody else.",
     qr_code="QR code of your link",
     opens_account="As you accept, an account is opened for you with the address at which this link has reached you. To "
     "decline you need none: leave the name empty.",
@@ -62,14 +72,14 @@ ENGLISH: Final = Words(
     name_hint="As it should appear in your account",
     open_and_accept="Open an account and accept",
     code_title="Your answer",
-    code_sent="We have sent you a code of 6 digits. It is good for a few minutes.",
+    code_sent="We have sent you a code of 6 digits. It is valid for 10 minutes.",
     code_missing="No code was sent yet: ask for one below, then type it here.",
     code_label="Code",
     code_hint="6 digits, from the latest message",
     accept="Accept",
     decline="Decline",
     another_code="Send another code",
-    another_code_hint="No code? Wait a minute, look at your spam folder, then ask for another one.",
+    another_code_hint="No code? Wait a minute, look in your spam folder, then ask for another one.",
     back="Back to what is offered",
     error_prefix="Error: ",
     unsure="Your answer may have arrived already. Press the same button once more, with the same code.",
@@ -82,11 +92,11 @@ ENGLISH: Final = Words(
         CodeExpired: "That code has expired; ask for a new one.",
         NoCodeSent: "No code was sent yet; ask for one.",
         CodeUsed: "That code was used for the other answer; ask for a new one.",
-        ErrorCode.INVALID_REQUEST: "What you typed can't be read; correct it and try again.",
-        ErrorCode.NOT_ALLOWED: "You can't answer with this link any more; open the one in the latest message, or ask "
+        ErrorCode.INVALID_REQUEST: "What you typed can’t be read; correct it and try again.",
+        ErrorCode.NOT_ALLOWED: "You can’t answer with this link any more; open the one in the latest message, or ask "
         "the sender.",
-        ErrorCode.NOT_POSSIBLE: "This can't be accepted as things stand. It takes an active account with the address "
-        "of this link; if yours is blocked, ask the platform's support.",
+        ErrorCode.NOT_POSSIBLE: "This can’t be accepted as things stand. It takes an active account with the address "
+        "of this link; if yours is blocked, ask the platform’s support.",
         ErrorCode.ALREADY_DECIDED: "This was decided meanwhile; open the link in your message again to see how.",
         ErrorCode.TOO_LATE: "It is too late for that; ask the sender to start again.",
         ErrorCode.COOLING_DOWN: "This charge point has changed hands only recently; try again later.",
@@ -96,7 +106,7 @@ ENGLISH: Final = Words(
     refused="That was refused; open the link in your message again, or ask the sender.",
     accepted=Ending(
         "You have accepted",
-        "The charge point is being handed over. A message will tell you when that is done; you can close this page.",
+        "The transfer of the charge point goes ahead. A message will tell you how it ended; you can close this page.",
     ),
     declined=Ending(
         "You have declined", "The charge point stays where it is. The sender is told; nothing else follows."

@@ -13,7 +13,14 @@ from persistence.link_reads import LinkState
 _SESSIONS: Final = (
     "Les sessions de recharge commencées auparavant restent au propriétaire actuel ; les suivantes sont les vôtres."
 )
-_KEPT: Final = "Elle reste connectée. Ses identifiants sont remplacés automatiquement : vous n’avez rien à configurer."
+_KEPT: Final = (
+    "Elle reste connectée. Ses identifiants sont normalement remplacés à distance ; nous vous écrirons s’il vous reste "
+    "quelque chose à faire."
+)
+_DELETED: Final = (
+    "Sa connexion à la plateforme prend fin avec le transfert : la borne reste déconnectée jusqu’à ce que vous la "
+    "connectiez de nouveau."
+)
 _OWNED: Final = (
     "Vous en devenez propriétaire. La borne reste dans le groupe « {group} », avec ses badges RFID et ses tarifs.",
     _SESSIONS,
@@ -44,13 +51,15 @@ FRENCH: Final = Words(
         (TransferKind.TRANSFER_TO_USER, Connection.DELETE): (
             _GIVEN,
             _SESSIONS,
-            "Sa connexion à la plateforme prend fin aussitôt : reconnectez la borne pour pouvoir l’utiliser.",
+            _DELETED,
         ),
         (TransferKind.TRANSFER_OWNERSHIP, Connection.KEEP): _OWNED,
         (TransferKind.TRANSFER_OWNERSHIP, Connection.DELETE): _OWNED,
         (TransferKind.MOVE_TO_GROUP, Connection.KEEP): _MOVED,
         (TransferKind.MOVE_TO_GROUP, Connection.DELETE): _MOVED,
     },
+    sender_owns="{sender} en devient propriétaire.",
+    owner_stays="Son propriétaire reste le même.",
     next_step="Pour accepter ou refuser, demandez d’abord un code. Ainsi, une personne qui aurait seulement obtenu ce "
     "lien ne peut pas répondre à votre place.",
     send_code="Recevoir un code",
@@ -67,7 +76,7 @@ FRENCH: Final = Words(
     name_hint="Tel qu’il doit figurer dans votre compte",
     open_and_accept="Ouvrir un compte et accepter",
     code_title="Votre réponse",
-    code_sent="Nous vous avons envoyé un code à 6 chiffres. Il est valable quelques minutes.",
+    code_sent="Nous vous avons envoyé un code à 6 chiffres. Il est valable 10 minutes.",
     code_missing="Aucun code n’a encore été envoyé : demandez-en un ci-dessous, puis saisissez-le ici.",
     code_label="Code reçu",
     code_hint="6 chiffres, dans le dernier message",
@@ -104,7 +113,7 @@ FRENCH: Final = Words(
     refused="Cela a été refusé ; rouvrez le lien de votre message, ou adressez-vous à l’expéditeur.",
     accepted=Ending(
         "Vous avez accepté",
-        "Le transfert de la borne est en cours. Vous recevrez un message dès qu’il sera terminé ; vous pouvez fermer "
+        "Le transfert de la borne est en cours. Un message vous dira comment il s’est terminé ; vous pouvez fermer "
         "cette page.",
     ),
     declined=Ending(

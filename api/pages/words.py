@@ -32,6 +32,9 @@ class Words:
     message_from: str
     what_follows: str
     follows: Mapping[tuple[TransferKind, Connection], tuple[str, ...]]
+    sender_owns: str
+    """Of a move that makes its sender the owner."""
+    owner_stays: str
     next_step: str
     send_code: str
     no_account: str
@@ -74,7 +77,10 @@ class Words:
 
     def follows_of(self, link: LinkView) -> list[str]:
         """List what follows from accepting."""
-        return [text.format(group=link.group) for text in self.follows[link.kind, link.connection]]
+        texts = self.follows[link.kind, link.connection]
+        if link.kind is TransferKind.MOVE_TO_GROUP:
+            texts = (*texts, self.sender_owns if link.owner_changes else self.owner_stays)
+        return [text.format(group=link.group, sender=link.sender) for text in texts]
 
     def error_of(self, error: HandoverError) -> str:
         """Say what is wrong and what to do; an error's own text is English, and for programs."""

@@ -51,13 +51,14 @@ async def connect_afresh(
 ) -> schemas.Credentials:
     """Give new credentials to type into the charger, shown once; all others end, and its connection is closed.
 
-    For the charge point's owner, and operators; not while a transfer is under way. A repeat under the same
+    For the charge point's owner, and operators; not while a transfer of it is `transferring`, `reconfiguring` or
+    `rolling_back`: one that waits for its recipient does not stand in the way. A repeat under the same
     `Idempotency-Key` gives the same credentials, as long as they are the current ones.
     """
     point = ChargePointId(charge_point_id)
     view = await parts.reads.charge_point(caller, point)
     if caller.id != view.owner_id and not caller.operator:
-        raise NotAllowed("Only the charge point's owner may have new credentials made for it.")
+        raise NotAllowed("Only the charge point's owner, or an operator, may make new credentials for it; ask them.")
     call = Repeatable(caller.id, key, f"connect {point}".encode())
     actor = f"{'user' if caller.id == view.owner_id else 'operator'}:{caller.id}"
     response.headers["Cache-Control"] = "no-store"

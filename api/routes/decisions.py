@@ -190,7 +190,9 @@ async def _attempt(
         except NotFound:  # the engine has forgotten it: it ended long ago, or it is about to be taken up
             if view.state in ACTIVE:
                 raise Unavailable(LOST) from None
-            raise AlreadyDecided(f"The transfer is {view.state.value}; nothing is left to decide.") from None
+            raise AlreadyDecided(
+                f"The transfer is {view.state.value}; nothing is left to decide; see how it stands."
+            ) from None
     except RateLimited:  # an entry for each would be what the limit is to keep away
         raise
     except Refusal as refusal:

@@ -40,6 +40,7 @@ from persistence.tables import (
     OwnershipPeriod,
     Request,
     Transfer,
+    TransferStep,
     User,
 )
 from persistence.vault import Vault
@@ -247,6 +248,39 @@ async def test_an_expired_request_can_not_be_accepted_before_the_clock_has_said_
     assert (await registry.decide(expiry)).state is TransferState.EXPIRED
 
 
+@pytest.mark.parametrize(
+    ("user", "decision"), [("bob", Decision.DECLINE), ("ada", Decision.CANCEL), (None, Decision.EXPIRE)]
+)
+async def test_an_end_by_decision_leaves_no_step_to_come_but_the_letters(
+    registry: DatabaseRegistry, database: Database, vault: Vault, user: str | None, decision: Decision
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    expiry = DecisionRecord(transfer_id=ref.transfer_id, decision=Decision.EXPIRE, actor="system", actor_id=None)
+    await registry.decide(by(user, decision, ref) if user else expiry)
+    assert await pending(database, ref) == {"tell_parties"}
+
+
+async def test_a_cancel_that_rolls_back_leaves_the_steps_to_the_roll_back(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    before = await pending(database, ref)
+    await registry.decide(by("ada", Decision.CANCEL, ref))
+    assert await pending(database, ref) == before
+
+
+async def test_who_was_blocked_before_they_accept_reads_whom_to_ask(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    await change(database, update(User).where(User.id == "bob").values(status="blocked"))
+    with pytest.raises(NotPossible, match="Your account is not active, so"):
+        await registry.decide(by("bob", Decision.ACCEPT, ref))
+
+
 async def test_an_address_without_an_account_waits_and_binds_the_account_that_comes(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
@@ -380,6 +414,14 @@ async def test_letters_of_an_ended_transfer_that_wait_for_an_operator_are_seen(
     assert (found.state, found.attention, found.active) == ("declined", "operator", False)
     await records.note(Note(transfer_id=ref.transfer_id, ended=True))
     assert (await row(database, ref)).attention == ""
+
+
+async def pending(database: Database, ref: TransferRef) -> set[str]:
+    async with database.reading() as session:
+        wanted = select(TransferStep.name).where(
+            TransferStep.transfer_id == ref.transfer_id, TransferStep.state == "pending"
+        )
+        return set(await session.scalars(wanted))
 
 
 async def blocked(database: Database) -> TransferId | None:

@@ -21,7 +21,7 @@ STUCK = CHANGED | {"rotate_credentials": "running"}
         ("rita", {}, ["accept", "decline"]),
         ("olga", {}, ["cancel", "resend"]),
         ("mia", {}, []),
-        ("oscar", {}, ["resend"]),
+        ("oscar", {}, ["resend", "roll_back"]),
         ("oscar", {"attention": "operator", "steps": {"ask_recipient": "running"}},
          ["resend", "retry", "roll_back"]),
         ("adam", {"asked_over_owner": True, "requested_by": "u-adam"}, ["cancel", "resend"]),
@@ -78,7 +78,7 @@ async def test_operators_read_what_their_actions_would_do_and_nobody_else_does(
         ({"state": "rolling_back", "steps": STUCK}, ["undo what is being undone", "The same as retry"]),
         ({"state": "completed"}, []),
         ({"state": "completed", "attention": "operator", "steps": {"tell_parties": "running"}}, ["tell_parties again"]),
-        ({}, []),
+        ({}, ["Cancels the transfer"]),
     ],
 )  # fmt: skip
 async def test_what_they_would_do_follows_from_where_the_transfer_stands(

@@ -15,6 +15,7 @@ from api.app import create_app
 from api.describing import example_of
 from api.problems import PROBLEMS
 from domain.errors import ErrorCode
+from domain.transfer import FINAL, Connection, StepName, device_steps
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.api.engine import Engine
@@ -82,6 +83,41 @@ def test_every_body_and_every_answer_has_examples_that_fit_its_schema(document: 
                 checked += 1
 
     assert checked > 100
+
+
+def test_the_steps_of_each_example_are_those_that_such_a_transfer_takes(document: dict[str, Any]) -> None:
+    seen = []
+    for call, operation in operations(document):
+        for _, _, content in contents(operation):
+            for transfer in transfers(examples(content)):
+                seen.append(transfer["state"])
+                states = {StepName(step["name"]): step["state"] for step in transfer["steps"]}
+                wanted = device_steps(
+                    owner_changes=not transfer["to"] or transfer["to"]["owner_id"] != transfer["from"]["owner_id"],
+                    group_changes=transfer["kind"] != "transfer_ownership",
+                    connection=Connection(transfer["connection"]),
+                )
+                taken = {
+                    StepName.QUIET_CHARGER: wanted.quiet,
+                    StepName.REPLACE_LISTS: wanted.lists,
+                    StepName.ROTATE_CREDENTIALS: wanted.rotate,
+                    StepName.RELEASE_CHARGER: wanted.quiet,
+                }
+                if transfer["state"] == "completed":
+                    assert {step: states[step] == "done" for step in taken} == taken, call
+                if transfer["state"] in FINAL:
+                    assert {step for step, state in states.items() if state == "pending"} <= {StepName.TELL_PARTIES}
+                if transfer["state"] != "requested":
+                    asked = transfer["acceptance"] == "required"
+                    assert (states[StepName.ASK_RECIPIENT] != "skipped") is asked, call
+    assert {"completed", "declined", "cancelled", "transferring", "awaiting_acceptance"} <= set(seen)
+
+
+def transfers(found: Any) -> Iterator[dict[str, Any]]:
+    """Give the transfers among examples, those of pages too."""
+    for one in found:
+        if isinstance(one, dict):
+            yield from [one] if "steps" in one else transfers(one.get("items", []))
 
 
 def absolute(part: Any) -> Any:

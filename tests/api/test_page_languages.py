@@ -29,7 +29,10 @@ FRENCH_BROWSER = {"Accept-Language": "fr-CH, fr;q=0.9, en;q=0.8"}
 ENGLISH_BROWSER = {"Accept-Language": "en-US, en;q=0.5"}
 #: Words that both languages spell alike.
 SHARED = frozenset(
-    {"code", "codes", "cookie", "cookies", "message", "messages", "minute", "minutes", "page", "qr", "sessions", "site"}
+    {
+        *("code", "codes", "cookie", "cookies", "message", "messages", "minute", "minutes", "page", "qr", "rfid"),
+        *("sessions", "site"),
+    }
 )
 #: What is on the pages by no words of ours.
 DATA = (
@@ -209,6 +212,11 @@ def test_both_languages_say_the_same_things_with_the_same_placeholders() -> None
         assert all(one != other for one, other in pairs), field.name
         assert all(set(re.findall(r"\{\w+\}", one)) == set(re.findall(r"\{\w+\}", other)) for one, other in pairs)
     assert isinstance(ENGLISH.accepted, Ending)
+
+
+def test_english_has_its_typography() -> None:
+    for text in texts_of(ENGLISH):
+        assert not re.search(r"""['"]|\.\.\.""", text), text
 
 
 def test_french_has_its_typography() -> None:

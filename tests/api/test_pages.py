@@ -86,9 +86,11 @@ async def test_an_unknown_link_leads_to_a_friendly_page(http: httpx.AsyncClient,
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ({"connection": "delete"}, "Its connection to the platform ends at once"),
+        ({"connection": "delete"}, "Its connection to the platform ends with the transfer"),
         ({"kind": "transfer_ownership", "to_group_id": "g-team"}, "stays in the group “Team Nord”"),
         ({"kind": "move_to_group"}, "into your group “Rita&#39;s own”"),
+        ({"kind": "move_to_group"}, "Olga becomes its owner."),
+        ({"kind": "move_to_group", "to_owner_id": "u-olga"}, "Its owner stays the same."),
     ],
 )
 async def test_each_kind_says_what_follows_from_it(
@@ -97,7 +99,9 @@ async def test_each_kind_says_what_follows_from_it(
     async with database.writing() as session:
         await session.execute(update(Transfer).values(values))
 
-    assert text in (await http.get(link, headers={"Accept-Language": "en"})).text
+    page = (await http.get(link, headers={"Accept-Language": "en"})).text
+    assert text in page
+    assert len(re.findall(r"You become the owner|becomes its owner|owner stays the same", page)) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,16 @@
 import os
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from domain.reconciliation import Finding
+from persistence import findings
+from persistence.import_lines import ChargePointLine, GroupLine, MembershipLine, TagLine, UserLine
+from persistence.session import Database
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -51,6 +58,45 @@ def test_an_import_from_anywhere_then_a_key_that_opens_nothing_once_revoked(
     assert handover(environ, "findings")[:2] == (0, "Nothing is parked: register, workflows and keys agree.\n")
     assert handover(environ, "models")[:2] == (0, "No charger was told anything yet.\n")
     assert handover(environ, "keys", "revoke", found[1]) == (0, f"Key {found[1]} is revoked.\n", "")
+
+
+def test_the_example_of_the_docs_is_taken_and_every_field_of_every_line_is_described(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    section = (ROOT / "docs" / "operations.md").read_text().partition("\n## Taking data in\n")[2].partition("\n## ")[0]
+    example = re.search(r"^```json\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    assert example
+    (tmp_path / "example.jsonl").write_text(example[1])
+    handover(environ, "migrate", "--no-search-attributes")
+    code, out, err = handover(environ, "import", str(tmp_path / "example.jsonl"))
+    assert (code, err) == (0, "")
+    assert "1 charge point" in out
+
+    described: dict[str, set[str]] = {}
+    kind = ""
+    for named, name in re.findall(r"^\| (?:`(\w+)`)? ?\| `(\w+)` \|", section, re.MULTILINE):
+        kind = named or kind
+        described.setdefault(kind, set()).add(name)
+    shapes = (UserLine, GroupLine, MembershipLine, TagLine, ChargePointLine)
+    assert described == {
+        str(get_args(shape.model_fields["type"].annotation)[0]): set(shape.model_fields) - {"type"} for shape in shapes
+    }
+
+
+async def test_what_is_parked_comes_with_where_to_read_what_to_do(environ: dict[str, str]) -> None:
+    handover(environ, "migrate", "--no-search-attributes")
+    db = Database(environ["HANDOVER_DATABASE_URL"])
+    where = re.search(r"docs/operations.md, “(.*)”", (ROOT / "commands" / "installation.py").read_text())
+    assert where
+    assert f"\n## {where[1]}\n" in (ROOT / "docs" / "operations.md").read_text()
+    async with db.writing() as session:
+        await findings.note_parked(session, Finding.FORMER_OWNERS_KEY, "cp-1", datetime.now(UTC))
+    assert where[0] in handover(environ, "findings")[1]
+    async with db.writing() as session:
+        await findings.close(session, [], datetime.now(UTC))
+    await db.close()
+    code, out, _ = handover(environ, "findings", "--all")
+    assert (code, "cp-1" in out, where[0] in out) == (0, True, False)
 
 
 def test_a_wrong_line_is_named(environ: dict[str, str], tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ class Operator:
         self.system, self.mail, self._browser = system, mail, browser
         settings = {
             "HANDOVER_API_URL": system.stage.api,
-            "HANDOVER_API_KEY": system.keys["ada"],
+            "HANDOVER_API_KEY": system.keys["staff"],
             "HANDOVER_DATABASE_URL": system.stage.url,
             "HANDOVER_TEMPORAL_UI": system.stage.temporal_ui or "",
         }

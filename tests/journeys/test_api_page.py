@@ -3,12 +3,16 @@
 import asyncio
 import json
 import os
+import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
+from api.bodies import MoveToGroup, TransferOwnership, TransferToUser
 from api.problems import PROBLEMS
 from demo.seed import FILE
+from domain.transfer import Reason, TransferWarning
 from tests.conftest import ROOT
 from tests.journeys.pages import Act, acts, differences, events, values
 from tests.journeys.system import running
@@ -52,6 +56,21 @@ def _shown(act: Act) -> list[object]:
 
 def _read(act: Act, came: str) -> list[object]:
     return events(came) if any(kind == "sse" for kind, _ in act.shown) else values(came)
+
+
+@pytest.mark.parametrize("values", [Reason, TransferWarning], ids=["reason", "warnings"])
+def test_every_reason_and_every_warning_is_in_the_page_and_no_other(values: type[StrEnum]) -> None:
+    name = {Reason: "reason", TransferWarning: "warnings"}[values]
+    table = PAGE.read_text().partition(f"| `{name}` | meaning |")[2].partition("\n\n")[0]
+    told = re.findall(r"`(\w+)`", " ".join(line.split("|")[1] for line in table.splitlines()[2:]))
+    assert sorted(set(told) - {"code"}) == sorted(value.value for value in values)
+
+
+def test_every_field_of_a_start_is_in_the_page() -> None:
+    table = PAGE.read_text().partition("| field | values | meaning |")[2].partition("\n\n")[0]
+    told = set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE))
+    fields = {name for shape in (MoveToGroup, TransferOwnership, TransferToUser) for name in shape.model_fields}
+    assert told == fields - {"kind", "group_id", "user_id", "recipient"}
 
 
 def test_every_error_is_in_the_page_under_its_status() -> None:

@@ -79,6 +79,8 @@ async def test_who_is_asked_reads_what_is_offered_and_accepts(site: Site, langua
         assert found["to"]["owner_id"] == language.value
         await page.goto(link)
         await expect(page.get_by_role("heading", name=words.dead[LinkState.ACCEPTED].title)).to_be_visible()
+        await tidy(page, language)
+        await site.picture(page, f"page-was-accepted-{language}")
 
 
 @BOTH
@@ -104,6 +106,7 @@ async def test_a_wrong_code_is_told_and_the_right_one_declines(site: Site, langu
         await page.goto(link)
         await expect(page.get_by_role("heading", name=words.dead[LinkState.DECLINED].title)).to_be_visible()
         await tidy(page, language)
+        await site.picture(page, f"page-was-declined-{language}-dark")
     async with site.system.user("amelie") as amelie:
         assert (await see_it_end(amelie, transfer_id))["state"] == "declined"
 
@@ -267,6 +270,7 @@ async def test_a_link_that_was_cut_off_or_is_not_open_here_says_so(site: Site, l
         await page.goto(link[:-1])
         await expect(page.get_by_role("heading", name=words.unknown.title)).to_be_visible()
         await tidy(page, language)
+        await site.picture(page, f"page-unknown-{language}")
         await page.goto(link)
         address = page.url
     async with phone(site.browser, LOCALES[language]) as another:

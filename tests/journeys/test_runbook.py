@@ -24,6 +24,8 @@ from tests.journeys.people import LOOK_EVERY
 from tests.journeys.system import System, running, two_users
 
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required"}
+#: Who follows the runbook: no party of any transfer.
+STAFF = {"type": "user", "id": "staff", "name": "Staff"}
 OWNERSHIP = {"kind": "transfer_ownership", "user_id": "bob"}
 SETTINGS = {
     "HANDOVER_POLICY__RETRIES_USED_UP": "PT15S",
@@ -67,7 +69,7 @@ async def letter(operator: Operator, commands: list[list[str]]) -> None:
     await operator.run(retry, transfer_id)
     await operator.until(transfer_id, attention="recipient")
     await operator.queries(transfer_id, "waiting for a recipient")
-    assert (await operator.shell("cancel", transfer_id)).code == 0
+    assert (await operator.shell("resolve", transfer_id, "roll_back", "--reason", "seen")).code == 0
 
 
 async def session(operator: Operator, commands: list[list[str]]) -> None:
@@ -258,7 +260,7 @@ async def lost(operator: Operator, commands: list[list[str]]) -> None:
     async with asyncio.timeout(60):
         while transfer_id in (await operator.run(again, transfer_id)).out:
             await asyncio.sleep(1)  # the reconciler's doing: there is nothing here to wait on
-    assert (await operator.shell("cancel", transfer_id)).code == 0
+    assert (await operator.shell("resolve", transfer_id, "roll_back", "--reason", "seen")).code == 0
 
 
 async def _runs(handle: Any) -> bool:
@@ -301,7 +303,7 @@ async def operator_of(folder: Path, url: str, browser: Any) -> AsyncIterator[Ope
             running(
                 folder,
                 url,
-                two_users(14),
+                [*two_users(14), STAFF],
                 away={"cp-3"},
                 faults=FAULTS,
                 more_apis=[{"HANDOVER_POLICY__RETRIES_USED_UP": "PT10M", "HANDOVER_POLICY__RECONNECT_AFTER": "PT20S"}],

@@ -61,6 +61,11 @@ def ended(
     return EndedLetter(**{**ABOUT, **given, **changes}, part=part, state=state, reason=reason, warnings=warnings)
 
 
+def settled(state: TransferState, part: Part = Part.SENDER, **changes: Any) -> SettledLetter:
+    letter = ended(state, part, **changes)
+    return SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
+
+
 def every_letter() -> list[AnyLetter]:
     """Every letter there is: kinds, connections, parts, ends, reasons, warnings."""
     kinds: list[dict[str, Any]] = [
@@ -103,7 +108,8 @@ def every_letter() -> list[AnyLetter]:
         letter for kind in kinds for letter in (code(**kind), requested(**kind), requested(**kind, recipient="Zoé"))
     ]
     others += [accepted(part, **kind) for part in (Part.SENDER, Part.OWNER) for kind in kinds]
-    settled = [
-        SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)}) for letter in done
+    after = [
+        SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
+        for letter in (*done, *undone)
     ]
-    return [*asks, *ends, *done, *undone, *settled, *others]
+    return [*asks, *ends, *done, *undone, *after, *others]

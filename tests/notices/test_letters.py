@@ -1,6 +1,7 @@
 """What letters say, in both languages, and what they can't be made to say."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -65,6 +66,51 @@ def test_no_letter_leaves_a_blank_or_a_placeholder(language: Language) -> None:
         assert not re.search(r"\n\n\n| [.,]|\(\)|“”|«\s*»", letter.text)
         assert not re.search(r"^[^\S\n]+\n", letter.text, flags=re.MULTILINE)
         assert all(len(line) <= 90 or "http" in line for line in letter.text.splitlines())
+
+
+@BOTH
+def test_every_letter_has_its_language_s_typography(language: Language) -> None:
+    for sample in samples.every_letter():
+        letter = render(replace(sample, location="Lyon"), language)
+        text = re.sub(r"https?://\S+", "", f"{letter.subject}\n{letter.text}")
+        assert not re.search(r"""['"]|\.\.\.""", text), text
+        if language is Language.FRENCH:
+            assert not re.search(r"[^\u00a0\d][:;?!»]|«[^\u00a0]", re.sub(r"\d\d:\d\d", "", text)), text
+
+
+@BOTH
+def test_no_letter_promises_what_is_not_there_or_may_not_come(language: Language) -> None:
+    for sample in samples.every_letter():
+        words = flat(render(sample, language).text).rpartition("-- ")[0]
+        assert not re.search("(?i)sign in|log in|connectez-vous|by itself|by themselves|automati", words), words
+
+
+@BOTH
+@pytest.mark.parametrize("state", [TransferState.COMPLETED_WITH_WARNINGS, TransferState.ROLLED_BACK])
+def test_a_settled_letter_says_that_all_is_done_only_where_nothing_remains(
+    language: Language, state: TransferState
+) -> None:
+    nothing = {Language.ENGLISH: "nothing left for you to do", Language.FRENCH: "plus rien à faire"}[language]
+    done = render(samples.settled(state), language)
+    left = render(samples.settled(state, warnings=(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED,)), language)
+    assert nothing in flat(done.text)
+    assert nothing not in flat(left.text)
+    assert "/connection" in left.text
+    assert done.subject != left.subject
+
+
+@BOTH
+def test_a_roll_back_says_that_all_was_undone_only_where_nothing_remains(language: Language) -> None:
+    all_undone = {Language.ENGLISH: "was changed back", Language.FRENCH: "a été rétabli"}[language]
+    for warnings in ((), (TransferWarning.RELEASE_DUE,)):
+        text = render(samples.ended(TransferState.ROLLED_BACK, warnings=warnings), language).text
+        assert (all_undone in flat(text)) is (not warnings)
+
+
+@BOTH
+def test_rights_that_were_lost_may_be_the_new_owners_too(language: Language) -> None:
+    text = flat(render(samples.ended(TransferState.ROLLED_BACK, reason=Reason.RIGHTS_LOST), language).text)
+    assert {Language.ENGLISH: "or the owner to be", Language.FRENCH: "ou au futur propriétaire"}[language] in text
 
 
 def test_both_languages_have_the_same_templates() -> None:

@@ -38,6 +38,20 @@ async def test_with_the_mail_server_away_nothing_is_half_done(world: World, noti
     assert [action for _, action, _ in await world.trail()] == ["asked"]
 
 
+@pytest.mark.parametrize("behind", ["an account", "an account without e-mail", "a blocked account", "nobody"])
+@pytest.mark.parametrize("address", ["+33612345678", "zoe@example.org"])
+async def test_with_the_mail_server_away_the_step_fails_alike_whoever_is_behind_an_address(
+    world: World, notices: Notices, address: str, behind: str
+) -> None:
+    to = {"an account": "zoe", "an account without e-mail": "mute", "a blocked account": "gone", "nobody": None}[behind]
+    await world.to_user(address, to)
+    with pytest.raises(Unavailable):
+        await away(world).ask(ASK)
+    assert await world.trail() == []
+    await notices.ask(ASK)
+    assert len(await world.trail()) == 1
+
+
 async def test_no_transaction_is_open_while_the_mail_is_spoken(world: World, mailbox: Mailbox) -> None:
     await world.to_user()
 

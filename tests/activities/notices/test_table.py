@@ -38,10 +38,12 @@ TAIL: Final = """
 - *code*: to whoever the link was sent to, each time that they ask for one on its page.
 - *requested*: to a present owner who did not ask for it; they may cancel. *accepted*: not to whoever accepted.
   Neither is sent once the transfer has ended: the letter about its end says all.
-- *settled*: what an ended transfer had left to do at its charger is done.
+- *settled*: what an ended transfer had left to do at its charger is done, or as much of it as can be.
 - Before acceptance no letter names the recipient of a transfer to a user: an address must not tell whose it is.
 - An account is written to at its e-mail address as it is at that moment; one that is blocked, or has none, is left out,
   and so are members who are neither owner nor admin.
+- No texts to phones are sent. A recipient given by phone number is asked at the e-mail address of their account;
+  without one nobody is reached, and the transfer waits until it expires ([api.md](api.md#a-recipient-by-phone)).
 """
 EMAIL: Final = {"amelie": "sender", "bruno": "present owner", "adam": "admins"}
 WORDS: Final = {

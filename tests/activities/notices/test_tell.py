@@ -95,7 +95,7 @@ async def test_a_move_tells_its_sender_that_they_are_the_owner(
     await notices.tell(ENDED)
     theirs = text_of(mailbox.to("amelie@example.org")[0])
     assert "Vous en êtes maintenant propriétaire." in theirs
-    assert "nouvelle liste de badges RFID" in theirs
+    assert "la liste actuelle des badges RFID" in theirs
     assert "Its owner is now Amélie Durand. It is no longer yours" in text_of(mailbox.to("bruno@example.org")[0])
     assert "mute" not in " ".join(recipients(mailbox))
 
