@@ -212,9 +212,9 @@ class DatabaseRegistry(Registry):
         if after is None:
             after = await judgement.check_still_usable(session, facts, UserId(row.to_owner_id or ""))
         if (after.owner_id, after.group_id) != (row.to_owner_id, row.to_group_id):
-            raise NotAllowed("Roles changed since the request, so that somebody else would become the owner.")
+            raise NotAllowed("Roles changed since the request: somebody else would become the owner; start it again.")
         if facts.charge_point.version != row.from_version:
-            raise NotAllowed("The charge point changed hands since the request.")
+            raise NotAllowed("The charge point changed hands since the request; see who has it, then start it again.")
         await charger_keys.lock_keys(session, facts.charge_point.id)  # no upgrade in between: it locks them too
         place = await charger_links.whereabouts(session, facts.charge_point.id)
         version = await charge_points.change_holding(

@@ -158,6 +158,7 @@ def event_view(row: AuditEvent, transfer: Transfer | None, caller: Caller) -> Ev
         hidden = [known for known in (transfer.to_owner_id, transfer.to_group_id) if known is not None]
         actor = "recipient" if actor.partition(":")[2] in hidden else actor
         action = _MASKED.get(action, action)
+        action = "reminded" if action == "asked" and detail.get("reminder") else action
         private = {"number"} if action == "code_sent" else {"code"} if actor.startswith("link:") else set()
         detail = {key: value for key, value in detail.items() if value not in hidden and key not in private}
     return EventView(row.sequence, row.at, actor, action, detail)

@@ -101,7 +101,8 @@ async def test_the_audit_trail_does_not_tell_whether_an_address_has_an_account(
     await add_transfer(database)
     async with database.writing() as session:
         for action, detail in (
-            ("ask_not_deliverable", {}), ("code_sent", {"link_id": "lnk_1", "number": 1}),
+            ("ask_not_deliverable", {"reminder": 0}), ("ask_not_deliverable", {"reminder": 1}),
+            ("code_sent", {"link_id": "lnk_1", "number": 1}),
             ("account_opened", {"link_id": "lnk_1"}),
         ):  # fmt: skip
             await audit.append(session, TransferId("trf_1"), actor="system", action=action, detail=detail)
@@ -109,9 +110,9 @@ async def test_the_audit_trail_does_not_tell_whether_an_address_has_an_account(
     olga = (await http.get("/v1/transfers/trf_1/events", headers=bearer("olga"))).json()["items"]
     oscar = (await http.get("/v1/transfers/trf_1/events", headers=bearer("oscar"))).json()["items"]
 
-    assert [event["action"] for event in olga] == ["asked", "code_sent", "code_sent"]
-    assert [(event["actor"], event["detail"]) for event in olga[1:]] == [("system", {"link_id": "lnk_1"})] * 2
-    assert [event["action"] for event in oscar] == ["ask_not_deliverable", "code_sent", "account_opened"]
+    assert [event["action"] for event in olga] == ["asked", "reminded", "code_sent", "code_sent"]
+    assert [(event["actor"], event["detail"]) for event in olga[2:]] == [("system", {"link_id": "lnk_1"})] * 2
+    assert [event["action"] for event in oscar] == [*["ask_not_deliverable"] * 2, "code_sent", "account_opened"]
 
 
 async def test_the_audit_trail_does_not_tell_why_a_link_was_refused(
