@@ -22,7 +22,7 @@ _WAITS = {
     ),
     Attention.SESSION_RUNNING: (
         "Waits for the charging session at the charger to end.",
-        "Where the driver has long gone: end it at the charger, or `complete` leaves it running.",
+        "Where the driver has long gone: end it at the charger; `complete` does not wait for it.",
     ),
     Attention.CHARGER_OFFLINE: (
         "Waits for the charger to connect.",
