@@ -1,9 +1,10 @@
 """How a transfer stands, shown wherever somebody looks: search attributes, the UI's current details, the read model."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
 from temporalio import workflow
 
@@ -108,8 +109,6 @@ class Board:
         """Show what the transfer waits for, and what else there is to say; `Attention.NONE` once it runs again."""
         if (attention, until, problem) == (self.attention, self.waiting_until, self._problem):
             return
-        if not self._is_shown():
-            return
         if attention is not self.attention:
             self._since = workflow.now()
         self.attention, self.waiting_until, self._problem = attention, until, problem
@@ -117,29 +116,24 @@ class Board:
         self._show()
 
     @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """Show after the block what the transfer waited for before it."""
+        with _afterwards(partial(self.wait_for, self.attention, self.waiting_until, self._problem)):
+            yield
+
+    @contextmanager
     def waiting(self, attention: Attention, until: datetime | None) -> Iterator[None]:
         """Show inside the block what the transfer waits for, and afterwards what it waited for before."""
-        before = (self.attention, self.waiting_until, self._problem)
-        self.wait_for(attention, until)
-        try:
+        with self.restoring():
+            self.wait_for(attention, until)
             yield
-        finally:
-            self.wait_for(*before)
 
     @contextmanager
     def expecting(self, what: str, by: datetime) -> Iterator[None]:
         """Show inside the block what is expected soon, which needs nobody's attention before `by`."""
-        self._show_details(f"{what} by {by:{_TIME}}; an operator is asked otherwise.")
-        try:
+        with _afterwards(self._show_details):
+            self._show_details(f"{what} by {by:{_TIME}}; an operator is asked otherwise.")
             yield
-        finally:
-            if self._is_shown():
-                self._show_details()
-
-    @staticmethod
-    def _is_shown() -> bool:
-        """Whether there is anybody to show it to: a worker that has stopped puts its workflows away."""
-        return workflow.in_workflow()
 
     def open(self) -> None:
         """Start writing: the transfer has a row from now on."""
@@ -201,3 +195,21 @@ class Board:
             )
             self._changed, self._unwritten = False, []
             await transact(Records.note, note, self._policy, summary="how the transfer stands", for_ever=True)
+
+
+@contextmanager
+def _afterwards(show: Callable[[], None]) -> Iterator[None]:
+    """Show something after the block, however it ends, unless the workflow is put away in it.
+
+    Its coroutines are closed then whenever memory is tidied up: that may be in the middle of another workflow, which
+    would take what is shown for its own.
+    """
+    put_away = False
+    try:
+        yield
+    except GeneratorExit:
+        put_away = True
+        raise
+    finally:
+        if not put_away:
+            show()

@@ -160,16 +160,14 @@ class Desk:
         `attempt` has its own retries. When they are used up an operator is asked, and every few hours it is tried again
         anyway. Refusals and RollBack, LeftUndone pass; so do failures that `attempt` raises on purpose (HandoverError).
         """
-        before = (self.board.attention, self.board.waiting_until)
         while True:
             task = asyncio.ensure_future(attempt())
-            try:
-                if await self._finish(task):
-                    return task.result()
-            except ActivityError as error:
-                await self._ask_operator(error)
-            finally:
-                self.board.wait_for(*before)
+            with self.board.restoring():
+                try:
+                    if await self._finish(task):
+                        return task.result()
+                except ActivityError as error:
+                    await self._ask_operator(error)
 
     async def _finish(self, task: asyncio.Future[Any]) -> bool:
         """Wait for `task`, shown as `retrying` where it takes long; False where it is to be tried anew."""
@@ -229,10 +227,7 @@ class Desk:
 
     async def park(self, problem: str, solved: Callable[[], bool]) -> None:
         """Give the step to an operator until they say `retry`, `solved` holds, or it is time for the next try."""
-        before = (self.board.attention, self.board.waiting_until)
         pause = self.policy.operator_retries_every
-        self.board.wait_for(Attention.OPERATOR, workflow.now() + pause, self.choices(problem))
-        try:
+        with self.board.restoring():
+            self.board.wait_for(Attention.OPERATOR, workflow.now() + pause, self.choices(problem))
             await self.wait(solved, pause, "next try without an operator")
-        finally:
-            self.board.wait_for(*before)

@@ -20,7 +20,13 @@ async def until_waiting(database: Database, task: asyncio.Task[object], *, secon
         await asyncio.sleep(0)
         assert not task.done()
         return
-    async with asyncio.timeout(seconds), database.reading() as session:
-        while not await session.scalar(_WAITS):
+    async with asyncio.timeout(seconds):
+        while not await _somebody_waits(database):
             assert not task.done()
             await asyncio.sleep(0.01)
+
+
+async def _somebody_waits(database: Database) -> bool:
+    """Look in a transaction of its own: within one PostgreSQL gives the same picture again."""
+    async with database.reading() as session:
+        return bool(await session.scalar(_WAITS))

@@ -2,16 +2,19 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.ids import UserId
+from domain.ids import TransferId, UserId
+from domain.policy import Policy
 from domain.transfer import Attention, OperatorAction
 from tests.workflows.conftest import Set
 from tests.workflows.test_trouble import broken
 from tests.workflows.world import World, asked
+from workflows.standing import Board
 
 TIME = "%Y-%m-%d %H:%M:%S UTC"
 WAITS: dict[Attention, tuple[Callable[[], World], str, str]] = {
@@ -19,6 +22,34 @@ WAITS: dict[Attention, tuple[Callable[[], World], str, str]] = {
     Attention.SESSION_RUNNING: (lambda: World(session_running=True), "then it is rolled back", "end it at the charger"),
     Attention.CHARGER_OFFLINE: (lambda: World(node=None), "then it goes on without it", "See to its power"),
 }
+
+
+@types.coroutine
+def _never() -> Iterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("put_away", [False, True])
+def test_a_workflow_that_is_put_away_shows_nothing(monkeypatch: pytest.MonkeyPatch, put_away: bool) -> None:
+    """It may be put away while another workflow runs, which would take what is shown for its own."""
+    shown: list[str] = []
+    board = Board(TransferId("trf_1"), Policy())
+    monkeypatch.setattr(board, "_show", lambda: shown.append(board.attention.value))
+    monkeypatch.setattr(board, "_show_details", lambda expected="": shown.append(expected[:8]))
+    monkeypatch.setattr("workflows.standing.workflow.now", lambda: datetime.now(UTC))
+
+    async def story() -> None:
+        with board.waiting(Attention.CHARGER_OFFLINE, None), board.expecting("The proof", datetime.now(UTC)):
+            await _never()
+
+    coroutine = story()
+    coroutine.send(None)
+    if put_away:
+        coroutine.close()
+    else:
+        with pytest.raises(StopIteration):
+            coroutine.send(None)
+    assert shown == ["charger_offline", "The proof"[:8], *([] if put_away else ["", ""])]
 
 
 @pytest.mark.parametrize("attention", WAITS)
