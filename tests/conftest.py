@@ -20,7 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 import devserver
 from demo.ports import free_port
 from persistence.schema import migrate
-from persistence.session import Database
+from persistence.session import LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
 from process import leave
 from tests.postgres import NoPostgres, postgres
@@ -138,8 +138,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    db = Database(database_url)
+def lock_wait() -> float:
+    """How long, in seconds, a test's database waits for a lock; some tests say otherwise."""
+    return LOCK_WAIT_SECONDS
+
+
+@pytest.fixture
+async def database(database_url: str, lock_wait: float) -> AsyncIterator[Database]:
+    db = Database(database_url, lock_wait=lock_wait)
     yield db
     await db.close()
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,11 +29,9 @@ UNDER_WAY = "line 1: a transfer of theirs is under way and may be rolled back; i
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """One that waits for a lock as long as it takes."""
-    db = Database(database_url, lock_wait=PATIENT_LOCK_WAIT_SECONDS)
-    yield db
-    await db.close()
+def lock_wait() -> float:
+    """Longer than it takes to see that somebody waits."""
+    return PATIENT_LOCK_WAIT_SECONDS
 
 
 @pytest.fixture

@@ -19,11 +19,9 @@ from tests.api.world import add, add_link, add_transfer, open_link, populate
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """A database that waits for locks as the API's does."""
-    db = Database(database_url, lock_wait=PATIENT_LOCK_WAIT_SECONDS)
-    yield db
-    await db.close()
+def lock_wait() -> float:
+    """As the API's."""
+    return PATIENT_LOCK_WAIT_SECONDS
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from domain.errors import Unavailable
 from persistence import credentials
 from persistence.charger_keys import lock_keys, turn
 from persistence.credentials import CredentialStatus, KeyAnswer
-from persistence.session import Database
+from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import ChargePoint
 from persistence.upgrades import Entry
 from persistence.vault import Vault
@@ -18,6 +18,12 @@ from tests.persistence.rule import NOW, Rule
 from tests.persistence.waiting import until_waiting
 
 OTHER = "order-2"
+
+
+@pytest.fixture
+def lock_wait() -> float:
+    """Longer than it takes to see that somebody waits."""
+    return PATIENT_LOCK_WAIT_SECONDS
 
 
 @pytest.fixture
