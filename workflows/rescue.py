@@ -25,6 +25,7 @@ from activities.contracts import (
     Tell,
     TransferRef,
 )
+from domain.errors import Refusal
 from domain.ids import gateway_queue
 from workflows.calls import Step, call, transact
 from workflows.messages import TransferOrder
@@ -97,6 +98,8 @@ class RescueWorkflow:
         order = DeviceOrder(transfer_id=self._ref.transfer_id, charge_point_id=rescue.charge_point_id)
         try:
             answer = await call(step, order, options, summary=summary, task_queue=gateway_queue(where.node))
+        except Refusal:  # another transfer has begun meanwhile, and does it for itself
+            return False
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise

@@ -7,6 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.contracts import DeviceOutcome, Rescue, Rescued, Rescues, Settled, TransferRef
+from domain.errors import TransferInProgress
 from domain.ids import NodeId, TransferId, rescue_workflow_id
 from tests.workflows.conftest import POLICY, keep_history
 from tests.workflows.world import CHARGE_POINT, World
@@ -59,9 +60,10 @@ async def test_nothing_is_sent_to_a_charger_that_may_not_have_it_yet(temporal: C
 
 
 @pytest.mark.parametrize("step", ["replace_lists", "release"])
-async def test_what_fails_for_a_moment_is_tried_again(temporal: Client, step: str) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("no answer"), TransferInProgress("another is at work")])
+async def test_what_fails_for_a_moment_is_tried_again(temporal: Client, step: str, error: Exception) -> None:
     world = Left()
-    world.fail[step] = [RuntimeError("no answer")]
+    world.fail[step] = [error]
     assert (await rescue(temporal, world))[-1] == "tell_settled"
 
 
