@@ -1,5 +1,6 @@
 """A browser: one that takes pictures of pages for people who operate, and phones for those who are asked."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,16 +25,18 @@ async def chromium() -> AsyncIterator[Browser]:
 @asynccontextmanager
 async def open_browser() -> AsyncIterator[Picture]:
     """Give what takes a picture, into a file, of a workflow's tab at an address, once a text stands there."""
+    turn = asyncio.Lock()  # several pages at once may each take longer than a click may
     async with chromium() as browser:
 
         async def picture(address: str, file: Path, tab: str, text: str, height: int) -> None:
-            page = await browser.new_page(viewport={"width": 1280, "height": height})
-            await page.goto(address)
-            await page.get_by_role("link", name=tab).or_(page.get_by_text(tab)).first.click()
-            await page.get_by_text(text).first.wait_for()
-            file.parent.mkdir(exist_ok=True)
-            await page.screenshot(path=file)
-            await page.close()
+            async with turn:
+                page = await browser.new_page(viewport={"width": 1280, "height": height})
+                await page.goto(address)
+                await page.get_by_role("link", name=tab).or_(page.get_by_text(tab)).first.click()
+                await page.get_by_text(text).first.wait_for()
+                file.parent.mkdir(exist_ok=True)
+                await page.screenshot(path=file)
+                await page.close()
 
         yield picture
 
