@@ -29,7 +29,7 @@ async def role_in(session: AsyncSession, user_id: UserId, group_id: GroupId) -> 
 
 
 async def hold_roles(session: AsyncSession, *, to_change: bool = False) -> None:
-    """Let nobody change a role, or block an account, until the transaction ends; call it before any row is locked.
+    """Let nobody change a role, or block an account, until the transaction ends; lock charge points only after it.
 
     `to_change`: whoever relies on a role waits as well. What a change of hands rests on is true when it is committed,
     and what a change of roles rests on too. SQLite has one writer at a time anyway.
