@@ -32,6 +32,10 @@ class Letterbox:
         """Take whoever carries the letters."""
         self._sender = sender
 
+    def reaches(self, outgoing: Outgoing) -> bool:
+        """Whether the sender carries letters to such an address."""
+        return outgoing.to.channel is self._sender.channel
+
     async def post(self, letters: Sequence[Outgoing]) -> int:
         """Send each letter, and say how many were taken, now or by an earlier try of this activity.
 
@@ -39,12 +43,12 @@ class Letterbox:
         Message-ID and does not hold up the others. Where nobody is reached it raises as if somebody were: whoever sees
         the step fail is not to learn from it that an address has an account.
         """
-        if not any(outgoing.to.channel is self._sender.channel for outgoing in letters):
+        if not any(self.reaches(outgoing) for outgoing in letters):
             await self._sender.check()
         taken = _taken_before()
         away = False
         for outgoing in letters:
-            if outgoing.message_id in taken or outgoing.to.channel is not self._sender.channel:
+            if outgoing.message_id in taken or not self.reaches(outgoing):
                 continue
             try:
                 await self._send(outgoing)

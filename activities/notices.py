@@ -1,7 +1,7 @@
 """Letters that a workflow has sent: the question, the news, the one-time code."""
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,15 +19,19 @@ from persistence import audit
 from persistence.approvals import make_code, make_link, note_code_sent, valid_link
 from persistence.parties import TransferFacts, read_facts
 from persistence.session import Database
+from persistence.sight import hides_recipient
 from persistence.vault import Vault, fingerprint
 from telemetry.subject import learn
+
+_NOT_DELIVERABLE: Final = "ask_not_deliverable"
 
 
 class Notices(contracts.Notices):
     """Sends letters. No transaction is open while the mail server is spoken to.
 
     A repeat makes the same link and the same code, and sends under the same Message-ID; within the retries of one
-    activity a letter that was handed over is not sent again. The audit trail has one entry, written after sending.
+    activity a letter that was handed over is not sent again. The audit trail has one entry. It waits for no letter to a
+    recipient whom the sender may not know: that such a letter is put off would tell that the address has an account.
     """
 
     def __init__(self, db: Database, vault: Vault, sender: Sender, origin: str) -> None:
@@ -42,24 +46,26 @@ class Notices(contracts.Notices):
         """Ask, or remind, whoever must decide; nothing once the transfer is decided.
 
         A question whose link has been replaced meanwhile is not sent any more; a reminder carries the newest link.
-        Idempotent: link and Message-ID follow from (transfer, channel, generation, reminder). An address that no letter
-        reaches is an entry `ask_not_deliverable`, no error: the transfer waits on.
+        Idempotent: link and Message-ID follow from (transfer, channel, generation, reminder). The entry is written with
+        the links, before the letters. An address that no letter reaches is an entry `ask_not_deliverable`, no error:
+        the transfer waits on.
         """
         async with self._db.writing() as session:
-            questions = await self._questions(session, ask)
-        if questions is None:
-            return Done()
+            facts = await _waiting(session, ask.transfer_id)
+            questions = await self._questions(session, ask, facts) if facts else None
+            if facts is None or questions is None:
+                return Done()
+            reached = any(self._letterbox.reaches(question) for question in questions)
+            action = ("reminded" if ask.reminder else "asked") if reached else _NOT_DELIVERABLE
+            await _note_asked(session, ask, action, once="ask")
         delivered = await self._letterbox.post(questions)
-        action = ("reminded" if ask.reminder else "asked") if delivered else "ask_not_deliverable"
-        detail = {"generation": ask.generation, "reminder": ask.reminder}
-        await self._note(ask.transfer_id, action, f"{action}:{ask.generation}:{ask.reminder}", detail)
+        if not delivered and not hides_recipient(facts.transfer):
+            async with self._db.writing() as session:
+                await _note_asked(session, ask, _NOT_DELIVERABLE, once=_NOT_DELIVERABLE)
         return Done()
 
-    async def _questions(self, session: AsyncSession, ask: Ask) -> list[Outgoing] | None:
-        """Make the links and the letters that carry them; None where nobody is to be asked any more."""
-        facts = await _waiting(session, ask.transfer_id)
-        if facts is None:
-            return None
+    async def _questions(self, session: AsyncSession, ask: Ask, facts: TransferFacts) -> list[Outgoing] | None:
+        """Make the links and the letters that carry them; None where the question is out of date."""
         newest = facts.transfer.link_generation
         if newest > ask.generation and not ask.reminder:
             return None
@@ -83,42 +89,49 @@ class Notices(contracts.Notices):
     async def tell(self, tell: Tell) -> Done:
         """Tell the parties, each once, each what they may know; nothing where that is on record already.
 
-        Idempotent: the Message-ID follows from (transfer, subject, user), the letter from the transfer as it stands.
+        Idempotent: the Message-ID follows from (transfer, subject, user), the letter from the transfer as it stands. A
+        recipient whom the sender may not know is told after the entry is written, and on each repeat.
         """
         once = audit.told_of(tell.subject)
         async with self._db.reading() as session:
-            told = await audit.action_of(session, tell.transfer_id, once) is not None
-            news = [] if told else await self._news(session, tell)
-        if news:
+            on_record = await audit.action_of(session, tell.transfer_id, once) is not None
+            news, hidden = await self._news(session, tell)
+        if news and not on_record:
             await self._letterbox.post(news)
-            await self._note(tell.transfer_id, "told", once, {"subject": tell.subject.value})
+            detail = {"subject": tell.subject.value}
+            async with self._db.writing() as session:
+                await audit.append(session, tell.transfer_id, actor="system", action="told", detail=detail, once=once)
+        if hidden:
+            await self._letterbox.post(hidden)
         return Done()
 
-    async def _news(self, session: AsyncSession, tell: Tell) -> Sequence[Outgoing]:
-        """Write the letters; none where the transfer has come to no end that is written about.
+    async def _news(self, session: AsyncSession, tell: Tell) -> tuple[list[Outgoing], list[Outgoing]]:
+        """Write the letters, those to a hidden recipient apart; none where there is no end that is written about.
 
         That it was asked for, or accepted, is no news any more once it has ended.
         """
         facts = await read_facts(session, tell.transfer_id)
         if facts is None:
-            return []
+            return [], []
         over = facts.transfer.state in FINAL
         if tell.subject is Subject.REQUESTED:
             if over:
-                return []
+                return [], []
             requested = await self._drafts.requested(session, facts)
             told = await find_told_of_request(session, facts.transfer)
-            return [self._outgoing(tell, person, requested) for person in told]
+            return [self._outgoing(tell, person, requested) for person in told], []
         if tell.subject is Subject.ACCEPTED:
             if facts.transfer.accepted_by is None or over:
-                return []
+                return [], []
             told = await find_told_of_acceptance(session, facts.transfer)
-            return [
-                self._outgoing(tell, person, await self._drafts.accepted(session, facts, person)) for person in told
-            ]
-        told = await find_told_of_end(session, facts.transfer)
+            accepted = [await self._drafts.accepted(session, facts, person) for person in told]
+            return [self._outgoing(tell, *news) for news in zip(told, accepted, strict=True)], []
         kind = SettledLetter if tell.subject is Subject.SETTLED else EndedLetter
-        return [self._outgoing(tell, person, await self._drafts.ended(session, facts, person, kind)) for person in told]
+        letters: tuple[list[Outgoing], list[Outgoing]] = [], []
+        for person in await find_told_of_end(session, facts.transfer):
+            draft = await self._drafts.ended(session, facts, person, kind)
+            letters[person.hidden].append(self._outgoing(tell, person, draft))
+        return letters
 
     def _outgoing(self, tell: Tell, person: Told, letter: AnyLetter) -> Outgoing:
         name = f"{tell.subject.value}.{tell.transfer_id}.{_mark(person.user_id)}"
@@ -163,13 +176,15 @@ class Notices(contracts.Notices):
             if asked.channel == link.channel and asked.address is not None
         ]
 
-    async def _note(self, transfer_id: TransferId, action: str, once: str, detail: Mapping[str, object]) -> None:
-        """Write the entry of the audit trail: no address, and nothing that tells whose one is."""
-        async with self._db.writing() as session:
-            await audit.append(session, transfer_id, actor="system", action=action, detail=dict(detail), once=once)
-
     def _message_id(self, name: str) -> str:
         return f"<{name}@{self._domain}>"
+
+
+async def _note_asked(session: AsyncSession, ask: Ask, action: str, once: str) -> None:
+    """Write the entry of the audit trail: no address, and nothing that tells whose one is."""
+    detail = {"generation": ask.generation, "reminder": ask.reminder}
+    once = f"{once}:{ask.generation}:{ask.reminder}"
+    await audit.append(session, ask.transfer_id, actor="system", action=action, detail=detail, once=once)
 
 
 async def _waiting(session: AsyncSession, transfer_id: TransferId) -> TransferFacts | None:

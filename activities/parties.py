@@ -1,6 +1,6 @@
 """Who is asked and who is told of a transfer, and what they may know: product.md's rules over the rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,6 +16,7 @@ from persistence.parties import (
     changed_ownership,
     read_active,
 )
+from persistence.sight import hides_recipient
 from persistence.tables import Transfer, User
 from persistence.vault import Vault
 
@@ -41,6 +42,8 @@ class Told:
     part: Part
     address: Address
     locale: str
+    hidden: bool = False
+    """On the side of a recipient whom the others may not know."""
 
 
 async def find_asked(session: AsyncSession, vault: Vault, facts: TransferFacts) -> list[Asked]:
@@ -102,11 +105,15 @@ async def find_told_of_end(session: AsyncSession, transfer: Transfer) -> list[To
         parts[UserId(transfer.to_owner_id)] = Part.RECIPIENT
     parts.setdefault(UserId(transfer.requested_by), Part.SENDER)
     parts.setdefault(UserId(transfer.from_owner_id), Part.OWNER)
-    groups = [transfer.from_group_id, *([transfer.to_group_id] if involved and transfer.to_group_id else [])]
-    for group in groups:
-        for admin_id in await accounts.members(session, GroupId(group), *ADMINS):
+    for admin_id in await accounts.members(session, GroupId(transfer.from_group_id), *ADMINS):
+        parts.setdefault(admin_id, Part.GROUP)
+    others = {user_id for user_id, part in parts.items() if part is not Part.RECIPIENT}
+    if involved and transfer.to_group_id:
+        for admin_id in await accounts.members(session, GroupId(transfer.to_group_id), *ADMINS):
             parts.setdefault(admin_id, Part.GROUP)
-    return await _reachable(session, parts)
+    hides = hides_recipient(transfer)
+    told = await _reachable(session, parts)
+    return [replace(person, hidden=hides and person.user_id not in others) for person in told]
 
 
 def _gains_owner(transfer: Transfer) -> bool:

@@ -1,10 +1,12 @@
 """Who may see which transfer (product.md, `Who sees what`), as conditions on Transfer joined with its ChargePoint."""
 
-from sqlalchemy import ColumnElement, and_, or_, select, true
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, not_, or_, select, true
 
 from domain.ids import GroupId, UserId
 from domain.rights import Role
-from domain.transfer import Acceptance, TransferKind, TransferState
+from domain.transfer import FINAL, Acceptance, Attention, TransferKind, TransferState
 from persistence.callers import Caller, groups_of
 from persistence.tables import ChargePoint, OwnershipPeriod, Transfer
 
@@ -29,13 +31,44 @@ def knows_recipient(transfer: Transfer, caller: Caller) -> bool:
     Of one to a user by address only that user and operators do until it is accepted: else the sender would learn
     whether, and whose, an account it is. Without acceptance the scope that it takes covers that.
     """
+    return not hides_recipient(transfer) or transfer.to_owner_id == caller.id or caller.operator
+
+
+def hides_recipient(transfer: Transfer) -> bool:
+    """Whether there is a recipient whom the sender may not know: one by address who has not accepted."""
     return (
-        transfer.kind != TransferKind.TRANSFER_TO_USER.value
-        or transfer.acceptance == Acceptance.NOT_REQUIRED.value
-        or transfer.accepted_by is not None
-        or transfer.to_owner_id == caller.id
-        or caller.operator
+        transfer.kind == TransferKind.TRANSFER_TO_USER.value
+        and transfer.acceptance == Acceptance.REQUIRED.value
+        and transfer.accepted_by is None
     )
+
+
+def attention_in_sight(transfer: Transfer, caller: Caller) -> Attention:
+    """Give what a transfer waits for, as the caller may know it.
+
+    How the letters to a recipient fare would tell whether the address has an account: who may not know them reads, of a
+    transfer that waits for them, `recipient`, and of one that has ended nothing.
+    """
+    attention = Attention(transfer.attention)
+    if not attention or knows_recipient(transfer, caller):
+        return attention
+    if transfer.state == TransferState.AWAITING_ACCEPTANCE.value:
+        return Attention.RECIPIENT
+    return Attention.NONE if TransferState(transfer.state) in FINAL else attention
+
+
+def attention_is(attention: Attention, caller: Caller) -> ColumnElement[bool]:
+    """Say in SQL whether `attention_in_sight` is this one."""
+    column: ColumnElement[Any] = Transfer.attention.expression
+    if caller.operator:
+        return column == attention.value
+    hidden = not_(_recipient_known(caller))
+    waits = and_(Transfer.state == TransferState.AWAITING_ACCEPTANCE.value, column != Attention.NONE.value)
+    over = Transfer.state.in_([state.value for state in FINAL])
+    seen = case(
+        (and_(hidden, waits), Attention.RECIPIENT.value), (and_(hidden, over), Attention.NONE.value), else_=column
+    )
+    return seen == attention.value
 
 
 def of_group(caller: Caller, group_id: GroupId) -> ColumnElement[bool]:
@@ -65,7 +98,7 @@ def _recipient_known(caller: Caller) -> ColumnElement[bool]:
         Transfer.kind != TransferKind.TRANSFER_TO_USER.value,
         Transfer.acceptance == Acceptance.NOT_REQUIRED.value,
         Transfer.accepted_by.is_not(None),
-        Transfer.to_owner_id == caller.id,
+        Transfer.to_owner_id.is_not_distinct_from(caller.id),  # of nobody it is false, not unknown
     )
 
 

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, String, and_, case, column, or_, select, values
+from sqlalchemy import ColumnElement, Integer, String, and_, case, column, exists, or_, select, values
+from sqlalchemy.orm import aliased
 
 from domain.ids import TransferId
 from domain.transfer import FINAL, StepName, StepState, TransferState
+from persistence.audit import told_of
 from persistence.callers import Caller
 from persistence.session import Database
 from persistence.tables import AuditCounter, AuditEvent, Transfer, TransferStep
@@ -100,9 +102,16 @@ class Trails:
 
 
 def _over() -> ColumnElement[bool]:
-    """Whether a transfer has ended and its parties were told; one that was refused at once has nobody to tell."""
+    """Whether a transfer has ended and its parties were told; one that was refused at once has nobody to tell.
+
+    The entry counts, not only the step: that a letter to a recipient who has not accepted is still tried is not shown.
+    """
     ended = [state.value for state in FINAL - {TransferState.REFUSED}]
-    told = TransferStep.state.in_([StepState.DONE.value, StepState.SKIPPED.value])
+    entry = aliased(AuditEvent)
+    told = or_(
+        TransferStep.state.in_([StepState.DONE.value, StepState.SKIPPED.value]),
+        exists().where(entry.transfer_id == Transfer.id, entry.once == told_of("ended")),
+    )
     return case(
         (Transfer.state == TransferState.REFUSED.value, True),
         (and_(Transfer.state.in_(ended), told), True),

@@ -15,7 +15,7 @@ from domain.rights import Role
 from domain.transfer import Attention, TransferKind, TransferState
 from persistence.callers import Caller
 from persistence.session import Database
-from persistence.sight import now_in_group, of_group, trail_in_sight, transfer_in_sight
+from persistence.sight import attention_is, now_in_group, of_group, trail_in_sight, transfer_in_sight
 from persistence.tables import AuditEvent, ChargePoint, Membership, Request, Transfer, TransferStep
 from persistence.transfer_views import EventView, TransferView, event_view, requested_view, transfer_view
 from persistence.vault import Vault
@@ -133,7 +133,7 @@ def _of_transfers(wanted: TransferFilter, caller: Caller) -> list[ColumnElement[
     if wanted.state is not None:
         which.append(Transfer.state == wanted.state.value)
     if wanted.attention is not None:
-        which.append(Transfer.attention == wanted.attention.value)
+        which.append(attention_is(wanted.attention, caller))
     if wanted.kind is not None:
         which.append(Transfer.kind == wanted.kind.value)
     if wanted.charge_point_id is not None:

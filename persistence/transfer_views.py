@@ -1,7 +1,7 @@
 """A transfer, its steps and its audit entries as one caller may know them, made from their rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.transfer import (
     ACTIVE,
+    FINAL,
     Acceptance,
     Attention,
     Connection,
@@ -22,7 +23,7 @@ from domain.transfer import (
     TransferState,
 )
 from persistence.callers import Caller
-from persistence.sight import knows_recipient
+from persistence.sight import attention_in_sight, knows_recipient
 from persistence.tables import AuditEvent, ChargePoint, Request, Transfer, TransferStep
 
 
@@ -99,12 +100,15 @@ def transfer_view(
 ) -> TransferView:
     """Show a transfer to `caller`, who may see it."""
     state = TransferState(row.state)
+    attention = attention_in_sight(row, caller)
+    as_it_is = attention == row.attention
+    known = knows_recipient(row, caller)
     return TransferView(
         id=TransferId(row.id),
         kind=TransferKind(row.kind),
         state=state,
-        attention=Attention(row.attention),
-        waiting_until=row.waiting_until,
+        attention=attention,
+        waiting_until=row.waiting_until if as_it_is else row.expires_at if attention else None,
         reason=row.reason,
         warnings=tuple(row.warnings),
         charge_point_id=ChargePointId(row.charge_point_id),
@@ -113,12 +117,12 @@ def transfer_view(
         running_session=RunningSession(row.running_session),
         if_offline=IfOffline(row.if_offline),
         origin=Holding(UserId(row.from_owner_id), GroupId(row.from_group_id)),
-        target=_target(row) if knows_recipient(row, caller) else None,
+        target=_target(row) if known else None,
         requested_by=UserId(row.requested_by),
         requested_at=row.requested_at,
         expires_at=row.expires_at,
         finished_at=row.finished_at,
-        steps=tuple(_step(step) for step in steps),
+        steps=tuple(_step(step) if known else _masked_step(step, row) for step in steps),
         refusal=_refusal(row) if state is TransferState.REFUSED else None,
         deciders=deciders,
     )
@@ -143,6 +147,8 @@ def requested_view(row: Request, point: ChargePoint, body: TransferRequest) -> T
     )
 
 
+#: The steps that send letters to the recipient.
+_LETTERS: Final = frozenset({StepName.ASK_RECIPIENT, StepName.TELL_PARTIES})
 _MASKED: Final = {"ask_not_deliverable": "asked", "code_not_deliverable": "code_sent", "account_opened": "code_sent"}
 
 
@@ -180,3 +186,14 @@ def _step(row: TransferStep) -> StepView:
     return StepView(
         StepName(row.name), StepState(row.state), row.attempts, row.started_at, row.finished_at, row.last_error
     )
+
+
+def _masked_step(step: TransferStep, transfer: Transfer) -> StepView:
+    """Show a step to who may not know the recipient: not how the letters to them fare (`attention_in_sight`)."""
+    view = _step(step)
+    if view.name not in _LETTERS:
+        return view
+    view = replace(view, attempts=min(view.attempts, 1), last_error=None)
+    if TransferState(transfer.state) in FINAL and view.state in {StepState.RUNNING, StepState.DONE}:
+        return replace(view, state=StepState.DONE, finished_at=transfer.finished_at)
+    return view

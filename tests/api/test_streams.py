@@ -9,12 +9,14 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from sqlalchemy import event
 
+from activities.contracts import Subject
 from api.app import create_app
 from api.watch import HttpWatch
 from demo import plain_http
 from domain.ids import TransferId
 from persistence import audit
 from persistence.session import Database
+from persistence.tables import TransferStep
 from persistence.vault import Vault
 from tests.api.engine import Engine
 from tests.api.listeners import PATIENCE, QUICK, application, end, listening, say, served
@@ -73,6 +75,22 @@ async def test_it_ends_once_the_parties_are_told_and_then_there_is_nothing_more_
     await say(world)  # as what was due at its charger is, when it is back
     async with listening(address, after=5) as again:
         assert await again.rest() == [6]
+
+
+async def test_that_a_letter_to_a_hidden_recipient_is_still_tried_holds_no_stream_open(
+    address: str, world: Database
+) -> None:
+    await end(world, told=False)
+    async with listening(address) as stream:
+        assert await stream.take(1) == [1]
+        async with world.writing() as session:
+            (await session.get_one(TransferStep, ("trf_1", "tell_parties"))).state = "running"
+            await audit.append(
+                session, TransferId("trf_1"), actor="system", action="told", once=audit.told_of(Subject.ENDED)
+            )
+        assert await stream.rest() == [2]
+    async with listening(address, after=2) as again:
+        assert again.answer.status_code == 204
 
 
 async def test_of_a_refused_transfer_nobody_is_told_so_its_stream_ends_at_once(address: str, world: Database) -> None:

@@ -1,9 +1,12 @@
 """Who is asked, with which link, and what a repeat does."""
 
+import contextlib
+
 import pytest
 
 from activities.contracts import Ask, implementations
 from activities.notices import Notices
+from domain.errors import Unavailable
 from persistence import tables
 from persistence.approvals import owner_channel
 from persistence.vault import fingerprint
@@ -133,13 +136,27 @@ async def test_whom_no_letter_reaches_is_an_entry_and_no_error(
 async def test_a_mailbox_that_does_not_exist_is_an_entry_and_no_error(
     world: World, notices: Notices, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await world.to_user()
-    mailbox.answers["zoe@example.org"] = "550 5.1.1 zoe@example.org unknown"
+    await world.ownership()
+    mailbox.answers["adam@example.org"] = "550 5.1.1 adam@example.org unknown"
     await notices.ask(ASK)
-    assert [action for _, action, _ in await world.trail()] == ["ask_not_deliverable"]
+    assert [action for _, action, _ in await world.trail()] == ["asked", "ask_not_deliverable"]
     ours = [record.getMessage() for record in caplog.records if record.name == "activities.letterbox"]
     assert len(ours) == 1
-    assert "zoe" not in ours[0]
+    assert "adam" not in ours[0]
+
+
+@pytest.mark.parametrize("answer", ["450 4.2.1 later", "550 5.1.1 unknown"])
+@pytest.mark.parametrize("account", [True, False])
+async def test_what_a_mailbox_answers_leaves_no_trace_in_the_trail_of_a_transfer_to_an_address(
+    world: World, notices: Notices, mailbox: Mailbox, answer: str, account: bool
+) -> None:
+    """Else the sender would learn from it that there is an account."""
+    await world.to_user("zoe@example.org" if account else "nobody@example.net", "zoe" if account else None)
+    mailbox.answers |= {"zoe@example.org": answer, "nobody@example.net": answer}
+    with contextlib.suppress(Unavailable):
+        await notices.ask(ASK)
+    assert await world.trail() == [("system", "asked", {"generation": 1, "reminder": 0})]
+    assert mailbox.tries.total() == 1
 
 
 @pytest.mark.parametrize("state", ["transferring", "declined", "cancelled", "expired", "completed"])

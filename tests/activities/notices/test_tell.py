@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from activities.notices import Notices
+from domain.errors import Unavailable
 from persistence import tables
 from tests.activities.notices.letters import ACCEPTED, ENDED, REQUESTED, recipients
 from tests.activities.notices.world import NOW, TRANSFER, World
@@ -53,6 +54,23 @@ async def test_before_acceptance_nobody_learns_whose_the_address_is(
     for letter in mailbox.letters:
         assert "Zoé" not in str(letter)
         assert "Personal of" not in text_of(letter)
+
+
+async def test_a_letter_to_a_recipient_who_has_not_accepted_that_is_put_off_is_not_in_the_trail(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    """The others are told, and that is on record, before it is tried; it is tried until it is taken."""
+    await world.to_user(state="expired", reason="expired", active=False)
+    mailbox.answers["zoe@example.org"] = "450 4.2.1 later"
+    with pytest.raises(Unavailable):
+        await notices.tell(ENDED)
+    others = ["adam@example.org", "amelie@example.org", "bruno@example.org"]
+    assert recipients(mailbox) == others
+    assert await world.trail() == [("system", "told", {"subject": "ended"})]
+    mailbox.answers.clear()
+    await notices.tell(ENDED)
+    assert recipients(mailbox) == [*others, "zoe@example.org"]
+    assert len(await world.trail()) == 1
 
 
 async def test_an_address_without_an_account_leaves_the_same_trail(
