@@ -37,6 +37,8 @@ class StepView:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     last_error: str | None = None
+    tries_hidden: bool = False
+    """How its tries fare is nothing for this caller, so neither is what the engine says of them."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def _masked_step(step: TransferStep, transfer: Transfer) -> StepView:
     view = _step(step)
     if view.name not in _LETTERS:
         return view
-    view = replace(view, attempts=min(view.attempts, 1), last_error=None)
+    view = replace(view, attempts=min(view.attempts, 1), last_error=None, tries_hidden=True)
     if TransferState(transfer.state) in FINAL and view.state in {StepState.RUNNING, StepState.DONE}:
         return replace(view, state=StepState.DONE, finished_at=transfer.finished_at)
     return view

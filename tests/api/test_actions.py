@@ -96,7 +96,7 @@ async def test_what_they_would_do_follows_from_where_the_transfer_stands(
 async def test_a_paused_step_shows_that_it_is_even_when_only_letters_are_left(
     http: httpx.AsyncClient, database: Database, engine: Engine, state: str
 ) -> None:
-    await add_transfer(database, state=state, steps={"tell_parties": "running"})
+    await add_transfer(database, state=state, accepted_by="u-rita", steps={"tell_parties": "running"})
     engine.attempts = {StepName.TELL_PARTIES: StepAttempts(7, "no mail server", paused=True)}
 
     steps = (await http.get("/v1/transfers/trf_1", headers=bearer("olga"))).json()["steps"]

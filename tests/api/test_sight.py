@@ -8,10 +8,15 @@ import pytest
 from sqlalchemy import update
 
 from domain.ids import TransferId
+from domain.transfer import StepName
 from persistence import audit
 from persistence.session import Database
 from persistence.tables import ChargePoint, Membership, TransferStep
+from tests.api.engine import Engine
 from tests.api.world import add, add_transfer, bearer, charge_point, period
+from workflows.client import StepAttempts
+
+LETTERS = (StepName.ASK_RECIPIENT, StepName.TELL_PARTIES)
 
 
 async def test_a_member_sees_the_charge_points_of_their_groups_only(
@@ -135,10 +140,11 @@ async def test_the_audit_trail_does_not_tell_why_a_link_was_refused(
 
 @pytest.mark.parametrize("account", [True, False])
 async def test_how_the_letters_to_a_recipient_fare_tells_nobody_that_the_address_has_an_account(
-    http: httpx.AsyncClient, database: Database, account: bool
+    http: httpx.AsyncClient, database: Database, engine: Engine, account: bool
 ) -> None:
     """A mail server that puts one mailbox off, like greylisting, does so to accounts alone."""
     address: dict[str, Any] = {} if account else {"to_owner_id": None, "to_group_id": None}
+    put_off = "the mail server said 450"
     now, week = datetime.now(UTC), datetime.now(UTC) + timedelta(days=7)
     waits = {"attention": "operator", "waiting_until": now, "expires_at": week} | address
     await add_transfer(database, "trf_1", steps={"ask_recipient": "running"}, **waits)
@@ -146,16 +152,18 @@ async def test_how_the_letters_to_a_recipient_fare_tells_nobody_that_the_address
     ended = {"ask_recipient": "done", "tell_parties": "running"}
     await add_transfer(database, "trf_2", state="declined", charge_point_id="cp-2", steps=ended, **over)
     async with database.writing() as session:
-        troubled = {"attempts": 7, "last_error": "the mail server said 450", "finished_at": None}
+        troubled = {"attempts": 7, "last_error": put_off, "finished_at": None}
         await session.execute(update(TransferStep).where(TransferStep.state != "pending").values(**troubled))
 
-    async def seen(name: str) -> dict[str, tuple[str, object, list[tuple[str, int, object]]]]:
+    engine.attempts = {name: StepAttempts(7, put_off, paused=True) for name in LETTERS}
+
+    async def seen(name: str) -> dict[str, tuple[str, object, list[tuple[Any, ...]]]]:
         items = (await http.get("/v1/transfers", headers=bearer(name))).json()["items"]
         steps = {
             item["id"]: [
-                (step["state"], step["attempts"], step["last_error"])
-                for step in item["steps"]
-                if step["name"] in {"ask_recipient", "tell_parties"}
+                (step["state"], step["attempts"], step["last_error"], step["paused"])
+                for step in (await http.get(f"/v1/transfers/{item['id']}", headers=bearer(name))).json()["steps"]
+                if step["name"] in LETTERS
             ]
             for item in items
         }
@@ -169,13 +177,12 @@ async def test_how_the_letters_to_a_recipient_fare_tells_nobody_that_the_address
         saw = await seen(name)
         assert saw["trf_1"][0] == "recipient"
         assert datetime.fromisoformat(str(saw["trf_1"][1])) == week
-        assert saw["trf_1"][2] == [("running", 1, None), ("pending", 0, None)]
+        assert saw["trf_1"][2] == [("running", 1, None, False), ("pending", 0, None, False)]
         assert [await listed(name, attention) for attention in ("recipient", "operator", "retrying")] == [
             ["trf_1"], [], [],
         ]  # fmt: skip
-    assert (await seen("olga"))["trf_2"] == ("", None, [("done", 1, None), ("done", 1, None)])
-    put_off = "the mail server said 450"
-    assert (await seen("oscar"))["trf_2"][2] == [("done", 7, put_off), ("running", 7, put_off)]
+    assert (await seen("olga"))["trf_2"] == ("", None, [("done", 1, None, False), ("done", 1, None, False)])
+    assert (await seen("oscar"))["trf_2"][2] == [(state, 7, put_off, True) for state in ("done", "running")]
     assert [await listed("oscar", attention) for attention in ("recipient", "operator", "retrying")] == [
         [], ["trf_1"], ["trf_2"],
     ]  # fmt: skip
