@@ -18,6 +18,27 @@ from persistence.transfer_views import EventView, event_view
 _TOLD: Final = and_(TransferStep.transfer_id == Transfer.id, TransferStep.name == StepName.TELL_PARTIES.value)
 
 
+def _over() -> ColumnElement[bool]:
+    """Whether a transfer has ended and its parties were told; one that was refused at once has nobody to tell.
+
+    The entry counts, not only the step: that a letter to a recipient who has not accepted is still tried is not shown.
+    """
+    ended = [state.value for state in FINAL - {TransferState.REFUSED}]
+    entry = aliased(AuditEvent)
+    told = or_(
+        TransferStep.state.in_([StepState.DONE.value, StepState.SKIPPED.value]),
+        exists().where(entry.transfer_id == Transfer.id, entry.once == told_of("ended")),
+    )
+    return case(
+        (Transfer.state == TransferState.REFUSED.value, True),
+        (and_(Transfer.state.in_(ended), told), True),
+        else_=False,
+    )
+
+
+_OVER: Final = _over()
+
+
 @dataclass(frozen=True)
 class Entry:
     """An entry of an audit trail, and its transfer as it stood when the entry was read; None before it has one."""
@@ -60,7 +81,7 @@ class Trails:
         What is read of the trail afterwards has at least these entries.
         """
         wanted = (
-            select(AuditCounter.last, _over())
+            select(AuditCounter.last, _OVER)
             .select_from(AuditCounter)
             .outerjoin(Transfer, Transfer.id == AuditCounter.transfer_id)
             .outerjoin(TransferStep, _TOLD)
@@ -77,9 +98,8 @@ class Trails:
         """
         place = values(column("transfer_id", String), column("sequence", Integer), name="place")
         cte = place.data(list(places.items())).cte("place")
-        over = _over()
         wanted: Any = (
-            select(cte.c.transfer_id, AuditEvent, Transfer, over)
+            select(cte.c.transfer_id, AuditEvent, Transfer, _OVER)
             .select_from(cte)
             .outerjoin(
                 AuditEvent,
@@ -87,7 +107,7 @@ class Trails:
             )
             .outerjoin(Transfer, Transfer.id == cte.c.transfer_id)
             .outerjoin(TransferStep, _TOLD)
-            .where(or_(AuditEvent.sequence.is_not(None), over))
+            .where(or_(AuditEvent.sequence.is_not(None), _OVER))
             .order_by(cte.c.transfer_id, AuditEvent.sequence)
             .limit(limit)
         )
@@ -99,21 +119,3 @@ class Trails:
                 found.setdefault(TransferId(transfer_id), []).append(Entry(event, transfer))
         complete = len(rows) < limit
         return News(found, frozenset(TransferId(row[0]) for row in rows if row[3]) if complete else frozenset())
-
-
-def _over() -> ColumnElement[bool]:
-    """Whether a transfer has ended and its parties were told; one that was refused at once has nobody to tell.
-
-    The entry counts, not only the step: that a letter to a recipient who has not accepted is still tried is not shown.
-    """
-    ended = [state.value for state in FINAL - {TransferState.REFUSED}]
-    entry = aliased(AuditEvent)
-    told = or_(
-        TransferStep.state.in_([StepState.DONE.value, StepState.SKIPPED.value]),
-        exists().where(entry.transfer_id == Transfer.id, entry.once == told_of("ended")),
-    )
-    return case(
-        (Transfer.state == TransferState.REFUSED.value, True),
-        (and_(Transfer.state.in_(ended), told), True),
-        else_=False,
-    )

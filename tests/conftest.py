@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
-from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import make_url
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -133,11 +133,13 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str, postgres_template: str) -> str:
+def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
     """The URL of a migrated, empty PostgreSQL database, for what one kind of database is enough for."""
-    name = f"test_{uuid.uuid4().hex}"  # it goes with the server
-    _await(_administer(postgres_server, f"CREATE DATABASE {name} TEMPLATE {postgres_template}"))
-    return _in_database(postgres_server, name)
+    name = f"test_{uuid.uuid4().hex}"
+    copied = f"TEMPLATE {postgres_template} STRATEGY FILE_COPY"  # twice as fast as by the log
+    _await(_administer(postgres_server, f"CREATE DATABASE {name} {copied}"))
+    yield _in_database(postgres_server, name)
+    _await(_administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(params=BOTH)
@@ -170,10 +172,11 @@ def _in_database(url: str, name: str) -> str:
 
 
 async def _administer(url: str, statement: str) -> None:
-    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
-    async with engine.connect() as connection:
-        await connection.execute(text(statement))
-    await engine.dispose()
+    connection = await asyncpg.connect(url.replace("+asyncpg", "", 1))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 # --- Temporal -----------------------------------------------------------------------------------------------------

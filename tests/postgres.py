@@ -1,4 +1,4 @@
-"""Finds a PostgreSQL for the tests: a container where an engine answers, else the machine's own programs."""
+"""Finds a PostgreSQL (15 or later) for the tests: a container where an engine answers, else the machine's programs."""
 
 import os
 import shutil
@@ -42,9 +42,9 @@ def _container() -> tuple[PostgresContainer | None, str]:
     if not engine_answers():
         return None, "No container engine answers"
     try:
-        # it is full of databases at the end: to remove them takes a busy engine its time
         container = PostgresContainer(image(), driver="asyncpg", docker_client_kw={"timeout": 600})
-        return container.start(), ""
+        # in memory: a database is made for each test, and need not outlive it
+        return container.with_tmpfs_mount("/var/lib/postgresql/data").start(), ""
     except docker.errors.APIError:
         return None, f"The container engine can't have the image {image()}"
 
