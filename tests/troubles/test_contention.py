@@ -20,7 +20,7 @@ from tests.journeys.system import System, running, two_users
 
 CLIENTS, STARTS, CHARGE_POINTS = 4, 50, 20
 CLIENT = """
-import asyncio, json, sys
+import asyncio, json, sys, uuid
 import httpx
 
 async def main(api, key, first, starts, charge_points):
@@ -29,7 +29,9 @@ async def main(api, key, first, starts, charge_points):
         async def start(number):
             path = f"/v1/charge-points/cp-{(first + number) % charge_points + 1}/transfers"
             body = {"kind": "move_to_group", "group_id": "north" if number // charge_points % 2 else "south"}
-            answer = await user.post(path, json=body)
+            key = {"Idempotency-Key": str(uuid.uuid4())}
+            while (answer := await user.post(path, json=body, headers=key)).status_code == 503:
+                await asyncio.sleep(int(answer.headers["Retry-After"]))  # a machine this busy: as the answer says
             found = answer.json()
             answers.append([answer.status_code, found.get("id"), found.get("code")])
         for number in range(0, starts, 5):
