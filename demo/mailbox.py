@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import default
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,7 +60,9 @@ class Post:
         raise HTTPException(404, "There is no such message.")
 
 
+@cache
 def _as_json(file: Path) -> dict[str, Any]:
+    """Read a message, once: a file of a Maildir never changes."""
     message = email.message_from_bytes(file.read_bytes(), policy=default)
     return {
         "id": file.name,

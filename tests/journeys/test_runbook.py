@@ -231,7 +231,8 @@ async def mended(system: System) -> None:
 
 
 async def unstarted(operator: Operator, commands: list[list[str]]) -> None:
-    async with operator.system.db.writing():  # writers take turns: it is not stopped with the database in its hands
+    async with operator.system.db.writing() as session:  # so that it is not stopped with the database in its hands
+        await session.execute(text("SELECT 1"))  # a transaction begins with its first statement
         operator.system.supervisor.signal("worker", signal.SIGSTOP)
     try:
         transfer_id = await operator.start("cp-8", {"kind": "move_to_group", "group_id": "south"})
