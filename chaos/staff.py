@@ -26,6 +26,7 @@ _OPEN: Final = text(
     " OR EXISTS (SELECT 1 FROM charge_points c LEFT JOIN charger_links l ON l.charge_point_id = c.id"
     "  WHERE l.node IS NULL OR l.quarantined)"
 )
+_RUNNING: Final = 'WorkflowType = "transfer" AND ExecutionStatus = "Running"'
 
 
 class Staff:
@@ -87,9 +88,14 @@ class Staff:
             await self.answer()
 
     async def _is_open(self) -> bool:
-        """Whether anything is under way, due, or not yet where it belongs."""
+        """Whether anything is under way, due, or not yet where it belongs.
+
+        A workflow outlives the end of its transfer while a letter of it, as that it was accepted, is still tried.
+        """
         async with self._site.db.reading() as session:
-            return bool(await session.scalar(_OPEN))
+            if await session.scalar(_OPEN):
+                return True
+        return (await self._site.client.count_workflows(_RUNNING)).count > 0
 
     async def _connect_deleted(self, round_: int) -> None:
         """Connect those afresh whose connection went with a transfer since somebody connected them last."""

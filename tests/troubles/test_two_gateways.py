@@ -59,7 +59,10 @@ async def test_a_charger_whose_node_dies_goes_on_at_another(tmp_path: Path, data
             station = Station(url, "CP-1", "first-password-of-1", state)
             runs = asyncio.create_task(station.run())
             await arrives(system, "node-1")
-            assert await station.start_session("NORTH") == "charging"
+            async with asyncio.timeout(30):  # it may hear later than the register that it is connected
+                while (begun := await station.start_session("NORTH")) == "offline":
+                    await asyncio.sleep(LOOK_EVERY)
+            assert begun == "charging"
             await station.until(lambda: not station.state.queue)
             transfer_id = await ask(ada, "cp-1", TO_BOB, key="over")
             async with asyncio.timeout(60):
