@@ -59,7 +59,7 @@ class Notices(contracts.Notices):
             action = ("reminded" if ask.reminder else "asked") if reached else _NOT_DELIVERABLE
             await _note_asked(session, ask, action, once="ask")
         delivered = await self._letterbox.post(questions)
-        if not delivered and not hides_recipient(facts.transfer):
+        if reached and not delivered and not hides_recipient(facts.transfer):
             async with self._db.writing() as session:
                 await _note_asked(session, ask, _NOT_DELIVERABLE, once=_NOT_DELIVERABLE)
         return Done()

@@ -120,12 +120,14 @@ async def test_an_account_that_was_opened_meanwhile_is_reminded_as_one(
     assert token_in(first) == token_in(second)
 
 
-@pytest.mark.parametrize("how", ["phone", "no e-mail", "blocked since"])
+@pytest.mark.parametrize("how", ["phone", "no e-mail", "blocked since", "no e-mail, and no secret"])
 async def test_whom_no_letter_reaches_is_an_entry_and_no_error(
     world: World, notices: Notices, mailbox: Mailbox, how: str
 ) -> None:
     if how == "phone":
         await world.to_user("+33612345678", to=None)
+    elif how == "no e-mail, and no secret":
+        await world.ownership(to_owner_id="mute")
     else:
         await world.to_user(to="mute" if how == "no e-mail" else "gone")
     await notices.ask(ASK)
