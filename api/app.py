@@ -14,6 +14,13 @@ from persistence.session import Database
 from persistence.vault import Vault
 from workflows.client import TransferClient
 
+#: Made once in a process: to read the signatures of all calls takes longer than to serve one.
+_CALLS = APIRouter()
+for _resource in (starts, transfers, decisions, charge_points, groups, me):
+    _CALLS.include_router(_resource.router, prefix="/v1")
+for _resource in (health, metrics, reference):
+    _CALLS.include_router(_resource.router)
+
 
 def create_app(
     database: Database,
@@ -30,6 +37,7 @@ def create_app(
     app = FastAPI(
         title="Handover",
         version="1",
+        routes=_CALLS.routes,
         description=openapi.DESCRIPTION,
         openapi_tags=openapi.TAGS,
         docs_url=None,
@@ -45,18 +53,6 @@ def create_app(
     app.state.parts = parts = Parts(database, vault, transfers_client, options, watch)
     problems.install(app)
     openapi.install(app)
-    app.include_router(_v1())
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    app.include_router(reference.router)
     app.mount("/t", create_pages(parts))
     app.mount("/static", StaticFiles(directory=STATIC))
     return app
-
-
-def _v1() -> APIRouter:
-    """Collect the resources."""
-    v1 = APIRouter(prefix="/v1")
-    for resource in (starts, transfers, decisions, charge_points, groups, me):
-        v1.include_router(resource.router)
-    return v1

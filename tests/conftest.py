@@ -100,8 +100,8 @@ def postgres_server() -> Iterator[str]:
     try:
         with postgres() as url:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # it need not outlive the run
-                _await(_administer(url, f"ALTER SYSTEM SET {setting} = off"))
-            _await(_administer(url, "SELECT pg_reload_conf()"))
+                wait_for(administer(url, f"ALTER SYSTEM SET {setting} = off"))
+            wait_for(administer(url, "SELECT pg_reload_conf()"))
             yield url
     except NoPostgres as missing:
         if os.environ.get("CI"):
@@ -113,15 +113,15 @@ def postgres_server() -> Iterator[str]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, to be copied."""
     file = tmp_path_factory.mktemp("template") / "handover.db"
-    _await(migrate(f"sqlite+aiosqlite:///{file}"))
+    wait_for(migrate(f"sqlite+aiosqlite:///{file}"))
     return file
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str) -> str:
     """A migrated PostgreSQL database, to be copied."""
-    _await(_administer(postgres_server, "CREATE DATABASE template_handover"))
-    _await(migrate(_in_database(postgres_server, "template_handover")))
+    wait_for(administer(postgres_server, "CREATE DATABASE template_handover"))
+    wait_for(migrate(in_database(postgres_server, "template_handover")))
     return "template_handover"
 
 
@@ -136,10 +136,9 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
     """The URL of a migrated, empty PostgreSQL database, for what one kind of database is enough for."""
     name = f"test_{uuid.uuid4().hex}"
-    copied = f"TEMPLATE {postgres_template} STRATEGY FILE_COPY"  # twice as fast as by the log
-    _await(_administer(postgres_server, f"CREATE DATABASE {name} {copied}"))
-    yield _in_database(postgres_server, name)
-    _await(_administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)"))
+    wait_for(administer(postgres_server, f"CREATE DATABASE {name} {copy_of(postgres_template)}"))
+    yield in_database(postgres_server, name)
+    wait_for(administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(params=BOTH)
@@ -161,17 +160,21 @@ async def database(database_url: str, lock_wait: float) -> AsyncIterator[Databas
     await db.close()
 
 
-def _await(work: Coroutine[Any, Any, None]) -> None:
+def wait_for(work: Coroutine[Any, Any, None]) -> None:
     """Run `work` beside the tests' own event loop."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, work).result()
 
 
-def _in_database(url: str, name: str) -> str:
+def copy_of(template: str) -> str:
+    return f"TEMPLATE {template} STRATEGY FILE_COPY"  # twice as fast as by the log
+
+
+def in_database(url: str, name: str) -> str:
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
-async def _administer(url: str, statement: str) -> None:
+async def administer(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url.replace("+asyncpg", "", 1))
     try:
         await connection.execute(statement)

@@ -23,20 +23,27 @@ CHOICE: Final = "handover_language"
 _LOOKS: Final = frozenset({"GET", "HEAD"})
 
 
+def _own_name(language: Language) -> str:
+    """Give a language's name in the language itself: `Français`."""
+    return (Locale(language.value).display_name or language.value).capitalize()
+
+
+_TEMPLATES: Final = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= {"moment": moment, "own_name": _own_name}
+
+
 class Sheets:
     """Everything that a page is made of, but for what it is about."""
 
     def __init__(self, *, secure: bool) -> None:
-        """Load the templates, all of them escaped; `secure` cookies are never sent without TLS."""
+        """Take whether cookies are `secure`: those are never sent without TLS."""
         self._secure = secure
-        self._templates = Environment(
-            loader=FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters |= {"moment": moment, "own_name": _own_name}
 
     def words(self, request: Request, link: LinkView | None = None) -> Words:
         """Give the words in the reader's language.
@@ -68,7 +75,7 @@ class Sheets:
         words = self.words(request, link)
         others = [language for language in Language if language is not words.language]
         here = "" if request.method in _LOOKS else again
-        text = self._templates.get_template(template).render(words=words, others=others, here=here, link=link, **values)
+        text = _TEMPLATES.get_template(template).render(words=words, others=others, here=here, link=link, **values)
         answer = HTMLResponse(text, status, headers={"Content-Language": words.language.value})
         return self._remember(request, answer)
 
@@ -93,8 +100,3 @@ def qr_code(address: str) -> Markup:
     """Draw an address as a QR code: SVG to be put into a page, black on white in any colour scheme."""
     code = segno.make(address, error="m", micro=False)
     return Markup(code.svg_inline(omitsize=True, light="#fff", dark="#000", svgclass=None, lineclass=None))  # noqa: S704 - the drawing holds no text
-
-
-def _own_name(language: Language) -> str:
-    """Give a language's name in the language itself: `Français`."""
-    return (Locale(language.value).display_name or language.value).capitalize()

@@ -1,7 +1,9 @@
-"""The real application on a real database, with a hand-written engine behind it."""
+"""The real application on a real database that has everybody in it, with a hand-written engine behind it."""
 
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +18,30 @@ from persistence.vault import Vault
 from tests.api.engine import Engine
 from tests.api.listeners import application, served
 from tests.api.world import add, add_link, add_transfer, open_link, populate
+from tests.conftest import administer, copy_of, in_database, wait_for
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(sqlite_template: Path) -> Path:
+    """A SQLite file with everybody in it, to be copied."""
+    file = sqlite_template.with_name("populated.db")
+    shutil.copy(sqlite_template, file)
+    wait_for(_populate(f"sqlite+aiosqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str, postgres_template: str) -> str:
+    """A PostgreSQL database with everybody in it, to be copied."""
+    wait_for(administer(postgres_server, f"CREATE DATABASE template_populated {copy_of(postgres_template)}"))
+    wait_for(_populate(in_database(postgres_server, "template_populated")))
+    return "template_populated"
+
+
+async def _populate(url: str) -> None:
+    database = Database(url)
+    await populate(database)
+    await database.close()
 
 
 @pytest.fixture
@@ -30,8 +56,7 @@ def engine(database: Database) -> Engine:
 
 
 @pytest.fixture
-async def app(database: Database, vault: Vault, engine: Engine) -> FastAPI:
-    await populate(database)
+def app(database: Database, vault: Vault, engine: Engine) -> FastAPI:
     return create_app(database, vault, engine)
 
 
@@ -90,8 +115,7 @@ async def link(http: httpx.AsyncClient, database: Database, vault: Vault) -> str
 
 @pytest.fixture
 async def world(database: Database) -> Database:
-    """A database with everybody, and olga's transfer."""
-    await populate(database)
+    """A database with olga's transfer."""
     await add_transfer(database)
     return database
 

@@ -20,7 +20,7 @@ from persistence.tables import AuditEvent, RateCount, Request, Table, Transfer
 from persistence.vault import Vault
 from settings import Settings
 from tests.api.engine import Engine
-from tests.api.world import add, add_link, add_transfer, bearer, change, check, populate
+from tests.api.world import add, add_link, add_transfer, bearer, change, check
 
 START = "/v1/charge-points/cp-1/transfers"
 MOVE = {"kind": "move_to_group", "group_id": "g-olga"}
@@ -41,7 +41,6 @@ class Process(httpx.AsyncClient):
 
 @pytest.fixture
 async def api(database: Database, vault: Vault) -> AsyncIterator[Process]:
-    await populate(database)
     async with Process(database, vault, CallLimits(transfers_per_hour=4)) as process:
         yield process
 
@@ -206,7 +205,6 @@ async def test_a_flood_of_misses_writes_nothing(api: Process, database: Database
 
 
 async def test_zero_is_no_limit(database: Database, vault: Vault) -> None:
-    await populate(database)
     off = CallLimits(transfers_per_hour=0, messages_per_day=0, misses_per_minute=0)
     async with Process(database, vault, off) as process:
         assert {(await process.start(to_user("rita@example.com"))).status_code for _ in range(12)} == {202}

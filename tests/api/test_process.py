@@ -16,7 +16,7 @@ import pytest
 from demo.ports import free_port
 from persistence.session import Database
 from tests.api.listeners import listening, say, slow_reader
-from tests.api.world import add_transfer, populate
+from tests.api.world import add_transfer
 
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789abcdef0123456789abcdef-test"
@@ -141,7 +141,6 @@ def test_a_port_that_is_taken_is_named(environment: dict[str, str], port: int) -
 async def test_two_processes_feed_the_same_trail_and_a_stop_ends_streams_at_once_even_one_that_nobody_reads(
     database: Database, database_url: str, environment: dict[str, str]
 ) -> None:
-    await populate(database)
     await add_transfer(database)
     settings = environment | {"HANDOVER_DATABASE_URL": database_url}
     with process(settings, free_port()) as (first, address), process(settings, free_port()) as (_, elsewhere):

@@ -18,7 +18,7 @@ from persistence.session import Database
 from persistence.tables import ApiKey, AuditCounter, AuditEvent, ChargePoint, Membership, Transfer
 from persistence.vault import Vault
 from tests.api.listeners import PATIENCE, QUICK, application, end, listening, say, served, slow_reader
-from tests.api.world import add_transfer, bearer, change, check, populate
+from tests.api.world import add_transfer, bearer, change, check
 
 # --- slow readers, outages, the end of sight --------------------------------------------------------------------------
 
@@ -75,7 +75,6 @@ async def test_a_reader_who_reads_nothing_for_too_long_is_let_go(
 
 async def test_an_outage_of_the_database_delays_a_stream_and_ends_none(postgres_url: str, vault: Vault) -> None:
     direct, url = Database(postgres_url), make_url(postgres_url)
-    await populate(direct)
     await add_transfer(direct)
     link = Link("database", [url.port or 0], Random(1))  # noqa: S311 - it decides nothing
     async with link.listening():
@@ -97,7 +96,6 @@ async def test_an_outage_of_the_database_delays_a_stream_and_ends_none(postgres_
 
 async def test_a_stop_ends_streams_at_once_while_the_database_is_silent(postgres_url: str, vault: Vault) -> None:
     direct, url = Database(postgres_url), make_url(postgres_url)
-    await populate(direct)
     await add_transfer(direct)
     await say(direct)
     link = Link("database", [url.port or 0], Random(1))  # noqa: S311 - it decides nothing

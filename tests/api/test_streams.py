@@ -20,7 +20,7 @@ from persistence.tables import TransferStep
 from persistence.vault import Vault
 from tests.api.engine import Engine
 from tests.api.listeners import PATIENCE, QUICK, application, end, listening, say, served
-from tests.api.world import add_transfer, bearer, populate
+from tests.api.world import add_transfer, bearer
 from tests.telemetry.spans import Kept
 
 
@@ -192,7 +192,6 @@ async def test_streams_that_come_and_go_while_much_is_said_miss_nothing_and_get_
 
 async def test_what_a_slow_transaction_says_late_is_not_left_out(postgres_url: str, vault: Vault) -> None:
     database = Database(postgres_url)
-    await populate(database)
     for transfer_id in ("trf_1", "trf_2"):
         await add_transfer(database, transfer_id, active=transfer_id == "trf_1")
     async with served(application(database, vault)) as address, listening(address, "trf_1") as late:
