@@ -6,7 +6,7 @@ from typing import Final
 from bench.stations import KEY, identity
 from domain.ids import ChargePointId
 from persistence import credentials
-from persistence.schema import migrate
+from persistence.migrating import migrate
 from persistence.session import Database
 from persistence.tables import ChargePoint, Group, OwnershipPeriod, User
 from persistence.vault import Vault

@@ -31,7 +31,7 @@ from demo.supervisor import Report, Supervisor
 from domain.ids import UserId
 from persistence import api_keys
 from persistence.imports import import_lines
-from persistence.schema import migrate
+from persistence.migrating import migrate
 from persistence.session import Database
 from persistence.vault import Vault
 

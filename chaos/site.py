@@ -26,7 +26,7 @@ from domain.ids import UserId
 from domain.rights import Scope
 from persistence import api_keys
 from persistence.imports import import_lines
-from persistence.schema import migrate
+from persistence.migrating import migrate
 from persistence.session import Database
 from persistence.vault import Vault
 from workflows.namespace import register_search_attributes

@@ -1,31 +1,23 @@
-"""What the verbs that set up do, on the database and at Temporal."""
+"""What the verbs that set up do on a database that is up to date."""
 
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from temporalio.client import Client
-from temporalio.service import RPCError
 
 from commands.database import database as open_database
 from commands.database import do
 from commands.ends import Wrong
-from persistence import catalogue, findings, schema
+from persistence import catalogue, findings
 from persistence.imports import ImportRefused, import_lines
 from persistence.vault import Vault
 from settings import read_settings
-from workflows.namespace import register_search_attributes
 
 
 def take_file(file: Path) -> None:
     """Import a file, and say what was new."""
     do(_import(file, file.read_bytes().splitlines()))
-
-
-def migrate(*, database: bool, search_attributes: bool) -> None:
-    """Bring up to date what is asked for."""
-    do(_migrate(database=database, search_attributes=search_attributes))
 
 
 def list_models() -> None:
@@ -53,27 +45,6 @@ async def _import(file: Path, rows: list[bytes]) -> None:
             typer.echo(
                 f"{word}: " + ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts.items())
             )
-
-
-async def _migrate(*, database: bool, search_attributes: bool) -> None:
-    settings = read_settings()
-    if database:
-        await schema.migrate(settings.database_url)
-        typer.echo("The database is up to date.")
-    if search_attributes:
-        try:
-            client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
-            new = await register_search_attributes(client)
-        except (RPCError, RuntimeError) as error:
-            raise Wrong(
-                f"Temporal at {settings.temporal_address} can't be set up ({_first_line(error)}). Start it, or set "
-                "HANDOVER_TEMPORAL_ADDRESS, or leave it out with --no-search-attributes."
-            ) from None
-        typer.echo(f"Temporal has the search attributes ({len(new)} new).")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0][:120]
 
 
 async def _list_models() -> None:

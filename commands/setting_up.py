@@ -25,9 +25,9 @@ def migrate(
     search_attributes: Annotated[bool, typer.Option(help="Register the search attributes at Temporal.")] = True,
 ) -> None:
     """Make database and Temporal ready for this release. Repeating it changes nothing."""
-    from commands import installation
+    from commands import migration
 
-    installation.migrate(database=database, search_attributes=search_attributes)
+    migration.migrate(database=database, search_attributes=search_attributes)
 
 
 def new_secret_key() -> None:

@@ -12,7 +12,7 @@ from domain.rights import Scope
 from persistence import api_keys
 from persistence.import_lines import ChargePointLine, ImportLines, UserLine
 from persistence.imports import import_lines
-from persistence.schema import migrate
+from persistence.migrating import migrate
 from persistence.session import Database
 from persistence.vault import Vault
 

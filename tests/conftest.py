@@ -20,7 +20,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 import devserver
 from demo.ports import free_port
-from persistence.schema import migrate
+from persistence.migrating import migrate
 from persistence.session import LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
 from process import leave

@@ -14,7 +14,8 @@ from sqlalchemy import Column, Connection, MetaData, func, insert, inspect, make
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain.errors import Unavailable
-from persistence.schema import is_current, migrate
+from persistence.migrating import migrate
+from persistence.schema import is_current
 from persistence.session import Database
 from persistence.tables import Table, Transfer
 
@@ -129,6 +130,7 @@ async def rows(url: str) -> dict[str, int]:
 async def test_rows_live_through_up_and_down(url: str) -> None:
     await asyncio.to_thread(handover, url, "migrate", "--no-search-attributes")  # makes the folder
     await asyncio.to_thread(alembic, url, "downgrade", "0002")
+    assert not await current(url)
     db = Database(url)
     async with db.writing() as session:
         await (await session.connection()).run_sync(fill)

@@ -1,0 +1,33 @@
+"""Brings a database to the newest shape of the tables."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+from persistence.schema import sqlite_file
+from persistence.session import Database
+
+
+async def migrate(url: str) -> None:
+    """Migrate the database at `url` to the newest revision, all or nothing; a repeat changes nothing.
+
+    Makes the folder of a SQLite file. Call it once at a time in a process: Alembic's context is a global.
+    Raises Unavailable where the database does not answer or a lock is not had.
+    """
+    if (file := sqlite_file(url)) is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    db = Database(url, migrates=True)
+    try:
+        async with db.writing() as session:
+            await (await session.connection()).run_sync(_upgrade)
+    finally:
+        await db.close()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
