@@ -1,12 +1,16 @@
 """Alembic's environment: migrates the database of the settings, or the connection that it is handed."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.operations.ops import MigrationScript
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from persistence.schema import newest_revision
 from persistence.session import Database
 from persistence.tables import Table, UtcDateTime
 from settings import Settings
@@ -22,6 +26,12 @@ def _spell_type(kind: str, item: Any, _context: AutogenContext) -> str | Literal
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
+def _number(_context: MigrationContext, _revision: object, scripts: Iterable[MigrationScript]) -> None:
+    """Give a new revision the next number, by which the newest is told."""
+    for script in scripts:
+        script.rev_id = f"{int(newest_revision()) + 1:04}"
+
+
 def _migrate(connection: Connection) -> None:
     """Run the wanted revisions in the connection's one transaction: all or none."""
     if connection.dialect.name == "postgresql":
@@ -34,6 +44,7 @@ def _migrate(connection: Connection) -> None:
         render_as_batch=True,
         transactional_ddl=True,
         compare_server_default=True,
+        process_revision_directives=_number,
     )
     with context.begin_transaction():
         context.run_migrations()

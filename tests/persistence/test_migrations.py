@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import uuid
@@ -140,6 +141,17 @@ async def test_rows_live_through_up_and_down(url: str) -> None:
     await asyncio.to_thread(alembic, url, "downgrade", "0002")
     await migrate(url)
     assert set((await rows(url)).values()) == {1}
+
+
+async def test_a_new_revision_has_the_next_number(sqlite_url: str, tmp_path: Path) -> None:
+    await migrate(sqlite_url)
+    copy = shutil.copytree(ROOT / "persistence" / "migrations", tmp_path / "migrations")
+    here = tmp_path / "alembic.ini"
+    here.write_text(f"[alembic]\nscript_location = {copy}\nprepend_sys_path = {ROOT}\n")
+    before = set(copy.glob("versions/*.py"))
+    await asyncio.to_thread(alembic, sqlite_url, "-c", str(here), "revision", "--autogenerate", "-m", "what is new")
+    [added] = set(copy.glob("versions/*.py")) - before
+    assert added.name == f"{int(max(before).name[:4]) + 1:04}_what_is_new.py"
 
 
 async def test_a_database_that_is_not_there_is_not_current(tmp_path: Path) -> None:
