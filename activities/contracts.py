@@ -30,6 +30,7 @@ from domain.transfer import (
     TransferKind,
     TransferState,
     TransferWarning,
+    UntilNewKey,
 )
 
 
@@ -69,6 +70,7 @@ class Plan(Message):
     tell_present_owner: bool
     running_session: RunningSession
     if_offline: IfOffline
+    until_new_key: UntilNewKey = UntilNewKey.SERVE
     connection: Connection
     quiet: bool
     lists: bool
@@ -84,6 +86,8 @@ class DecisionRecord(TransferRef):
     actor_id: UserId | None
     """The user whose right to decide is checked; None for the clock, and for a link that binds its own recipient."""
     link_id: LinkId | None = None
+    until_new_key: UntilNewKey | None = None
+    """With an accept: what the recipient chose; None: the default."""
 
 
 class ResendRecord(TransferRef):
@@ -109,6 +113,7 @@ class Decided(Message):
     quiet: bool = False
     lists: bool = False
     rotate: bool = False
+    until_new_key: UntilNewKey = UntilNewKey.SERVE
 
 
 class TakeUp(TransferRef):

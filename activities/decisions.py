@@ -11,7 +11,7 @@ from domain.approval import Decision, check_decider, check_resender
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, TooLate
 from domain.ids import GroupId, TransferId, UserId
 from domain.rights import Role
-from domain.transfer import FINAL, Reason, TransferKind, TransferState
+from domain.transfer import FINAL, Reason, TransferKind, TransferState, UntilNewKey
 from persistence import accounts, approvals, audit, judgement, transfers
 from persistence.tables import Transfer
 from persistence.vault import Vault
@@ -36,12 +36,19 @@ async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) ->
         actor_id = await _check(session, vault, row, record)
         if record.decision is Decision.ACCEPT:
             await _accept(session, vault, row, actor_id)
+            row.until_new_key = (record.until_new_key or UntilNewKey.SERVE).value
         else:
             await _end(session, row, record.decision)
         state = row.state
         await audit.append(session, record.transfer_id, actor=record.actor, action=state, once=once)
     steps = steps_of(row)
-    return Decided(state=TransferState(state), quiet=steps.quiet, lists=steps.lists, rotate=steps.rotate)
+    return Decided(
+        state=TransferState(state),
+        quiet=steps.quiet,
+        lists=steps.lists,
+        rotate=steps.rotate,
+        until_new_key=UntilNewKey(row.until_new_key),
+    )
 
 
 async def resend(session: AsyncSession, record: ResendRecord) -> Resent:

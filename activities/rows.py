@@ -12,6 +12,7 @@ from domain.transfer import (
     RunningSession,
     TransferKind,
     TransferState,
+    UntilNewKey,
     device_steps,
 )
 from persistence.tables import Transfer
@@ -33,12 +34,15 @@ def new_row(ref: TransferRef, asked: Requested, charge_point: ChargePoint) -> Tr
         acceptance=request.acceptance.value,
         running_session=request.running_session.value,
         if_offline=request.if_offline.value,
+        until_new_key=request.until_new_key.value,
         from_group_id=charge_point.holding.group_id,
         from_owner_id=charge_point.holding.owner_id,
         asked_over_owner=False,
         requested_by=asked.sender_id,
         requested_at=asked.requested_at,
         from_version=charge_point.version,
+        from_owner_version=charge_point.owner_version,
+        from_until_new_key=charge_point.until_new_key,
         from_owner_changed_at=charge_point.owner_changed_at,
     )
 
@@ -83,6 +87,7 @@ def plan_of(row: Transfer) -> Plan:
         tell_present_owner=row.asked_over_owner,
         running_session=RunningSession(row.running_session),
         if_offline=IfOffline(row.if_offline),
+        until_new_key=UntilNewKey(row.until_new_key),
         connection=Connection(row.connection),
         quiet=steps.quiet,
         lists=steps.lists,

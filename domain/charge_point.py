@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.ids import ChargePointId, GroupId, UserId
+from domain.transfer import UntilNewKey
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,10 @@ class ChargePoint:
     holding: Holding
     version: int
     owner_changed_at: datetime | None = None
+    owner_version: int = 0
+    """The version with which the present owner's time began."""
+    until_new_key: UntilNewKey | None = None
+    """What keys that are older than the owner open; None where none does."""
 
 
 @dataclass(frozen=True)

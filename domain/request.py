@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from domain.contact import Channel
 from domain.ids import GroupId, UserId
-from domain.transfer import Acceptance, Connection, IfOffline, RunningSession, TransferKind
+from domain.transfer import Acceptance, Connection, IfOffline, RunningSession, TransferKind, UntilNewKey
 
 
 class TransferRequest(BaseModel):
@@ -25,6 +25,8 @@ class TransferRequest(BaseModel):
     expires_in: timedelta
     running_session: RunningSession = RunningSession.WAIT
     if_offline: IfOffline = IfOffline.COMPLETE
+    until_new_key: UntilNewKey = UntilNewKey.SERVE
+    """The sender's choice where nobody is asked; else the recipient makes it as they accept."""
     message: str | None = None
     """A line from the sender to the recipient."""
     reason: str | None = None

@@ -38,6 +38,8 @@ class Attention(StrEnum):
     SESSION_RUNNING = "session_running"
     CHARGER_OFFLINE = "charger_offline"
     RETRYING = "retrying"
+    NEW_KEY = "new_key"
+    """The new owner is to type a new key into the charger: people know the one in use."""
     OPERATOR = "operator"
 
 
@@ -67,6 +69,15 @@ class IfOffline(StrEnum):
 
     COMPLETE = "complete"
     ROLL_BACK = "roll_back"
+
+
+class UntilNewKey(StrEnum):
+    """What a key that the former owner may know opens until the charger has a new one."""
+
+    SERVE = "serve"
+    """An ordinary connection: the charger goes on working, and so does whoever else has its key."""
+    QUARANTINE = "quarantine"
+    """A connection over which nothing is authorised and nothing taken over."""
 
 
 class StepName(StrEnum):
@@ -108,6 +119,8 @@ class TransferWarning(StrEnum):
     LISTS_DUE = "lists_due"
     LISTS_NOT_SUPPORTED = "lists_not_supported"
     CREDENTIALS_DUE = "credentials_due"
+    OLD_KEY_KNOWN = "old_key_known"
+    """The key in use is known to people, the former owner among them; it ends once the new owner's is in use."""
     CREDENTIALS_CANNOT_BE_ROTATED = "credentials_cannot_be_rotated"
     RELEASE_DUE = "release_due"
     LEFT_UNDONE_BY_OPERATOR = "left_undone_by_operator"
@@ -118,8 +131,15 @@ UNSUPPORTED: Final = "The charger does not support it."
 UNROTATABLE: Final = "The charger can't change its credentials."
 REFUSED_BY_CHARGER: Final = "The charger rejected it."
 KEY_REFUSED: Final = "The charger rejected its new credentials."
-#: What is done by itself once the charger is back.
-DUE: Final = frozenset({TransferWarning.LISTS_DUE, TransferWarning.CREDENTIALS_DUE, TransferWarning.RELEASE_DUE})
+#: What is done by itself once the charger is back, or has its new owner's key.
+DUE: Final = frozenset(
+    {
+        TransferWarning.LISTS_DUE,
+        TransferWarning.CREDENTIALS_DUE,
+        TransferWarning.OLD_KEY_KNOWN,
+        TransferWarning.RELEASE_DUE,
+    }
+)
 
 
 class Reason(StrEnum):

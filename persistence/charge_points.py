@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.charge_point import ChargePoint, Holding
 from domain.errors import NotFound, Unavailable
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.transfer import UntilNewKey
 from persistence import tables
 
 
@@ -21,6 +22,8 @@ async def get(session: AsyncSession, charge_point_id: ChargePointId) -> ChargePo
         holding=Holding(UserId(row.owner_id), GroupId(row.group_id)),
         version=row.version,
         owner_changed_at=row.owner_changed_at,
+        owner_version=row.owner_version,
+        until_new_key=UntilNewKey(row.until_new_key) if row.until_new_key else None,
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
+from domain.keys import KeyPurpose, KnownTo
 from persistence import charge_points
 from persistence.tables import Credential
 
@@ -69,15 +70,33 @@ async def revoke(session: AsyncSession, row: Credential, now: datetime) -> None:
     await turn(session, row, state=KeyState.REVOKED, revoked_at=now, sealed_key=None, mac_decoded=None)
 
 
-def new_key(charge_point_id: ChargePointId, state: KeyState, mac: str, now: datetime) -> Credential:
-    """Give the row of a key of which nothing but its MAC is known."""
+def new_key(
+    charge_point_id: ChargePointId,
+    state: KeyState,
+    mac: str,
+    now: datetime,
+    *,
+    purpose: KeyPurpose,
+    version: int,
+    known_to: KnownTo = KnownTo.PEOPLE,
+) -> Credential:
+    """Give the row of a key of which nothing but its MAC is known, made while the charge point has this `version`."""
     return Credential(
         id=str(uuid.uuid4()),
         charge_point_id=charge_point_id,
         state=state.value,
+        known_to=known_to.value,
+        purpose=purpose.value,
+        version=version,
         mac=mac,
+        successor=False,
         created_at=now,
+        sent_elsewhere=False,
+        open_line=False,
+        serials=[],
+        answer_counts=False,
         maybe_taken=False,
+        starts_with_old=0,
         quarantines_old=False,
         unattended=False,
         old_key_returns=0,

@@ -13,6 +13,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId
+from domain.keys import KeyPurpose
 from persistence.charger_keys import PURPOSE, KeyState, lock_keys, new_key, revoke, turn
 from persistence.tables import Credential
 from persistence.vault import Vault
@@ -90,7 +91,8 @@ async def make_pending(
         return
     raw = secrets.token_bytes(KEY_BYTES)
     text = raw.hex().encode()
-    row = new_key(charge_point_id, KeyState.PENDING, vault.mac(PURPOSE, text), now)
+    mac = vault.mac(PURPOSE, text)
+    row = new_key(charge_point_id, KeyState.PENDING, mac, now, purpose=KeyPurpose.TRANSFER, version=0)
     row.mac_decoded = vault.mac(PURPOSE, raw)
     row.sealed_key = vault.seal(text)
     row.order_id = order_id
@@ -198,7 +200,7 @@ async def set_current(
     if keys.pending is None and keys.current is not None and vault.matches(PURPOSE, text, keys.current.mac):
         return
     await revoke_all(session, charge_point_id, now)
-    row = new_key(charge_point_id, KeyState.CURRENT, vault.mac(PURPOSE, text), now)
+    row = new_key(charge_point_id, KeyState.CURRENT, vault.mac(PURPOSE, text), now, purpose=KeyPurpose.TYPED, version=0)
     row.mac_decoded = vault.mac(PURPOSE, bytes.fromhex(key)) if hex_digits else None
     session.add(row)
     await session.flush()

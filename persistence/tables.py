@@ -131,6 +131,8 @@ class ChargePoint(Table):
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"), index=True)
     version: Mapped[int]
+    owner_version: Mapped[int] = mapped_column(default=0)
+    """The version with which the present owner's time began: a key that was made under an earlier one is not theirs."""
     owner_changed_at: Mapped[datetime | None]
     sessions_blocked_by: Mapped[str | None] = mapped_column(ID)
     """What lets no new charging session start: the id of whoever quieted it."""
@@ -139,7 +141,13 @@ class ChargePoint(Table):
     vendor: Mapped[str | None] = mapped_column(Text)
     model: Mapped[str | None] = mapped_column(Text)
     firmware: Mapped[str | None] = mapped_column(Text)
+    serials: Mapped[list[Any]] = mapped_column(default=list)
+    """The serial numbers that its latest BootNotification named."""
     booted_at: Mapped[datetime | None]
+    rotates: Mapped[bool | None] = mapped_column(Boolean)
+    """Whether it takes a key that it is sent; None until that was seen, and again once its firmware has changed."""
+    until_new_key: Mapped[str | None] = mapped_column(String(16))
+    """What keys older than its owner open (domain.transfer.UntilNewKey); empty where none does any more."""
 
 
 class OwnershipPeriod(Table):
@@ -159,30 +167,54 @@ class OwnershipPeriod(Table):
 
 
 class Credential(Table):
-    """A key with which a charger authenticates (ocpp.md, the rule for credentials).
+    """A key with which a charger authenticates (docs/decisions/0014).
 
-    States: `current`, `pending`, `revoked`. While `pending`, `sealed_key` holds the key encrypted, to be sent again;
-    it is erased on proof. MACs are HMAC-SHA-256 by the vault, in hex.
+    States: `current`, `pending`, `beside`, `revoked`. While `pending`, `sealed_key` holds a key that is to be sent,
+    encrypted; it is erased on proof. MACs are HMAC-SHA-256 by the vault, in hex.
     """
 
     __tablename__ = "credentials"
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
     state: Mapped[str] = mapped_column(String(16))
+    known_to: Mapped[str] = mapped_column(String(16))
+    """domain.keys.KnownTo; of one that is pending: what it will be with its proof."""
+    purpose: Mapped[str] = mapped_column(String(16))
+    """domain.keys.KeyPurpose."""
+    version: Mapped[int]
+    """The charge point's version when it was made: it is the key of who owned it then."""
     mac: Mapped[str] = mapped_column(String(64))
     """Of the key as it was sent or typed."""
     mac_decoded: Mapped[str | None] = mapped_column(String(64))
-    """Of the bytes that its hex digits stand for: some stations decode them. Empty once the form is known."""
+    """Of the bytes that its hex digits stand for: some stations decode them."""
+    decoded: Mapped[bool | None] = mapped_column(Boolean)
+    """Which of both forms its charger uses, the only one that opens from then on; None until that is known."""
     sealed_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     order_id: Mapped[str | None] = mapped_column(ID)
     """Whoever ordered it: a repeat of that order gets this same key."""
     taken_from: Mapped[str | None] = mapped_column(ID)
     """The order that it was pending for before, and is again where this one withdraws it."""
+    successor: Mapped[bool] = mapped_column(Boolean, default=False)
+    """It replaces a key that only the charger knew, so nobody else can have read it, however often it was sent."""
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    """The first time; the grace period counts from it."""
+    last_sent_at: Mapped[datetime | None]
+    sent_over: Mapped[int | None]
+    """The generation of the connection over which it was first sent."""
+    sent_elsewhere: Mapped[bool] = mapped_column(Boolean, default=False)
+    """It was sent over another connection, too: one of both may have been somebody else's."""
+    open_line: Mapped[bool] = mapped_column(Boolean, default=False)
+    """It was sent over `ws`: whoever sees the network has read it."""
+    serials: Mapped[list[Any]] = mapped_column(default=list)
+    """The serial numbers that were named by what it was sent to."""
     answer: Mapped[str | None] = mapped_column(String(16))
+    answer_counts: Mapped[bool] = mapped_column(Boolean, default=False)
+    """It came over a connection that only the charger can have opened, and that was not in quarantine."""
     maybe_taken: Mapped[bool] = mapped_column(Boolean, default=False)
     """The charger may hold it, whatever it says later: it is not dropped before the charger has used either key."""
+    starts_with_old: Mapped[int] = mapped_column(default=0)
+    """How often the charger has started anew with the old key since the last sending."""
     quarantines_old: Mapped[bool] = mapped_column(Boolean)
     """The old key opens a quarantined connection at once: the owner changed while the charger was offline."""
     unattended: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -211,8 +243,21 @@ class Credential(Table):
     )
 
 
+class GatewayNode(Table):
+    """A gateway process's sign of life, by the database's clock."""
+
+    __tablename__ = "gateway_nodes"
+    node: Mapped[str] = mapped_column(ID, primary_key=True)
+    seen_at: Mapped[datetime]
+    steady_since: Mapped[datetime]
+    """Since when no sign was late: only a node that could write all the time may say that another has not."""
+
+
 class Link(Table):
-    """Which gateway node holds a charger's socket; a newer socket raises `generation`, an older one can't clear it."""
+    """Which gateway node holds a charger's socket; a newer socket raises `generation`, an older one can't clear it.
+
+    Beside the socket that has the place one more may wait for it: its contender.
+    """
 
     __tablename__ = "charger_links"
     charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"), primary_key=True)
@@ -220,8 +265,28 @@ class Link(Table):
     """None while it is offline."""
     generation: Mapped[int]
     quarantined: Mapped[bool] = mapped_column(Boolean)
+    credential_id: Mapped[str | None] = mapped_column(ID)
+    """The key that opened it."""
+    address: Mapped[str | None] = mapped_column(String(64))
+    """Where it comes from; kept while it is open."""
     connected_at: Mapped[datetime | None]
     disconnected_at: Mapped[datetime | None]
+    contender: Mapped[str | None] = mapped_column(ID)
+    """The id of the socket that waits for the place with the same key; empty where none does."""
+    contender_node: Mapped[str | None] = mapped_column(ID)
+    contender_address: Mapped[str | None] = mapped_column(String(64))
+    contended_at: Mapped[datetime | None]
+    contender_answered: Mapped[bool] = mapped_column(Boolean, default=False)
+    """The socket that has the place was asked whether it is there, and it is."""
+    __table_args__ = (
+        Index(
+            "ix_charger_links_contended",
+            "node",
+            sqlite_where=text("contender IS NOT NULL"),
+            postgresql_where=text("contender IS NOT NULL"),
+        ),
+        Index("ix_charger_links_contender_node", "contender_node"),
+    )
 
 
 class LocalList(Table):
@@ -314,6 +379,9 @@ class Transfer(Table):
     acceptance: Mapped[str] = mapped_column(String(16))
     running_session: Mapped[str] = mapped_column(String(16))
     if_offline: Mapped[str] = mapped_column(String(16))
+    until_new_key: Mapped[str] = mapped_column(String(16))
+    new_key: Mapped[bool | None] = mapped_column(Boolean)
+    """Whether it waits, or waited, for its new owner to type a key; None before the change of ownership."""
     from_group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"))
     from_owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     to_group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"))
@@ -328,6 +396,10 @@ class Transfer(Table):
     finished_at: Mapped[datetime | None]
     from_version: Mapped[int]
     """The charge point's version at the reservation."""
+    from_owner_version: Mapped[int] = mapped_column(default=0)
+    """The charge point's `owner_version` at the reservation, for a roll-back."""
+    from_until_new_key: Mapped[str | None] = mapped_column(String(16))
+    """The charge point's `until_new_key` at the reservation, for a roll-back."""
     from_owner_changed_at: Mapped[datetime | None]
     """The charge point's `owner_changed_at` at the reservation, for a roll-back."""
     due: Mapped[bool] = mapped_column(Boolean, default=False)

@@ -80,6 +80,7 @@ class Approvals:
                 actor=order.actor,
                 actor_id=order.actor_id,
                 link_id=order.link_id,
+                until_new_key=order.until_new_key,
             )
             summary = f"{decision.value} by {order.actor}"
             decided = await transact(
@@ -91,7 +92,12 @@ class Approvals:
             return decided.state
         if decision is Decision.ACCEPT and self.plan:
             self.plan = self.plan.model_copy(
-                update={"quiet": decided.quiet, "lists": decided.lists, "rotate": decided.rotate}
+                update={
+                    "quiet": decided.quiet,
+                    "lists": decided.lists,
+                    "rotate": decided.rotate,
+                    "until_new_key": decided.until_new_key,
+                }
             )
         self._desk.board.enter(decided.state)
         return decided.state

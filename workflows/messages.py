@@ -5,7 +5,7 @@ from datetime import datetime
 from activities.contracts import Message
 from domain.ids import ChargePointId, LinkId, TransferId, UserId
 from domain.policy import Policy
-from domain.transfer import OperatorAction, TransferState
+from domain.transfer import OperatorAction, TransferState, UntilNewKey
 
 
 class TransferOrder(Message):
@@ -29,6 +29,8 @@ class DecisionOrder(Message):
     actor: str
     actor_id: UserId | None = None
     link_id: LinkId | None = None
+    until_new_key: UntilNewKey | None = None
+    """With an accept: what the recipient chose; None: the default."""
 
 
 class ResendOrder(Message):

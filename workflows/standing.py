@@ -33,6 +33,10 @@ _WAITS = {
         "The step failed, or takes long, and is being retried; *Pending Activities* has the last error.",
         "Nothing to do yet: an operator is asked once its retries are used up.",
     ),
+    Attention.NEW_KEY: (
+        "Waits for the new owner to type a new key into the charger: people know the one in use.",
+        "Nothing to do: the new owner was told how. `complete` ends the transfer with the old key in use.",
+    ),
     Attention.OPERATOR: ("**Needs an operator.** Meanwhile it tries again by itself.", ""),
 }
 _TIME = "%Y-%m-%d %H:%M:%S UTC"
@@ -175,6 +179,8 @@ class Board:
             return "then it expires"
         if self.attention is Attention.SESSION_RUNNING:
             return "then it is rolled back"
+        if self.attention is Attention.NEW_KEY:
+            return "then it ends with the old key in use"
         if self.attention is Attention.CHARGER_OFFLINE:
             back = self.state is TransferState.ROLLING_BACK
             return f"then it goes on without it{'' if back else ', or is rolled back, as its sender chose'}"
