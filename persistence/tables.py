@@ -379,7 +379,7 @@ class Transfer(Table):
     acceptance: Mapped[str] = mapped_column(String(16))
     running_session: Mapped[str] = mapped_column(String(16))
     if_offline: Mapped[str] = mapped_column(String(16))
-    until_new_key: Mapped[str] = mapped_column(String(16))
+    until_new_key: Mapped[str] = mapped_column(String(16), default="serve")
     new_key: Mapped[bool | None] = mapped_column(Boolean)
     """Whether it waits, or waited, for its new owner to type a key; None before the change of ownership."""
     from_group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"))
