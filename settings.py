@@ -100,6 +100,20 @@ class Settings(BaseSettings):
     key_grace: timedelta = timedelta(minutes=10)
     """How long after a new key was sent the old one still opens an ordinary connection."""
 
+    strict_key_end: bool = False
+    """Whether the old key opens nothing any more once a charger has accepted a new one (OCPP A01.FR.03)."""
+    gateway_behind_tls: bool = False
+    """A proxy before the gateway does the TLS, so that nobody on the network can read what chargers are sent."""
+    enrolment: str = "on"
+    """Whether keys that people know are replaced by ones that only the charger does: `on`, `off`, or for these models,
+    comma-separated."""
+    enrolments_at_once: PositiveInt = 20
+    """How many chargers a gateway process enrols at the same time."""
+    enrolments_per_hour: PositiveInt = 1000
+    """How many it begins with in an hour."""
+    enrolment_restart_hours: Annotated[str, Field(pattern=r"^([01]?\d|2[0-4])-([01]?\d|2[0-4])$")] = "1-5"
+    """Between which hours (UTC) a charger may be restarted that needs it for its key, when nobody charges."""
+
     smtp_host: str = "127.0.0.1"
     smtp_port: int = 1025
     smtp_user: str | None = None
@@ -139,6 +153,19 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
     )
     """Where traces go: OpenTelemetry's own settings, as its exporter reads them."""
+
+    @property
+    def enrolled_models(self) -> frozenset[str] | None:
+        """The models whose chargers are enrolled, in lower case; None: all."""
+        if self.enrolment.lower() in {"on", "off"}:
+            return None if self.enrolment.lower() == "on" else frozenset()
+        return frozenset(name.strip().lower() for name in self.enrolment.split(",") if name.strip())
+
+    @property
+    def restart_hours(self) -> tuple[int, int]:
+        """`enrolment_restart_hours` as two hours."""
+        begin, _, end = self.enrolment_restart_hours.partition("-")
+        return int(begin), int(end)
 
     @property
     def traced(self) -> bool:

@@ -25,6 +25,7 @@ from activities.rescues import DatabaseRescues
 from activities.watch import StepWatch
 from domain.errors import HandoverError, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
+from gateway.enrolment import EnrolmentOptions
 from gateway.facts import Fact
 from gateway.limits import Limits
 from gateway.server import Gateway
@@ -35,6 +36,7 @@ from persistence import rescues, transfers
 from persistence.doorway import Doorway
 from persistence.schema import is_current
 from persistence.session import LOCK_WAIT_SECONDS, PATIENT_LOCK_WAIT_SECONDS, Database
+from persistence.upgrades import OldKeys
 from persistence.vault import Vault
 from process import leave, stop_requested
 from settings import Settings, WrongSetting, read_settings
@@ -166,7 +168,14 @@ async def run_gateway(
         port=settings.gateway_port,
         node=node,
         call_timeout=settings.call_timeout,
-        key_grace=settings.key_grace,
+        old_keys=OldKeys(settings.key_grace, strict=settings.strict_key_end),
+        enrolment=EnrolmentOptions(
+            settings.enrolled_models,
+            settings.enrolments_at_once,
+            settings.enrolments_per_hour,
+            settings.restart_hours,
+        ),
+        open_line=not settings.gateway_behind_tls,
         on_fact=charger_news(database, transfer_client),
         certificate=Certificate(cert, key) if cert and key else None,
         limits=Limits(

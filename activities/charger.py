@@ -72,11 +72,12 @@ class GatewayCharger(Charger):
         """Send the key that the ownership transaction made for this transfer, on every try the same one.
 
         Proven: `accepted`, nothing is sent. Refused before: that answer, nothing is sent. Otherwise it is sent; no
-        answer, or a socket lost before one, is `unknown`, never an error.
+        answer, or a socket lost before one, is `unknown`, never an error. Nor is anything sent over a connection that
+        somebody else than the charger may have opened: that, too, is `unknown`.
         """
         async with _at_work():
             answer = await self._orders.rotate(order.charge_point_id, order.transfer_id)
-        return Rotated(answer=RotateAnswer(answer.value))
+        return Rotated(answer=RotateAnswer(answer.said.value), counts=answer.counts)
 
     async def reset(self, order: DeviceOrder) -> DeviceAnswer:
         """Restart it. A repeat after a lost answer restarts it again, which changes nothing more."""

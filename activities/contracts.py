@@ -146,6 +146,10 @@ class Changed(Message):
     """The ownership changed."""
 
     version: int
+    new_key: bool = False
+    """People may know the key in use: it is replaced by one that the new owner types."""
+    rotates: bool | None = None
+    """Whether the charger takes keys that it is sent; None where that was not seen yet."""
 
 
 class Finish(TransferRef):
@@ -170,6 +174,8 @@ class Whereabouts(Message):
     generation: int
     quarantined: bool = False
     session_running: bool = False
+    enrolment_sent_at: datetime | None = None
+    """A key that only the charger is to know was sent to it then, and it is not back with that yet."""
 
 
 class RotateAnswer(StrEnum):
@@ -187,7 +193,11 @@ class CredentialsStatus(Message):
 
     answer: RotateAnswer | None
     """None: not sent yet."""
+    answer_counts: bool = True
+    """It came over a released connection that only the charger can have opened."""
     proven: bool
+    handed_out: bool = False
+    """The new owner was given a key to type: it is what is to be proven, and there is no way back."""
     old_key_returns: int
     """How often the charger came back with the old key after it had accepted the new one."""
 
@@ -196,6 +206,8 @@ class Proof(Message):
     """Whether the charger has proven its new credentials: they stay, whatever was to become of them."""
 
     proven: bool = False
+    handed_out: bool = False
+    """The new owner was given a key to type, which is still to be proven: it stays, too."""
 
 
 class Registry(ABC):
@@ -251,7 +263,8 @@ class Registry(ABC):
     async def change_ownership(self, ref: TransferRef) -> Changed:
         """Check the rights again, then change owner, group, ledger and version in one transaction.
 
-        Where credentials rotate, the pending ones are made here; where the connection is deleted, all are revoked here.
+        Where only the charger knows its key, the new one is made here; where the connection is deleted, all are revoked
+        here.
         Refuses NotAllowed (rights lost) and NotPossible (recipient unusable).
         """
 
@@ -269,6 +282,11 @@ class Registry(ABC):
     @abstractmethod
     async def leave_credentials_due(self, ref: TransferRef) -> Proof:
         """Leave an unproven rotation to the gateway: until the charger has its new key the old one opens quarantine."""
+
+    @activity.defn(name="registry.await_new_key")
+    @abstractmethod
+    async def await_new_key(self, ref: TransferRef) -> Proof:
+        """Let the old key open what was chosen, until the new owner's is in use: the charger refused the one sent."""
 
     @activity.defn(name="registry.finish")
     @abstractmethod
@@ -316,6 +334,8 @@ class Rotated(Message):
     """What the charger answered to its new credentials."""
 
     answer: RotateAnswer
+    counts: bool = True
+    """It came over a released connection that only the charger can have opened."""
 
 
 #: `type` of the ApplicationError of a command whose charger has no socket on that node: look it up again.

@@ -31,7 +31,17 @@ from domain.charge_point import Holding
 from domain.errors import NotAllowed, TooLate, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.rights import DEFAULT_COOL_DOWN
-from domain.transfer import DUE, FINAL, Acceptance, Reason, StepName, StepState, TransferKind, TransferState
+from domain.transfer import (
+    DUE,
+    FINAL,
+    Acceptance,
+    Reason,
+    StepName,
+    StepState,
+    TransferKind,
+    TransferState,
+    UntilNewKey,
+)
 from persistence import (
     accounts,
     audit,
@@ -198,7 +208,8 @@ class DatabaseRegistry(Registry):
             version = await charge_points.change_of(session, ref.transfer_id, "transfer")
             if version is None:
                 version = await self._change(session, ref, row)
-            return Changed(version=version)
+            keys = await charger_keys.read_keys(session, ChargePointId(row.charge_point_id))
+            return Changed(version=version, new_key=bool(row.new_key), rotates=keys.holder.rotates)
 
     async def _change(self, session: AsyncSession, ref: TransferRef, row: Transfer) -> int:
         if TransferState(row.state) is not TransferState.TRANSFERRING:  # a try that comes in after the story turned
@@ -224,12 +235,13 @@ class DatabaseRegistry(Registry):
         if steps.revoke:
             await credentials.revoke_all(session, facts.charge_point.id, now)
         if steps.rotate:
-            await credentials.make_pending(
+            row.new_key = await credentials.change_hands(
                 session,
                 self._vault,
                 facts.charge_point.id,
                 ref.transfer_id,
                 quarantines_old=place.node is None,
+                until_new_key=UntilNewKey(row.until_new_key),
                 now=now,
             )
         transfers.enter(row, TransferState.RECONFIGURING, now)
@@ -262,7 +274,10 @@ class DatabaseRegistry(Registry):
                 change="roll_back",
                 now=now,
                 owner_since=row.from_owner_changed_at,
+                owner_version=row.from_owner_version,
             )
+            until = UntilNewKey(row.from_until_new_key) if row.from_until_new_key else None
+            await credentials.restore(session, present.id, until)
             await audit.append(
                 session,
                 ref.transfer_id,
@@ -274,18 +289,39 @@ class DatabaseRegistry(Registry):
             return Changed(version=version)
 
     async def withdraw_credentials(self, ref: TransferRef) -> Proof:
-        """Withdraw this transfer's key and no other's; nothing where it is proven or was dropped."""
+        """Withdraw this transfer's key and no other's; nothing where it is proven, was dropped, or was handed out.
+
+        From then on none is handed out for it.
+        """
         async with self._db.writing() as session:
-            point = await transfers.charge_point_of(session, ref.transfer_id)
+            row = await transfers.get(session, ref.transfer_id)
+            point = ChargePointId(row.charge_point_id)
             await credentials.withdraw(session, point, ref.transfer_id, datetime.now(UTC))
-            return Proof(proven=(await credentials.status(session, point, ref.transfer_id)).proven)
+            proof = await self._proof(session, point, ref)
+            if not proof.proven and not proof.handed_out:
+                row.new_key = None
+            return proof
 
     async def leave_credentials_due(self, ref: TransferRef) -> Proof:
         """Mark this transfer's unproven key; the same again, and nothing where it is proven or withdrawn."""
         async with self._db.writing() as session:
             point = await transfers.charge_point_of(session, ref.transfer_id)
             await credentials.leave_due(session, point, ref.transfer_id)
-            return Proof(proven=(await credentials.status(session, point, ref.transfer_id)).proven)
+            return await self._proof(session, point, ref)
+
+    async def await_new_key(self, ref: TransferRef) -> Proof:
+        """Set what the old key opens, once: a repeat finds no key of this transfer pending."""
+        async with self._db.writing() as session:
+            point = await transfers.charge_point_of(session, ref.transfer_id)
+            proof = await self._proof(session, point, ref)
+            if not proof.proven:
+                choice = await transfers.await_new_key(session, ref.transfer_id)
+                await credentials.await_new_key(session, point, ref.transfer_id, choice, datetime.now(UTC))
+            return proof
+
+    async def _proof(self, session: AsyncSession, point: ChargePointId, ref: TransferRef) -> Proof:
+        status = await credentials.status(session, point, ref.transfer_id)
+        return Proof(proven=status.proven, handed_out=status.handed_out)
 
     async def finish(self, end: Finish) -> Done:
         """Write the outcome, and let sessions start whatever happened before; a repeat writes the same."""
@@ -319,6 +355,7 @@ class DatabaseRegistry(Registry):
                 generation=place.generation,
                 quarantined=place.quarantined,
                 session_running=await charging.session_running(session, charge_point_id),
+                enrolment_sent_at=await credentials.enrolment_sent_at(session, charge_point_id),
             )
 
     async def credentials(self, ref: TransferRef) -> CredentialsStatus:
@@ -329,7 +366,9 @@ class DatabaseRegistry(Registry):
             known = status.answer if status.has_key else RotateAnswer.REJECTED
             return CredentialsStatus(
                 answer=RotateAnswer(known) if known else None,
+                answer_counts=status.answer_counts or not status.has_key,
                 proven=status.proven,
+                handed_out=status.handed_out,
                 old_key_returns=status.old_key_returns,
             )
 

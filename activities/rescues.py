@@ -25,7 +25,8 @@ class DatabaseRescues(Rescues):
             return Rescue(
                 ready=ready,
                 charge_point_id=ChargePointId(row.charge_point_id),
-                lists=TransferWarning.LISTS_DUE in row.warnings,
+                lists=not {TransferWarning.LISTS_DUE, TransferWarning.OLD_KEY_KNOWN}.isdisjoint(row.warnings)
+                and row.from_group_id != row.to_group_id,
                 release=TransferWarning.RELEASE_DUE in row.warnings,
             )
 

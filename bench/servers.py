@@ -17,6 +17,7 @@ from domain.ids import ChargePointId, NodeId
 from gateway.facts import Fact
 from gateway.server import Gateway
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
+from persistence.upgrades import OldKeys
 from persistence.vault import Vault
 from process import stop_requested
 from telemetry.logs import start_logging
@@ -58,7 +59,7 @@ async def _serve_gateway(database_url: str, listening: Callable[[int], None]) ->
         port=0,
         node=NodeId("bench"),
         call_timeout=timedelta(seconds=30),
-        key_grace=timedelta(minutes=10),
+        old_keys=OldKeys(timedelta(minutes=10)),
         on_fact=_tell_nobody,
     )
     await gateway.start()

@@ -10,9 +10,12 @@ from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
 from domain.ids import NodeId
+from domain.keys import KnownTo
 from gateway.credentials import KeyRule
 from gateway.dialect import Dialect
+from gateway.enrolment import Enrolment
 from gateway.facts import Fact, Reporter, Tasks
+from gateway.guesses import address_of
 from gateway.line import Line
 from gateway.ocpp16 import Ocpp16
 from gateway.ocpp16_reports import Reports16
@@ -38,7 +41,7 @@ _LONGEST_PAUSE = 30
 class Connections:
     """Takes admitted sockets and keeps the database's picture of them true."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of one gateway
         self,
         db: Database,
         node: NodeId,
@@ -48,8 +51,13 @@ class Connections:
         tasks: Tasks,
         call_timeout: timedelta,
         watch: Watch,
+        enrolment: Enrolment,
+        *,
+        open_line: bool,
     ) -> None:
-        """Hold sockets as `node`."""
+        """Hold sockets as `node`; `open_line`: over `ws`, which whoever sees the network can read."""
+        self._enrolment = enrolment
+        self._open_line = open_line
         self._watch = watch
         self._db = db
         self._node = node
@@ -85,6 +93,8 @@ class Connections:
         if session.quarantined:
             work = self._rule.keep_in_quarantine(session)
             self._tasks.start(work, f"the quarantine of {session.charge_point_id}")
+        elif session.known_to is KnownTo.PEOPLE:
+            self._tasks.start(self._enrolment.see_to(session), f"the enrolment of {session.charge_point_id}")
         try:
             await session.dialect.listen()
         finally:
@@ -106,12 +116,31 @@ class Connections:
                 if not await upgrades.may_connect(rows, credential_id):
                     return None
                 # decided anew: another order's key may have been made since the upgrade
-                late = await self._rule.quarantines(rows, charge_point_id)
+                late = await self._rule.quarantines(rows, charge_point_id, credential_id)
                 quarantined = late or admission.entry is Entry.QUARANTINED
+                address = address_of(socket.remote_address)
                 generation = await charger_links.claim(
-                    rows, charge_point_id, self._node, quarantined=quarantined, now=now
+                    rows,
+                    charge_point_id,
+                    self._node,
+                    credential_id=credential_id,
+                    address=address,
+                    quarantined=quarantined,
+                    now=now,
                 )
-            session = Session(charge_point_id, socket, arrival, generation, now, quarantined, admission.parked)
+            session = Session(
+                charge_point_id=charge_point_id,
+                socket=socket,
+                arrival=arrival,
+                generation=generation,
+                opened_at=now,
+                quarantined=quarantined,
+                credential_id=credential_id,
+                known_to=admission.known_to,
+                address=address,
+                open_line=self._open_line,
+                parked=admission.parked,
+            )
             session.dialect = self._speak(session)
             self._sessions.hold(session)
         return session

@@ -2,24 +2,33 @@
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
+from domain.keys import KnownTo
 from gateway.dialect import Outcome
 from gateway.facts import Fact, Reporter
 from gateway.line import CallRefused, NoAnswer, NotConnected
 from gateway.sessions import Session, Sessions
 from persistence import charger_links, credentials, upgrades
-from persistence.credentials import REFUSALS, KeyAnswer
+from persistence.credentials import REFUSALS, Connection, KeyAnswer
 from persistence.session import Database
-from persistence.upgrades import Admission, Entry
+from persistence.upgrades import Admission, Entry, OldKeys
 from persistence.vault import Vault
 
 _log = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    """What a charger answered to a key; `counts`: over a released connection that only the charger can have opened."""
+
+    said: KeyAnswer
+    counts: bool = True
 
 
 class KeyRule:
@@ -32,11 +41,11 @@ class KeyRule:
         sessions: Sessions,
         reporter: Reporter,
         *,
-        grace: timedelta,
+        old_keys: OldKeys,
         boot_patience: float,
         reconnect_patience: float,
     ) -> None:
-        """Let the old key open ordinary connections for `grace` after the new one was sent.
+        """Let old keys open what `old_keys` says.
 
         A quarantined charger is given `boot_patience` seconds to send its BootNotification before the key is sent, and
         `reconnect_patience` seconds to come back with it before its socket is closed.
@@ -45,7 +54,7 @@ class KeyRule:
         self._vault = vault
         self._sessions = sessions
         self._reporter = reporter
-        self._grace = grace
+        self._old_keys = old_keys
         self._boot_patience = boot_patience
         self._reconnect_patience = reconnect_patience
 
@@ -64,7 +73,7 @@ class KeyRule:
                 self._vault,
                 known.charge_point_id,
                 password,
-                grace=self._grace,
+                old_keys=self._old_keys,
                 now=datetime.now(UTC),
             )
         if admission.entry is Entry.PROVED:
@@ -73,38 +82,60 @@ class KeyRule:
             self._reporter.report(known.charge_point_id, Fact.RETURNED_WITH_OLD_KEY)
         return admission
 
-    async def send_pending(self, session: Session, order_id: str | None = None) -> KeyAnswer | None:
+    async def send_pending(self, session: Session, order_id: str | None = None) -> Answer | None:
         """Send the pending key, always the same one, and record what came back; None: there is none to send.
 
         It is on record as sent before it leaves, so a lost reply, or the death of this process, loses nothing. With an
-        `order_id` a refusal ends the rotation; without one only that of a key that its order has left to the gateway.
+        `order_id` a refusal that counts ends the rotation; without one that of a key that its order has left to the
+        gateway makes it the new owner's to type one.
         """
+        point = session.charge_point_id
+        connection = Connection(session.generation, session.serials, session.open_line)
         async with self._db.writing() as rows:
-            key = await credentials.record_sent(
-                rows, self._vault, session.charge_point_id, datetime.now(UTC), order_id=order_id
-            )
+            now = datetime.now(UTC)
+            key = await credentials.record_sent(rows, self._vault, point, connection, now, order_id=order_id)
         if key is None:
             return None
-        answer = await session.dialect.send_key(key.text)
+        said = await session.dialect.send_key(key.text)
+        answer = Answer(said, not session.quarantined and session.known_to is KnownTo.CHARGER)
         async with self._db.writing() as rows:
-            await credentials.record_answer(rows, session.charge_point_id, key.credential_id, answer)
+            now = datetime.now(UTC)
+            await credentials.record_answer(rows, point, key.credential_id, said, counts=answer.counts)
             if order_id is None:
-                await credentials.withdraw_unattended(rows, session.charge_point_id, datetime.now(UTC))
-            elif answer.value in REFUSALS:
-                await credentials.withdraw(rows, session.charge_point_id, order_id, datetime.now(UTC))
+                await credentials.refuse_own(rows, point, now)
+                await credentials.refuse_unattended(rows, point, now)
+            elif said.value in REFUSALS and answer.counts:
+                await credentials.withdraw(rows, point, order_id, now)
         return answer
 
-    async def quarantines(self, rows: AsyncSession, charge_point_id: ChargePointId) -> bool:
-        """Whether a connection with the current key opens in quarantine now, as another one is to replace it."""
-        return await upgrades.still_quarantines(rows, charge_point_id, self._grace, datetime.now(UTC))
+    async def send_own(self, session: Session, *, asked: bool = False) -> Answer | None:
+        """Send a fresh key in place of the present owner's own; None where none may be made, or it waits for its proof.
+
+        `asked`: by the owner, who may have it tried where it was refused before.
+        """
+        async with self._db.writing() as rows:
+            made = await credentials.make_own(
+                rows, self._vault, session.charge_point_id, datetime.now(UTC), asked=asked
+            )
+        return await self.send_pending(session) if made is not None else None
+
+    async def count_start(self, session: Session) -> None:
+        """Record that a charger has started anew on a released connection: it may show that a key was not taken."""
+        if not session.quarantined:
+            async with self._db.writing() as rows:
+                now = datetime.now(UTC)
+                await credentials.record_start(rows, session.charge_point_id, session.credential_id, now)
+
+    async def quarantines(self, rows: AsyncSession, charge_point_id: ChargePointId, credential_id: str) -> bool:
+        """Whether a connection with this key opens in quarantine now."""
+        return await upgrades.still_quarantines(rows, charge_point_id, credential_id, self._old_keys, datetime.now(UTC))
 
     async def lift_quarantine(self, session: Session) -> bool:
         """Make the connection an ordinary one, where the reason for its quarantine is gone; whether it is one now."""
         async with self._db.writing() as rows:
             if not (await charger_links.standing(rows, session.charge_point_id)).good(session.generation):
                 return False
-            await credentials.withdraw_unattended(rows, session.charge_point_id, datetime.now(UTC))
-            if await self.quarantines(rows, session.charge_point_id):
+            if await self.quarantines(rows, session.charge_point_id, session.credential_id):
                 return False
             if not await charger_links.lift_quarantine(rows, session.charge_point_id, session.generation):
                 return False
@@ -116,28 +147,28 @@ class KeyRule:
         """Give a quarantined charger the same key again: after its BootNotification, or soon without one.
 
         As long as it gives no answer, again after each of its BootNotifications. A charger that has taken the key, and
-        keeps its socket, has it closed; one that needs a restart for it is restarted. A parked one is left alone.
+        keeps its socket, has it closed; one that needs a restart for it is restarted. A parked one is left alone, and
+        so is one whose new owner is to type a key: there is none to send.
         """
         if session.parked:
             _log.warning("%s keeps coming back with its old key: parked in quarantine.", session.charge_point_id)
             return
-        await self._wait_for_boot(session, self._boot_patience)
+        await self.wait_for_boot(session, self._boot_patience)
         while session.quarantined and not session.over:
             try:
                 answer = await self.send_pending(session)
-                if answer in REFUSALS:
-                    await self.lift_quarantine(session)
             except Unavailable:
-                answer = KeyAnswer.UNKNOWN
-            if answer is KeyAnswer.ACCEPTED:
-                await self._make_it_reconnect(session)
-            elif answer is KeyAnswer.REBOOT_REQUIRED:
-                await self._restart(session)
-            if answer is not KeyAnswer.UNKNOWN:
+                answer = Answer(KeyAnswer.UNKNOWN)
+            if answer is not None and answer.said is KeyAnswer.ACCEPTED:
+                await self.make_it_reconnect(session)
+            elif answer is not None and answer.said is KeyAnswer.REBOOT_REQUIRED:
+                await self.restart(session)
+            if answer is None or answer.said is not KeyAnswer.UNKNOWN:
                 return
-            await self._wait_for_boot(session, None)
+            await self.wait_for_boot(session, None)
 
-    async def _wait_for_boot(self, session: Session, patience: float | None) -> None:
+    async def wait_for_boot(self, session: Session, patience: float | None) -> None:
+        """Wait for a BootNotification, at most `patience` seconds; one that was sent already counts once."""
         try:
             async with asyncio.timeout(patience):
                 await session.booted.wait()
@@ -145,14 +176,16 @@ class KeyRule:
             pass  # it has booted long ago, and came back without saying so
         session.booted.clear()
 
-    async def _make_it_reconnect(self, session: Session) -> None:
+    async def make_it_reconnect(self, session: Session) -> None:
+        """Close the socket of a charger that has taken its key, where it does not come back with it by itself."""
         try:
             async with asyncio.timeout(self._reconnect_patience):
                 await session.socket.wait_closed()
         except TimeoutError:
             self._sessions.close(session, CloseCode.SERVICE_RESTART, "reconnect with the new credentials")
 
-    async def _restart(self, session: Session) -> None:
+    async def restart(self, session: Session) -> None:
+        """Restart a charger that needs it for its key."""
         try:
             outcome = await session.dialect.restart()
         except (NotConnected, NoAnswer, CallRefused):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ocpp.v201 import call_result
 
 from gateway.line import Handler
-from gateway.reports import TAG_STATUS, Reports, read_time, spell_time
+from gateway.reports import TAG_STATUS, About, Reports, read_time, spell_time
 from persistence.charging import Start, TagStatus
 
 _REGISTER: Final = "Energy.Active.Import.Register"
@@ -47,9 +47,10 @@ class Reports201(Reports):
         }
 
     async def _boot(self, charging_station: dict[str, Any], **_: Any) -> Any:
-        answer, seconds = await self.boots(
-            charging_station["vendor_name"], charging_station["model"], charging_station.get("firmware_version")
-        )
+        serial = charging_station.get("serial_number")
+        vendor, model = charging_station["vendor_name"], charging_station["model"]
+        about = About(vendor, model, charging_station.get("firmware_version"), (str(serial),) if serial else ())
+        answer, seconds = await self.boots(about)
         return call_result.BootNotification(spell_time(datetime.now(UTC)), seconds, answer)
 
     async def _heartbeat(self, **_: Any) -> Any:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from websockets.frames import CloseCode
 
 from domain.ids import ChargePointId
-from gateway.credentials import KeyRule
+from gateway.credentials import Answer, KeyRule
 from gateway.dialect import Outcome
 from gateway.line import NotConnected
 from gateway.sessions import Session, Sessions
@@ -51,27 +51,34 @@ class Orders:
         outcome = Outcome.DONE if order is None else await session.dialect.send_list(order)
         if outcome is Outcome.STALE:  # it said another version than it has: the try that follows asks again
             outcome = await self._send_higher(session, order_id, limits, restore=restore)
-        listed = [entry for part in order.parts for entry in part] if order else []
-        await session.dialect.forget([entry["id_tag"] for entry in listed if entry["status"] == "Blocked"])
+        await session.dialect.forget(order.former if order else ())
         return outcome
 
-    async def rotate(self, charge_point_id: ChargePointId, order_id: str) -> KeyAnswer:
+    async def rotate(self, charge_point_id: ChargePointId, order_id: str) -> Answer:
         """Send the order's pending key, always the same one, and say what the charger answered; raises nothing else.
 
-        Proven already: `accepted`, and nothing is sent; refused already: that answer. A refusal takes effect at once.
+        Proven already: `accepted`, and nothing is sent; refused already: that answer. A refusal that counts takes
+        effect at once.
         """
         known = await self._known_answer(charge_point_id, order_id)
-        if known is KeyAnswer.ACCEPTED:
-            return known
-        if known is not None:
+        if known is None:
+            session = await self._find(charge_point_id, in_quarantine=True)
+            answer = await self._rule.send_pending(session, order_id)
+            if answer is None or answer.said is KeyAnswer.UNKNOWN:  # its reply may have lost the race against its proof
+                return await self._known_answer(charge_point_id, order_id) or Answer(KeyAnswer.UNKNOWN)
+            return answer
+        if known.said is not KeyAnswer.ACCEPTED and known.counts:
             async with self._db.writing() as rows:
                 await credentials.withdraw(rows, charge_point_id, order_id, datetime.now(UTC))
-            return known
-        session = await self._find(charge_point_id, in_quarantine=True)
-        answer = await self._rule.send_pending(session, order_id)
-        if answer in (None, KeyAnswer.UNKNOWN):  # its reply may have lost the race against its proof
-            return await self._known_answer(charge_point_id, order_id) or KeyAnswer.UNKNOWN
-        return answer
+        return known
+
+    async def take_own_key(self, charge_point_id: ChargePointId) -> Answer | None:
+        """Send a fresh key in place of the present owner's own, and say what the charger answered; None: none may be.
+
+        A repeat sends the same key again.
+        """
+        session = await self._find(charge_point_id)
+        return await self._rule.send_own(session, asked=True)
 
     async def reset(self, charge_point_id: ChargePointId) -> Outcome:
         """Restart the charger. A repeat restarts it again."""
@@ -111,12 +118,12 @@ class Orders:
             order = await local_lists.plan_list(rows, session.charge_point_id, order_id, limits, restore=restore)
         return Outcome.DONE if order is None else await session.dialect.send_list(order)
 
-    async def _known_answer(self, charge_point_id: ChargePointId, order_id: str) -> KeyAnswer | None:
+    async def _known_answer(self, charge_point_id: ChargePointId, order_id: str) -> Answer | None:
         """Give the answer after which the charger need not be asked, None where it has to be."""
         async with self._db.reading() as rows:
             status = await credentials.status(rows, charge_point_id, order_id)
         if status.proven:
-            return KeyAnswer.ACCEPTED
+            return Answer(KeyAnswer.ACCEPTED)
         if not status.has_key:
-            return KeyAnswer.REJECTED
-        return KeyAnswer(status.answer) if status.answer in REFUSALS else None
+            return Answer(KeyAnswer.REJECTED)
+        return Answer(KeyAnswer(status.answer), status.answer_counts) if status.answer in REFUSALS else None

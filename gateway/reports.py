@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, Final
 
@@ -18,6 +19,16 @@ HEARTBEAT: Final = 300
 BOOT_AGAIN: Final = 30
 #: How both versions spell whether a tag may charge.
 TAG_STATUS: Final = {TagStatus.ACCEPTED: "Accepted", TagStatus.BLOCKED: "Blocked", TagStatus.INVALID: "Invalid"}
+
+
+@dataclass(frozen=True)
+class About:
+    """What a charger says of itself as it starts."""
+
+    vendor: str
+    model: str
+    firmware: str | None
+    serials: tuple[str, ...] = ()
 
 
 class Reports(ABC):
@@ -37,12 +48,13 @@ class Reports(ABC):
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handler of each call that a charger may make."""
 
-    async def boots(self, vendor: str, model: str, firmware: str | None) -> tuple[str, int]:
+    async def boots(self, about: About) -> tuple[str, int]:
         """Take over what the charger is; end its quarantine where the reason is gone (the order was called off).
 
         Gives the answer and how many seconds follow from it. A socket that was replaced is rejected; one without a key
         is left pending, as orders may still go over it.
         """
+        self._session.serials = about.serials
         if self._session.quarantined and not await self._rule.lift_quarantine(self._session):
             self._session.booted.set()
             return "Pending", BOOT_AGAIN
@@ -54,11 +66,13 @@ class Reports(ABC):
                 rows,
                 self._id,
                 ocpp=self.VERSION,
-                vendor=vendor,
-                model=model,
-                firmware=firmware,
+                vendor=about.vendor,
+                model=about.model,
+                firmware=about.firmware,
+                serials=about.serials,
                 now=datetime.now(UTC),
             )
+        await self._rule.count_start(self._session)
         self._session.booted.set()
         return "Accepted", HEARTBEAT
 

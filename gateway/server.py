@@ -18,6 +18,7 @@ from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
 from gateway.connections import DIALECTS, Connections
 from gateway.credentials import KeyRule
+from gateway.enrolment import Enrolment, EnrolmentOptions
 from gateway.facts import OnFact, Reporter, Tasks
 from gateway.guesses import Guesses, address_of
 from gateway.limits import STANDARD, LimitedSocket, Limits
@@ -29,7 +30,7 @@ from gateway.upgrade import BadUpgrade, read_upgrade
 from gateway.watch import Refused, Watch
 from persistence import charger_links
 from persistence.session import Database
-from persistence.upgrades import Admission, Entry, RefusedFor
+from persistence.upgrades import Admission, Entry, OldKeys, RefusedFor
 from persistence.vault import Vault
 
 _log = logging.getLogger(__name__)
@@ -59,22 +60,25 @@ class Gateway:
         port: int,
         node: NodeId,
         call_timeout: timedelta,
-        key_grace: timedelta,
+        old_keys: OldKeys,
         on_fact: OnFact,
+        enrolment: EnrolmentOptions | None = None,
         boot_patience: timedelta = timedelta(seconds=5),
         reconnect_patience: timedelta = timedelta(seconds=15),
         sweep_every: timedelta = timedelta(seconds=3),
         certificate: Certificate | None = None,
+        open_line: bool = True,
         limits: Limits = STANDARD,
         clock: Callable[[], float] = time.monotonic,
         watch: Watch | None = None,
     ) -> None:
         """Listen on `host` and `port` (0: any free one) once started; `node` names it in the database.
 
-        A charger may take `call_timeout` over a call; `key_grace` after a new key was sent the old one opens no
-        ordinary connection any more. The patiences are those of KeyRule. Sockets that have lost their right elsewhere
-        are closed at a sweep, one `sweep_every`. It serves wss where there is a `certificate`, else ws. `clock`, in
-        seconds, is that of failed authentications; `watch` counts and traces.
+        A charger may take `call_timeout` over a call; `old_keys` says what a key opens that is to be replaced. Keys
+        that people know are replaced as `enrolment` says, or not at all. The patiences are those of KeyRule. Sockets
+        that have lost their right elsewhere are closed at a sweep, one `sweep_every`. It serves wss where there is a
+        `certificate`, else ws; that is an `open_line` unless a proxy does the TLS. `clock`, in seconds, is that of
+        failed authentications; `watch` counts and traces.
         """
         self._db = db
         self._host = host
@@ -98,12 +102,22 @@ class Gateway:
             vault,
             self._sessions,
             self._reporter,
-            grace=key_grace,
+            old_keys=old_keys,
             boot_patience=boot_patience.total_seconds(),
             reconnect_patience=reconnect_patience.total_seconds(),
         )
+        self._enrolment = Enrolment(db, self._rule, enrolment, boot_patience.total_seconds(), self._watch)
         self._connections = Connections(
-            db, node, self._sessions, self._rule, self._reporter, self._tasks, call_timeout, self._watch
+            db,
+            node,
+            self._sessions,
+            self._rule,
+            self._reporter,
+            self._tasks,
+            call_timeout,
+            self._watch,
+            self._enrolment,
+            open_line=open_line and certificate is None,
         )
         self._sweep = Sweep(db, node, self._sessions, self._rule, sweep_every)
         self.orders = Orders(db, self._sessions, self._rule)
@@ -144,6 +158,7 @@ class Gateway:
             await self.stop()
             raise
         self._tasks.start(self._sweep.run(), "the sweep")
+        self._tasks.start(self._enrolment.watch(), "the look at enrolments")
         if self._certificate:
             self._tasks.start(self._certificate.watch(self._sweep_every), "the look at the certificate")
         self._port = self._server.sockets[0].getsockname()[1]

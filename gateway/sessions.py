@@ -11,6 +11,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode
 
 from domain.ids import ChargePointId
+from domain.keys import KnownTo
 from gateway.dialect import Dialect
 from gateway.facts import Tasks
 
@@ -25,7 +26,16 @@ class Session:
     generation: int
     opened_at: datetime
     quarantined: bool
+    credential_id: str
+    """The key that opened it."""
+    known_to: KnownTo
+    """Who may know that key."""
+    address: str
+    open_line: bool
+    """It came over `ws`: whoever sees the network reads along."""
     parked: bool = False
+    serials: tuple[str, ...] = ()
+    """The serial numbers that its BootNotification named."""
     booted: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it sends a BootNotification."""
     over: bool = False

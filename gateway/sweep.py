@@ -57,7 +57,8 @@ class Sweep:
             freed = [
                 session
                 for session in held
-                if session.quarantined and not await self._rule.quarantines(rows, session.charge_point_id)
+                if session.quarantined
+                and not await self._rule.quarantines(rows, session.charge_point_id, session.credential_id)
             ]
         now = datetime.now(UTC)
         for session in held:
@@ -71,5 +72,5 @@ class Sweep:
             self._sessions.close(session, CloseCode.POLICY_VIOLATION, "replaced by a newer connection")
         elif not standing.keyed and (standing.revoked_at is None or now - standing.revoked_at > LAST_ORDERS):
             self._sessions.close(session, CloseCode.POLICY_VIOLATION, "the credentials are revoked")
-        elif standing.keyed and (not standing.online or standing.unsettled):
+        elif standing.keyed and (not standing.online or standing.unsettled or standing.shut):
             self._sessions.close(session, CloseCode.SERVICE_RESTART, "connect again")

@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Final
 
 from opentelemetry.trace import NoOpTracer, SpanKind, Status, StatusCode, Tracer
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from persistence.credentials import KeyAnswer
 from persistence.upgrades import RefusedFor
 from telemetry.instruments import SECONDS
 
@@ -54,6 +55,10 @@ class Watch:
         )
         name, text = "handover_ocpp_call_duration_seconds", "From a call to a station to its answer, or its failure."
         self._durations = Histogram(name, text, ["action"], registry=self._registry, buckets=SECONDS)
+        name = "handover_station_enrolments_total"
+        self._enrolments = Counter(name, "Keys sent to enrol, by the answer.", ["answer"], registry=self._registry)
+        for answer in KeyAnswer:
+            self._enrolments.labels(answer.value)
         for reason in (*RefusedFor, *Refused):
             self._refused.labels(reason.value)
         for version in _VERSIONS:
@@ -64,6 +69,17 @@ class Watch:
     def show(self, connections: Connections) -> None:
         """Show how many sockets there are, whenever somebody looks."""
         self._registry.register(_Shown(connections))
+
+    def show_enrolment(self, halted: Callable[[], bool], lost: Callable[[], int]) -> None:
+        """Show whether enrolment has stopped by itself, and how many chargers are not back after it."""
+        text = "1 while no more chargers are enrolled, as too many are not back."
+        Gauge("handover_station_enrolment_halted", text, registry=self._registry).set_function(halted)
+        text = "Chargers that are not back 15 minutes after they were sent a key."
+        Gauge("handover_station_enrolments_lost", text, registry=self._registry).set_function(lost)
+
+    def enrolment(self, answer: str) -> None:
+        """Count a key that was sent to enrol a charger, by what that answered."""
+        self._enrolments.labels(answer).inc()
 
     def opened(self, version: str, *, quarantined: bool) -> None:
         """Count a connection."""

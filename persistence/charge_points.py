@@ -1,6 +1,7 @@
 """Charge points and their ledger: who holds them, and since when."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -57,18 +58,21 @@ async def change_holding(
     change: str,
     now: datetime,
     owner_since: datetime | None,
+    owner_version: int | None = None,
 ) -> int:
     """Give the charge point to `after`: one new ledger period, version + 1; history is never rewritten.
 
-    `owner_since` is what the cool-down counts from, if the owner changes.
+    `owner_since` is what the cool-down counts from, if the owner changes; `owner_version` the version with which their
+    time began: the new one unless it is said.
 
     Raises Unavailable where somebody else changed it since it was `seen` (to be tried again with fresh eyes).
     """
     version = seen.version + 1
     owner_changes = after.owner_id != seen.holding.owner_id
-    values = {"owner_id": after.owner_id, "group_id": after.group_id, "version": version}
+    values: dict[str, Any] = {"owner_id": after.owner_id, "group_id": after.group_id, "version": version}
     if owner_changes:
         values["owner_changed_at"] = owner_since
+        values["owner_version"] = version if owner_version is None else owner_version
     changed = await session.execute(
         update(tables.ChargePoint)
         .where(tables.ChargePoint.id == seen.id, tables.ChargePoint.version == seen.version)

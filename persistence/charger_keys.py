@@ -1,22 +1,30 @@
-"""The living keys of one charge point as rows: read, locked, changed, ended."""
+"""The keys of one charge point as rows: read, locked, compared, changed, ended."""
 
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import Unavailable
+from domain.errors import NotFound, Unavailable
 from domain.ids import ChargePointId
 from domain.keys import KeyPurpose, KnownTo
+from domain.transfer import UntilNewKey
 from persistence import charge_points
-from persistence.tables import Credential
+from persistence.tables import ChargePoint, Credential
+from persistence.vault import Vault
 
 #: The vault's purpose of every MAC of a key.
 PURPOSE: Final = "credential"
+#: How many ended keys of a charge point are remembered, and how many that it may hold beside the current one.
+ENDED_KEPT: Final = 8
+BESIDE_KEPT: Final = 4
+#: Compared with where there is no key: whoever asks costs the same work.
+_NOBODYS_MAC: Final = "0" * 64
 
 
 class KeyState(StrEnum):
@@ -24,37 +32,157 @@ class KeyState(StrEnum):
 
     CURRENT = "current"
     PENDING = "pending"
+    BESIDE = "beside"
+    """The charger may hold it instead of the current one: it opens what that opens, until one is proven."""
     REVOKED = "revoked"
 
 
 @dataclass(frozen=True)
+class Holder:
+    """What of its charge point a key's rights rest on."""
+
+    version: int = 0
+    owner_version: int = 0
+    until_new_key: UntilNewKey | None = None
+    """What keys that are older than the owner open; None where none does."""
+    rotates: bool | None = None
+
+
+@dataclass(frozen=True)
 class Keys:
-    """A charge point's living keys."""
+    """A charge point's living keys, and the last of its ended ones."""
 
     current: Credential | None = None
     pending: Credential | None = None
+    beside: tuple[Credential, ...] = ()
+    ended: tuple[Credential, ...] = ()
+    holder: Holder = Holder()
+
+    @property
+    def living(self) -> Iterator[Credential]:
+        """Each key that opens something."""
+        yield from (key for key in (self.current, self.pending) if key is not None)
+        yield from self.beside
+
+    @property
+    def known_to(self) -> KnownTo:
+        """Who may know the key in use: people, too, where it is not certain which one that is."""
+        if self.current is None or self.beside:
+            return KnownTo.PEOPLE
+        return KnownTo(self.current.known_to)
+
+    def is_owners(self, key: Credential) -> bool:
+        """Whether a key was made under the present owner; any other may be known to a former one."""
+        return key.version >= self.holder.owner_version
 
 
-def sort_keys(rows: list[Credential]) -> Keys:
-    """Tell the living keys among `rows` apart."""
-    by_state = {row.state: row for row in rows}
-    return Keys(by_state.get(KeyState.CURRENT), by_state.get(KeyState.PENDING))
+@dataclass(frozen=True)
+class Match:
+    """The key that a password is, and in which form; `ended`: it was once."""
+
+    key: Credential
+    decoded: bool
+    ended: bool = False
+
+
+def remembered() -> ColumnElement[bool]:
+    """Give the condition on credentials that are compared: of an ended key that is forgotten no MAC is left."""
+    return or_(Credential.state != KeyState.REVOKED, Credential.mac != "")
+
+
+def sort_keys(rows: Sequence[Credential], holder: Holder) -> Keys:
+    """Tell the keys among `rows` apart."""
+    by_state: dict[str, list[Credential]] = {}
+    for row in rows:
+        by_state.setdefault(row.state, []).append(row)
+    [current] = by_state.get(KeyState.CURRENT, [None])
+    [pending] = by_state.get(KeyState.PENDING, [None])
+    beside = sorted(by_state.get(KeyState.BESIDE, []), key=lambda row: row.created_at)
+    ended = sorted(by_state.get(KeyState.REVOKED, []), key=_end, reverse=True)
+    return Keys(current, pending, tuple(beside), tuple(ended), holder)
+
+
+def _end(row: Credential) -> datetime:
+    return row.revoked_at or row.created_at
 
 
 async def lock_keys(session: AsyncSession, charge_point_id: ChargePointId) -> Keys:
-    """Read the living keys and keep others from changing them, or making one, until the transaction ends.
+    """Read the keys and keep others from changing them, or making one, until the transaction ends.
 
-    The charge point's row is locked first: it is there where no key is.
+    The charge point's row is locked first: it is there where no key is. Raises NotFound.
     """
     await charge_points.lock(session, charge_point_id)
+    return await _read(session, charge_point_id, locked=True)
+
+
+async def read_keys(session: AsyncSession, charge_point_id: ChargePointId) -> Keys:
+    """Read the keys. Only reads; raises NotFound."""
+    return await _read(session, charge_point_id, locked=False)
+
+
+async def _read(session: AsyncSession, charge_point_id: ChargePointId, *, locked: bool) -> Keys:
+    found = (await session.execute(select(*HOLDER).where(ChargePoint.id == charge_point_id))).one_or_none()
+    if found is None:
+        raise NotFound("There is no such charge point.")
     query = (
         select(Credential)
-        .where(Credential.charge_point_id == charge_point_id, Credential.state != KeyState.REVOKED)
+        .where(Credential.charge_point_id == charge_point_id, remembered())
         .order_by(Credential.id)
-        .with_for_update()
         .execution_options(populate_existing=True)
     )
-    return sort_keys(list((await session.execute(query)).scalars()))
+    rows = (await session.scalars(query.with_for_update() if locked else query)).all()
+    return sort_keys(rows, holder_of(*found))
+
+
+#: The columns that `holder_of` takes.
+HOLDER: Final = (ChargePoint.version, ChargePoint.owner_version, ChargePoint.until_new_key, ChargePoint.rotates)
+
+
+def holder_of(version: int, owner_version: int, until_new_key: str | None, rotates: bool | None) -> Holder:
+    """Make a Holder of its columns."""
+    return Holder(version, owner_version, UntilNewKey(until_new_key) if until_new_key else None, rotates)
+
+
+def find_match(vault: Vault, keys: Keys, password: bytes) -> Match | None:
+    """Find the key that a password is, a living one first; whoever asks, it takes the same comparisons.
+
+    Of a living key whose form is known only that form opens; of an ended one either is told.
+    """
+    slots: list[tuple[Credential | None, bool]] = [(keys.pending, False), (keys.current, False)]
+    slots += [(row, False) for row in _filled(keys.beside, BESIDE_KEPT)]
+    slots += [(row, True) for row in _filled(keys.ended, ENDED_KEPT)]
+    macs = [mac for row, ended in slots for mac in _forms(row, ended=ended)]
+    same = vault.tell(PURPOSE, password, [mac or _NOBODYS_MAC for mac in macs])
+    found = None
+    for place, (row, ended) in enumerate(slots):
+        for decoded in (False, True):
+            if same[2 * place + decoded] and row is not None and found is None:
+                found = Match(row, decoded, ended)
+    return found
+
+
+def _filled(rows: Sequence[Credential], size: int) -> list[Credential | None]:
+    return [*rows[:size], *[None] * (size - len(rows))]
+
+
+def _forms(row: Credential | None, *, ended: bool) -> tuple[str | None, str | None]:
+    if row is None:
+        return None, None
+    either = ended or row.decoded is None
+    return (row.mac if either or not row.decoded else None), (row.mac_decoded if either or row.decoded else None)
+
+
+def is_settled(match: Match, vault: Vault, password: bytes) -> bool:
+    """Whether a key is on record as it came: its form known, and its MAC under the server's first key."""
+    row = match.key
+    mac = row.mac_decoded if match.decoded else row.mac
+    return row.decoded is match.decoded and mac == vault.mac(PURPOSE, password)
+
+
+async def settle_form(session: AsyncSession, match: Match, vault: Vault, password: bytes, **values: Any) -> None:
+    """Write in which form a key came, its MAC under the server's first key, and `values` beside it."""
+    form = "mac_decoded" if match.decoded else "mac"
+    await turn(session, match.key, decoded=match.decoded, **{form: vault.mac(PURPOSE, password)}, **values)
 
 
 async def turn(session: AsyncSession, seen: Credential, **values: Any) -> None:
@@ -66,8 +194,28 @@ async def turn(session: AsyncSession, seen: Credential, **values: Any) -> None:
 
 
 async def revoke(session: AsyncSession, row: Credential, now: datetime) -> None:
-    """End a key's life and erase its sealed copy."""
-    await turn(session, row, state=KeyState.REVOKED, revoked_at=now, sealed_key=None, mac_decoded=None)
+    """End a key's life and erase its sealed copy; of the last ENDED_KEPT that ended, the MACs stay to know them by.
+
+    One that was never sent nobody can come with.
+    """
+    known = row.sent_at is not None or row.purpose in {KeyPurpose.GIVEN, KeyPurpose.TYPED}
+    values = {} if known else {"mac": "", "mac_decoded": None}
+    await turn(session, row, state=KeyState.REVOKED, revoked_at=now, sealed_key=None, **values)
+    ended = and_(Credential.charge_point_id == row.charge_point_id, Credential.state == KeyState.REVOKED)
+    last = select(Credential.id).where(ended, Credential.mac != "").order_by(Credential.revoked_at.desc())
+    forgotten = (await session.scalars(last.offset(ENDED_KEPT))).all()
+    if forgotten:
+        await session.execute(
+            update(Credential).where(Credential.id.in_(forgotten)).values(mac="", mac_decoded=None),
+            execution_options={"synchronize_session": False},
+        )
+
+
+async def put_beside(session: AsyncSession, keys: Keys, row: Credential, now: datetime) -> None:
+    """Let a pending key that the charger may hold open what the current one opens; the oldest such one may end."""
+    if len(keys.beside) >= BESIDE_KEPT:
+        await revoke(session, keys.beside[0], now)
+    await turn(session, row, state=KeyState.BESIDE, known_to=KnownTo.PEOPLE, sealed_key=None)
 
 
 def new_key(

@@ -1,15 +1,16 @@
 """Which gateway node holds a charger's socket: claimed by the newest, released by nobody but its holder."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId, NodeId
+from domain.transfer import UntilNewKey
 from persistence.charger_keys import KeyState
 from persistence.tables import ChargePoint, Credential, Link
 
@@ -33,18 +34,37 @@ class Standing(NamedTuple):
     """When the last key was revoked."""
     unsettled: bool = False
     """A key that it may hold was withdrawn since it connected: which one it uses shows when it connects again."""
+    shut: bool = False
+    """It is an ordinary connection, and its key opens no more than one in quarantine by now."""
 
     def good(self, generation: int) -> bool:
         """Whether a socket of this generation may do what an ordinary one may."""
-        return self.keyed and self.generation == generation
+        return self.keyed and not self.shut and self.generation == generation
 
 
 async def claim(
-    session: AsyncSession, charge_point_id: ChargePointId, node: NodeId, *, quarantined: bool, now: datetime
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    node: NodeId,
+    *,
+    credential_id: str,
+    address: str,
+    quarantined: bool,
+    now: datetime,
 ) -> int:
-    """Take the charger's connection for `node` and give its generation, higher than any before."""
+    """Take the charger's connection, opened with a key from an address, for `node`.
+
+    Gives its generation, higher than any before.
+    """
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    values = {"node": node, "quarantined": quarantined, "connected_at": now, "disconnected_at": None}
+    values = {
+        "node": node,
+        "quarantined": quarantined,
+        "credential_id": credential_id,
+        "address": address,
+        "connected_at": now,
+        "disconnected_at": None,
+    }
     statement = (
         insert(Link)
         .values(charge_point_id=charge_point_id, generation=1, **values)
@@ -96,21 +116,47 @@ async def _standings(session: AsyncSession, which: ColumnElement[bool]) -> dict[
     revoked = select(func.max(Credential.revoked_at)).where(Credential.charge_point_id == Link.charge_point_id)
     keyed = select(Credential.id).where(living).correlate(Link).exists()
     withdrawn = and_(living, Credential.state == KeyState.PENDING, Credential.withdrawn_at > Link.connected_at)
-    query = select(
-        Link.charge_point_id,
-        Link.generation,
-        Link.node.is_not(None),
-        keyed,
-        revoked.correlate(Link).scalar_subquery(),
-        select(Credential.id).where(withdrawn).correlate(Link).exists(),
-    ).where(which)
+    shut = and_(
+        Credential.id == Link.credential_id,
+        Credential.version < ChargePoint.owner_version,
+        ChargePoint.until_new_key == UntilNewKey.QUARANTINE,
+        Link.quarantined.is_(False),
+    )
+    query = (
+        select(
+            Link.charge_point_id,
+            Link.generation,
+            Link.node.is_not(None),
+            keyed,
+            revoked.correlate(Link).scalar_subquery(),
+            select(Credential.id).where(withdrawn).correlate(Link).exists(),
+            select(Credential.id).where(shut).correlate(Link, ChargePoint).exists(),
+        )
+        .join(ChargePoint, ChargePoint.id == Link.charge_point_id)
+        .where(which)
+    )
     rows = (await session.execute(query)).all()
-    return {ChargePointId(row[0]): Standing(row[1], bool(row[2]), bool(row[3]), row[4], bool(row[5])) for row in rows}
+    return {
+        ChargePointId(row[0]): Standing(row[1], bool(row[2]), bool(row[3]), row[4], bool(row[5]), bool(row[6]))
+        for row in rows
+    }
 
 
 async def standing(session: AsyncSession, charge_point_id: ChargePointId) -> Standing:
     """Say what the right of one charger's sockets rests on. Only reads."""
     return (await standings(session, [charge_point_id])).get(charge_point_id, Standing())
+
+
+async def model_of(session: AsyncSession, charge_point_id: ChargePointId) -> str | None:
+    """Give the model that a charger says it is. Only reads."""
+    query = select(ChargePoint.model).where(ChargePoint.id == charge_point_id)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def online_among(session: AsyncSession, charge_point_ids: Collection[ChargePointId]) -> set[ChargePointId]:
+    """Say which of these chargers have a connection. Only reads."""
+    query = select(Link.charge_point_id).where(Link.charge_point_id.in_(charge_point_ids), Link.node.is_not(None))
+    return {ChargePointId(found) for found in await session.scalars(query)}
 
 
 async def record_boot(
@@ -121,11 +167,16 @@ async def record_boot(
     vendor: str,
     model: str,
     firmware: str | None,
+    serials: Sequence[str],
     now: datetime,
 ) -> None:
-    """Keep what a charger says about itself when it starts."""
-    values = {"ocpp": ocpp, "vendor": vendor, "model": model, "firmware": firmware, "booted_at": now}
-    statement = update(ChargePoint).where(ChargePoint.id == charge_point_id).values(**values)
+    """Keep what a charger says about itself when it starts; with another firmware it may take keys that it refused."""
+    said = {"ocpp": ocpp, "vendor": vendor, "model": model, "firmware": firmware, "serials": list(serials)}
+    same = ChargePoint.firmware.is_not_distinct_from(firmware)
+    rotates = case((same, ChargePoint.rotates), else_=None)
+    statement = (
+        update(ChargePoint).where(ChargePoint.id == charge_point_id).values(**said, booted_at=now, rotates=rotates)
+    )
     await session.execute(statement, execution_options={"synchronize_session": False})
 
 

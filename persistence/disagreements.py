@@ -15,7 +15,11 @@ from persistence.charger_keys import KeyState
 from persistence.tables import AuditEvent, ChargePoint, Credential, OwnershipPeriod, Request, Transfer
 
 #: Warnings with which a charger keeps its former key for good reason.
-_KEEPS_OLD_KEY: Final = {TransferWarning.CREDENTIALS_DUE, TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED}
+_KEEPS_OLD_KEY: Final = {
+    TransferWarning.CREDENTIALS_DUE,
+    TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED,
+    TransferWarning.OLD_KEY_KNOWN,
+}
 #: How many ids one query takes: a database has its limit.
 _AT_ONCE: Final = 1000
 _COMPLETED: Final = (TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS)

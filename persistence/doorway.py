@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,8 +13,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.account import parse_locale, parse_name
-from domain.errors import ErrorCode, IdempotencyConflict, NotAllowed, TransferInProgress
+from domain.errors import ErrorCode, IdempotencyConflict, NotAllowed
 from domain.ids import ChargePointId, LinkId, TransferId, UserId
+from domain.keys import KeyPurpose
 from domain.limits import NO_LIMITS, CallLimits
 from domain.request import TransferRequest
 from domain.rights import Scope
@@ -47,6 +48,14 @@ class Repeatable:
     user_id: UserId
     key: str | None
     content: bytes
+
+
+@dataclass(frozen=True)
+class Afresh:
+    """New credentials, shown this once; and the transfer whose wait they are to end, if there is one."""
+
+    password: str = field(repr=False)
+    transfer_id: TransferId | None = None
 
 
 def new_transfer_id() -> TransferId:
@@ -158,35 +167,41 @@ class Doorway:
 
     async def connect_afresh(
         self, call: Repeatable, charge_point_id: ChargePointId, owner_id: UserId, *, actor: str
-    ) -> str:
-        """Give `owner_id`'s charge point new credentials in place of all it has, and close its socket.
+    ) -> Afresh:
+        """Give `owner_id`'s charge point new credentials to type into the charger, and close its socket.
+
+        They are its key at once, in place of all it has; but where its owner's key is waited for, by a transfer or
+        after one, they are the one that is waited for, and what the old key opens it opens until their proof.
 
         A repeat gives the same. Raises NotAllowed where the owner is another by now, TransferInProgress while a
-        transfer is at work on it, IdempotencyConflict for a repeat that comes when those credentials are not its
-        current ones any more.
+        transfer is at work on it that does not wait, IdempotencyConflict for a repeat that comes when those credentials
+        are neither its current ones any more nor waited for.
         """
-        now = datetime.now(UTC)
         password = self._password(call)
         async with self._db.writing() as session:
             first = await self._claim(session, call)
             await charger_keys.lock_keys(session, charge_point_id)
+            now = datetime.now(UTC)
             point = await session.get_one(ChargePoint, charge_point_id, populate_existing=True)
             if point.owner_id != owner_id:
                 raise NotAllowed("The charge point has another owner by now.")
             if not first:
-                if not await credentials.is_current(session, self._vault, charge_point_id, password):
+                if not await credentials.is_shown(session, self._vault, charge_point_id, password):
                     raise IdempotencyConflict(
                         "Those credentials are not current any more; ask for new ones with another key."
                     )
-                return password
-            if await transfers.at_charger(session, charge_point_id) is not None:
-                raise TransferInProgress("The charge point has a transfer under way; wait for its end.")
-            await credentials.set_current(session, self._vault, charge_point_id, password, now, hex_digits=True)
+                return Afresh(password)
+            awaiting = await transfers.awaits_key(session, charge_point_id)
+            if awaiting is None:
+                purpose = KeyPurpose.TYPED
+                await credentials.set_current(session, self._vault, charge_point_id, password, now, purpose=purpose)
+            else:
+                await credentials.hand_out(session, self._vault, charge_point_id, password, awaiting, now)
             place = await charger_links.whereabouts(session, charge_point_id)
             await charger_links.release(session, charge_point_id, place.generation, now)
             detail = {"charge_point_id": charge_point_id}
             await audit.append(session, new_transfer_id(), actor=actor, action="connected_afresh", detail=detail)
-        return password
+        return Afresh(password, awaiting)
 
     def _password(self, call: Repeatable) -> str:
         """Give 40 hex digits, which every station can take: 160 bits that nobody can tell; of a repeat the same."""

@@ -7,6 +7,7 @@ from sqlalchemy import exists, select
 
 from domain.errors import InvalidRequest
 from domain.ids import ChargePointId
+from domain.keys import KeyPurpose
 from domain.rights import ADMINS, Role
 from persistence.accounts import hold_roles
 from persistence.credentials import set_current
@@ -90,7 +91,8 @@ async def _begin_history(shelf: Shelf, line: ChargePointLine, vault: Vault) -> N
             change="import",
         )
     )
-    await set_current(shelf.session, vault, ChargePointId(line.id), line.password, shelf.now)
+    point = ChargePointId(line.id)
+    await set_current(shelf.session, vault, point, line.password, shelf.now, purpose=KeyPurpose.GIVEN)
 
 
 async def _check_changed_roles(shelf: Shelf, accounts: Accounts) -> None:

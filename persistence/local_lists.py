@@ -33,6 +33,8 @@ class ListOrder:
 
     first_version: int
     parts: tuple[tuple[dict[str, str], ...], ...]
+    former: tuple[str, ...] = ()
+    """The tags that are not to charge any more, whether or not they stand on it."""
 
 
 async def plan_list(
@@ -42,7 +44,8 @@ async def plan_list(
 
     The present group's tags are accepted; tags of the list that it replaces, and of the group before, stay on it
     blocked: a charger that lets unknown tags charge offline would let missing ones. Where it has no room for all, the
-    accepted come first. A repeat keeps `replaced` as it was before the order, and takes higher versions: a version is
+    accepted come first. While people know the charger's key it is sent an empty list: only the present group is to
+    read its tags. A repeat keeps `replaced` as it was before the order, and takes higher versions: a version is
     never sent twice. Call it in a writing transaction; commit before sending.
 
     Raises TransferInProgress where another order's transfer is at work there: what it is to replace, and may have to
@@ -61,12 +64,15 @@ async def plan_list(
     if saved.order_id != order_id:
         saved.order_id, saved.replaced = order_id, saved.entries
     entries = list(saved.replaced or []) if restore else await _entries(session, charge_point_id, saved)
+    former = [entry["id_tag"] for entry in entries if entry["status"] == BLOCKED]
+    if not restore and (await charge_points.get(session, charge_point_id)).until_new_key is not None:
+        entries = []
     entries = [entry for entry in entries if len(entry["id_tag"]) <= limits.tag][: limits.length]
     parts = _split(entries, limits.part)
     first = max(saved.version, limits.version) + 1
     saved.entries, saved.version = entries, first + len(parts) - 1
     await session.flush()
-    return ListOrder(first, tuple(parts))
+    return ListOrder(first, tuple(parts), tuple(former))
 
 
 async def _entries(session: AsyncSession, charge_point_id: ChargePointId, saved: LocalList) -> list[dict[str, str]]:

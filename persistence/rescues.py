@@ -1,5 +1,6 @@
 """What ended transfers have left to do at chargers, and which chargers are there to take it."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import ChargePointId, TransferId
 from domain.transfer import DUE, TransferWarning
 from persistence import charger_links, credentials, transfers
-from persistence.tables import Link, Transfer
+from persistence.tables import ChargePoint, Link, Transfer
 
 #: How long a charger that is there and did not take what is due is left alone: at first, and at most.
 FIRST_PAUSE: Final = timedelta(minutes=15)
@@ -20,14 +21,18 @@ async def due_on(session: AsyncSession, charge_point_id: ChargePointId) -> list[
     """List what is left to do on a charge point, the oldest first; nothing while a transfer is at work there."""
     if await transfers.at_charger(session, charge_point_id) is not None:
         return []
-    query = select(Transfer.id).where(Transfer.charge_point_id == charge_point_id, Transfer.due)
-    return [TransferId(found) for found in await session.scalars(query.order_by(Transfer.finished_at))]
+    query = select(Transfer.id, Transfer.warnings, ChargePoint.until_new_key).join(ChargePoint)
+    query = query.where(Transfer.charge_point_id == charge_point_id, Transfer.due).order_by(Transfer.finished_at)
+    return [TransferId(row.id) for row in await session.execute(query) if _has_work(row.warnings, row.until_new_key)]
 
 
 async def waiting(session: AsyncSession, now: datetime) -> list[TransferId]:
     """List what is left to do at chargers that are there; what they did not take is tried less and less often."""
     query = (
-        select(Transfer.id, Transfer.rescue_tried_at, Transfer.rescue_tries)
+        select(
+            Transfer.id, Transfer.rescue_tried_at, Transfer.rescue_tries, Transfer.warnings, ChargePoint.until_new_key
+        )
+        .join(ChargePoint, ChargePoint.id == Transfer.charge_point_id)
         .join(Link, Link.charge_point_id == Transfer.charge_point_id)
         .where(Transfer.due, Link.node.is_not(None), Link.quarantined.is_(False))
         .order_by(Transfer.finished_at)
@@ -35,8 +40,15 @@ async def waiting(session: AsyncSession, now: datetime) -> list[TransferId]:
     return [
         TransferId(row.id)
         for row in await session.execute(query)
-        if row.rescue_tried_at is None or row.rescue_tried_at + _pause(row.rescue_tries) < now
+        if _has_work(row.warnings, row.until_new_key)
+        and (row.rescue_tried_at is None or row.rescue_tried_at + _pause(row.rescue_tries) < now)
     ]
+
+
+def _has_work(warnings: Collection[str], until_new_key: str | None) -> bool:
+    """Whether something is left but to wait for a key that somebody types."""
+    left = DUE.intersection(warnings)
+    return bool(left - {TransferWarning.OLD_KEY_KNOWN}) or until_new_key is None
 
 
 def _pause(tries: int) -> timedelta:
@@ -50,6 +62,7 @@ async def is_ready(session: AsyncSession, row: Transfer) -> bool:
     place = await charger_links.whereabouts(session, charge_point_id)
     return (
         row.due
+        and _has_work(row.warnings, await _until_new_key(session, charge_point_id))
         and place.node is not None
         and not place.quarantined
         and await transfers.at_charger(session, charge_point_id) is None
@@ -57,22 +70,39 @@ async def is_ready(session: AsyncSession, row: Transfer) -> bool:
     )
 
 
+async def _until_new_key(session: AsyncSession, charge_point_id: ChargePointId) -> str | None:
+    return (
+        await session.execute(select(ChargePoint.until_new_key).where(ChargePoint.id == charge_point_id))
+    ).scalar_one()
+
+
 async def settle(session: AsyncSession, row: Transfer, *, lists: bool, release: bool) -> list[TransferWarning]:
     """Clear what was done from a transfer's warnings, and give what was cleared; nothing of one that has none due.
 
-    New credentials that the charger refused in the meantime stay a warning, under their own name.
+    New credentials that the charger refused in the meantime stay a warning, under their own name: that the old key is
+    known, where the new owner is to type one.
     """
     if not row.due:
         return []
+    point = ChargePointId(row.charge_point_id)
+    awaited = await _until_new_key(session, point) is not None
     done = {TransferWarning.CHARGER_OFFLINE, TransferWarning.CREDENTIALS_DUE}
+    done |= set() if awaited else {TransferWarning.OLD_KEY_KNOWN}
     done |= {TransferWarning.LISTS_DUE} if lists else set()
     done |= {TransferWarning.RELEASE_DUE} if release else set()
     warnings = [TransferWarning(warning) for warning in row.warnings]
     left = [warning for warning in warnings if warning not in done]
-    if TransferWarning.CREDENTIALS_DUE in warnings and await credentials.was_refused(
-        session, ChargePointId(row.charge_point_id), row.id
+    if TransferWarning.CREDENTIALS_DUE in warnings:
+        if awaited:
+            left.append(TransferWarning.OLD_KEY_KNOWN)
+        elif await credentials.was_refused(session, point, row.id):
+            left.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
+    if (
+        row.from_group_id != row.to_group_id
+        and not lists
+        and TransferWarning.OLD_KEY_KNOWN in set(warnings) - set(left)
     ):
-        left.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
-    row.warnings = [warning.value for warning in left]
+        left.append(TransferWarning.LISTS_DUE)  # while the old key was known it had an empty list
+    row.warnings = [warning.value for warning in dict.fromkeys(left)]
     row.due = not DUE.isdisjoint(left)
     return [warning for warning in warnings if warning not in left]

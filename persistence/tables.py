@@ -381,7 +381,7 @@ class Transfer(Table):
     if_offline: Mapped[str] = mapped_column(String(16))
     until_new_key: Mapped[str] = mapped_column(String(16), default="serve")
     new_key: Mapped[bool | None] = mapped_column(Boolean)
-    """Whether it waits, or waited, for its new owner to type a key; None before the change of ownership."""
+    """Whether it waits for its new owner to type a key; None before the change, and once it turned back."""
     from_group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"))
     from_owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     to_group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"))

@@ -2,15 +2,26 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import NotFound
+from domain.errors import NotFound, TransferInProgress
 from domain.ids import ChargePointId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.rights import Scope
-from domain.transfer import FINAL, StepName, StepState, TransferState, may_follow
+from domain.transfer import (
+    FINAL,
+    Attention,
+    Connection,
+    StepName,
+    StepState,
+    TransferState,
+    TransferWarning,
+    UntilNewKey,
+    may_follow,
+)
 from persistence.tables import ApiKey, Request, Transfer, TransferStep
 from persistence.vault import Vault
 
@@ -142,6 +153,45 @@ async def skip_pending(session: AsyncSession, transfer_id: TransferId) -> None:
         )
         .values(state=StepState.SKIPPED.value)
     )
+
+
+async def await_new_key(session: AsyncSession, transfer_id: TransferId) -> UntilNewKey:
+    """Write that a transfer waits for its new owner's key, and give what the old one opens until then."""
+    row = await get(session, transfer_id)
+    row.new_key = True
+    await session.flush()
+    return UntilNewKey(row.until_new_key)
+
+
+#: What a transfer waits for while its new owner may type a key into the charger.
+_LETS_TYPE: Final = frozenset({Attention.NEW_KEY, Attention.CHARGER_OFFLINE, Attention.OPERATOR})
+#: Warnings of an ended transfer whose new owner is still to type a key.
+_KEY_DUE: Final = frozenset({TransferWarning.OLD_KEY_KNOWN, TransferWarning.CREDENTIALS_DUE})
+
+
+async def awaits_key(session: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
+    """Give the transfer, under way or ended, whose proof is a key that the present owner types now; None: none is.
+
+    One under way waits for it from then on. Raises TransferInProgress where one is under way that can't take it.
+    """
+    active = await at_charger(session, charge_point_id)
+    if active is not None:
+        row = await get(session, active)
+        keeps = row.connection == Connection.KEEP
+        changed = row.state == TransferState.RECONFIGURING and row.to_owner_id != row.from_owner_id
+        waits = row.new_key or (row.attention in _LETS_TYPE and (row.new_key is not None or not keeps))
+        if not changed or not waits:
+            raise TransferInProgress("The charge point has a transfer under way; wait for its end.")
+        if not keeps:
+            return None
+        row.new_key = True
+        await session.flush()
+        return active
+    due = select(Transfer).where(Transfer.charge_point_id == charge_point_id, Transfer.due)
+    for row in await session.scalars(due.order_by(Transfer.finished_at.desc())):
+        if not _KEY_DUE.isdisjoint(row.warnings):
+            return TransferId(row.id)
+    return None
 
 
 async def charge_point_of(session: AsyncSession, transfer_id: TransferId) -> ChargePointId:

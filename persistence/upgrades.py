@@ -9,13 +9,29 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId
-from persistence.charger_keys import PURPOSE, Keys, KeyState, lock_keys, revoke, sort_keys, turn
-from persistence.credentials import KeyAnswer
+from domain.keys import KeyPurpose, KnownTo
+from domain.transfer import UntilNewKey
+from persistence.charger_keys import (
+    HOLDER,
+    Holder,
+    Keys,
+    KeyState,
+    Match,
+    find_match,
+    holder_of,
+    is_settled,
+    lock_keys,
+    read_keys,
+    remembered,
+    revoke,
+    settle_form,
+    sort_keys,
+    turn,
+)
+from persistence.credentials import OWN, KeyAnswer, note_rotates
 from persistence.tables import ChargePoint, Credential
 from persistence.vault import Vault
 
-#: Compared with where there is no key, so that a stranger costs the same work as an owner.
-_NOBODYS_MAC: Final = "0" * 64
 #: After so many returns with the old key a charger is parked for an operator.
 PARKED_AFTER: Final = 3
 
@@ -28,9 +44,13 @@ class Entry(StrEnum):
     PROVED = "proved"
     """It came with the pending key, which is its key from now on."""
     SETTLED = "settled"
-    """The pending key was withdrawn; the one it came with is its key from now on."""
+    """It came with another key that it may hold, which is its key from now on."""
     QUARANTINED = "quarantined"
-    """It came with the old key, which opens no more than a connection to be given the new one."""
+    """It came with an old key, which opens no more than a connection in quarantine."""
+
+
+#: What has its place at once, whoever else is connected: it came with another key than whoever is.
+NEVER_HELD: Final = frozenset({Entry.PROVED, Entry.SETTLED})
 
 
 class RefusedFor(StrEnum):
@@ -38,22 +58,39 @@ class RefusedFor(StrEnum):
 
     UNKNOWN_IDENTITY = "unknown_identity"
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a reason
+    ENDED = "ended"
+    """It was a key of the charge point once."""
     REVOKED = "revoked"
     """No key of the charge point is good."""
 
 
 @dataclass(frozen=True)
 class Admission:
-    """The decision at an upgrade. `credential_id` is the key it came with; it must be current still at the claim."""
+    """The decision at an upgrade. `credential_id` is the key it came with; it must be good still at the claim.
+
+    Of a refused one it is the ended key that it came with, and `ended_at` says when that ended.
+    """
 
     entry: Entry
     charge_point_id: ChargePointId | None = None
     credential_id: str | None = None
+    known_to: KnownTo = KnownTo.PEOPLE
     returned: bool = False
     """It came back with the old key after it had accepted the new one."""
     parked: bool = False
     """It did so too often: nothing more is sent."""
     refused_for: RefusedFor | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class OldKeys:
+    """How long, and for what, a charger's old key is good once it was sent a new one."""
+
+    grace: timedelta
+    """It opens ordinary connections for so long after the first sending."""
+    strict: bool = False
+    """It opens nothing any more once the charger has accepted the new one (A01.FR.03)."""
 
 
 @dataclass(frozen=True)
@@ -64,25 +101,23 @@ class Recognised:
     admission: Admission | None
 
 
-@dataclass(frozen=True)
-class _Match:
-    current: bool
-    literal: bool
-    decoded: bool
-
-
 async def recognise(session: AsyncSession, vault: Vault, identity: str, password: bytes) -> Recognised:
     """Check a password; an unknown identity costs the same query and the same comparisons. Only reads."""
-    living = and_(Credential.charge_point_id == ChargePoint.id, Credential.state != KeyState.REVOKED)
-    query = select(ChargePoint.id, Credential).outerjoin(Credential, living).where(ChargePoint.identity == identity)
+    known = and_(Credential.charge_point_id == ChargePoint.id, remembered())
+    query = (
+        select(ChargePoint.id, *HOLDER, Credential).outerjoin(Credential, known).where(ChargePoint.identity == identity)
+    )
     rows = (await session.execute(query)).all()
-    keys = sort_keys([key for _, key in rows if key is not None])
-    match = _compare(vault, keys, password)
-    if not rows or not (match.current or match.literal or match.decoded):
-        return Recognised(None, _refused(keys, known=bool(rows)))
+    holder = holder_of(*rows[0][1:5]) if rows else Holder()
+    keys = sort_keys([row[5] for row in rows if row[5] is not None], holder)
+    match = find_match(vault, keys, password)
+    if not rows or match is None or match.ended:
+        found = ChargePointId(rows[0][0]) if rows else None
+        return Recognised(None, _refused(keys, found, match))
     found = ChargePointId(rows[0][0])
-    if match.current and keys.current and keys.pending is None and _is_settled(keys.current, vault, password):
-        return Recognised(found, Admission(Entry.CURRENT, found, keys.current.id))
+    key = match.key
+    if key is keys.current and keys.pending is None and not keys.beside and is_settled(match, vault, password):
+        return Recognised(found, _come_with_old(keys, key, OldKeys(timedelta()), None))
     return Recognised(found, None)
 
 
@@ -92,7 +127,7 @@ async def admit(
     charge_point_id: ChargePointId,
     password: bytes,
     *,
-    grace: timedelta,
+    old_keys: OldKeys,
     now: datetime,
 ) -> Admission:
     """Decide what the password opens, and in the same transaction do what follows: the proof, the count of a return.
@@ -100,41 +135,47 @@ async def admit(
     Reads the keys anew under their locks, so of two upgrades at once the second decides by what the first left.
     """
     keys = await lock_keys(session, charge_point_id)
-    match = _compare(vault, keys, password)
-    if keys.pending is not None and (match.literal or match.decoded):
-        return await _take_on(session, vault, keys, keys.pending, password, now)
-    if keys.current is None or not match.current:
-        return _refused(keys, known=True)
-    if not _is_settled(keys.current, vault, password):
-        await turn(session, keys.current, mac=vault.mac(PURPOSE, password), mac_decoded=None)
-    if keys.pending is None:
-        return Admission(Entry.CURRENT, charge_point_id, keys.current.id)
-    return await _come_with_old(session, keys.current, keys.pending, grace, now)
+    match = find_match(vault, keys, password)
+    if match is None or match.ended:
+        return _refused(keys, charge_point_id, match)
+    if match.key is keys.pending:
+        return await _take_on(session, vault, keys, match, password, now)
+    if not is_settled(match, vault, password):
+        await settle_form(session, match, vault, password)
+    if match.key in keys.beside and keys.holder.until_new_key is None and not _is_awaited(keys):
+        return await _take_up(session, keys, match.key, now)
+    admission = _come_with_old(keys, match.key, old_keys, now)
+    if admission.returned and keys.pending is not None:
+        returns = keys.pending.old_key_returns + 1
+        await turn(session, keys.pending, old_key_returns=returns)
+    return admission
 
 
-def quarantines(pending: Credential | None, grace: timedelta, now: datetime) -> bool:
-    """Whether the old key opens no more than a quarantined connection, given what is pending."""
-    if pending is None or pending.withdrawn_at is not None:
+def opens_quarantine(keys: Keys, key: Credential, old_keys: OldKeys, now: datetime) -> bool:
+    """Whether a key that is not the pending one opens no more than a quarantined connection."""
+    pending = keys.pending
+    if not keys.is_owners(key) and keys.holder.until_new_key is not None:
+        return keys.holder.until_new_key is UntilNewKey.QUARANTINE
+    if pending is None or pending.withdrawn_at is not None or pending.purpose in OWN:
         return False
     if pending.quarantines_old or pending.answer == KeyAnswer.ACCEPTED:
         return True
-    return pending.sent_at is not None and now - pending.sent_at > grace
+    return pending.sent_at is not None and now - pending.sent_at > old_keys.grace
 
 
 async def still_quarantines(
-    session: AsyncSession, charge_point_id: ChargePointId, grace: timedelta, now: datetime
+    session: AsyncSession, charge_point_id: ChargePointId, credential_id: str, old_keys: OldKeys, now: datetime
 ) -> bool:
-    """Whether a connection with the old key would be quarantined if it were opened now. Only reads."""
-    query = select(Credential).where(
-        Credential.charge_point_id == charge_point_id, Credential.state == KeyState.PENDING
-    )
-    return quarantines((await session.execute(query)).scalar_one_or_none(), grace, now)
+    """Whether a connection with this key would be quarantined if it were opened now. Only reads."""
+    keys = await read_keys(session, charge_point_id)
+    key = next((key for key in keys.living if key.id == credential_id), None)
+    return key is not None and key is not keys.pending and opens_quarantine(keys, key, old_keys, now)
 
 
 async def may_connect(session: AsyncSession, credential_id: str) -> bool:
-    """Whether a key is still its charger's current one; keeps it from changing until the transaction ends."""
+    """Whether a key is still good for its charger; keeps it from changing until the transaction ends."""
     query = select(Credential.state).where(Credential.id == credential_id).with_for_update()
-    return (await session.execute(query)).scalar_one_or_none() == KeyState.CURRENT
+    return (await session.execute(query)).scalar_one_or_none() in {KeyState.CURRENT, KeyState.BESIDE}
 
 
 async def has_key(session: AsyncSession, charge_point_id: ChargePointId) -> bool:
@@ -145,61 +186,72 @@ async def has_key(session: AsyncSession, charge_point_id: ChargePointId) -> bool
     return (await session.execute(query.limit(1))).first() is not None
 
 
-def _is_settled(current: Credential, vault: Vault, password: bytes) -> bool:
-    """Whether the current key is on record as it came: in that form alone, and under the server's first key."""
-    return current.mac_decoded is None and current.mac == vault.mac(PURPOSE, password)
+def _is_awaited(keys: Keys) -> bool:
+    """Whether somebody is to type a key, so that what came before it opens what the old key opens."""
+    return keys.pending is not None and keys.pending.purpose == KeyPurpose.TYPED
 
 
-def _refused(keys: Keys, *, known: bool) -> Admission:
-    reason = RefusedFor.WRONG_PASSWORD if keys.current or keys.pending else RefusedFor.REVOKED
-    return Admission(Entry.REFUSED, refused_for=reason if known else RefusedFor.UNKNOWN_IDENTITY)
-
-
-def _compare(vault: Vault, keys: Keys, password: bytes) -> _Match:
-    """Compare with both forms of the current key and of the pending one: always four comparisons."""
-
-    def same(mac: str | None) -> bool:
-        return vault.matches(PURPOSE, password, mac or _NOBODYS_MAC)
-
-    current, pending = keys.current, keys.pending
-    forms = [same(current.mac if current else None), same(current.mac_decoded if current else None)]
-    return _Match(
-        current=any(forms),
-        literal=same(pending.mac if pending else None),
-        decoded=same(pending.mac_decoded if pending else None),
-    )
+def _refused(keys: Keys, charge_point_id: ChargePointId | None, match: Match | None) -> Admission:
+    if match is not None:
+        ended = match.key
+        return Admission(
+            Entry.REFUSED,
+            charge_point_id,
+            ended.id,
+            KnownTo(ended.known_to),
+            refused_for=RefusedFor.ENDED,
+            ended_at=ended.revoked_at,
+        )
+    reason = RefusedFor.REVOKED if next(keys.living, None) is None else RefusedFor.WRONG_PASSWORD
+    return Admission(Entry.REFUSED, refused_for=reason if charge_point_id else RefusedFor.UNKNOWN_IDENTITY)
 
 
 async def _take_on(
-    session: AsyncSession, vault: Vault, keys: Keys, pending: Credential, password: bytes, now: datetime
+    session: AsyncSession, vault: Vault, keys: Keys, match: Match, password: bytes, now: datetime
 ) -> Admission:
-    """Make the pending key current, in the form in which it came; the old one first, as only one may be current."""
+    """Make the pending key current, in the form in which it came; the old ones first, as only one may be current."""
+    pending = match.key
+    for other in (keys.current, *keys.beside):
+        if other is not None:
+            await revoke(session, other, now)
+    known_to = KnownTo(pending.known_to)
+    if pending.purpose != KeyPurpose.TYPED:
+        if pending.sent_elsewhere and not pending.successor:
+            known_to = KnownTo.PEOPLE
+        await note_rotates(session, ChargePointId(pending.charge_point_id), rotates=True)
+    values = {"state": KeyState.CURRENT, "known_to": known_to, "sealed_key": None, "proved_at": now}
+    await settle_form(session, match, vault, password, **values)
+    if keys.is_owners(pending):
+        await _nothing_awaited(session, ChargePointId(pending.charge_point_id))
+    entry = Entry.PROVED if pending.withdrawn_at is None else Entry.SETTLED
+    return Admission(entry, ChargePointId(pending.charge_point_id), pending.id, known_to)
+
+
+async def _nothing_awaited(session: AsyncSession, charge_point_id: ChargePointId) -> None:
+    point = await session.get_one(ChargePoint, charge_point_id, populate_existing=True)
+    point.until_new_key = None
+    await session.flush()
+
+
+async def _take_up(session: AsyncSession, keys: Keys, key: Credential, now: datetime) -> Admission:
+    """Make a key current that the charger was known to hold perhaps; people may know it, and it proves nothing."""
     if keys.current is not None:
         await revoke(session, keys.current, now)
-    await turn(
-        session,
-        pending,
-        state=KeyState.CURRENT,
-        mac=vault.mac(PURPOSE, password),
-        mac_decoded=None,
-        sealed_key=None,
-        proved_at=now,
-    )
-    entry = Entry.PROVED if pending.withdrawn_at is None else Entry.SETTLED
-    return Admission(entry, ChargePointId(pending.charge_point_id), pending.id)
+    await turn(session, key, state=KeyState.CURRENT)
+    return Admission(Entry.SETTLED, ChargePointId(key.charge_point_id), key.id, KnownTo(key.known_to))
 
 
-async def _come_with_old(
-    session: AsyncSession, current: Credential, pending: Credential, grace: timedelta, now: datetime
-) -> Admission:
-    charge_point_id = ChargePointId(current.charge_point_id)
-    if pending.withdrawn_at is not None:
-        await revoke(session, pending, now)
-        return Admission(Entry.SETTLED, charge_point_id, current.id)
-    if not quarantines(pending, grace, now):
-        return Admission(Entry.CURRENT, charge_point_id, current.id)
-    returned = pending.answer == KeyAnswer.ACCEPTED
-    returns = pending.old_key_returns + returned
-    if returned:
-        await turn(session, pending, old_key_returns=returns)
-    return Admission(Entry.QUARANTINED, charge_point_id, current.id, returned=returned, parked=returns >= PARKED_AFTER)
+def _come_with_old(keys: Keys, key: Credential, old_keys: OldKeys, now: datetime | None) -> Admission:
+    """Say what a good key opens that is not the pending one; `now` may be None where none is pending."""
+    charge_point_id = ChargePointId(key.charge_point_id)
+    known_to = KnownTo(key.known_to)
+    pending = keys.pending
+    if not opens_quarantine(keys, key, old_keys, now or key.created_at):
+        return Admission(Entry.CURRENT, charge_point_id, key.id, known_to)
+    awaited = keys.holder.until_new_key is not None or pending is None or _is_awaited(keys)
+    returned = not awaited and pending is not None and pending.answer == KeyAnswer.ACCEPTED
+    if returned and old_keys.strict:
+        return Admission(Entry.REFUSED, charge_point_id, key.id, known_to, refused_for=RefusedFor.ENDED)
+    returns = (pending.old_key_returns if pending is not None else 0) + returned
+    parked = not awaited and returns >= PARKED_AFTER
+    return Admission(Entry.QUARANTINED, charge_point_id, key.id, known_to, returned=returned, parked=parked)

@@ -1,12 +1,14 @@
 """The charge points of the caller's groups, and their ledger."""
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Depends, Response
 
 from api import cursors, examples, schemas
 from api.dependencies import CallerDep, Cursor, KeyDep, Limit, PartsDep, PathId, no_query
 from api.describing import call
 from api.paging import cut
-from domain.errors import ErrorCode, NotAllowed
+from domain.errors import ErrorCode, NotAllowed, Unavailable
 from domain.ids import ChargePointId
 from persistence.doorway import Repeatable
 
@@ -51,9 +53,12 @@ async def connect_afresh(
 ) -> schemas.Credentials:
     """Give new credentials to type into the charger, shown once; all others end, and its connection is closed.
 
-    For the charge point's owner, and operators; not while a transfer of it is `transferring`, `reconfiguring` or
-    `rolling_back`: one that waits for its recipient does not stand in the way. A repeat under the same
-    `Idempotency-Key` gives the same credentials, as long as they are the current ones.
+    For the charge point's owner, and operators. While a transfer of it is `transferring` or `rolling_back`, or is at
+    the charger, there are none; one that waits for its recipient does not stand in the way. One that waits at the
+    charger after the change of ownership (`attention` is `new_key`, `charger_offline` or `operator`), or has ended with
+    `old_key_known` or `credentials_due`, takes them as the key that it waits for: all others end once the charger is
+    connected with them, and from this call on the transfer can't be rolled back. A repeat under the same
+    `Idempotency-Key` gives the same credentials, as long as they are waited for or the current ones.
     """
     point = ChargePointId(charge_point_id)
     view = await parts.reads.charge_point(caller, point)
@@ -62,8 +67,11 @@ async def connect_afresh(
     call = Repeatable(caller.id, key, f"connect {point}".encode())
     actor = f"{'user' if caller.id == view.owner_id else 'operator'}:{caller.id}"
     response.headers["Cache-Control"] = "no-store"
-    password = await parts.doorway.connect_afresh(call, point, view.owner_id, actor=actor)
-    return schemas.Credentials(identity=view.identity, password=password)
+    afresh = await parts.doorway.connect_afresh(call, point, view.owner_id, actor=actor)
+    if afresh.transfer_id is not None:  # the key is on record: one that does not hear of it now looks by itself
+        with suppress(Unavailable):
+            await parts.transfers.tell_charger_news(afresh.transfer_id, point, "new_key")
+    return schemas.Credentials(identity=view.identity, password=afresh.password)
 
 
 @router.get(

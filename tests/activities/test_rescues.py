@@ -37,7 +37,15 @@ async def left(registry: DatabaseRegistry, database: Database, vault: Vault, *wa
 
 async def connect(database: Database, *, quarantined: bool = False) -> None:
     async with database.writing() as session:
-        await charger_links.claim(session, CP, NodeId("node"), quarantined=quarantined, now=datetime.now(UTC))
+        await charger_links.claim(
+            session,
+            CP,
+            NodeId("node"),
+            credential_id="key",
+            address="192.0.2.1",
+            quarantined=quarantined,
+            now=datetime.now(UTC),
+        )
 
 
 async def waiting(database: Database) -> list[str]:

@@ -23,7 +23,7 @@ POINT = ChargePointId("cp-1")
 
 async def is_current(database: Database, vault: Vault, password: str) -> bool:
     async with database.reading() as session:
-        return await credentials.is_current(session, vault, POINT, password)
+        return await credentials.is_shown(session, vault, POINT, password)
 
 
 async def test_the_owner_gets_new_credentials_and_all_others_end(

@@ -13,6 +13,8 @@ from chaos.evidence import Evidence, read_rows
 from chaos.journal import Promise
 from chaos.letters import Mail
 from demo.station_state import StationState
+from domain.ids import ChargePointId
+from domain.keys import KeyPurpose
 from persistence.charger_keys import PURPOSE, KeyState, new_key
 from persistence.imports import import_lines
 from persistence.session import Database
@@ -157,7 +159,9 @@ async def _keys(session: Any) -> list[Credential]:
 
 
 def _proven(vault: Vault) -> Credential:
-    key = new_key("cp-2", KeyState.CURRENT, vault.mac(PURPOSE, NEW_KEY.encode()), LATER)  # type: ignore[arg-type]
+    mac = vault.mac(PURPOSE, NEW_KEY.encode())
+    point = ChargePointId("cp-2")
+    key = new_key(point, KeyState.CURRENT, mac, LATER, purpose=KeyPurpose.TRANSFER, version=0)
     key.order_id, key.proved_at = GIFT[0], LATER
     return key
 

@@ -130,7 +130,15 @@ async def test_a_node_clears_at_its_start_what_it_held_when_it_died(
 ) -> None:
     await seed(database, vault)
     async with database.writing() as session:
-        await charger_links.claim(session, CP, NodeId("node-1"), quarantined=False, now=datetime.now(UTC))
+        await charger_links.claim(
+            session,
+            CP,
+            NodeId("node-1"),
+            credential_id="key",
+            address="192.0.2.1",
+            quarantined=False,
+            now=datetime.now(UTC),
+        )
     async with gateway_world(database, vault, tmp_path), database.reading() as session:
         assert (await charger_links.whereabouts(session, CP)).node is None
 

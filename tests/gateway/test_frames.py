@@ -138,7 +138,7 @@ async def test_a_key_is_never_in_the_log_nor_in_an_error(
                 assert frame[3]["value"] == secrets[1]
                 if answer is not None:
                     await socket.send(answer % (frame[1], secrets[1]))
-                assert await rotating is KeyAnswer.UNKNOWN
+                assert (await rotating).said is KeyAnswer.UNKNOWN
         async with world.station(faults=[Trouble.LOSE_REPLY]) as station:
             await station.until(lambda: station.online)
             await world.heard(Fact.CONNECTED, 2)

@@ -236,7 +236,7 @@ async def test_its_new_key_is_proven_by_coming_back_with_it_as_text_or_as_bytes(
     async with charger(world, SetVariables=password_status("Accepted")) as station:
         await station.boots()
         key = await world.order_key()
-        assert await world.gateway.orders.rotate(CP, ORDER) is KeyAnswer.ACCEPTED
+        assert (await world.gateway.orders.rotate(CP, ORDER)).said is KeyAnswer.ACCEPTED
         [(_, payload)] = station.told
         assert payload["setVariableData"] == [
             {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}, "attributeValue": key}
@@ -259,7 +259,7 @@ async def test_what_it_says_of_its_new_key_is_understood(world: World, said: str
     async with charger(world, SetVariables=password_status(said), Reset={"status": "Accepted"}) as station:
         await station.boots()
         await world.order_key()
-        assert await world.gateway.orders.rotate(CP, ORDER) is answer
+        assert (await world.gateway.orders.rotate(CP, ORDER)).said is answer
         assert await world.gateway.orders.reset(CP) is Outcome.DONE
         assert station.told[-1] == ("Reset", {"type": "OnIdle"})
     assert not await world.refuses(OLD_KEY)
@@ -269,7 +269,7 @@ async def test_a_charger_that_does_not_know_the_call_can_not_be_rotated(world: W
     async with charger(world) as station:
         await station.boots()
         await world.order_key()
-        assert await world.gateway.orders.rotate(CP, ORDER) is KeyAnswer.NOT_SUPPORTED
+        assert (await world.gateway.orders.rotate(CP, ORDER)).said is KeyAnswer.NOT_SUPPORTED
     assert "pending" not in await keys(world.database)
 
 

@@ -18,7 +18,7 @@ from persistence import credentials
 from persistence.credentials import KeyAnswer
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession
-from persistence.upgrades import Entry
+from persistence.upgrades import Entry, OldKeys
 from persistence.vault import Vault
 from tests.gateway.bare import accept_key, ask, place
 from tests.gateway.world import CP, IDENTITY, OLD_KEY, ORDER, World, gateway_world, keys, said, seed
@@ -66,7 +66,7 @@ async def test_the_old_key_is_quarantined_once_the_charger_has_accepted_the_new_
         key = await world.order_key()
         rotating = asyncio.create_task(world.gateway.orders.rotate(CP, ORDER))
         assert await accept_key(socket) == key
-        assert await rotating is KeyAnswer.ACCEPTED
+        assert (await rotating).said is KeyAnswer.ACCEPTED
     async with world.client() as socket:
         await world.heard(Fact.RETURNED_WITH_OLD_KEY)
         await world.heard(Fact.CONNECTED, 2)
@@ -79,13 +79,13 @@ async def test_after_the_grace_period_the_old_key_is_quarantined(
     database: Database, vault: Vault, tmp_path: Path, grace: timedelta
 ) -> None:
     await seed(database, vault)
-    async with gateway_world(database, vault, tmp_path, key_grace=grace) as world:
+    async with gateway_world(database, vault, tmp_path, old_keys=OldKeys(grace)) as world:
         async with world.client() as socket:
             await world.heard(Fact.CONNECTED)
             await world.order_key()
             rotating = asyncio.create_task(world.gateway.orders.rotate(CP, ORDER))
             await socket.recv()
-        assert await rotating is KeyAnswer.UNKNOWN
+        assert (await rotating).said is KeyAnswer.UNKNOWN
         async with world.client():
             await world.heard(Fact.CONNECTED, 2)
             assert (await place(world)).quarantined is (grace == timedelta(0))
@@ -96,7 +96,7 @@ async def test_a_liar_comes_back_three_times_and_is_parked_in_quarantine(world: 
     async with world.station(faults=[Trouble.LIE]) as station:
         await station.until(lambda: station.online)
         await world.order_key()
-        assert await world.gateway.orders.rotate(CP, ORDER) is KeyAnswer.ACCEPTED
+        assert (await world.gateway.orders.rotate(CP, ORDER)).said is KeyAnswer.ACCEPTED
         await world.gateway.orders.disconnect(CP)
         await world.heard(Fact.RETURNED_WITH_OLD_KEY, 3)
         await world.heard(Fact.CONNECTED, 4)
@@ -195,7 +195,7 @@ async def test_after_a_withdrawal_whichever_key_comes_is_the_key(world: World, t
         key = await world.order_key()
         rotating = asyncio.create_task(world.gateway.orders.rotate(CP, ORDER))
         await socket.recv()
-    assert await rotating is KeyAnswer.UNKNOWN
+    assert (await rotating).said is KeyAnswer.UNKNOWN
     async with world.database.writing() as session:
         await credentials.withdraw(session, CP, ORDER, datetime.now(UTC))
     mine, other = (OLD_KEY, key) if takes == "old" else (key, OLD_KEY)

@@ -19,7 +19,7 @@ async def test_a_charger_that_accepts_comes_back_with_the_new_key_and_the_old_on
     async with world.station() as station:
         await station.until(lambda: station.online)
         key = await world.order_key()
-        assert await world.gateway.orders.rotate(CP, ORDER) is KeyAnswer.ACCEPTED
+        assert (await world.gateway.orders.rotate(CP, ORDER)).said is KeyAnswer.ACCEPTED
         await world.heard(Fact.PROVED)
         await station.until(lambda: station.online and station.state.password == key)
     rows = await keys(world.database)
@@ -35,7 +35,7 @@ async def test_the_reply_and_the_next_connection_race_and_nobody_loses(world: Wo
         async with world.station() as station:
             await station.until(lambda: station.online)
             await world.order_key(order_id=f"order-{turn}")
-            assert await world.gateway.orders.rotate(CP, f"order-{turn}") is KeyAnswer.ACCEPTED
+            assert (await world.gateway.orders.rotate(CP, f"order-{turn}")).said is KeyAnswer.ACCEPTED
             await world.heard(Fact.PROVED, turn + 1)
             assert station.refused == 0
 
@@ -48,7 +48,7 @@ async def test_the_new_key_is_good_before_the_charger_has_answered(world: World)
         await old.recv()
         async with world.client(key):  # comes back with it while its reply is still unsent, the old socket open
             await world.heard(Fact.PROVED)
-            assert await rotating is KeyAnswer.ACCEPTED
+            assert (await rotating).said is KeyAnswer.ACCEPTED
             await asyncio.wait_for(old.wait_closed(), 5)
     assert (await world.status()).proven
 
@@ -58,12 +58,12 @@ async def test_a_lost_reply_locks_nobody_out(world: World) -> None:
         await station.until(lambda: station.online)
         key = await world.order_key()
         answer = await world.gateway.orders.rotate(CP, ORDER)
-        assert answer in {KeyAnswer.UNKNOWN, KeyAnswer.ACCEPTED}
+        assert answer.said in {KeyAnswer.UNKNOWN, KeyAnswer.ACCEPTED}
         await world.heard(Fact.PROVED)
         await station.until(lambda: station.online)
         assert station.state.password == key
         assert station.refused == 0
-    assert await world.gateway.orders.rotate(CP, ORDER) is KeyAnswer.ACCEPTED
+    assert (await world.gateway.orders.rotate(CP, ORDER)).said is KeyAnswer.ACCEPTED
 
 
 async def test_a_charger_that_decodes_the_hex_digits_is_known_by_their_bytes(world: World) -> None:
@@ -82,7 +82,7 @@ async def test_a_charger_that_needs_a_restart_takes_the_key_at_its_reset(world: 
     async with world.station(faults=[Trouble.REBOOT_REQUIRED]) as station:
         await station.until(lambda: station.online)
         key = await world.order_key()
-        assert await world.gateway.orders.rotate(CP, ORDER) is KeyAnswer.REBOOT_REQUIRED
+        assert (await world.gateway.orders.rotate(CP, ORDER)).said is KeyAnswer.REBOOT_REQUIRED
         assert station.state.password == OLD_KEY
         async with world.client():
             pass  # the old key opens an ordinary connection until then
@@ -105,9 +105,9 @@ async def test_a_charger_that_refuses_keeps_its_key_and_is_not_asked_again(
     async with world.station(faults=[trouble]) as station:
         await station.until(lambda: station.online)
         key = await world.order_key()
-        assert await world.gateway.orders.rotate(CP, ORDER) is expected
+        assert (await world.gateway.orders.rotate(CP, ORDER)).said is expected
         assert set(await keys(world.database)) == {"current", "revoked"}
-    assert await world.gateway.orders.rotate(CP, ORDER) is expected  # though it is not even connected
+    assert (await world.gateway.orders.rotate(CP, ORDER)).said is expected  # though it is not even connected
     assert (await world.status()).answer == expected
     assert await world.refuses(key)
     assert not await world.refuses(OLD_KEY)
@@ -137,7 +137,7 @@ async def test_a_silent_charger_is_unknown_and_stays_connected(
     ):
         await world.heard(Fact.CONNECTED)
         await world.order_key()
-        assert await world.gateway.orders.rotate(CP, ORDER) is KeyAnswer.UNKNOWN
+        assert (await world.gateway.orders.rotate(CP, ORDER)).said is KeyAnswer.UNKNOWN
         assert (await world.status()).answer == KeyAnswer.UNKNOWN
         await (await socket.ping())
     assert set(await keys(database)) == {"current", "pending"}
@@ -158,8 +158,8 @@ async def test_an_order_whose_key_went_back_to_the_one_it_was_taken_from_is_refu
         await station.until(lambda: station.online)
         await world.order_key(order_id="first")
         await world.order_key(order_id="second")
-        assert await world.gateway.orders.rotate(CP, "second") is KeyAnswer.REJECTED
+        assert (await world.gateway.orders.rotate(CP, "second")).said is KeyAnswer.REJECTED
         assert (await keys(world.database))["pending"].order_id == "first"
         sent = (await keys(world.database))["pending"].sent_at
-        assert await world.gateway.orders.rotate(CP, "second") is KeyAnswer.REJECTED
+        assert (await world.gateway.orders.rotate(CP, "second")).said is KeyAnswer.REJECTED
         assert (await keys(world.database))["pending"].sent_at == sent

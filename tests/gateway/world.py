@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
@@ -18,11 +18,14 @@ from websockets.typing import Subprotocol
 from demo.news import News
 from demo.simulation import Station
 from domain.ids import ChargePointId, NodeId
+from domain.keys import KeyPurpose, KnownTo
+from domain.transfer import UntilNewKey
 from gateway.facts import Fact
 from gateway.server import Gateway
 from persistence import credentials
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Group, OwnershipPeriod, Tag, User
+from persistence.upgrades import OldKeys
 from persistence.vault import Vault
 
 CP = ChargePointId("cp-1")
@@ -33,8 +36,8 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 GRACE = timedelta(minutes=10)
 
 
-async def seed(database: Database, vault: Vault) -> None:
-    """Write the people, groups, tags and the charge point `cp-1` of Ann's group, with OLD_KEY."""
+async def seed(database: Database, vault: Vault, *, known_to: KnownTo = KnownTo.CHARGER) -> None:
+    """Write the people, groups, tags and the charge point `cp-1` of Ann's group, with OLD_KEY, known to `known_to`."""
     async with database.writing() as session:
         for name in ("ann", "ben"):
             session.add(
@@ -63,7 +66,8 @@ async def seed(database: Database, vault: Vault) -> None:
             )
         )
         await session.flush()
-        await credentials.set_current(session, vault, CP, OLD_KEY, BEGIN)
+        await credentials.set_current(session, vault, CP, OLD_KEY, BEGIN, purpose=KeyPurpose.GIVEN)
+        await session.execute(update(Credential).values(known_to=known_to))
 
 
 async def hand_over(database: Database, at: datetime) -> None:
@@ -71,6 +75,7 @@ async def hand_over(database: Database, at: datetime) -> None:
     async with database.writing() as session:
         charge_point = await session.get_one(ChargePoint, CP)
         charge_point.owner_id, charge_point.group_id, charge_point.version = "ben", "group-ben", 1
+        charge_point.owner_version = 1
         (await session.get_one(OwnershipPeriod, (CP, 0))).ended_at = at
         session.add(
             OwnershipPeriod(
@@ -113,8 +118,14 @@ class World:
     async def order_key(self, *, quarantines_old: bool = False, order_id: str = ORDER) -> str:
         """Make the pending key, as the ownership transaction does, and give it."""
         async with self.database.writing() as session:
-            await credentials.make_pending(
-                session, self.vault, CP, order_id, quarantines_old=quarantines_old, now=datetime.now(UTC)
+            await credentials.change_hands(
+                session,
+                self.vault,
+                CP,
+                order_id,
+                quarantines_old=quarantines_old,
+                until_new_key=UntilNewKey.SERVE,
+                now=datetime.now(UTC),
             )
         sealed = (await keys(self.database))["pending"].sealed_key
         assert sealed is not None
@@ -169,7 +180,7 @@ async def gateway_world(database: Database, vault: Vault, folder: Path, **option
         "port": 0,
         "node": NodeId("node-1"),
         "call_timeout": timedelta(seconds=5),
-        "key_grace": GRACE,
+        "old_keys": OldKeys(GRACE),
         "on_fact": on_fact,
         "boot_patience": timedelta(milliseconds=200),
         "reconnect_patience": timedelta(milliseconds=500),

@@ -2,10 +2,16 @@
 
 from datetime import UTC, datetime
 
-from persistence import credentials, upgrades
-from persistence.credentials import CredentialStatus, KeyAnswer
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import NodeId
+from domain.keys import KeyPurpose
+from domain.transfer import UntilNewKey
+from persistence import charger_links, credentials, upgrades
+from persistence.charger_keys import lock_keys
+from persistence.credentials import Connection, CredentialStatus, KeyAnswer
 from persistence.session import Database
-from persistence.upgrades import Admission
+from persistence.upgrades import Admission, OldKeys
 from persistence.vault import Vault
 from tests.gateway.world import CP, GRACE, IDENTITY, ORDER, keys
 
@@ -20,9 +26,32 @@ class Rule:
         self.vault = vault
 
     async def make(self, order_id: str = ORDER, *, quarantines_old: bool = False) -> str:
-        async with self.database.writing() as session:
-            await credentials.make_pending(session, self.vault, CP, order_id, quarantines_old=quarantines_old, now=NOW)
+        assert not await self.change_hands(order_id, quarantines_old=quarantines_old)
         return await self.key()
+
+    async def change_hands(
+        self,
+        order_id: str = ORDER,
+        *,
+        quarantines_old: bool = False,
+        until_new_key: UntilNewKey = UntilNewKey.SERVE,
+    ) -> bool:
+        async with self.database.writing() as session:
+            return await credentials.change_hands(
+                session,
+                self.vault,
+                CP,
+                order_id,
+                quarantines_old=quarantines_old,
+                until_new_key=until_new_key,
+                now=NOW,
+            )
+
+    async def start(self) -> KeyPurpose | None:
+        """Have the charger start anew on a connection opened with the current key."""
+        async with self.database.writing() as session:
+            key = (await lock_keys(session, CP)).current
+            return await credentials.record_start(session, CP, key.id if key else "", NOW)
 
     async def key(self) -> str:
         sealed = (await keys(self.database))["pending"].sealed_key
@@ -31,11 +60,25 @@ class Rule:
 
     async def send(self, answer: KeyAnswer | None = None, *, at: datetime = NOW) -> None:
         async with self.database.writing() as session:
-            key = await credentials.record_sent(session, self.vault, CP, at)
+            key = await credentials.record_sent(session, self.vault, CP, await self.connection(session), at)
         assert key is not None
         if answer is not None:
             async with self.database.writing() as session:
-                await credentials.record_answer(session, CP, key.credential_id, answer)
+                await credentials.record_answer(session, CP, key.credential_id, answer, counts=True)
+
+    async def connection(self, session: AsyncSession) -> Connection:
+        """Give a connection that was opened with the current key."""
+        key = (await lock_keys(session, CP)).current
+        generation = await charger_links.claim(
+            session,
+            CP,
+            NodeId("node-1"),
+            credential_id=key.id if key else "",
+            address="192.0.2.1",
+            quarantined=False,
+            now=NOW,
+        )
+        return Connection(generation)
 
     async def withdraw(self, order_id: str = ORDER) -> None:
         async with self.database.writing() as session:
@@ -49,7 +92,9 @@ class Rule:
             return known.admission
         assert known.charge_point_id is not None
         async with self.database.writing() as session:
-            return await upgrades.admit(session, self.vault, known.charge_point_id, secret, grace=GRACE, now=at)
+            return await upgrades.admit(
+                session, self.vault, known.charge_point_id, secret, old_keys=OldKeys(GRACE), now=at
+            )
 
     async def status(self, order_id: str = ORDER) -> CredentialStatus:
         async with self.database.reading() as session:

@@ -24,7 +24,9 @@ async def links(database: Database, vault: Vault) -> Database:
 
 async def claim(links: Database, node: NodeId, *, quarantined: bool = False) -> int:
     async with links.writing() as session:
-        return await charger_links.claim(session, CP, node, quarantined=quarantined, now=NOW)
+        return await charger_links.claim(
+            session, CP, node, credential_id="key", address="192.0.2.1", quarantined=quarantined, now=NOW
+        )
 
 
 async def place(links: Database) -> Place:

@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import select
 
 from domain.errors import Unavailable
+from domain.transfer import UntilNewKey
 from persistence import credentials
 from persistence.charger_keys import lock_keys, turn
 from persistence.credentials import CredentialStatus, KeyAnswer
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
-from persistence.tables import ChargePoint
+from persistence.tables import ChargePoint, Transfer
 from persistence.upgrades import Entry
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, keys, seed
@@ -48,8 +49,7 @@ async def test_a_repeat_of_the_order_gives_the_same_key(rule: Rule) -> None:
 async def test_a_repeat_after_the_proof_makes_no_new_key(rule: Rule) -> None:
     key = await rule.make()
     assert (await rule.come(key)).entry is Entry.PROVED
-    async with rule.database.writing() as session:
-        await credentials.make_pending(session, rule.vault, CP, ORDER, quarantines_old=False, now=NOW)
+    await rule.change_hands()
     assert "pending" not in await keys(rule.database)
 
 
@@ -89,10 +89,19 @@ async def test_withdrawing_a_key_that_the_charger_may_hold_leaves_both_good_unti
         await rule.send(KeyAnswer.REJECTED)
     await rule.withdraw()
     await rule.withdraw()
-    used, other = (key, OLD_KEY) if with_new else (OLD_KEY, key)
-    assert (await rule.come(used)).entry is Entry.SETTLED
-    assert (await rule.come(used)).entry is Entry.CURRENT
-    assert (await rule.come(other)).entry is Entry.REFUSED
+    if with_new:
+        assert (await rule.come(key)).entry is Entry.SETTLED
+        assert (await rule.come(OLD_KEY)).entry is Entry.REFUSED
+    else:
+        assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT
+        await rule.start()
+        assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT, (
+            "it may need a restart for the key"
+        )
+        assert "pending" in await keys(rule.database)
+        await rule.start()
+        assert (await rule.come(key)).entry is Entry.REFUSED
+        assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT
     assert not (await rule.status()).proven
     assert all(row.sealed_key is None for row in (await keys(rule.database)).values())
 
@@ -118,7 +127,7 @@ async def test_a_withdrawn_key_is_not_sent(rule: Rule) -> None:
     await rule.send(KeyAnswer.ACCEPTED)
     await rule.withdraw()
     async with rule.database.writing() as session:
-        assert await credentials.record_sent(session, rule.vault, CP, NOW) is None
+        assert await credentials.record_sent(session, rule.vault, CP, await rule.connection(session), NOW) is None
 
 
 async def test_the_next_order_takes_a_withdrawn_key_over_rather_than_make_a_third(rule: Rule) -> None:
@@ -179,8 +188,43 @@ async def test_a_change_that_somebody_else_was_faster_with_is_refused(rule: Rule
             await turn(session, seen, answer="accepted")
 
 
+async def add_transfer(database: Database, until_new_key: UntilNewKey) -> None:
+    """Write an ended transfer of the charge point, with what its recipient chose."""
+    async with database.writing() as session:
+        session.add(
+            Transfer(
+                id=ORDER,
+                kind="transfer_to_user",
+                state="completed_with_warnings",
+                attention="",
+                warnings=["credentials_due"],
+                charge_point_id=CP,
+                active=False,
+                connection="keep",
+                acceptance="required",
+                running_session="wait",
+                if_offline="complete",
+                until_new_key=until_new_key.value,
+                from_group_id="group-ann",
+                from_owner_id="ann",
+                to_group_id="group-ben",
+                to_owner_id="ben",
+                asked_over_owner=False,
+                requested_by="ann",
+                requested_at=NOW,
+                from_version=0,
+                due=True,
+            )
+        )
+        point = await session.get_one(ChargePoint, CP)
+        point.version = point.owner_version = 1
+
+
 @pytest.mark.parametrize("held", [False, True])
-async def test_a_key_left_due_quarantines_the_old_one_until_the_charger_refuses_it(rule: Rule, held: bool) -> None:
+@pytest.mark.parametrize("until_new_key", UntilNewKey)
+async def test_a_key_left_due_quarantines_the_old_one_until_the_charger_refuses_it(
+    rule: Rule, held: bool, until_new_key: UntilNewKey
+) -> None:
     key = await rule.make()
     if held:
         await rule.send()
@@ -189,13 +233,15 @@ async def test_a_key_left_due_quarantines_the_old_one_until_the_charger_refuses_
     assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT  # another order's
     async with rule.database.writing() as session:
         await credentials.leave_due(session, CP, ORDER)
-        await credentials.withdraw_unattended(session, CP, NOW)  # no refusal yet
+        assert not await credentials.refuse_unattended(session, CP, NOW), "no refusal yet"
     assert (await rule.come(OLD_KEY)).entry is Entry.QUARANTINED
     await rule.send(KeyAnswer.REJECTED)
+    await add_transfer(rule.database, until_new_key)
     async with rule.database.writing() as session:
-        await credentials.withdraw_unattended(session, CP, NOW)
-    assert (await rule.come(OLD_KEY)).entry is (Entry.SETTLED if held else Entry.CURRENT)
-    assert (await rule.come(key)).entry is Entry.REFUSED
+        assert await credentials.refuse_unattended(session, CP, NOW)
+    opens = Entry.CURRENT if until_new_key is UntilNewKey.SERVE else Entry.QUARANTINED
+    assert (await rule.come(OLD_KEY)).entry is opens
+    assert (await rule.come(key)).entry is (opens if held else Entry.REFUSED)
 
 
 async def test_the_next_order_that_takes_a_key_over_attends_to_it_again(rule: Rule) -> None:
@@ -209,13 +255,13 @@ async def test_the_next_order_that_takes_a_key_over_attends_to_it_again(rule: Ru
 async def test_an_answer_that_arrives_after_the_proof_changes_nothing(rule: Rule) -> None:
     key = await rule.make()
     async with rule.database.writing() as session:
-        sent = await credentials.record_sent(session, rule.vault, CP, NOW)
+        sent = await credentials.record_sent(session, rule.vault, CP, await rule.connection(session), NOW)
     assert sent is not None
     assert sent.text == key
     assert key not in repr(sent)
     await rule.come(key)
     async with rule.database.writing() as session:
-        await credentials.record_answer(session, CP, sent.credential_id, KeyAnswer.REJECTED)
+        await credentials.record_answer(session, CP, sent.credential_id, KeyAnswer.REJECTED, counts=True)
     assert (await rule.come(key)).entry is Entry.CURRENT
 
 
@@ -234,13 +280,13 @@ async def test_an_answer_takes_the_locks_in_the_order_of_everybody_else(rule: Ru
     """Who holds a key and waits for its charge point meets one who holds the charge point and waits for its keys."""
     await rule.make()
     async with rule.database.writing() as session:
-        sent = await credentials.record_sent(session, rule.vault, CP, NOW)
+        sent = await credentials.record_sent(session, rule.vault, CP, await rule.connection(session), NOW)
     assert sent is not None
 
     async def answer() -> None:
         async with rule.database.writing() as another:
-            await credentials.record_answer(another, CP, sent.credential_id, KeyAnswer.REJECTED)
-            await credentials.withdraw_unattended(another, CP, NOW)
+            await credentials.record_answer(another, CP, sent.credential_id, KeyAnswer.REJECTED, counts=True)
+            await credentials.refuse_unattended(another, CP, NOW)
 
     async with rule.database.writing() as session:
         await session.execute(select(ChargePoint.id).where(ChargePoint.id == CP).with_for_update(key_share=True))

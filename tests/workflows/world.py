@@ -103,6 +103,13 @@ class World(Registry, Charger, Notices, Records):
     reached: Counter[str] = field(default_factory=Counter)
     session_running: bool = False
     proven: bool = False
+    new_key: bool = False
+    """People may know the key in use at the change."""
+    handed_out: bool = False
+    rotates: bool | None = None
+    counts: bool = True
+    """The charger's answer to a key came over a connection that only it can have opened."""
+    enrolment_sent_at: datetime | None = None
     proves: bool = True
     """Whether the charger comes back with its new key once it has accepted it."""
     quarantined: bool = False
@@ -190,7 +197,7 @@ class World(Registry, Charger, Notices, Records):
     async def change_ownership(self, ref: TransferRef) -> Changed:
         await self._call("change_ownership")
         self.owner, self.state = "after", TransferState.RECONFIGURING
-        return Changed(version=1)
+        return Changed(version=1, new_key=self.new_key, rotates=self.rotates)
 
     async def restore_ownership(self, ref: TransferRef) -> Changed:
         await self._call("restore_ownership")
@@ -199,7 +206,11 @@ class World(Registry, Charger, Notices, Records):
 
     async def withdraw_credentials(self, ref: TransferRef) -> Proof:
         await self._call("withdraw_credentials")
-        return Proof(proven=self.proven)
+        return Proof(proven=self.proven, handed_out=self.handed_out)
+
+    async def await_new_key(self, ref: TransferRef) -> Proof:
+        await self._call("await_new_key")
+        return Proof(proven=self.proven, handed_out=self.handed_out)
 
     async def leave_credentials_due(self, ref: TransferRef) -> Proof:
         await self._call("leave_credentials_due")
@@ -220,10 +231,17 @@ class World(Registry, Charger, Notices, Records):
             generation=self.generation,
             quarantined=self.quarantined,
             session_running=self.session_running,
+            enrolment_sent_at=self.enrolment_sent_at,
         )
 
     async def credentials(self, ref: TransferRef) -> CredentialsStatus:
-        return CredentialsStatus(answer=self.answer, proven=self.proven, old_key_returns=self.old_key_returns)
+        return CredentialsStatus(
+            answer=self.answer,
+            answer_counts=self.counts,
+            proven=self.proven,
+            handed_out=self.handed_out,
+            old_key_returns=self.old_key_returns,
+        )
 
     # the charger
 
@@ -241,7 +259,7 @@ class World(Registry, Charger, Notices, Records):
         self.answer = self.answers["rotate"].pop(0) if self.answers["rotate"] else RotateAnswer.ACCEPTED
         if self.answer is RotateAnswer.ACCEPTED and self.proves:
             self.proven = True
-        return Rotated(answer=self.answer)
+        return Rotated(answer=self.answer, counts=self.counts)
 
     async def reset(self, order: DeviceOrder) -> DeviceAnswer:
         self.proven = self.proves
