@@ -394,6 +394,8 @@ class Subject(StrEnum):
     """To a present owner who did not ask."""
     ACCEPTED = "accepted"
     """To the sender and the present owner: the recipient has."""
+    NEW_KEY = "new_key"
+    """To the new owner: they are to type a key into the charger, as people know the one in use."""
     ENDED = "ended"
     SETTLED = "settled"
     """What it had left to do at the charger is done."""

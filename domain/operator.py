@@ -21,6 +21,20 @@ _LEFT_UNDONE: Final = {
         f"Ends the transfer without making the charger operative again; that stays due until it is connected; {_NOTED}."
     ),
 }
+_RETRIED: Final = {
+    Attention.RECIPIENT: "Changes nothing: the recipient has been asked, and the decision is theirs.",
+    Attention.CHARGER_OFFLINE: ("Looks now whether the charger is connected, and goes on waiting where it is not."),
+    Attention.NEW_KEY: (
+        "Looks now whether the charger uses the new owner's key, and goes on waiting where it does not."
+    ),
+    Attention.SESSION_RUNNING: (
+        "Looks now whether the charging session has ended, and goes on waiting where it has not."
+    ),
+}
+_STILL_KNOWN: Final = (
+    "Ends the transfer with the old key in use, which people know, the former owner among them; the new owner may type "
+    f"theirs later; {_NOTED} and old_key_known."
+)
 
 
 def effect(
@@ -43,18 +57,14 @@ def effect(
         case OperatorAction.ROLL_BACK:
             return _roll_back(state, step, connection, no_way_back=no_way_back)
         case OperatorAction.COMPLETE:
-            return _complete(state, step)
+            return _complete(state, step, attention)
 
 
 def _retry(state: TransferState, step: StepName | None, attention: Attention) -> str:
     if state is TransferState.ROLLING_BACK:
         return "Tries again now to undo what is being undone; nothing is left out."
-    if attention is Attention.RECIPIENT:
-        return "Changes nothing: the recipient has been asked, and the decision is theirs."
-    if attention is Attention.CHARGER_OFFLINE:
-        return "Looks now whether the charger is connected, and goes on waiting where it is not."
-    if attention is Attention.SESSION_RUNNING:
-        return "Looks now whether the charging session has ended, and goes on waiting where it has not."
+    if attention in _RETRIED:
+        return _RETRIED[attention]
     if state in FINAL and step is not StepName.TELL_PARTIES:
         return f"Not possible: the transfer is {state.value}; nothing is left to try."
     return f"Tries the step {step.value} again now." if step else "Tries again now."
@@ -84,14 +94,16 @@ def _no_roll_back(state: TransferState, connection: Connection, *, no_way_back: 
         return "the transfer is still being checked; try again in a moment."
     if no_way_back and connection is Connection.DELETE:
         return "the charger's credentials ended with the change of ownership; use retry or complete."
-    return "the charger uses its new credentials; use retry or complete." if no_way_back else None
+    if no_way_back:
+        return "the charger uses its new credentials, or its new owner was given them; use retry or complete."
+    return None
 
 
-def _complete(state: TransferState, step: StepName | None) -> str:
+def _complete(state: TransferState, step: StepName | None, attention: Attention) -> str:
     if state in FINAL:
         return f"Not possible: the transfer is {state.value}."
     if state is TransferState.ROLLING_BACK:
         return "Not possible: a compensation is never left out; use retry."
     if step is None or step not in DEVICE_STEPS:
         return "Not possible: only a step at the charger can be left undone; use retry or roll_back."
-    return _LEFT_UNDONE[step]
+    return _STILL_KNOWN if attention is Attention.NEW_KEY else _LEFT_UNDONE[step]

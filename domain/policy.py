@@ -21,6 +21,8 @@ class Policy(BaseModel):
     """How long a charger that is online may take to come back with its new credentials."""
     reconnect_after: timedelta = timedelta(seconds=15)
     """How long after `Accepted` a charger that keeps its socket open is left in peace before it is closed."""
+    enrolment_patience: timedelta = timedelta(minutes=2)
+    """How long before the change of ownership a charger may take to come back with a key that replaces a known one."""
     retries_used_up: timedelta = timedelta(hours=1)
     """How long a step is retried before an operator is asked."""
     operator_retries_every: timedelta = timedelta(hours=6)

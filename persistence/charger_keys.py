@@ -212,10 +212,14 @@ async def revoke(session: AsyncSession, row: Credential, now: datetime) -> None:
 
 
 async def put_beside(session: AsyncSession, keys: Keys, row: Credential, now: datetime) -> None:
-    """Let a pending key that the charger may hold open what the current one opens; the oldest such one may end."""
+    """Let a pending key that the charger may hold open what the current one opens; the oldest such one may end.
+
+    It is no younger than the current one from then on: what a former owner's key opens, it opens.
+    """
     if len(keys.beside) >= BESIDE_KEPT:
         await revoke(session, keys.beside[0], now)
-    await turn(session, row, state=KeyState.BESIDE, known_to=KnownTo.PEOPLE, sealed_key=None)
+    version = row.version if keys.current is None else min(row.version, keys.current.version)
+    await turn(session, row, state=KeyState.BESIDE, known_to=KnownTo.PEOPLE, version=version, sealed_key=None)
 
 
 def new_key(

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, TimeoutType, is_cancelled_exception
@@ -31,6 +31,7 @@ from workflows.options import LONGEST_PAUSE, LOOK_UPS, OLD_KEY_RETURNS, WAKE_UPS
 from workflows.steps import Desk, RollBack
 
 A = TypeVar("A", bound=Message)
+_REFUSALS: Final = frozenset({RotateAnswer.REJECTED, RotateAnswer.NOT_SUPPORTED})
 
 
 class ChargerOffline(HandoverError):
@@ -39,6 +40,10 @@ class ChargerOffline(HandoverError):
 
 class CannotRotate(HandoverError):
     """The charger can't change its credentials at all."""
+
+
+class KeyAwaited(HandoverError):
+    """Nothing but a key that the new owner types can replace the one in use."""
 
 
 class ChargerAtHand:
@@ -104,15 +109,18 @@ class ChargerAtHand:
     async def rotate(self, until: datetime) -> None:
         """Give it its new credentials and wait for the proof.
 
-        Raises RollBack where it rejects them, CannotRotate, and ChargerOffline at `until`. One that is there but does
-        not come back with them is given to an operator.
+        Raises RollBack where it rejects them, CannotRotate, and ChargerOffline at `until`; KeyAwaited where it refuses
+        them over a connection that proves nothing, or its new owner was given others to type. One that is there but
+        does not come back with them is given to an operator.
         """
         began = workflow.now()
         while True:
             seen = self._news
             status = await self._status()
             if status.proven:
-                return
+                return None
+            if status.handed_out:
+                raise KeyAwaited("The new owner was given a key to type.")
             waited = workflow.now()
             where = await self._wait_until_online(until)
             began += workflow.now() - waited  # the time it was offline is not held against it
@@ -122,10 +130,42 @@ class ChargerAtHand:
                 await self._desk.park(problem, self._heard_since(seen))
                 began, seen = workflow.now(), self._news
             # in quarantine the gateway itself sends the key, up to a limit; a refusal that it heard is on record
-            refused = status.answer in {RotateAnswer.REJECTED, RotateAnswer.NOT_SUPPORTED}
+            refused = status.answer in _REFUSALS
+            if refused and not status.answer_counts:
+                return await self._leave_it_to_the_owner()
             if stubborn or refused or not where.quarantined:
                 await self._send_key(until)
             await self._wait_for_proof(where, seen, began + self._desk.policy.proof_deadline)
+
+    async def let_enrolment_end(self) -> None:
+        """Wait, before the change, while a key that was sent may still be answered: after it, that one counts as known.
+
+        A charger that needs a restart for it, or did not take it, is not waited for.
+        """
+        while True:
+            seen, where = self._news, await self._locate()
+            if where.enrolment_sent_at is None:
+                return
+            by = where.enrolment_sent_at + self._desk.policy.enrolment_patience
+            if by <= workflow.now():
+                return
+            with self._desk.board.expecting("The charger was sent a key that only it knows, and is to come back", by):
+                await self._wait_for_news(by, seen, self._desk.policy.enrolment_patience)
+
+    async def await_new_key(self, until: datetime) -> bool:
+        """Wait for the proof of the key that the new owner types; False where it did not come by `until`.
+
+        From the moment that one was handed out there is no way back.
+        """
+        pauses = self._pauses()
+        with self._desk.board.waiting(Attention.NEW_KEY, until):
+            while True:
+                seen, status = self._news, await self._status()
+                if status.handed_out or status.proven:
+                    self._desk.no_way_back = True
+                if status.proven or workflow.now() >= until:
+                    return status.proven
+                await self._wait_for_news(until, seen, next(pauses))
 
     async def keep_old_key(self) -> bool:
         """Withdraw the new credentials; True where the charger has proven them after all, so that they stay."""
@@ -152,6 +192,8 @@ class ChargerAtHand:
         rotated = await self._reach(Charger.rotate, self._order(), "new credentials to the charger", until)
         if rotated is None:
             raise ChargerOffline("No gateway reaches the charger.")
+        if rotated.answer in _REFUSALS and not rotated.counts:
+            return await self._leave_it_to_the_owner()
         if rotated.answer is RotateAnswer.REJECTED:
             raise RollBack(Reason.CHARGER_REJECTED)
         if rotated.answer is RotateAnswer.NOT_SUPPORTED:
@@ -160,6 +202,15 @@ class ChargerAtHand:
             await self._transact(Registry.block_sessions, "no new charging session before the restart")
             await self._wait_for_session()
             await self._reach(Charger.reset, self._order(), "restart the charger for its new credentials", until)
+        return None
+
+    async def _leave_it_to_the_owner(self) -> None:
+        """Wait for the new owner's key instead: what refused was not certain to be the charger; raises KeyAwaited.
+
+        Returns where it has proven the key after all.
+        """
+        if not await self._call_off(Registry.await_new_key, "the new owner is to type a key"):
+            raise KeyAwaited("The charger refused its new credentials over a connection that proves nothing.")
 
     async def _wait_for_proof(self, where: Whereabouts, seen: int, by: datetime) -> None:
         """Wait for the charger to come back; one that keeps its socket open is made to. `seen`: news before the key."""

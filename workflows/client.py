@@ -71,6 +71,7 @@ _STEP_OF: Final = {
     "registry.block_sessions": StepName.QUIET_CHARGER,
     "registry.allow_sessions": StepName.RELEASE_CHARGER,
     "registry.withdraw_credentials": StepName.ROTATE_CREDENTIALS,
+    "registry.await_new_key": StepName.ROTATE_CREDENTIALS,
     "registry.leave_credentials_due": StepName.ROTATE_CREDENTIALS,
     "registry.resend": StepName.ASK_RECIPIENT,
     "notices.ask": StepName.ASK_RECIPIENT,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from activities.contracts import DeviceOutcome, Plan
+from activities.contracts import Changed, DeviceOutcome, Plan, Subject
 from domain.transfer import (
     KEY_REFUSED,
     REFUSED_BY_CHARGER,
@@ -16,8 +16,9 @@ from domain.transfer import (
     Reason,
     StepName,
     TransferWarning,
+    UntilNewKey,
 )
-from workflows.charger import CannotRotate, ChargerAtHand, ChargerOffline
+from workflows.charger import CannotRotate, ChargerAtHand, ChargerOffline, KeyAwaited
 from workflows.compensation import Compensations
 from workflows.steps import Desk, LeftUndone, RollBack
 
@@ -26,9 +27,16 @@ class Reconfiguration:
     """The device steps of one transfer, after product.md's table; notes what is left due as warnings."""
 
     def __init__(
-        self, plan: Plan, charger: ChargerAtHand, desk: Desk, undo: Compensations, warnings: list[TransferWarning]
+        self,
+        plan: Plan,
+        charger: ChargerAtHand,
+        desk: Desk,
+        undo: Compensations,
+        warnings: list[TransferWarning],
+        tell: Callable[[Subject], None],
     ) -> None:
-        """Take the plan and the tools of one transfer."""
+        """Take the plan and the tools of one transfer; `tell` sends news beside the story."""
+        self._tell = tell
         self._plan = plan
         self._charger = charger
         self._desk = desk
@@ -38,7 +46,10 @@ class Reconfiguration:
         self._began_quiet = False
         self._quieted = False
         """The charger may be inoperative."""
-        self._lists_over = self._rotation_over = False
+        self._lists_over = self._rotation_over = self._release_over = False
+        self._awaits_key = False
+        """Only a key that the new owner types can replace the one in use."""
+        self._rotates: bool | None = None
         self._given_up = False
         """Its new credentials are due: until it has them it is told nothing else."""
 
@@ -63,26 +74,74 @@ class Reconfiguration:
         if self._plan.lists:
             self._undo.push(StepName.REPLACE_LISTS, self._restore_lists)
 
+    def owner_changed(self, changed: Changed) -> None:
+        """Know what the change has found."""
+        self._awaits_key, self._rotates = changed.new_key, changed.rotates
+
+    def await_new_key(self) -> None:
+        """Know that the new owner was given a key to type: there is no way back."""
+        self._awaits_key = self._desk.no_way_back = True
+
     async def reconfigure(self) -> None:
         """After the change: lists, credentials, release. Raises RollBack where the transfer can't stand.
 
         Called again, it takes the steps that are not over yet.
         """
         until = workflow.now() + self._desk.policy.offline_deadline
-        if self._plan.rotate and await self._charger.must_prove_first():
+        if not self._awaits_key:
+            if not (self._plan.rotate and await self._charger.must_prove_first()):
+                await self._replace_lists(until)
             await self._rotate(until)
-            await self._replace_lists(until)
-        else:
-            await self._replace_lists(until)
-            await self._rotate(until)
+        if self._awaits_key and not self._rotation_over:
+            await self._see_new_key(until)
+        await self._replace_lists(until)
         await self._release(until)
         if self._plan.connection is Connection.DELETE:
             await self._charger.disconnect()
 
-    async def _replace_lists(self, until: datetime) -> None:
+    async def _see_new_key(self, until: datetime) -> None:
+        """Wait for the key that the new owner types, while the old one opens what the recipient chose.
+
+        Where it serves them meanwhile, the charger gets an empty list and is in service again first; where it takes no
+        key that it is sent, there is nothing to wait for.
+        """
+        step, serves = StepName.ROTATE_CREDENTIALS, self._plan.until_new_key is UntilNewKey.SERVE
+        if serves:
+            await self._serve_meanwhile()
+        if serves and self._rotates is False:
+            until = workflow.now()
+        self._board.begin(step, note=True)
+        self._tell(Subject.NEW_KEY)
+        try:
+            with self._desk.may_be_left():
+                proven = await self._charger.await_new_key(until)
+        except LeftUndone as left:
+            return self._leave_known(left.message, TransferWarning.LEFT_UNDONE_BY_OPERATOR)
+        except RollBack as turn:
+            self._board.failed(step, f"Rolled back: {turn.reason.value}.")
+            raise
+        if not proven:
+            return self._leave_known("People know the key in use; it ends once the new owner's is.")
+        self._lists_over = False
+        return self.proven()
+
+    async def _serve_meanwhile(self) -> None:
+        """Do what the wait for the new owner's key is not to hold up, where the charger is there for it."""
+        now = workflow.now()
+        await self._replace_lists(now, early=True)
+        await self._release(now, early=True)
+
+    def _leave_known(self, remark: str, *why: TransferWarning) -> None:
+        self._given_up = self._rotation_over = True
+        self._warnings += [*why, TransferWarning.OLD_KEY_KNOWN]
+        self._board.skipped(StepName.ROTATE_CREDENTIALS, remark)
+
+    async def _replace_lists(self, until: datetime, *, early: bool = False) -> None:
+        """Replace the lists, once; `early`: where the charger is away it is not due yet."""
         if self._lists_over:
             return None
         if not self._plan.lists:
+            self._lists_over = True
             return self._board.skipped(StepName.REPLACE_LISTS)
         if not self._desk.no_way_back:
             self._undo.push(StepName.REPLACE_LISTS, self._restore_lists)
@@ -90,6 +149,8 @@ class Reconfiguration:
             until = workflow.now()
         noted = len(self._warnings)
         outcome = await self._step(StepName.REPLACE_LISTS, lambda: self._charger.replace_lists(until))
+        if outcome is None and early and len(self._warnings) == noted:
+            return None
         self._lists_over = True
         if outcome is DeviceOutcome.NOT_SUPPORTED:
             self._warnings.append(TransferWarning.LISTS_NOT_SUPPORTED)
@@ -107,11 +168,10 @@ class Reconfiguration:
         try:
             with self._desk.may_be_left():
                 await self._charger.rotate(until)
+        except KeyAwaited:
+            self._awaits_key = True
         except CannotRotate:
-            if await self._charger.keep_old_key():
-                return self.proven()
-            self._warnings.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
-            self._board.skipped(step, UNROTATABLE)
+            await self._leave_unrotated()
         except ChargerOffline:
             if self._plan.if_offline is IfOffline.ROLL_BACK:
                 self._board.failed(step, "The charger stayed offline.")
@@ -128,6 +188,12 @@ class Reconfiguration:
             self.proven()
         return None
 
+    async def _leave_unrotated(self) -> None:
+        if await self._charger.keep_old_key():
+            return self.proven()
+        self._warnings.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
+        return self._board.skipped(StepName.ROTATE_CREDENTIALS, UNROTATABLE)
+
     async def _leave_credentials_due(self, why: TransferWarning, remark: str) -> None:
         if await self._charger.leave_credentials_due():
             return self.proven()
@@ -142,12 +208,21 @@ class Reconfiguration:
         self._undo.forget()
         self._board.done(StepName.ROTATE_CREDENTIALS)
 
-    async def _release(self, until: datetime) -> None:
+    async def _release(self, until: datetime, *, early: bool = False) -> None:
+        """Put it back into service, once; `early`: where the charger is away it is not due yet."""
+        if self._release_over:
+            return None
         if not self._began_quiet:
+            self._release_over = True
             return self._board.skipped(StepName.RELEASE_CHARGER)
         if self._given_up or self._plan.connection is Connection.DELETE:
             until = workflow.now()
-        self._look_at_release(await self._step(StepName.RELEASE_CHARGER, lambda: self._charger.release(until)))
+        noted = len(self._warnings)
+        outcome = await self._step(StepName.RELEASE_CHARGER, lambda: self._charger.release(until))
+        if outcome is None and early and len(self._warnings) == noted:
+            return None
+        self._release_over = True
+        self._look_at_release(outcome)
         return None
 
     def _look_at_release(self, outcome: DeviceOutcome | None) -> None:

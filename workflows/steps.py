@@ -59,7 +59,7 @@ class Desk:
         """A cancel was decided: the running step is left, and the transfer rolled back."""
         self.change_begun = False
         self.no_way_back = False
-        """The charger has proven its new credentials, or its old ones are revoked, or may be."""
+        """Its new credentials are proven, or handed out to be typed, or its old ones are revoked, or may be."""
         self.cancelled_from_ui = False
         """By a cancel of the workflow itself."""
         self.connection = Connection.KEEP
@@ -77,7 +77,10 @@ class Desk:
         if state in FINAL and action is not OperatorAction.RETRY:
             raise TooLate(f"The transfer is {state.value}; nothing of it is left to {action.value.replace('_', ' ')}.")
         if action is OperatorAction.ROLL_BACK and self.no_way_back:
-            raise TooLate("The charger uses its new credentials; there is no way back. Use retry or complete.")
+            raise TooLate(
+                "The charger uses its new credentials, or its new owner was given them; there is no way back. "
+                "Use retry or complete."
+            )
         if action is OperatorAction.COMPLETE:
             if state is TransferState.ROLLING_BACK:
                 raise NotPossible("A compensation is never left out; use retry.")

@@ -7,12 +7,14 @@ from typing import NoReturn, TypeVar
 from temporalio import workflow
 
 from activities.contracts import (
+    Changed,
     Done,
     Finish,
     Message,
     Note,
     Notices,
     Plan,
+    Proof,
     Records,
     RefusedRecord,
     Registry,
@@ -77,6 +79,7 @@ class TransferWorkflow:
         self._charger: ChargerAtHand | None = None
         self._letters: list[asyncio.Future[Done]] = []
         """Those that are sent beside the story."""
+        self._told: set[Subject] = set()
         self._turned: Reason | None = None
         """Why a roll-back that is taken up was begun."""
 
@@ -144,7 +147,9 @@ class TransferWorkflow:
             plan = self._approvals.plan or plan
         if self._approvals.accepted:
             self._tell_beside(Subject.ACCEPTED, "tell sender and owner that it was accepted")
-        device = Reconfiguration(plan, self._required_charger(), self._desk, self._undo, self._warnings)
+        device = Reconfiguration(
+            plan, self._required_charger(), self._desk, self._undo, self._warnings, self._tell_of_key
+        )
         try:
             if self._board.state is TransferState.TRANSFERRING:
                 await device.quiet()
@@ -152,27 +157,35 @@ class TransferWorkflow:
                 device.was_quieted()
             if self._board.state is TransferState.ROLLING_BACK:
                 self._turn_again(plan, device)
-            await self._change_ownership(plan)
+            device.owner_changed(await self._change_ownership(plan))
             await device.reconfigure()
         except RollBack as turn:
-            if not await self._has_proven(plan):
+            proof = await self._proof(plan)
+            if not proof.proven and not proof.handed_out:
                 return await self._roll_back(turn.reason)
-            device.proven()
+            if proof.proven:
+                device.proven()
+            else:
+                device.await_new_key()
             await device.reconfigure()
         return await self._finish(
             TransferState.COMPLETED_WITH_WARNINGS if self._warnings else TransferState.COMPLETED, None
         )
 
-    async def _has_proven(self, plan: Plan) -> bool:
-        """Withdraw the new credentials, unless the charger has proven them: then there is no way back."""
-        if not plan.rotate or not self._desk.change_begun:
-            return False
-        step, summary = Registry.withdraw_credentials, "new credentials withdrawn"
-        answer = await transact(step, self._ref, self._policy, summary=summary, for_ever=True, on_record=True)
-        return answer.proven
+    async def _proof(self, plan: Plan) -> Proof:
+        """Withdraw the new credentials, unless the charger has proven them, or the new owner was given a key to type.
 
-    async def _change_ownership(self, plan: Plan) -> None:
+        Then there is no way back.
+        """
+        if not plan.rotate or not self._desk.change_begun:
+            return Proof()
+        step, summary = Registry.withdraw_credentials, "new credentials withdrawn"
+        return await transact(step, self._ref, self._policy, summary=summary, for_ever=True, on_record=True)
+
+    async def _change_ownership(self, plan: Plan) -> Changed:
         """Change the owner; from its begin there is no cancelling, and with `delete` no way back after it."""
+        if plan.rotate and self._board.state is TransferState.TRANSFERRING:
+            await self._required_charger().let_enrolment_end()
         await self._approvals.settle()
         if self._desk.cancelled:
             raise RollBack(Reason.CANCELLED)
@@ -180,7 +193,7 @@ class TransferWorkflow:
         self._desk.no_way_back = plan.connection is Connection.DELETE
         self._push_change(plan)
         try:
-            await self._register(
+            changed = await self._register(
                 StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership", on_record=True
             )
         except Refusal as refusal:
@@ -191,6 +204,7 @@ class TransferWorkflow:
         self._board.enter(TransferState.RECONFIGURING)
         if self._desk.no_way_back:
             self._undo.forget()
+        return changed
 
     def _push_change(self, plan: Plan) -> None:
         self._undo.push(StepName.CHANGE_OWNERSHIP, self._undoing(Registry.restore_ownership, "former owner restored"))
@@ -240,6 +254,12 @@ class TransferWorkflow:
         news = Tell(transfer_id=self._ref.transfer_id, subject=subject)
         sending = call(Notices.tell, news, letter(self._policy), summary=summary, for_ever=True)
         self._letters.append(asyncio.ensure_future(sending))
+
+    def _tell_of_key(self, subject: Subject) -> None:
+        """Tell the new owner that a key is to be typed; it is said once."""
+        if subject not in self._told:
+            self._told.add(subject)
+            self._tell_beside(subject, "tell the new owner to type a key")
 
     async def _tell_parties(self) -> None:
         news = Tell(transfer_id=self._ref.transfer_id, subject=Subject.ENDED)

@@ -25,7 +25,7 @@ async def test_a_charger_that_accepts_comes_back_with_the_new_key_and_the_old_on
     rows = await keys(world.database)
     assert set(rows) == {"current", "revoked"}
     assert rows["current"].sealed_key is None
-    assert rows["current"].mac_decoded is None
+    assert rows["current"].decoded is False
     assert (await world.status()).proven
     assert await world.refuses(OLD_KEY)
 

@@ -84,8 +84,8 @@ async def test_who_is_not_let_in_is_counted_by_the_reason(watched: Watched) -> N
         async with world.client():
             pass
 
-    reasons = ("wrong_password", "unknown_identity", "no_credentials", "revoked", "rate_limited")
-    assert [await failed(reason) for reason in reasons] == [1, 1, 1, 2, 1]
+    reasons = ("wrong_password", "unknown_identity", "no_credentials", "ended", "revoked", "rate_limited")
+    assert [await failed(reason) for reason in reasons] == [1, 1, 1, 1, 1, 1]
 
 
 async def test_messages_are_counted_by_the_actions_that_we_know(watched: Watched) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
@@ -24,7 +25,7 @@ from gateway.facts import Fact
 from gateway.server import Gateway
 from persistence import credentials
 from persistence.session import Database
-from persistence.tables import ChargePoint, Credential, Group, OwnershipPeriod, Tag, User
+from persistence.tables import ChargePoint, Credential, Group, OwnershipPeriod, Tag, Transfer, User
 from persistence.upgrades import OldKeys
 from persistence.vault import Vault
 
@@ -68,6 +69,44 @@ async def seed(database: Database, vault: Vault, *, known_to: KnownTo = KnownTo.
         await session.flush()
         await credentials.set_current(session, vault, CP, OLD_KEY, BEGIN, purpose=KeyPurpose.GIVEN)
         await session.execute(update(Credential).values(known_to=known_to))
+
+
+async def change_owner(session: AsyncSession) -> None:
+    """Count one more change of owner, as a transfer does before it sees to the keys."""
+    point = await session.get_one(ChargePoint, CP, populate_existing=True)
+    point.version += 1
+    point.owner_version = point.version
+    await session.flush()
+
+
+async def add_transfer(database: Database, until_new_key: UntilNewKey = UntilNewKey.SERVE) -> None:
+    """Write an ended transfer of the charge point, with what its recipient chose."""
+    async with database.writing() as session:
+        session.add(
+            Transfer(
+                id=ORDER,
+                kind="transfer_to_user",
+                state="completed_with_warnings",
+                attention="",
+                warnings=["credentials_due"],
+                charge_point_id=CP,
+                active=False,
+                connection="keep",
+                acceptance="required",
+                running_session="wait",
+                if_offline="complete",
+                until_new_key=until_new_key.value,
+                from_group_id="group-ann",
+                from_owner_id="ann",
+                to_group_id="group-ben",
+                to_owner_id="ben",
+                asked_over_owner=False,
+                requested_by="ann",
+                requested_at=BEGIN,
+                from_version=0,
+                due=True,
+            )
+        )
 
 
 async def hand_over(database: Database, at: datetime) -> None:
@@ -118,6 +157,7 @@ class World:
     async def order_key(self, *, quarantines_old: bool = False, order_id: str = ORDER) -> str:
         """Make the pending key, as the ownership transaction does, and give it."""
         async with self.database.writing() as session:
+            await change_owner(session)
             await credentials.change_hands(
                 session,
                 self.vault,

@@ -13,7 +13,7 @@ from persistence.credentials import Connection, CredentialStatus, KeyAnswer
 from persistence.session import Database
 from persistence.upgrades import Admission, OldKeys
 from persistence.vault import Vault
-from tests.gateway.world import CP, GRACE, IDENTITY, ORDER, keys
+from tests.gateway.world import CP, GRACE, IDENTITY, ORDER, change_owner, keys
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -24,6 +24,7 @@ class Rule:
     def __init__(self, database: Database, vault: Vault) -> None:
         self.database = database
         self.vault = vault
+        self.old_keys = OldKeys(GRACE)
 
     async def make(self, order_id: str = ORDER, *, quarantines_old: bool = False) -> str:
         assert not await self.change_hands(order_id, quarantines_old=quarantines_old)
@@ -37,6 +38,7 @@ class Rule:
         until_new_key: UntilNewKey = UntilNewKey.SERVE,
     ) -> bool:
         async with self.database.writing() as session:
+            await change_owner(session)
             return await credentials.change_hands(
                 session,
                 self.vault,
@@ -80,6 +82,10 @@ class Rule:
         )
         return Connection(generation)
 
+    async def type_in(self, key: str, *, at: datetime = NOW) -> None:
+        async with self.database.writing() as session:
+            await credentials.set_current(session, self.vault, CP, key, at, purpose=KeyPurpose.TYPED)
+
     async def withdraw(self, order_id: str = ORDER) -> None:
         async with self.database.writing() as session:
             await credentials.withdraw(session, CP, order_id, NOW)
@@ -93,7 +99,7 @@ class Rule:
         assert known.charge_point_id is not None
         async with self.database.writing() as session:
             return await upgrades.admit(
-                session, self.vault, known.charge_point_id, secret, old_keys=OldKeys(GRACE), now=at
+                session, self.vault, known.charge_point_id, secret, old_keys=self.old_keys, now=at
             )
 
     async def status(self, order_id: str = ORDER) -> CredentialStatus:

@@ -11,10 +11,10 @@ from persistence import credentials
 from persistence.charger_keys import lock_keys, turn
 from persistence.credentials import CredentialStatus, KeyAnswer
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
-from persistence.tables import ChargePoint, Transfer
+from persistence.tables import ChargePoint
 from persistence.upgrades import Entry
 from persistence.vault import Vault
-from tests.gateway.world import CP, OLD_KEY, ORDER, keys, seed
+from tests.gateway.world import CP, OLD_KEY, ORDER, add_transfer, keys, seed
 from tests.persistence.rule import NOW, Rule
 from tests.persistence.waiting import until_waiting
 
@@ -95,9 +95,7 @@ async def test_withdrawing_a_key_that_the_charger_may_hold_leaves_both_good_unti
     else:
         assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT
         await rule.start()
-        assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT, (
-            "it may need a restart for the key"
-        )
+        assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT, "it may need a restart for the key"
         assert "pending" in await keys(rule.database)
         await rule.start()
         assert (await rule.come(key)).entry is Entry.REFUSED
@@ -188,38 +186,6 @@ async def test_a_change_that_somebody_else_was_faster_with_is_refused(rule: Rule
             await turn(session, seen, answer="accepted")
 
 
-async def add_transfer(database: Database, until_new_key: UntilNewKey) -> None:
-    """Write an ended transfer of the charge point, with what its recipient chose."""
-    async with database.writing() as session:
-        session.add(
-            Transfer(
-                id=ORDER,
-                kind="transfer_to_user",
-                state="completed_with_warnings",
-                attention="",
-                warnings=["credentials_due"],
-                charge_point_id=CP,
-                active=False,
-                connection="keep",
-                acceptance="required",
-                running_session="wait",
-                if_offline="complete",
-                until_new_key=until_new_key.value,
-                from_group_id="group-ann",
-                from_owner_id="ann",
-                to_group_id="group-ben",
-                to_owner_id="ben",
-                asked_over_owner=False,
-                requested_by="ann",
-                requested_at=NOW,
-                from_version=0,
-                due=True,
-            )
-        )
-        point = await session.get_one(ChargePoint, CP)
-        point.version = point.owner_version = 1
-
-
 @pytest.mark.parametrize("held", [False, True])
 @pytest.mark.parametrize("until_new_key", UntilNewKey)
 async def test_a_key_left_due_quarantines_the_old_one_until_the_charger_refuses_it(
@@ -270,9 +236,9 @@ async def test_who_finds_no_key_still_keeps_others_from_making_one(rule: Rule) -
         await credentials.revoke_all(session, CP, NOW)
     async with rule.database.writing() as session:
         assert (await lock_keys(session, CP)).current is None
-        other = asyncio.create_task(rule.make())
+        other = asyncio.create_task(rule.type_in("0" * 40))
         await until_waiting(rule.database, other)
-        assert "pending" not in await keys(rule.database)
+        assert set(await keys(rule.database)) == {"revoked"}
     await other
 
 
