@@ -25,8 +25,7 @@ class DatabaseRescues(Rescues):
             return Rescue(
                 ready=ready,
                 charge_point_id=ChargePointId(row.charge_point_id),
-                lists=not {TransferWarning.LISTS_DUE, TransferWarning.OLD_KEY_KNOWN}.isdisjoint(row.warnings)
-                and row.from_group_id != row.to_group_id,
+                lists=TransferWarning.LISTS_DUE in row.warnings or rescues.has_empty_list(row),
                 release=TransferWarning.RELEASE_DUE in row.warnings,
             )
 

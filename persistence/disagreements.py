@@ -8,6 +8,7 @@ from sqlalchemy import Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import TransferId
+from domain.keys import KeyPurpose
 from domain.reconciliation import Finding
 from domain.transfer import FINAL, Connection, TransferState, TransferWarning
 from persistence import audit
@@ -81,6 +82,7 @@ def _keys_left_pending() -> Select[str]:
             Credential.state == KeyState.PENDING,
             Credential.withdrawn_at.is_(None),
             Credential.unattended.is_(False),
+            Credential.purpose != KeyPurpose.TYPED,
             Transfer.state.in_(FINAL),
         )
     )

@@ -76,6 +76,11 @@ async def _until_new_key(session: AsyncSession, charge_point_id: ChargePointId) 
     ).scalar_one()
 
 
+def has_empty_list(row: Transfer) -> bool:
+    """Whether its charger was sent an empty list, as people knew its key, in place of the new group's."""
+    return TransferWarning.OLD_KEY_KNOWN in row.warnings and row.from_group_id != row.to_group_id
+
+
 async def settle(session: AsyncSession, row: Transfer, *, lists: bool, release: bool) -> list[TransferWarning]:
     """Clear what was done from a transfer's warnings, and give what was cleared; nothing of one that has none due.
 
@@ -97,12 +102,8 @@ async def settle(session: AsyncSession, row: Transfer, *, lists: bool, release: 
             left.append(TransferWarning.OLD_KEY_KNOWN)
         elif await credentials.was_refused(session, point, row.id):
             left.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
-    if (
-        row.from_group_id != row.to_group_id
-        and not lists
-        and TransferWarning.OLD_KEY_KNOWN in set(warnings) - set(left)
-    ):
-        left.append(TransferWarning.LISTS_DUE)  # while the old key was known it had an empty list
+    if has_empty_list(row) and not awaited and not lists:
+        left.append(TransferWarning.LISTS_DUE)
     row.warnings = [warning.value for warning in dict.fromkeys(left)]
     row.due = not DUE.isdisjoint(left)
     return [warning for warning in warnings if warning not in left]

@@ -24,6 +24,7 @@ from domain.errors import (
     TransferInProgress,
 )
 from domain.ids import ChargePointId, TransferId, UserId
+from domain.keys import KnownTo
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.transfer import Acceptance, Attention, Connection, Reason, TransferKind, TransferState
@@ -59,7 +60,14 @@ BOB_OWNS: dict[str, Any] = {
 @pytest.fixture
 async def registry(database: Database, vault: Vault) -> DatabaseRegistry:
     await import_lines(database, vault, [json.dumps(line).encode() for line in two_users(1)])
+    await know_key(database, KnownTo.CHARGER)
     return DatabaseRegistry(database, vault)
+
+
+async def know_key(database: Database, known_to: KnownTo) -> None:
+    """Say who knows the charge point's key: imported, people do; enrolled, only the charger."""
+    async with database.writing() as session:
+        await session.execute(update(Credential).values(known_to=known_to))
 
 
 async def keep(

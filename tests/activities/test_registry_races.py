@@ -90,11 +90,12 @@ async def test_a_session_that_starts_while_hands_change_waits_and_is_the_new_hol
 
     changed, starting = asyncio.Event(), asyncio.Event()
 
-    async def make_pending(*_: object, **__: object) -> None:
+    async def change_hands(*_: object, **__: object) -> bool:
         changed.set()  # the change's transaction is open still
         await starting.wait()
+        return False
 
-    monkeypatch.setattr("persistence.credentials.make_pending", make_pending)
+    monkeypatch.setattr("persistence.credentials.change_hands", change_hands)
     changing = asyncio.create_task(registry.change_ownership(ref))
     await changed.wait()
     task = asyncio.create_task(start())
@@ -127,11 +128,12 @@ async def test_who_is_just_becoming_an_owner_stays_an_admin(
     ref = await reserved(registry, database, vault, BOB_OWNS)
     changed, importing = asyncio.Event(), asyncio.Event()
 
-    async def make_pending(*_: object, **__: object) -> None:
+    async def change_hands(*_: object, **__: object) -> bool:
         changed.set()
         await importing.wait()
+        return False
 
-    monkeypatch.setattr("persistence.credentials.make_pending", make_pending)
+    monkeypatch.setattr("persistence.credentials.change_hands", change_hands)
     changing = asyncio.create_task(registry.change_ownership(ref))
     await changed.wait()
     task = asyncio.create_task(demote(database, vault, "bob"))

@@ -225,4 +225,5 @@ async def test_an_operator_rolls_back_an_unanswered_transfer_as_cancelled(stage:
 
 
 def test_the_record_of_a_decision_holds_ids_only() -> None:
-    assert set(DecisionRecord.model_fields) == {"transfer_id", "decision", "actor", "actor_id", "link_id"}
+    ids = {"transfer_id", "actor", "actor_id", "link_id"}
+    assert set(DecisionRecord.model_fields) == ids | {"decision", "until_new_key"}

@@ -235,6 +235,8 @@ class World(Registry, Charger, Notices, Records):
         )
 
     async def credentials(self, ref: TransferRef) -> CredentialsStatus:
+        self.reached["credentials"] += 1
+        self.changed.set()
         return CredentialsStatus(
             answer=self.answer,
             answer_counts=self.counts,

@@ -1,0 +1,213 @@
+"""Where people may know the key in use, the transfer waits for one that the new owner types."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from activities.contracts import RotateAnswer
+from domain.errors import TooLate
+from domain.transfer import Attention, IfOffline, OperatorAction, StepName, StepState, TransferWarning, UntilNewKey
+from tests.workflows.conftest import POLICY, Set, Stage
+from tests.workflows.world import World, plan
+
+#: Long enough for what a test does while a transfer waits for a key.
+PATIENT = POLICY.model_copy(update={"offline_deadline": timedelta(minutes=5)})
+
+
+async def news(transfer: Stage) -> None:
+    await transfer.client.tell_charger_news(transfer.transfer_id, transfer.world.plan.charge_point_id, "proved")
+
+
+async def waits(transfer: Stage) -> None:
+    await transfer.world.until(lambda: transfer.world.attention is Attention.NEW_KEY)
+
+
+async def resolve(transfer: Stage, action: OperatorAction) -> None:
+    await transfer.client.resolve(
+        transfer.transfer_id, action, reason="test", actor="operator:op", request_id=action.value
+    )
+
+
+@pytest.mark.recorded
+async def test_lists_and_release_come_first_no_key_is_sent_and_the_new_owners_completes_it(stage: Set) -> None:
+    world = World(new_key=True)
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    before = list(world.calls)
+    steps = {"replace_lists", "allow_sessions", "release", "rotate"}
+    in_order = list(dict.fromkeys(call for call in before if call in steps))  # a lost answer has one asked for again
+    assert in_order == ["replace_lists", "allow_sessions", "release"]
+    world.proven = True
+    await news(transfer)
+    assert await transfer.outcome() == "completed"
+    assert "replace_lists" in world.calls[len(before) :], "the group may know its tags again"
+    assert "rotate" not in world.calls
+    assert world.steps[StepName.ROTATE_CREDENTIALS] is StepState.DONE
+    assert world.letters == ["new_key", "ended"]
+
+
+@pytest.mark.recorded
+async def test_in_quarantine_nothing_is_done_before_the_new_key(stage: Set) -> None:
+    world = World(plan=plan(until_new_key=UntilNewKey.QUARANTINE), new_key=True)
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    assert {"replace_lists", "release", "allow_sessions"}.isdisjoint(world.calls)
+    world.proven = True
+    await news(transfer)
+    assert await transfer.outcome() == "completed"
+    assert {"replace_lists", "release"} <= set(world.calls)
+
+
+@pytest.mark.recorded
+@pytest.mark.parametrize("online", [True, False])
+@pytest.mark.parametrize("if_offline", IfOffline)
+async def test_at_the_deadline_it_ends_with_the_old_key_known_whether_or_not_it_is_connected(
+    stage: Set, online: bool, if_offline: IfOffline
+) -> None:
+    world = World(plan=plan(if_offline=if_offline), new_key=True, node="node" if online else None)
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.owner == "after"
+    left = () if online else (TransferWarning.LISTS_DUE,)
+    assert world.warnings == (TransferWarning.OLD_KEY_KNOWN, *left)
+
+
+async def test_one_that_takes_no_key_that_it_is_sent_is_not_waited_for_where_it_serves(stage: Set) -> None:
+    world = World(new_key=True, rotates=False)
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.warnings == (TransferWarning.OLD_KEY_KNOWN,)
+    assert "new_key" in world.letters, "the new owner may type one all the same"
+
+
+async def test_one_that_takes_no_key_is_waited_for_in_quarantine(stage: Set) -> None:
+    world = World(plan=plan(until_new_key=UntilNewKey.QUARANTINE), new_key=True, rotates=False)
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    world.proven = True
+    await news(transfer)
+    assert await transfer.outcome() == "completed"
+
+
+async def test_an_operator_may_roll_back_before_a_key_is_handed_out(stage: Set) -> None:
+    world = World(new_key=True)
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    await resolve(transfer, OperatorAction.ROLL_BACK)
+    assert await transfer.outcome() == "rolled_back"
+    assert world.owner == "before"
+    assert "restore_lists" in world.calls
+
+
+async def test_once_a_key_is_handed_out_there_is_no_way_back(stage: Set) -> None:
+    world = World(new_key=True)
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    looks, world.handed_out = world.reached["credentials"], True
+    await news(transfer)
+    await world.until(lambda: world.reached["credentials"] > looks)
+    with pytest.raises(TooLate):
+        await resolve(transfer, OperatorAction.ROLL_BACK)
+    world.proven = True
+    await news(transfer)
+    assert await transfer.outcome() == "completed"
+
+
+@pytest.mark.recorded
+async def test_a_roll_back_that_crosses_the_handing_out_goes_on_instead(stage: Set) -> None:
+    world = World(new_key=True)
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    gate = world.gates["withdraw_credentials"] = asyncio.Event()
+    await resolve(transfer, OperatorAction.ROLL_BACK)
+    await world.until(lambda: world.reached["withdraw_credentials"])
+    world.handed_out = True
+    gate.set()
+    await world.until(lambda: world.calls.count("withdraw_credentials") == 1)
+    world.proven = True
+    await news(transfer)
+    assert await transfer.outcome() == "completed"
+    assert world.owner == "after"
+
+
+async def test_complete_ends_the_wait_with_the_old_key_known(stage: Set) -> None:
+    world = World(new_key=True)
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    await resolve(transfer, OperatorAction.COMPLETE)
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.warnings == (TransferWarning.LEFT_UNDONE_BY_OPERATOR, TransferWarning.OLD_KEY_KNOWN)
+
+
+@pytest.mark.recorded
+@pytest.mark.parametrize("answer", [RotateAnswer.REJECTED, RotateAnswer.NOT_SUPPORTED])
+async def test_a_refusal_over_a_connection_that_proves_nothing_rolls_nothing_back(
+    stage: Set, answer: RotateAnswer
+) -> None:
+    world = World(counts=False)
+    world.answers["rotate"] = [answer]
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    assert "await_new_key" in world.calls
+    world.proven = True
+    await news(transfer)
+    assert await transfer.outcome() == "completed"
+    assert world.owner == "after"
+
+
+async def test_a_key_handed_out_while_the_charger_is_waited_for_is_what_is_waited_for(stage: Set) -> None:
+    world = World(proves=False)
+    world.answers["rotate"] = [RotateAnswer.UNKNOWN] * 50
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await world.until(lambda: "rotate" in world.calls)
+    world.handed_out = True
+    await news(transfer)
+    await waits(transfer)
+    world.proven = True
+    await news(transfer)
+    assert await transfer.outcome() == "completed"
+
+
+# --- an enrolment that is under way -------------------------------------------------------------------------------
+
+
+@pytest.mark.recorded
+async def test_a_key_that_was_just_sent_is_waited_for_before_the_change(stage: Set) -> None:
+    world = World(enrolment_sent_at=datetime.now(UTC))
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await world.until(lambda: "quiet" in world.calls and world.reached["locate"] > 2)
+    assert "change_ownership" not in world.calls
+    world.enrolment_sent_at = None
+    await news(transfer)
+    assert await transfer.outcome() == "completed"
+
+
+async def test_it_is_waited_for_no_longer_than_it_may_take(stage: Set) -> None:
+    policy = POLICY.model_copy(update={"enrolment_patience": timedelta(seconds=1)})
+    world = World(enrolment_sent_at=datetime.now(UTC))
+    transfer = await stage(world, policy)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+
+
+async def test_a_transfer_may_be_cancelled_while_it_waits_for_an_enrolment(stage: Set) -> None:
+    world = World(enrolment_sent_at=datetime.now(UTC))
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await world.until(lambda: world.reached["locate"] > 2)
+    await transfer.handle.cancel()
+    assert await transfer.outcome() == "rolled_back"
+    assert "change_ownership" not in world.calls
