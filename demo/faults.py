@@ -11,6 +11,8 @@ class Step(StrEnum):
 
     QUIET = "quiet"
     LISTS = "lists"
+    ENROL = "enrol"
+    """Before any transfer: it is sent a key in place of the first one, which people know."""
     ROTATE = "rotate"
     RESET = "reset"
     RELEASE = "release"
@@ -49,7 +51,7 @@ class Fault(StrEnum):
     """Connects without its identity in the path: the user name tells who it is."""
 
 
-_ROTATION: Final = frozenset({Step.ROTATE})
+_ROTATION: Final = frozenset({Step.ENROL, Step.ROTATE})
 _EVERYWHERE: Final = frozenset(Step)
 #: Where a fault can strike, `rotate` where nothing else is said; `no-identity` is there all the time.
 STRIKES: Final[Mapping[Fault, frozenset[Step]]] = {
@@ -66,7 +68,7 @@ STRIKES: Final[Mapping[Fault, frozenset[Step]]] = {
     Fault.GARBAGE: _EVERYWHERE,
     Fault.WRONG_IDS: _EVERYWHERE,
     Fault.OUT_OF_ORDER: _EVERYWHERE,
-    Fault.NO_IDENTITY: _ROTATION,
+    Fault.NO_IDENTITY: frozenset({Step.ROTATE}),
 }
 
 
@@ -104,7 +106,10 @@ def troubles(faults: Iterable[Fault | Trouble]) -> frozenset[Trouble]:
 
 
 def step_of(action: str, payload: Mapping[str, Any]) -> Step | None:
-    """Say which step a call from the platform belongs to, in either version of OCPP; None for other calls."""
+    """Say which step a call from the platform belongs to, in either version of OCPP; None for other calls.
+
+    Whether a key that is sent is to enrol the charge point only that itself knows: this says `rotate`.
+    """
     if action == "ChangeAvailability":
         status = payload.get("type") or payload.get("operationalStatus")
         return Step.QUIET if status == "Inoperative" else Step.RELEASE

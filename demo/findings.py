@@ -45,7 +45,10 @@ class Registered:
 
 @dataclass(frozen=True)
 class Remembered:
-    """What a charger says of itself: its password against its first one, the tags of its local list."""
+    """What a charger says of itself: the tags of its local list, and whether its password is another than before.
+
+    Before, it had its first one, or the one that it was enrolled with.
+    """
 
     new_password: bool
     accepts: frozenset[str] = frozenset()
@@ -91,4 +94,5 @@ def in_charger(state_file: Path, first_password: str) -> Remembered:
         status: frozenset(tag for tag, other in state["local_list"].items() if other == status)
         for status in ("Accepted", "Blocked")
     }
-    return Remembered(state["password"] != first_password, tags["Accepted"], tags["Blocked"], state["available"])
+    new = state["password"] not in {first_password, state["enrolled_with"]}
+    return Remembered(new, tags["Accepted"], tags["Blocked"], state["available"])

@@ -9,8 +9,8 @@ from typing import Any, Final
 from temporalio.api.enums.v1 import TaskQueueType
 
 import devserver
-from demo.faults import Fault, Trouble, troubles
-from demo.readiness import answers, connected, listens, polled, when
+from demo.faults import Fault, Step, Trouble, troubles
+from demo.readiness import answers, connected, knows_keys, listens, polled, when
 from demo.stage import Stage, write_private
 from demo.supervisor import Part
 from domain.ids import TASK_QUEUE
@@ -69,8 +69,16 @@ def stations(
     charge_points: Sequence[Mapping[str, Any]],
     db: Database,
     faults: Mapping[str, Sequence[Fault | Trouble]] = FAULTS,
+    *,
+    enrolled: bool = False,
+    models: Mapping[str, str] | None = None,
 ) -> Part:
-    """Give the simulated charge points, each with its faults."""
+    """Give the simulated charge points, each with its faults, and its model where that is another.
+
+    They are ready once each is connected, and has the key that only it knows, unless it is `enrolled` already, or its
+    faults or its model keep it from that.
+    """
+    models = models or {}
     file = stage.data / "stations" / "all.json"
     listed = [
         {
@@ -78,6 +86,8 @@ def stations(
             "password": one["password"],
             "state": stage.state_file(one["identity"]).name,
             "ocpp": one["ocpp"],
+            "enrolled": enrolled,
+            **({"model": models[one["id"]]} if one["id"] in models else {}),
             "faults": [str(trouble) for trouble in troubles(faults.get(one["id"], []))],
         }
         for one in charge_points
@@ -86,4 +96,10 @@ def stations(
     write_private(file, json.dumps(listed, indent=1))
     argv = [sys.executable, "-m", "demo.stations", str(file), "--url", stage.gateway]
     argv += ["--control", str(stage.ports.stations)]
-    return Part("stations", argv, when(lambda: connected(db, len(listed))), stage.environment)
+    hindered = {id_ for id_, found in faults.items() if any(one.at is Step.ENROL for one in troubles(found))}
+    takes_keys = [one["id"] for one in charge_points if one["id"] not in hindered and one["id"] not in models]
+
+    async def ready() -> bool:
+        return await connected(db, len(listed)) and (enrolled or await knows_keys(db, takes_keys))
+
+    return Part("stations", argv, when(ready), stage.environment)

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import httpx
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -15,8 +15,9 @@ from temporalio.service import RPCError
 from demo import plain_http
 from demo.ports import HOST
 from demo.supervisor import Alive
+from domain.keys import KnownTo
 from persistence.session import Database
-from persistence.tables import Link
+from persistence.tables import Credential, Link
 
 _LOOK_EVERY = 0.1
 _SECONDS = 90.0
@@ -74,3 +75,12 @@ async def connected(db: Database, count: int) -> bool:
     async with db.reading() as session:
         found = await session.scalar(select(func.count()).select_from(Link).where(Link.node.is_not(None)))
     return found is not None and found >= count
+
+
+async def knows_keys(db: Database, charge_points: Collection[str]) -> bool:
+    """Whether these charge points are connected, each with a key that only it knows."""
+    known = Credential.known_to == KnownTo.CHARGER, Credential.id == Link.credential_id
+    query = select(func.count()).select_from(Link).join(Credential, and_(*known))
+    query = query.where(Link.charge_point_id.in_(charge_points), Link.node.is_not(None))
+    async with db.reading() as session:
+        return (await session.scalar(query) or 0) >= len(charge_points)

@@ -39,7 +39,7 @@ _DIALECTS: Final[dict[Version, tuple[Any, type[Talk]]]] = {"1.6": (Commands16, T
 class Station:
     """One simulated charge point. `state` is its memory; change it through the methods only."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one trait
         self,
         url: str,
         identity: str,
@@ -48,10 +48,16 @@ class Station:
         *,
         ocpp: Version = "1.6",
         faults: Collection[Fault | Trouble] = (),
+        enrolled: bool = False,
+        model: str = "Handover demo",
         list_part: int = 50,
         call_timeout: float = 10,
     ) -> None:
-        """Connect to `url`/`identity`; `password` counts only until there is a state file."""
+        """Connect to `url`/`identity`; `password` counts only until there is a state file.
+
+        `enrolled`: it was sent that password, so the next one that it is sent is a transfer's.
+        """
+        self.model = model
         self.identity = identity
         self.struck = Struck(faults)
         self.list_part = list_part
@@ -59,7 +65,7 @@ class Station:
         self.deeds = Deeds(self)
         self._ocpp = ocpp
         self._url = url
-        self._file = StateFile(state_file, password)
+        self._file = StateFile(state_file, password, enrolled=enrolled)
         self._call_timeout = call_timeout
         self._socket: ClientConnection | None = None
         self._talk: Talk | None = None
@@ -68,6 +74,7 @@ class Station:
         self._at_once = False
         self._away: Fault | None = None
         self.boot_due = True
+        self.serial = f"SN-{uuid.uuid5(uuid.NAMESPACE_DNS, identity).hex[:12]}"
         self.refused = 0
         """How often its password was refused in a row."""
 
@@ -129,7 +136,7 @@ class Station:
         )
 
     async def _serve(self, socket: ClientConnection) -> None:
-        wire = Wire(socket, self.struck)
+        wire = Wire(socket, self.struck, self.state)
         commands, talk = _DIALECTS[self._ocpp]
         calls = commands(self, wire, self._call_timeout)
         self._socket, self._talk = socket, talk(self, calls)
@@ -181,8 +188,10 @@ class Station:
 
     def take_password(self, password: str, *, typed: bool = False) -> None:
         """Use another password from the next connection on; one that somebody has typed in is used as it stands."""
+        step = self.state.key_step
         self.state.password, self.state.next_password = password, None
-        self.state.decoded = self.struck.has(Fault.DECODE_HEX) and not typed
+        self.state.decoded = self.struck.has(Fault.DECODE_HEX, step) and not typed
+        self.state.enrolled_with = None if typed else self.state.enrolled_with or password
         self.save()
 
     def prepare_restart(self) -> None:

@@ -15,17 +15,20 @@ class Deeds:
     def __init__(self, station: "Station") -> None:
         """Act for `station`."""
         self._station = station
+        self._step = Step.ROTATE
+        """What the latest key was for."""
 
     def take_key(self, key: str, *, unknown: str) -> str:
         """Take a new key on, or do what its faults make of it; `unknown` is the status of a setting it has not."""
         station, struck = self._station, self._station.struck
-        if struck.has(Fault.NOT_SUPPORTED):
+        step = self._step = station.state.key_step
+        if struck.has(Fault.NOT_SUPPORTED, step):
             return unknown
-        if struck.has(Fault.REJECT):
+        if struck.has(Fault.REJECT, step):
             return "Rejected"
-        if struck.has(Fault.LIE):
+        if struck.has(Fault.LIE, step):
             return "Accepted"
-        if struck.has(Fault.REBOOT_REQUIRED):
+        if struck.has(Fault.REBOOT_REQUIRED, step):
             station.state.next_password = key
             station.save()
             return "RebootRequired"
@@ -35,9 +38,9 @@ class Deeds:
     async def come_back(self, key: str) -> None:
         """Come back with a key that was taken on, in its own way."""
         station = self._station
-        if station.state.password != key or station.struck.has(Fault.NEVER_CLOSE):
+        if station.state.password != key or station.struck.has(Fault.NEVER_CLOSE, self._step):
             return
-        if station.struck.has(Fault.TWO_SOCKETS):
+        if station.struck.has(Fault.TWO_SOCKETS, self._step):
             station.open_another()
         else:
             await station.reconnect()

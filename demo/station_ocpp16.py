@@ -125,7 +125,13 @@ class Talk16(Talk):
 
     def boot(self) -> Any:
         """Give the BootNotification."""
-        return call.BootNotification("Simulated", "Handover demo", firmware_version="1.0")
+        station = self._station
+        return call.BootNotification(
+            charge_point_model=station.model,
+            charge_point_vendor="Simulated",
+            charge_point_serial_number=station.serial,
+            firmware_version="1.0",
+        )
 
     def status(self, status: str) -> Any:
         """Give the StatusNotification."""

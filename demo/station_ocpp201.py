@@ -148,7 +148,12 @@ class Talk201(Talk):
 
     def boot(self) -> Any:
         """Give the BootNotification."""
-        station = {"model": "Handover demo", "vendor_name": "Simulated", "firmware_version": "1.0"}
+        station = {
+            "model": self._station.model,
+            "vendor_name": "Simulated",
+            "serial_number": self._station.serial,
+            "firmware_version": "1.0",
+        }
         return call.BootNotification(station, "PowerUp")
 
     def status(self, status: str) -> Any:

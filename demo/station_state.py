@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from demo.faults import Step
+
 Report = dict[str, Any]
 """A start or a stop of a session: `event` (`started`, `stopped`), `key`, `at`, `meter`, and `id_tag` or `reason`."""
 
@@ -15,6 +17,8 @@ class StationState:
     """A charge point's memory, as its file holds it."""
 
     password: str
+    enrolled_with: str | None = None
+    """The first password that it was sent, in place of one that people know; empty until then."""
     decoded: bool = False
     """It decodes the hex digits of the password, and authenticates with the bytes."""
     next_password: str | None = None
@@ -31,6 +35,11 @@ class StationState:
     """The transaction ids of sessions whose stop is still queued."""
     boots: int = 0
 
+    @property
+    def key_step(self) -> Step:
+        """What a key is for that it is sent now."""
+        return Step.ENROL if self.enrolled_with is None else Step.ROTATE
+
     def secret(self) -> bytes:
         """Give the password as it goes into the Authorization header."""
         return bytes.fromhex(self.password) if self.decoded else self.password.encode()
@@ -39,13 +48,13 @@ class StationState:
 class StateFile:
     """A state and the file that it lives in."""
 
-    def __init__(self, path: Path, password: str) -> None:
-        """Read the state; a station without a file begins with `password`."""
+    def __init__(self, path: Path, password: str, *, enrolled: bool = False) -> None:
+        """Read the state; a station without a file begins with `password`, which only it knows where it is enrolled."""
         self._path = path
         if path.exists():
             self.state = StationState(**json.loads(path.read_text("utf-8")))
         else:
-            self.state = StationState(password)
+            self.state = StationState(password, enrolled_with=password if enrolled else None)
             self.save()
 
     def save(self) -> None:

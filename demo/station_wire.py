@@ -7,6 +7,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.frames import Frame, Opcode
 
 from demo.faults import Fault, Step, Struck, step_of
+from demo.station_state import StationState
 
 _NO_FRAMES: Final = ("}{", "[]", '[7, "x", {}]', '"hello"', "[2]")
 
@@ -14,14 +15,15 @@ _NO_FRAMES: Final = ("}{", "[]", '[7, "x", {}]', '"hello"', "[2]")
 class Wire:
     """What the OCPP library sends and receives through; `left` says what it is to do after the frame that it sent."""
 
-    def __init__(self, socket: ClientConnection, struck: Struck) -> None:
-        """Pass frames on over `socket`."""
+    def __init__(self, socket: ClientConnection, struck: Struck, state: StationState) -> None:
+        """Pass frames on over `socket`; what a key is for that it is sent follows from its `state`."""
+        self._state = state
         self._socket = socket
         self._struck = struck
         self._asked: dict[str, Step | None] = {}
         self.left: Fault | None = None
         """`never-return` or `return-late`, once it has struck."""
-        if struck.has(Fault.NEVER_CLOSE):
+        if struck.has(Fault.NEVER_CLOSE) or struck.has(Fault.NEVER_CLOSE, Step.ENROL):
             _never_close(socket)
 
     async def recv(self) -> str:
@@ -31,8 +33,11 @@ class Wire:
             frame = json.loads(text)
             if frame[0] != 2:
                 return text
-            step = self._asked[frame[1]] = step_of(frame[2], frame[3])
-            if step is None or not self._struck.has(Fault.NOT_SUPPORTED, step) or step is Step.ROTATE:
+            step = step_of(frame[2], frame[3])
+            if step is Step.ROTATE:
+                step = self._state.key_step
+            self._asked[frame[1]] = step
+            if step in {None, Step.ENROL, Step.ROTATE} or not self._struck.has(Fault.NOT_SUPPORTED, step):
                 return text
             await self._socket.send(json.dumps([4, frame[1], "NotImplemented", "", {}]))
 

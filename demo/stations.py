@@ -17,7 +17,8 @@ from telemetry.logs import start_logging
 def read_stations(file: Path, url: str) -> list[Station]:
     """Make the stations that a JSON file lists: `[{"identity", "password", "state", "ocpp", "faults": []}]`.
 
-    State files are given from the list's own folder on. Raises KeyError, ValueError for a list that can't be read.
+    `enrolled` and `model` may stand there, too. State files are given from the list's own folder on. Raises KeyError,
+    ValueError for a list that can't be read.
     """
     return [
         Station(
@@ -27,6 +28,8 @@ def read_stations(file: Path, url: str) -> list[Station]:
             file.parent / entry["state"],
             ocpp=entry.get("ocpp", "1.6"),
             faults=[Trouble.read(fault) for fault in entry.get("faults", [])],
+            enrolled=entry.get("enrolled", False),
+            model=entry.get("model", "Handover demo"),
         )
         for entry in json.loads(file.read_text("utf-8"))
     ]
@@ -40,8 +43,9 @@ def main(
     """Run the simulated charge points that FILE lists until they are stopped.
 
     FILE: [{"identity": "CP-1", "password": "…", "state": "cp-1.json", "ocpp": "2.0.1", "faults": ["lie"]}, …], where
-    `ocpp` and `faults` may be left out. With --control somebody in front of them can say `IDENTITY start TAG`,
-    `IDENTITY stop` or `IDENTITY state`, one a line.
+    `ocpp` and `faults` may be left out; so may `model`, and `enrolled` (true: its password is one that it was sent).
+    With --control somebody in front of them can say `IDENTITY start TAG`, `IDENTITY stop` or `IDENTITY state`, one a
+    line.
     """
     start_logging("INFO")
     try:

@@ -27,7 +27,7 @@ async def test_a_session_runs_from_its_start_to_its_stop(world: World) -> None:
         await station.until(lambda: not station.state.queue)
         async with world.database.reading() as session:
             assert await charging.session_running(session, CP)
-            assert (await session.get_one(ChargePoint, CP)).model == "Simulated"
+            assert (await session.get_one(ChargePoint, CP)).model == "Handover demo"
         assert station.stop_session()
         await world.heard(Fact.SESSION_ENDED)
     (only,) = await sessions(world.database)

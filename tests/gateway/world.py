@@ -150,9 +150,9 @@ class World:
         self.facts.append(fact)
         self._news.changed()
 
-    async def heard(self, fact: Fact, times: int = 1) -> None:
-        """Wait until `fact` was reported so often."""
-        await self._news.until(lambda: self.facts.count(fact) >= times, 15)
+    async def heard(self, fact: Fact, times: int = 1, *, within: float = 15) -> None:
+        """Wait until `fact` was reported so often; raises TimeoutError."""
+        await self._news.until(lambda: self.facts.count(fact) >= times, within)
 
     async def order_key(self, *, quarantines_old: bool = False, order_id: str = ORDER) -> str:
         """Make the pending key, as the ownership transaction does, and give it."""
@@ -178,6 +178,7 @@ class World:
     @asynccontextmanager
     async def station(self, password: str = OLD_KEY, **options: Any) -> AsyncIterator[Station]:
         """Run a simulated charge point inside the block, from the moment that it has been accepted or quarantined."""
+        options.setdefault("enrolled", True)
         station = Station(self.url, IDENTITY, password, self.folder / "station.json", **options)
         running = asyncio.create_task(station.run())
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import update
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -22,10 +23,12 @@ from demo.readiness import answers, when
 from demo.stage import Stage
 from demo.supervisor import Part, Supervisor
 from domain.ids import TransferId, UserId, workflow_id
+from domain.keys import KnownTo
 from domain.rights import Scope
 from persistence import api_keys
 from persistence.imports import import_lines
 from persistence.session import Database
+from persistence.tables import Credential
 from persistence.vault import Vault
 from workflows.namespace import register_search_attributes
 
@@ -110,9 +113,12 @@ async def running(
     more_apis: Sequence[Mapping[str, str]] = (),
     instead: Mapping[str, list[str]] | None = None,
     ports: Ports | None = None,
+    known_to: KnownTo = KnownTo.CHARGER,
+    models: Mapping[str, str] | None = None,
 ) -> AsyncIterator[System]:
     """Run every part inside the block.
 
+    `known_to`: who knows the charge points' first passwords; only those that the charger knows were sent to it.
     `away`: ids of charge points that don't connect (None: none does), `faults`: what is wrong with those that do,
     `more_apis`: settings of further API processes, `instead`: the command of a part by its name.
     """
@@ -121,7 +127,7 @@ async def running(
     program = await asyncio.to_thread(devserver.find_or_build, print)
     db = Database(url)
     with stage.fresh():
-        keys = await _fill(db, stage, lines)
+        keys = await _fill(db, stage, lines, known_to)
         supervisor = Supervisor(stage.logs, print)
         more = {free_port(): other for other in more_apis}
         points = [line for line in lines if line["type"] == "charge_point"]
@@ -136,7 +142,8 @@ async def running(
                 await supervisor.start(_another_api(stage, port, other))
             if away is not None:
                 there = [point for point in points if point["id"] not in away]
-                await supervisor.start(parts.stations(stage, there, db, faults or {}))
+                enrolled = known_to is KnownTo.CHARGER
+                await supervisor.start(parts.stations(stage, there, db, faults or {}, enrolled=enrolled, models=models))
             addresses = [stage.api, *(f"http://{HOST}:{port}" for port in more)]
             yield System(stage, db, client, supervisor, keys, points, addresses)
         finally:
@@ -144,10 +151,11 @@ async def running(
             await db.close()
 
 
-async def _fill(db: Database, stage: Stage, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+async def _fill(db: Database, stage: Stage, lines: Sequence[Mapping[str, Any]], known_to: KnownTo) -> dict[str, str]:
     rows = [json.dumps(line).encode() for line in lines]
     await import_lines(db, Vault([stage.secret_key]), rows)
     async with db.writing() as session:
+        await session.execute(update(Credential).values(known_to=known_to))
         return {
             line["id"]: await api_keys.create(session, UserId(line["id"]), frozenset(Scope), datetime.now(UTC))
             for line in lines

@@ -16,7 +16,7 @@ TO_BOB = {
 async def test_the_new_owner_connects_it_afresh(tmp_path: Path, database_url: str) -> None:
     lines = [*two_users(1), {"type": "tag", "group_id": "personal-bob", "id_tag": "BOB1"}]
     async with running(tmp_path / "system", database_url, lines, away={"cp-1"}) as system:
-        former = Station(system.stage.gateway, "CP-1", "first-password-of-1", tmp_path / "former.json")
+        former = Station(system.stage.gateway, "CP-1", "first-password-of-1", tmp_path / "former.json", enrolled=True)
         keeps_trying = asyncio.create_task(former.run())
         await former.until(lambda: former.online, 30)
         async with system.user("ada") as ada, system.user("bob") as bob:

@@ -243,7 +243,7 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
 async def come_back(system: System, number: int, transfer_id: str) -> None:
     """Let a charger that was away connect with its old key: it is given its new one, and nothing contradicts itself."""
     identity, first = f"CP-{number}", f"first-password-of-{number}"
-    station = Station(system.stage.gateway, identity, first, system.stage.state_file(identity))
+    station = Station(system.stage.gateway, identity, first, system.stage.state_file(identity), enrolled=True)
     running_station = asyncio.create_task(station.run())
     try:
         await station.until(lambda: station.state.password != first and station.online, 60)

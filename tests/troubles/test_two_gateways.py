@@ -56,7 +56,7 @@ async def test_a_charger_whose_node_dies_goes_on_at_another(tmp_path: Path, data
         await system.supervisor.start(another_gateway(system, second))
         async with balancer.listening(), system.user("ada") as ada:
             url, state = f"ws://127.0.0.1:{balancer.port}/ocpp", tmp_path / "cp-1.json"
-            station = Station(url, "CP-1", "first-password-of-1", state)
+            station = Station(url, "CP-1", "first-password-of-1", state, enrolled=True)
             runs = asyncio.create_task(station.run())
             await arrives(system, "node-1")
             async with asyncio.timeout(30):  # it may hear later than the register that it is connected
