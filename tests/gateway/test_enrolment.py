@@ -14,7 +14,9 @@ from websockets.typing import Subprotocol
 from demo.faults import Fault as Trouble
 from demo.faults import Step
 from demo.faults import Trouble as At
+from demo.simulation import Station
 from domain.keys import KnownTo
+from domain.transfer import UntilNewKey
 from gateway.enrolment import Enrolment, EnrolmentOptions, _Begun
 from gateway.facts import Fact
 from gateway.watch import Watch
@@ -24,7 +26,7 @@ from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Transfer
 from persistence.vault import Vault
 from tests.gateway.bare import ask, place
-from tests.gateway.world import CP, OLD_KEY, ORDER, World, add_transfer, gateway_world, keys, said, seed
+from tests.gateway.world import CP, OLD_KEY, ORDER, World, add_transfer, change_owner, gateway_world, keys, said, seed
 
 TAKES_IT = (
     *(None, Trouble.REBOOT_REQUIRED, Trouble.DECODE_HEX, Trouble.LOSE_REPLY),
@@ -120,7 +122,7 @@ async def test_a_liar_is_found_out_by_two_starts_and_serves_all_the_while(world:
         for boots in (2, 3):
             station.boot_due = True
             await station.reconnect()
-            await station.until(lambda boots=boots: station.state.boots == boots and station.online)
+            await started(station, boots)
             assert not (await place(world)).quarantined
         await until_known(world, rotates=False)
         await station.until(lambda: station.online)
@@ -135,6 +137,10 @@ async def test_a_charging_session_is_not_disturbed(world: World) -> None:
         await station.until(lambda: not station.state.queue)
         with pytest.raises(TimeoutError):  # its socket is not closed while somebody charges
             await world.heard(Fact.PROVED, within=1.5)
+
+
+async def started(station: Station, boots: int) -> None:
+    await station.until(lambda: station.state.boots == boots and station.online)
 
 
 async def until_sent(world: World, answer: KeyAnswer) -> None:
