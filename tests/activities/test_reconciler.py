@@ -13,6 +13,7 @@ from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.policy import Policy
 from domain.reconciliation import UNCERTAIN, Finding
+from domain.trail import TOLD_OF_END, TrailAction
 from domain.transfer import Reason, TransferState
 from persistence import audit, findings
 from persistence.doorway import Doorway
@@ -70,7 +71,7 @@ async def ended(
 
 async def told(database: Database, ref: TransferRef) -> None:
     async with database.writing() as session:
-        await audit.append(session, ref.transfer_id, actor="system", action="told", once=audit.told_of("ended"))
+        await audit.append(session, ref.transfer_id, actor="system", action=TrailAction.TOLD, once=TOLD_OF_END)
 
 
 async def key(database: Database, ref: TransferRef) -> Credential:
