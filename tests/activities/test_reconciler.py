@@ -13,12 +13,12 @@ from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.policy import Policy
 from domain.reconciliation import UNCERTAIN, Finding
-from domain.trail import TOLD_OF_END, TrailAction
+from domain.trail import TOLD_OF_END, TrailAction, of_charge_point
 from domain.transfer import Reason, TransferState
 from persistence import audit, findings
 from persistence.doorway import Doorway
 from persistence.session import Database
-from persistence.tables import ChargePoint, Credential, OwnershipPeriod, Transfer
+from persistence.tables import AuditEvent, ChargePoint, Credential, OwnershipPeriod, Transfer
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, change, keep, registry, row
 from workflows.client import TransferClient
@@ -223,3 +223,19 @@ async def test_a_look_that_finds_too_much_says_so_and_closes_nothing(
     monkeypatch.setattr("activities.reconciler.AT_ONCE", 1)
     seen = await reconciler.look(Look())
     assert (len(seen.items), seen.whole) == (1, False)
+
+
+async def test_a_look_takes_out_of_trails_where_somebody_was_once_that_is_kept_long_enough(
+    reconciler: DatabaseReconciler, database: Database
+) -> None:
+    now, places = datetime.now(UTC), {"address": "203.0.113.9"}
+    for sequence, days in enumerate((91, 89), 1):
+        values = {"at": now - timedelta(days=days), "actor": "system", "action": "key_sent", "tells_place": True}
+        async with database.writing() as session:
+            session.add(AuditEvent(subject=of_charge_point(CP), sequence=sequence, detail=places, **values))
+
+    await reconciler.look(Look())
+
+    async with database.reading() as session:
+        kept = (await session.scalars(select(AuditEvent.detail).order_by(AuditEvent.sequence))).all()
+    assert kept == [{}, places]

@@ -83,15 +83,15 @@ class Stream:
 
 @asynccontextmanager
 async def listening(
-    address: str, transfer_id: str = "trf_1", *, name: str = "olga", after: int | None = None
+    address: str, which: str = "trf_1", *, name: str = "olga", after: int | None = None, of: str = "transfers"
 ) -> AsyncIterator[Stream]:
-    """Have a stream open inside the block."""
+    """Have a stream open inside the block, of a transfer or of something else that has a trail."""
     headers = {**bearer(name), "Accept": "text/event-stream"}
     if after is not None:
         headers["Last-Event-ID"] = str(after)
     async with (
         plain_http.client(base_url=address, timeout=PATIENCE) as http,
-        http.stream("GET", f"/v1/transfers/{transfer_id}/events", headers=headers) as answer,
+        http.stream("GET", f"/v1/{of}/{which}/events", headers=headers) as answer,
     ):
         if answer.status_code != 200:
             await answer.aread()
