@@ -164,10 +164,10 @@ def event_view(row: AuditEvent, transfer: Transfer | None, caller: Caller) -> Ev
 
     Nor do they read whether a letter could be delivered or an account was opened: that would tell whether an address
     has an account. Of codes they read no number, so that what is masked as one is like the others; of what a link was
-    refused no code, as one is for accounts that are blocked. Where somebody is nobody reads here but operators: a
-    transfer's trail is seen by both sides, and by nobody for their own time alone.
+    refused no code, as one is for accounts that are blocked. Where somebody is nobody reads here: a transfer's
+    trail is seen by both sides, and by nobody for their own time alone.
     """
-    actor, action, detail = row.actor, row.action, row.detail if caller.operator else without_places(row.detail)
+    actor, action, detail = row.actor, row.action, without_places(row.detail)
     if transfer is not None and not knows_recipient(transfer, caller):
         hidden = [known for known in (transfer.to_owner_id, transfer.to_group_id) if known is not None]
         actor = "recipient" if actor.partition(":")[2] in hidden else actor
