@@ -84,10 +84,7 @@ class DatabaseReconciler(Reconciler):
     async def look(self, look: Look) -> Suspicions:  # noqa: ARG002 - it has nothing to say yet
         """Only reads, but for what trails have kept long enough: each look takes some of that out."""
         now = datetime.now(UTC)
-        async with self._db.writing() as session:
-            forgotten = await audit.forget_places(session, now - self._places_kept, FORGOTTEN_AT_ONCE)
-        if forgotten:
-            log.info("%d entries of audit trails tell no more where somebody was", forgotten)
+        await self._forget_places(now)
         running = await self._runs.running()
         async with self._db.reading() as session:
             left = [(Finding.NOT_STARTED, one) for one in await disagreements.not_started(session, now - LEFT_AFTER)]
@@ -106,6 +103,17 @@ class DatabaseReconciler(Reconciler):
         found = [*left, *due, *inside, *differ]
         items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
         return Suspicions(items=items, whole=max(len(found), len(hints)) <= AT_ONCE, parked=parked)
+
+    async def _forget_places(self, now: datetime) -> None:
+        """Take some of what trails have kept long enough out of them; where that can't be now, the next look does."""
+        try:
+            async with self._db.writing() as session:
+                forgotten = await audit.forget_places(session, now - self._places_kept, FORGOTTEN_AT_ONCE)
+        except Unavailable as away:
+            log.warning("entries of audit trails still tell where somebody was: %s", away.message)
+        else:
+            if forgotten:
+                log.info("%d entries of audit trails tell no more where somebody was", forgotten)
 
     async def _runs_that_differ(
         self, hinted: dict[TransferId, TransferState], untold: Container[TransferId]

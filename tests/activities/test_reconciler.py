@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from temporalio.client import Client
 
 from activities.contracts import Finish, Look, Settlement, Suspicion, Suspicions, TransferRef
@@ -239,3 +239,22 @@ async def test_a_look_takes_out_of_trails_where_somebody_was_once_that_is_kept_l
     async with database.reading() as session:
         kept = (await session.scalars(select(AuditEvent.detail).order_by(AuditEvent.sequence))).all()
     assert kept == [{}, places]
+
+
+async def test_a_look_is_not_held_up_by_what_can_not_be_taken_out_of_trails_now(
+    reconciler: DatabaseReconciler, database: Database, database_url: str
+) -> None:
+    async with database.writing() as session:
+        values = {"at": datetime.now(UTC) - timedelta(days=91), "actor": "system", "action": "key_sent"}
+        places = {"address": "203.0.113.9"}
+        session.add(AuditEvent(subject=of_charge_point(CP), sequence=1, detail=places, tells_place=True, **values))
+    await change(database, update(ChargePoint).values(version=7))
+    other = Database(database_url)
+    async with other.writing() as session:
+        postgresql = session.get_bind().dialect.name == "postgresql"
+        # on SQLite nobody else writes once a transaction that writes has begun
+        await session.execute(text("LOCK TABLE audit_events IN EXCLUSIVE MODE" if postgresql else "SELECT 1"))
+        assert await found(reconciler) == {Finding.LEDGER_DISAGREES: CP}
+    await other.close()
+    async with database.reading() as session:
+        assert (await session.scalars(select(AuditEvent.detail))).all() == [places]
