@@ -24,6 +24,7 @@ from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.limits import CallLimits
 from domain.policy import Policy
 from domain.rights import DEFAULT_COOL_DOWN
+from domain.trail import PLACES_KEPT
 from telemetry.choices import LogFormat, Ports
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -132,6 +133,9 @@ class Settings(BaseSettings):
 
     reconcile_every: timedelta = Field(timedelta(minutes=1), ge=timedelta(seconds=1))
     """How often register, workflows and credentials are compared, and what was left is started."""
+
+    addresses_kept: timedelta = Field(PLACES_KEPT, gt=timedelta(0))
+    """How long audit trails keep, and show, from where somebody connected."""
 
     api_url: str = "http://127.0.0.1:8000"
     """Where the command line finds the API."""

@@ -145,7 +145,13 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         DatabaseRecords(database),
         DatabaseRescues(database),
         Notices(database, vault, sender, settings.origin),
-        DatabaseReconciler(database, Doorway(database, vault), TransferClient(client, settings.policy), Runs(client)),
+        DatabaseReconciler(
+            database,
+            Doorway(database, vault),
+            TransferClient(client, settings.policy),
+            Runs(client),
+            settings.addresses_kept,
+        ),
     )
     async with transfer_worker(client, steps):
         await keep_schedule(client, settings.reconcile_every)

@@ -8,9 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities import contracts
 from activities.contracts import Done, OpenAccount
+from domain import trail
 from domain.contact import Address, Channel
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, Refusal, TooLate
 from domain.ids import LinkId, TransferId, UserId
+from domain.trail import TrailAction
 from domain.transfer import TransferKind, TransferState
 from persistence import accounts, approvals, audit, openings, transfers
 from persistence.openings import Typed
@@ -53,7 +55,7 @@ class DatabaseAccounts(contracts.Accounts):
     async def _open_in(self, session: AsyncSession, order: OpenAccount, typed: Typed | None) -> None:
         """Open the account where one is needed; raises a Refusal, having changed nothing."""
         row, channel = await _find_transfer(session, order.link_id)
-        transfer_id, once = TransferId(row.id), f"account_opened:{order.link_id}"
+        transfer_id, once = TransferId(row.id), trail.account_opened(order.link_id)
         learn(transfer_id=transfer_id)
         if await audit.action_of(session, transfer_id, once) is not None or row.kind != TransferKind.TRANSFER_TO_USER:
             return
@@ -73,7 +75,8 @@ class DatabaseAccounts(contracts.Accounts):
         if opened is None:  # by another link to this address, a moment ago
             return
         detail = {"link_id": order.link_id}
-        await audit.append(session, transfer_id, actor="system", action="account_opened", detail=detail, once=once)
+        opened_it = TrailAction.ACCOUNT_OPENED
+        await audit.append(session, transfer_id, actor="system", action=opened_it, detail=detail, once=once)
 
     async def _address(self, session: AsyncSession, row: Transfer) -> Address:
         """Give the address that the question was sent to."""

@@ -19,6 +19,7 @@ from domain.approval import Decision
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, LinkId, NodeId, TransferId, UserId
 from domain.reconciliation import Finding
+from domain.trail import TrailAction
 from domain.transfer import (
     Attention,
     Connection,
@@ -473,7 +474,7 @@ class Note(TransferRef):
     state: TransferState | None = None
     reason: Reason | None = None
     steps: tuple[StepNote, ...] = ()
-    action: str | None = None
+    action: TrailAction | None = None
     """An entry for the audit trail, with `actor` and `detail`."""
     actor: str = "system"
     detail: dict[str, str] = {}
@@ -580,7 +581,10 @@ class Reconciler(ABC):
     @activity.defn(name="reconciler.look")
     @abstractmethod
     async def look(self, look: Look) -> Suspicions:
-        """Compare the register, the engine's runs and the chargers' credentials. Only reads."""
+        """Compare the register, the engine's runs and the chargers' credentials; only reads of them.
+
+        By the way it takes out of audit trails what is not kept for ever.
+        """
 
     @activity.defn(name="reconciler.settle")
     @abstractmethod

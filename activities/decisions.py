@@ -1,16 +1,17 @@
 """A decision's way into the register, and a resend's: who may take it, and what it leads to."""
 
 from datetime import UTC, datetime
-from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import Decided, DecisionRecord, ResendRecord, Resent, Taken
 from activities.rows import steps_of
+from domain import trail
 from domain.approval import Decision, check_decider, check_resender
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, TooLate
 from domain.ids import GroupId, TransferId, UserId
 from domain.rights import Role
+from domain.trail import TrailAction
 from domain.transfer import FINAL, Reason, TransferKind, TransferState, UntilNewKey
 from persistence import accounts, approvals, audit, judgement, transfers
 from persistence.tables import Transfer
@@ -23,27 +24,23 @@ _ENDS = {
 }
 
 
-#: What an entry of the audit trail stands for that says so of a resend: this, and the id of the request.
-_RESENT: Final = "resent:"
-
-
 async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) -> Decided:
     """Take the decision, if it is the first and the actor's to take; a repeat gives the state that it led to then."""
     row = await transfers.get(session, record.transfer_id)
-    once = f"{record.decision.value}:{record.actor}"
-    state = await audit.action_of(session, record.transfer_id, once)
-    if state is None:
+    once = trail.decided(record.decision, record.actor)
+    known = await audit.action_of(session, record.transfer_id, once)
+    if known is None:
         actor_id = await _check(session, vault, row, record)
         if record.decision is Decision.ACCEPT:
             await _accept(session, vault, row, actor_id)
             row.until_new_key = (record.until_new_key or UntilNewKey.SERVE).value
         else:
             await _end(session, row, record.decision)
-        state = row.state
-        await audit.append(session, record.transfer_id, actor=record.actor, action=state, once=once)
+        known = trail.of_state(TransferState(row.state))
+        await audit.append(session, record.transfer_id, actor=record.actor, action=known, once=once)
     steps = steps_of(row)
     return Decided(
-        state=TransferState(state),
+        state=TransferState(known),
         quiet=steps.quiet,
         lists=steps.lists,
         rotate=steps.rotate,
@@ -54,7 +51,7 @@ async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) ->
 async def resend(session: AsyncSession, record: ResendRecord) -> Resent:
     """Raise the generation of the links, while somebody is asked; a repeat gives the newest one and raises nothing."""
     row = await transfers.get(session, record.transfer_id)
-    once = f"{_RESENT}{record.request_id}"
+    once = trail.resent(record.request_id)
     if await audit.action_of(session, record.transfer_id, once) is None:
         if row.state != TransferState.AWAITING_ACCEPTANCE:
             raise AlreadyDecided(f"The transfer is {row.state}; nobody is asked any more; see how it stands.")
@@ -64,23 +61,24 @@ async def resend(session: AsyncSession, record: ResendRecord) -> Resent:
             check_resender(record.actor_id, UserId(row.requested_by))
         row.link_generation += 1
         detail = {"generation": row.link_generation}
-        await audit.append(session, record.transfer_id, actor=record.actor, action="resent", detail=detail, once=once)
+        resent_it = TrailAction.RESENT
+        await audit.append(session, record.transfer_id, actor=record.actor, action=resent_it, detail=detail, once=once)
     return Resent(generation=row.link_generation)
 
 
 async def resent(session: AsyncSession, transfer_id: TransferId) -> tuple[str, ...]:
     """List the `request_id` of every resend so far. Only reads."""
-    known = [once for once, _ in await audit.once_only(session, transfer_id)]
-    return tuple(once.removeprefix(_RESENT) for once in known if once.startswith(_RESENT))
+    known = [trail.read_resent(once) for once, _ in await audit.once_only(session, transfer_id)]
+    return tuple(request_id for request_id in known if request_id is not None)
 
 
 async def taken(session: AsyncSession, transfer_id: TransferId) -> tuple[Taken, ...]:
     """List the decisions on a transfer so far, and what each led to. Only reads."""
     found = []
     for once, action in await audit.once_only(session, transfer_id):
-        decision, _, actor = once.partition(":")
-        if decision in set(Decision):
-            found.append(Taken(decision=Decision(decision), actor=actor, state=TransferState(action)))
+        if (known := trail.read_decided(once)) is not None:
+            decision, actor = known
+            found.append(Taken(decision=decision, actor=actor, state=TransferState(action)))
     return tuple(found)
 
 

@@ -1,7 +1,6 @@
 """Letters that a workflow has sent: the question, the news, the one-time code."""
 
 from datetime import UTC, datetime
-from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +10,9 @@ from activities.contracts import Ask, Done, SendCode, Subject, Tell
 from activities.drafts import Drafts
 from activities.letterbox import Letterbox, Outgoing
 from activities.parties import Told, find_asked, find_told_of_acceptance, find_told_of_end, find_told_of_request
+from domain import trail
 from domain.ids import TransferId
+from domain.trail import TrailAction
 from domain.transfer import FINAL, TransferState
 from notices.letters import AnyLetter, EndedLetter, SettledLetter
 from notices.mail import Sender
@@ -22,8 +23,6 @@ from persistence.session import Database
 from persistence.sight import hides_recipient
 from persistence.vault import Vault, fingerprint
 from telemetry.subject import learn
-
-_NOT_DELIVERABLE: Final = "ask_not_deliverable"
 
 
 class Notices(contracts.Notices):
@@ -56,12 +55,14 @@ class Notices(contracts.Notices):
             if facts is None or questions is None:
                 return Done()
             reached = any(self._letterbox.reaches(question) for question in questions)
-            action = ("reminded" if ask.reminder else "asked") if reached else _NOT_DELIVERABLE
-            await _note_asked(session, ask, action, once="ask")
+            action = TrailAction.REMINDED if ask.reminder else TrailAction.ASKED
+            action = action if reached else TrailAction.ASK_NOT_DELIVERABLE
+            await _note_asked(session, ask, action, trail.asked(ask.generation, ask.reminder))
         delivered = await self._letterbox.post(questions)
         if reached and not delivered and not hides_recipient(facts.transfer):
             async with self._db.writing() as session:
-                await _note_asked(session, ask, _NOT_DELIVERABLE, once=_NOT_DELIVERABLE)
+                once = trail.not_delivered(ask.generation, ask.reminder)
+                await _note_asked(session, ask, TrailAction.ASK_NOT_DELIVERABLE, once)
         return Done()
 
     async def _questions(self, session: AsyncSession, ask: Ask, facts: TransferFacts) -> list[Outgoing] | None:
@@ -92,7 +93,7 @@ class Notices(contracts.Notices):
         Idempotent: the Message-ID follows from (transfer, subject, user), the letter from the transfer as it stands. A
         recipient whom the sender may not know is told after the entry is written, and on each repeat.
         """
-        once = audit.told_of(tell.subject)
+        once = trail.told(tell.subject)
         async with self._db.reading() as session:
             on_record = await audit.action_of(session, tell.transfer_id, once) is not None
             news, hidden = await self._news(session, tell)
@@ -100,7 +101,8 @@ class Notices(contracts.Notices):
             await self._letterbox.post(news)
             detail = {"subject": tell.subject.value}
             async with self._db.writing() as session:
-                await audit.append(session, tell.transfer_id, actor="system", action="told", detail=detail, once=once)
+                told = TrailAction.TOLD
+                await audit.append(session, tell.transfer_id, actor="system", action=told, detail=detail, once=once)
         if hidden:
             await self._letterbox.post(hidden)
         return Done()
@@ -150,9 +152,9 @@ class Notices(contracts.Notices):
         transfer_id, codes = made
         learn(transfer_id=transfer_id)
         delivered = await self._letterbox.post(codes)
-        action = "code_sent" if delivered else "code_not_deliverable"
+        action = TrailAction.CODE_SENT if delivered else TrailAction.CODE_NOT_DELIVERABLE
         detail = {"link_id": order.link_id, "number": order.number}
-        once = f"{action}:{order.link_id}:{order.number}"
+        once = trail.code(action, order.link_id, order.number)
         async with self._db.writing() as session:
             await note_code_sent(session, order.link_id, order.number, datetime.now(UTC))
             await audit.append(session, transfer_id, actor="system", action=action, detail=detail, once=once)
@@ -180,10 +182,9 @@ class Notices(contracts.Notices):
         return f"<{name}@{self._domain}>"
 
 
-async def _note_asked(session: AsyncSession, ask: Ask, action: str, once: str) -> None:
+async def _note_asked(session: AsyncSession, ask: Ask, action: TrailAction, once: str) -> None:
     """Write the entry of the audit trail: no address, and nothing that tells whose one is."""
     detail = {"generation": ask.generation, "reminder": ask.reminder}
-    once = f"{once}:{ask.generation}:{ask.reminder}"
     await audit.append(session, ask.transfer_id, actor="system", action=action, detail=detail, once=once)
 
 

@@ -18,6 +18,7 @@ from activities.contracts import (
 from domain.errors import Refusal, Unavailable
 from domain.ids import ChargePointId, TransferId
 from domain.reconciliation import TAKE_UPS, UNCERTAIN, Finding, Run, RunStatus, judge
+from domain.trail import PLACES_KEPT, TrailAction
 from domain.transfer import FINAL, Attention, TransferState
 from persistence import audit, charge_points, credentials, disagreements, findings, rescues, transfers
 from persistence.doorway import Doorway
@@ -31,6 +32,8 @@ LEFT_AFTER: Final = timedelta(seconds=30)
 TOLD_WITHIN: Final = timedelta(days=1)
 #: How many findings one look gives: they go through the engine. The next look finds the others.
 AT_ONCE: Final = 500
+#: In how many entries of audit trails one look forgets where somebody was; the next look does more.
+FORGOTTEN_AT_ONCE: Final = 500
 #: How many are looked at, or settled, beside each other.
 _ABREAST: Final = 8
 
@@ -61,18 +64,27 @@ class EngineRuns(Protocol):
 class DatabaseReconciler(Reconciler):
     """The reconciler on SQLite or PostgreSQL, with the engine as `worker.py` wires it."""
 
-    def __init__(self, database: Database, doorway: Doorway, engine: Engine, runs: EngineRuns) -> None:
-        """Take what is compared, and what starts workflows."""
+    def __init__(
+        self,
+        database: Database,
+        doorway: Doorway,
+        engine: Engine,
+        runs: EngineRuns,
+        places_kept: timedelta = PLACES_KEPT,
+    ) -> None:
+        """Take what is compared, what starts workflows, and for how long trails keep where somebody was."""
         self._db = database
         self._doorway = doorway
         self._engine = engine
         self._runs = runs
+        self._places_kept = places_kept
 
     # --- looking --------------------------------------------------------------------------------------------------
 
     async def look(self, look: Look) -> Suspicions:  # noqa: ARG002 - it has nothing to say yet
-        """Only reads."""
+        """Only reads, but for what trails have kept long enough: each look takes some of that out."""
         now = datetime.now(UTC)
+        await self._forget_places(now)
         running = await self._runs.running()
         async with self._db.reading() as session:
             left = [(Finding.NOT_STARTED, one) for one in await disagreements.not_started(session, now - LEFT_AFTER)]
@@ -91,6 +103,17 @@ class DatabaseReconciler(Reconciler):
         found = [*left, *due, *inside, *differ]
         items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
         return Suspicions(items=items, whole=max(len(found), len(hints)) <= AT_ONCE, parked=parked)
+
+    async def _forget_places(self, now: datetime) -> None:
+        """Take some of what trails have kept long enough out of them; where that can't be now, the next look does."""
+        try:
+            async with self._db.writing() as session:
+                forgotten = await audit.forget_places(session, now - self._places_kept, FORGOTTEN_AT_ONCE)
+        except Unavailable as away:
+            log.warning("entries of audit trails still tell where somebody was: %s", away.message)
+        else:
+            if forgotten:
+                log.info("%d entries of audit trails tell no more where somebody was", forgotten)
 
     async def _runs_that_differ(
         self, hinted: dict[TransferId, TransferState], untold: Container[TransferId]
@@ -157,7 +180,7 @@ class DatabaseReconciler(Reconciler):
         """Start a lost run anew: every step may be taken again. One that is lost again and again is parked."""
         async with self._db.reading() as session:
             state = (await disagreements.states(session, [transfer_id])).get(transfer_id)
-            tries = await audit.count(session, transfer_id, "taken_up")
+            tries = await audit.count(session, transfer_id, TrailAction.TAKEN_UP)
             told = transfer_id not in await disagreements.untold(session, datetime.now(UTC) - TOLD_WITHIN)
         if state is None or judge(state, await self._runs.latest(transfer_id), told=told) is not Finding.RUN_LOST:
             return Settlement.UNFOUNDED
@@ -197,7 +220,8 @@ class DatabaseReconciler(Reconciler):
                 row.attention, row.waiting_until = Attention.OPERATOR.value, None
             if row is not None and news:
                 detail = {"finding": kind.value}
-                await audit.append(session, TransferId(subject), actor="system", action="parked", detail=detail)
+                parked = TrailAction.PARKED
+                await audit.append(session, TransferId(subject), actor="system", action=parked, detail=detail)
         if news:
             log.error("%s of %s: an operator is needed", kind, subject)
         return Settlement.PARKED

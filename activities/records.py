@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from activities.contracts import Done, Note, Records
+from domain import trail
 from domain.transfer import FINAL, TransferState
 from persistence import audit, transfers
 from persistence.session import Database
@@ -39,7 +40,7 @@ class DatabaseRecords(Records):
                     attempts=step.attempts,
                 )
             if note.action is not None:
-                once = f"{note.action}:{note.detail.get('update', '')}"
+                once = trail.noted(note.action, note.detail.get("update", ""))
                 await audit.append(
                     session, note.transfer_id, actor=note.actor, action=note.action, detail=note.detail, once=once
                 )

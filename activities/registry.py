@@ -27,10 +27,12 @@ from activities.contracts import (
 )
 from activities.decisions import decide, resend, resent, taken
 from activities.rows import new_row, plan_of, refused_row, standing
+from domain import trail
 from domain.charge_point import Holding
 from domain.errors import NotAllowed, TooLate, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.rights import DEFAULT_COOL_DOWN
+from domain.trail import TrailAction
 from domain.transfer import (
     DUE,
     FINAL,
@@ -136,8 +138,8 @@ class DatabaseRegistry(Registry):
             session,
             ref.transfer_id,
             actor=f"{'operator' if facts.sender.operator else 'user'}:{asked.sender_id}",
-            action="reserved",
-            once="reserved",
+            action=TrailAction.RESERVED,
+            once=trail.once(TrailAction.RESERVED),
             detail={"kind": row.kind, "state": row.state}
             | ({"reason": asked.request.reason} if asked.request.reason else {}),
         )
@@ -154,8 +156,8 @@ class DatabaseRegistry(Registry):
                     session,
                     refusal.transfer_id,
                     actor=f"user:{asked.sender_id}",
-                    action="refused",
-                    once="refused",
+                    action=TrailAction.REFUSED,
+                    once=trail.once(TrailAction.REFUSED),
                     detail={"code": refusal.code.value},
                 )
             return Done()
@@ -175,8 +177,8 @@ class DatabaseRegistry(Registry):
         async with self._db.writing() as session:
             row = await transfers.get(session, order.transfer_id)
             row.attention, row.waiting_until = "", None
-            detail, once = {"state": row.state}, f"taken_up:{order.run_id}"
-            await audit.append(session, order.transfer_id, actor="system", action="taken_up", detail=detail, once=once)
+            detail, once, taken_up = {"state": row.state}, trail.taken_up(order.run_id), TrailAction.TAKEN_UP
+            await audit.append(session, order.transfer_id, actor="system", action=taken_up, detail=detail, once=once)
             return TakenUp(
                 state=TransferState(row.state),
                 reason=Reason(row.reason) if row.reason else None,
@@ -250,8 +252,8 @@ class DatabaseRegistry(Registry):
             session,
             ref.transfer_id,
             actor="system",
-            action="ownership_changed",
-            once="ownership_changed",
+            action=TrailAction.OWNERSHIP_CHANGED,
+            once=trail.once(TrailAction.OWNERSHIP_CHANGED),
             detail={"version": version, "owner_id": after.owner_id, "group_id": after.group_id},
         )
         return version
@@ -282,8 +284,8 @@ class DatabaseRegistry(Registry):
                 session,
                 ref.transfer_id,
                 actor="system",
-                action="ownership_restored",
-                once="ownership_restored",
+                action=TrailAction.OWNERSHIP_RESTORED,
+                once=trail.once(TrailAction.OWNERSHIP_RESTORED),
                 detail={"version": version, "owner_id": row.from_owner_id, "group_id": row.from_group_id},
             )
             return Changed(version=version)
@@ -339,8 +341,8 @@ class DatabaseRegistry(Registry):
                 session,
                 end.transfer_id,
                 actor="system",
-                action=end.state.value,
-                once="finished",
+                action=trail.of_state(end.state),
+                once=trail.FINISHED,
                 detail={"reason": row.reason} if row.reason else {"warnings": ",".join(row.warnings)},
             )
             return Done()

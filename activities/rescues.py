@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from activities.contracts import Rescue, Rescued, Rescues, Settled, TransferRef
 from domain.ids import ChargePointId
+from domain.trail import TrailAction
 from domain.transfer import TransferWarning
 from persistence import audit, rescues, transfers
 from persistence.session import Database
@@ -36,5 +37,7 @@ class DatabaseRescues(Rescues):
             cleared = await rescues.settle(session, row, lists=rescued.lists, release=rescued.release)
             if cleared:
                 detail = {"cleared": ",".join(cleared)}
-                await audit.append(session, rescued.transfer_id, actor="system", action="settled", detail=detail)
+                await audit.append(
+                    session, rescued.transfer_id, actor="system", action=TrailAction.SETTLED, detail=detail
+                )
             return Settled(done=not row.due)

@@ -86,6 +86,7 @@ async def _serve(settings: Settings) -> None:
             cool_down=settings.cool_down,
             body_limit=settings.body_limit,
             limits=settings.limits,
+            places_kept=settings.addresses_kept,
             streams=StreamOptions(
                 poll_every=settings.stream_poll_every,
                 check_every=settings.stream_check_every,

@@ -16,7 +16,9 @@ from domain.errors import InvalidRequest, NotAuthenticated
 from domain.ids import ID_PATTERN
 from domain.limits import NO_LIMITS, CallLimits
 from domain.rights import DEFAULT_COOL_DOWN
+from domain.trail import PLACES_KEPT
 from persistence.callers import Caller, Callers
+from persistence.charge_point_trails import ChargePointTrails
 from persistence.doorway import Doorway
 from persistence.figures import Readings
 from persistence.link_codes import LinkCodes
@@ -40,6 +42,8 @@ class Options:
     body_limit: int = 64 * 1024
     limits: CallLimits = NO_LIMITS
     streams: StreamOptions = field(default_factory=StreamOptions)
+    places_kept: timedelta = PLACES_KEPT
+    """How long after an entry it is shown where somebody was."""
     origin: str = "http://127.0.0.1:8000"
     """Where recipients reach the pages."""
 
@@ -60,6 +64,7 @@ class Parts:
         self.reads = Reads(database)
         self.rehearsals = Rehearsals(database, options.cool_down)
         self.transfer_reads = TransferReads(database, vault)
+        self.charge_point_trails = ChargePointTrails(database, options.places_kept)
         self.trails = Trails(database)
         self.streams = Streams(self.trails, options.streams)
         watch.count_streams(lambda: self.streams.open)

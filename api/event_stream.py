@@ -2,8 +2,10 @@
 
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -13,10 +15,9 @@ from starlette.types import Receive, Scope, Send
 from api import schemas
 from api.streams import Listener, Streams, read_unless
 from domain.errors import InvalidRequest, Refusal, Unavailable
-from domain.ids import TransferId
+from domain.trail import TrailSubject
 from persistence.callers import Caller
-from persistence.trails import Trails
-from persistence.transfer_reads import TransferReads
+from persistence.trails import Entry
 from persistence.transfer_views import EventView
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,6 @@ PAGE: Final = 100
 #: How long, in seconds, a stream waits before it asks a database again that is away.
 _AWAY: Final = 1.0
 _LONGEST_NUMBER: Final = 9
-#: The entries with which somebody may lose the sight of a transfer: they are not told it before that is looked at.
-_MOVES_SIGHT: Final = frozenset({"ownership_changed", "ownership_restored"})
 
 
 def wants_stream(accepted: Sequence[str]) -> bool:
@@ -62,29 +61,54 @@ def read_last_event_id(value: str | None) -> int:
     return int(value)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How far a trail goes."""
+
+    end: int
+    """Its last sequence; 0 where it has none yet. What is read afterwards has at least the entries up to it."""
+    last: int
+    """The last one that the caller may see."""
+    over: bool
+    """Nothing will follow."""
+
+
+class Source(ABC):
+    """One trail, as one caller after the other may know it."""
+
+    @property
+    @abstractmethod
+    def subject(self) -> TrailSubject:
+        """Whose trail it is."""
+
+    @abstractmethod
+    async def standing(self, caller: Caller) -> Standing:
+        """Say how far the trail goes."""
+
+    @abstractmethod
+    async def page(self, caller: Caller, after: int, limit: int) -> list[EventView]:
+        """Read what the caller may see, in order, behind `after`; raises NotFound."""
+
+    @abstractmethod
+    def live(self, entry: Entry, caller: Caller) -> EventView | None:
+        """Show an entry that was heard to who saw the trail a moment ago; None where the database must say."""
+
+
 class EventStream:
     """Reads a trail from the database until it has caught up, then takes what the process's poller finds.
 
-    The next event is always the one whose sequence is one higher; whatever was heard before is dropped, and a gap sends
-    it back to the database. So does, every `check_every` and at a change of the ownership, the question whether the
-    caller may still see the trail.
+    The next entry is always the one whose sequence is one higher; whatever was heard before is dropped, and a gap sends
+    it back to the database. So do what the source does not show as it was heard and, every `check_every`, the question
+    whether the caller may still see the trail.
     """
 
-    def __init__(
-        self,
-        streams: Streams,
-        trails: Trails,
-        reads: TransferReads,
-        caller_now: Callable[[], Awaitable[Caller]],
-        transfer_id: TransferId,
-    ) -> None:
+    def __init__(self, streams: Streams, source: Source, caller_now: Callable[[], Awaitable[Caller]]) -> None:
         """Take what it reads from, and what says who calls, which raises NotAuthenticated."""
         self._streams = streams
-        self._trails = trails
-        self._reads = reads
+        self._source = source
         self._caller_now = caller_now
-        self._transfer_id = transfer_id
-        self._sent = 0
+        self._place = 0
+        """Up to here they have been sent all that they may see."""
         self._page: list[EventView] = []
         self._over = False
         self._check_at = 0.0
@@ -95,14 +119,16 @@ class EventStream:
         Raises NotAuthenticated, NotFound, RateLimited, Unavailable; InvalidRequest for a place behind the trail's end.
         """
         self._streams.check_room()
-        last, self._over = await self._trails.standing(self._transfer_id)
-        self._sent = after
-        await self._read()
+        standing = await self._source.standing(await self._caller_now())
+        self._place, self._over = after, standing.over
+        await self._read(standing.end)
         self._streams.check_share(self._caller.id)
         if self._page:
             return self._response()
-        if after > last:
-            raise InvalidRequest(f"Last-Event-ID is behind the last event, {last}; leave it out to get them all.")
+        if after > standing.last:
+            raise InvalidRequest(
+                f"Last-Event-ID is behind the last event, {standing.last}; leave it out to get them all."
+            )
         return None if self._over else self._response()
 
     def _response(self) -> EventSourceResponse:
@@ -117,23 +143,23 @@ class EventStream:
         )
 
     async def _events(self) -> AsyncIterator[ServerSentEvent]:
-        began = time.monotonic()
+        began, sent = time.monotonic(), 0
         try:
             with self._streams.admitted(self._caller.id):
                 async for view in self._entries():
-                    self._sent = view.sequence
+                    sent = view.sequence
                     data = schemas.Event.model_validate(view).model_dump_json()
-                    yield ServerSentEvent(data, event=EVENT, id=str(view.sequence), sep="\n")
+                    yield ServerSentEvent(data, event=EVENT, id=str(sent), sep="\n")
         finally:
-            log.info("an event stream ended after %.0f s, at event %d", time.monotonic() - began, self._sent)
+            log.info("an event stream ended after %.0f s, at event %d", time.monotonic() - began, sent)
 
     async def _entries(self) -> AsyncIterator[EventView]:
         for view in self._page:
             yield view
         if self._over and len(self._page) < PAGE:
             return
-        with self._streams.listen(self._transfer_id, self._sent) as listener, suppress(Refusal):
-            behind = len(self._page) == PAGE or listener.place > self._sent
+        with self._streams.listen(self._source.subject, self._place) as listener, suppress(Refusal):
+            behind = len(self._page) == PAGE or listener.place > self._place
             while not listener.stopped:
                 if behind or time.monotonic() >= self._check_at:
                     await self._read_patiently(listener)
@@ -141,22 +167,30 @@ class EventStream:
                         yield view
                     behind = len(self._page) == PAGE
                 elif (entry := listener.next()) is not None:
-                    if entry.sequence == self._sent + 1 and entry.row.action not in _MOVES_SIGHT:
-                        yield entry.view(self._caller)
-                    else:
-                        behind = entry.sequence > self._sent
+                    if (heard := self._heard(entry)) is not None:
+                        yield heard
+                    behind = entry.sequence > self._place
                 elif listener.overrun:
                     behind = True
-                elif listener.over and self._sent >= listener.place:
+                elif listener.over and self._place >= listener.place:
                     return
                 else:
                     await listener.wait(self._check_at - time.monotonic())
 
-    async def _read(self) -> None:
-        """Read what follows from the database, as far as the caller may see it by now."""
+    def _heard(self, entry: Entry) -> EventView | None:
+        """Show an entry that was heard where it is the next one, and the source says how."""
+        view = self._source.live(entry, self._caller) if entry.sequence == self._place + 1 else None
+        if view is not None:
+            self._place = entry.sequence
+        return view
+
+    async def _read(self, end: int) -> None:
+        """Read what follows, as far as the caller may see it by now, of a trail that goes to `end` at least."""
         self._caller = await self._caller_now()
-        self._page = await self._reads.events(self._caller, self._transfer_id, after=self._sent, limit=PAGE)
+        self._page = await self._source.page(self._caller, self._place, PAGE)
         self._check_at = time.monotonic() + self._streams.options.check_every.total_seconds()
+        read_to = self._page[-1].sequence if self._page else 0
+        self._place = max(self._place, read_to if len(self._page) == PAGE else max(read_to, end))
 
     async def _read_patiently(self, listener: Listener) -> None:
         """Read, as soon as the database answers; nothing where the process ends meanwhile."""
@@ -164,7 +198,7 @@ class EventStream:
         while not listener.stopped:
             listener.overrun = False
             try:
-                await read_unless(self._streams.stopped, self._read())
+                await read_unless(self._streams.stopped, self._read(listener.place))
             except Unavailable:
                 await listener.wait(_AWAY)
             else:

@@ -1,6 +1,6 @@
 """The examples of the OpenAPI document: made of the models that answers are made of, so that neither can drift."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.operator import effect
 from domain.rights import Role
+from domain.trail import TrailAction
 from domain.transfer import (
     DEVICE_STEPS,
     Acceptance,
@@ -198,20 +199,34 @@ RESOLVED: Final = shown(("Tried again", _STUCK.model_copy(update={"attention": A
 PAUSED: Final = shown(("The step is paused", _PAUSED))
 RESUMED: Final = shown(("The step is tried again", _STUCK))
 
-_EVENTS: Final = tuple(
-    schemas.Event(sequence=sequence, at=_BEGUN + timedelta(seconds=sequence), actor=actor, action=action, detail=detail)
-    for sequence, (actor, action, detail) in enumerate(
-        (
-            ("user:amelie", "reserved", {"kind": "move_to_group", "state": "transferring"}),
-            ("system", "ownership_changed", {"version": 1, "owner_id": "amelie", "group_id": "harbour"}),
-            ("system", "completed", {"warnings": ""}),
-            ("system", "told", {"subject": "ended"}),
-        ),
-        1,
+
+def _trail(*entries: tuple[str, TrailAction, dict[str, Any]]) -> tuple[schemas.Event, ...]:
+    return tuple(
+        schemas.Event(
+            sequence=sequence, at=_BEGUN + timedelta(seconds=sequence), actor=actor, action=action.value, detail=detail
+        )
+        for sequence, (actor, action, detail) in enumerate(entries, 1)
     )
+
+
+def stream(events: Iterable[schemas.Event]) -> str:
+    """Write events as a stream has them."""
+    return "".join(f"id: {event.sequence}\nevent: audit\ndata: {event.model_dump_json()}\n\n" for event in events)
+
+
+TRANSFER_TRAIL: Final = _trail(
+    ("user:amelie", TrailAction.RESERVED, {"kind": "move_to_group", "state": "transferring"}),
+    ("system", TrailAction.OWNERSHIP_CHANGED, {"version": 1, "owner_id": "amelie", "group_id": "harbour"}),
+    ("system", TrailAction.COMPLETED, {"warnings": ""}),
+    ("system", TrailAction.TOLD, {"subject": "ended"}),
 )
-EVENTS: Final = shown(("The last page", page(*_EVENTS)))
-STREAM: Final = "".join(f"id: {event.sequence}\nevent: audit\ndata: {event.model_dump_json()}\n\n" for event in _EVENTS)
+EVENTS: Final = shown(("The last page", page(*TRANSFER_TRAIL)))
+CHARGE_POINT_TRAIL: Final = _trail(
+    ("user:amelie", TrailAction.CONNECTED_AFRESH, {}),
+    ("system", TrailAction.TWO_HOLDERS, {"address": "203.0.113.9", "holder_address": "198.51.100.20"}),
+    ("user:ben", TrailAction.REQUEST_REFUSED, {"code": "not_allowed"}),
+)
+CHARGE_POINT_EVENTS: Final = shown(("The last page", page(*CHARGE_POINT_TRAIL)))
 
 _CHARGE_POINT: Final = schemas.ChargePoint(
     id=_POINT,

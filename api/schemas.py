@@ -146,17 +146,17 @@ class Transfer(_Shown):
 
 
 class Event(_Shown):
-    """An entry of a transfer's audit trail."""
+    """An entry of an audit trail, of a transfer or of a charge point."""
 
     sequence: int
-    """Counts from 1, without gaps, in each transfer."""
+    """Counts from 1 in each trail, without gaps; of a charge point's you see those of your periods."""
     at: datetime
     actor: str
     """Who did it: `user:<id>`, `operator:<id>`, `link:<id>`, `system`, `recipient` or `temporal-ui`."""
     action: str
     """What was done, in a word or a few."""
     detail: dict[str, Any]
-    """Ids and words; never an address or a key."""
+    """Ids and words, never a key; and for a time from where somebody connected."""
 
 
 class ChargePoint(_Shown):

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from domain.errors import RateLimited, Unavailable
-from domain.ids import TransferId, UserId
+from domain.ids import UserId
+from domain.trail import TrailSubject
 from persistence.trails import Entry, Trails
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class StreamOptions:
 
 
 class Listener:
-    """What one stream hears of one transfer, in a queue that is bounded."""
+    """What one stream hears of one trail, in a queue that is bounded."""
 
     def __init__(self, place: int) -> None:
         """Begin behind `place`."""
@@ -114,7 +115,7 @@ class Listener:
 
 
 class Streams:
-    """Who listens to which transfer; asks the database once a tick for all of them, and never while nobody listens.
+    """Who listens to which trail; asks the database once a tick for all of them, and never while nobody listens.
 
     A database that is away delays what is new; nothing is lost, because each trail is asked from the place that it was
     read to.
@@ -124,8 +125,8 @@ class Streams:
         """Take what reads the audit trails."""
         self.options = options
         self._trails = trails
-        self._listeners: dict[TransferId, set[Listener]] = {}
-        self._places: dict[TransferId, int] = {}
+        self._listeners: dict[TrailSubject, set[Listener]] = {}
+        self._places: dict[TrailSubject, int] = {}
         self._poller: asyncio.Task[None] | None = None
         self.stopped = asyncio.Event()
         """Set once the process is about to end."""
@@ -158,10 +159,10 @@ class Streams:
             self._open_of += Counter()  # forgets those with none
 
     @contextmanager
-    def listen(self, transfer_id: TransferId, place: int) -> Iterator[Listener]:
-        """Hear inside the block what is new in a transfer's trail behind `place`, or behind where it is read to."""
-        listener = Listener(self._places.setdefault(transfer_id, place))
-        self._listeners.setdefault(transfer_id, set()).add(listener)
+    def listen(self, subject: TrailSubject, place: int) -> Iterator[Listener]:
+        """Hear inside the block what is new in a trail behind `place`, or behind where it is read to."""
+        listener = Listener(self._places.setdefault(subject, place))
+        self._listeners.setdefault(subject, set()).add(listener)
         if self.stopped.is_set():
             listener.stop()
         elif self._poller is None:
@@ -169,9 +170,9 @@ class Streams:
         try:
             yield listener
         finally:
-            self._listeners[transfer_id].discard(listener)
-            if not self._listeners[transfer_id]:
-                del self._listeners[transfer_id], self._places[transfer_id]
+            self._listeners[subject].discard(listener)
+            if not self._listeners[subject]:
+                del self._listeners[subject], self._places[subject]
 
     async def stop(self) -> None:
         """End every stream, for good: their clients go on elsewhere."""
@@ -207,13 +208,13 @@ class Streams:
         """Ask once for what is new, and hand it out; True where there is more."""
         asked = dict(self._places)
         news = await read_unless(self.stopped, self._trails.news(asked, _BATCH))
-        for transfer_id in {*news.entries, *news.over}:
-            place = self._places.get(transfer_id, -1)
-            if place < asked[transfer_id]:  # who listened has left meanwhile; if others came, they began further back
+        for subject in {*news.entries, *news.over}:
+            place = self._places.get(subject, -1)
+            if place < asked[subject]:  # who listened has left meanwhile; if others came, they began further back
                 continue
-            entries = [entry for entry in news.entries.get(transfer_id, []) if entry.sequence > place]
+            entries = [entry for entry in news.entries.get(subject, []) if entry.sequence > place]
             if entries:
-                self._places[transfer_id] = place = entries[-1].sequence
-            for listener in self._listeners[transfer_id]:
-                listener.hear(entries, place, over=transfer_id in news.over)
+                self._places[subject] = place = entries[-1].sequence
+            for listener in self._listeners[subject]:
+                listener.hear(entries, place, over=subject in news.over)
         return sum(map(len, news.entries.values())) >= _BATCH

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from chaos.evidence import Evidence
 from chaos.journal import Broken
+from domain.trail import TrailAction
 from domain.transfer import FINAL
 
 ONCE = "every effect once"
@@ -19,7 +20,7 @@ _DECIDED: Final = frozenset({"declined", "cancelled", "expired"})
 
 def trails(evidence: Evidence) -> Iterator[Broken]:
     """Count: a trail has no gaps, and each entry of what may happen once exactly as often as it happened."""
-    found = evidence.by("audit_events", "transfer_id")
+    found = evidence.by("audit_events", "subject")
     changes = Counter((period.transfer_id, period.change) for period in evidence.of("ownership_periods"))
     for row in evidence.of("transfers"):
         trail = sorted(found[row.id], key=lambda event: event.sequence)
@@ -27,9 +28,9 @@ def trails(evidence: Evidence) -> Iterator[Broken]:
             yield Broken(ONCE, row.id, f"its audit trail has gaps: {[event.sequence for event in trail]}")
         actions = Counter(str(event.action) for event in trail)
         wanted = {
-            "reserved": int(row.state != "refused"),
-            "ownership_changed": changes[row.id, "transfer"],
-            "ownership_restored": changes[row.id, "roll_back"],
+            TrailAction.RESERVED: int(row.state != "refused"),
+            TrailAction.OWNERSHIP_CHANGED: changes[row.id, "transfer"],
+            TrailAction.OWNERSHIP_RESTORED: changes[row.id, "roll_back"],
             **({row.state: 1} if row.state in FINAL else {}),
         }
         for action, times in wanted.items():
@@ -40,7 +41,7 @@ def trails(evidence: Evidence) -> Iterator[Broken]:
 
 
 def _told(trail: list[Any]) -> int:
-    return sum(event.action == "told" and event.detail.get("subject") == "ended" for event in trail)
+    return sum(event.action == TrailAction.TOLD and event.detail.get("subject") == "ended" for event in trail)
 
 
 def keys(evidence: Evidence) -> Iterator[Broken]:

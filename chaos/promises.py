@@ -6,6 +6,8 @@ from typing import Final
 
 from chaos.evidence import Evidence
 from chaos.journal import Broken
+from domain.approval import Decision
+from domain.trail import decided
 from persistence.vault import fingerprint
 
 KEPT = "every acknowledged command reached its effect or an end"
@@ -36,17 +38,17 @@ def commands(evidence: Evidence) -> Iterator[Broken]:
 
 
 def _decisions(evidence: Evidence) -> Iterator[Broken]:
-    trails = evidence.by("audit_events", "transfer_id")
+    trails = evidence.by("audit_events", "subject")
     for promise in evidence.promises:
         if promise.call in _AFTER and promise.call != "accept_by_link":
-            once = f"{promise.call}:user:{promise.user}"
+            once = decided(Decision(promise.call), f"user:{promise.user}")
             if [event.once for event in trails[promise.subject]].count(once) != 1:
                 yield Broken(KEPT, promise.subject, f"{promise} is not once in the audit trail")
 
 
 def _acts(evidence: Evidence) -> Iterator[Broken]:
     """Each act of an operator is in the audit trail once, under the id that its update has."""
-    trails = evidence.by("audit_events", "transfer_id")
+    trails = evidence.by("audit_events", "subject")
     for promise in evidence.promises:
         if promise.call == "resolve":
             update = f"resolve-{fingerprint(f'{promise.user} {promise.key}')[:32]}"

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from chaos.errand import People, connect_afresh
 from chaos.site import Site
+from domain.trail import TOLD_OF_END
 
 _LOOK_EVERY: Final = 5.0
 #: How often a parked transfer is tried again before an operator turns it round, or leaves the step undone.
@@ -22,10 +23,10 @@ _OPEN: Final = text(
     " OR EXISTS (SELECT 1 FROM requests r LEFT JOIN transfers t ON t.id = r.transfer_id WHERE t.id IS NULL)"
     " OR EXISTS (SELECT 1 FROM transfers t WHERE t.active OR t.due)"
     " OR EXISTS (SELECT 1 FROM transfers t WHERE t.state <> 'refused' AND NOT EXISTS"
-    "  (SELECT 1 FROM audit_events a WHERE a.transfer_id = t.id AND a.once = 'told:ended'))"
+    "  (SELECT 1 FROM audit_events a WHERE a.subject = t.id AND a.once = :told))"
     " OR EXISTS (SELECT 1 FROM charge_points c LEFT JOIN charger_links l ON l.charge_point_id = c.id"
     "  WHERE l.node IS NULL OR l.quarantined)"
-)
+).bindparams(told=TOLD_OF_END)
 _RUNNING: Final = 'WorkflowType = "transfer" AND ExecutionStatus = "Running"'
 
 

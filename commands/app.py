@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from commands import acts, keys, looks, setting_up
+from commands import acts, charge_points, keys, looks, setting_up
 from process import leave
 
 _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
@@ -31,8 +31,8 @@ _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
 }
 
 app = typer.Typer(
-    help="Look at transfers and act on them; set Handover up.\n\n"
-    "The verbs on transfers go through the API, with its rights: HANDOVER_API_KEY is your key, HANDOVER_API_URL where "
+    help="Look at transfers and charge points, act on transfers; set Handover up.\n\n"
+    "The verbs on both go through the API, with its rights: HANDOVER_API_KEY is your key, HANDOVER_API_URL where "
     "the API is (http://127.0.0.1:8000 by default). Those that set up work on the database itself.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -42,6 +42,7 @@ app = typer.Typer(
 for panel, verbs in _VERBS.items():
     for verb, work in verbs.items():
         app.command(verb, rich_help_panel=panel)(work)
+app.add_typer(charge_points.app, name="charge-points", rich_help_panel="Charge points")
 app.add_typer(keys.app, name="keys", rich_help_panel="Set-up")
 
 

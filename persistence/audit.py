@@ -1,4 +1,4 @@
-"""Appends to a transfer's audit trail: a sequence from 1 without gaps, in the order of the commits."""
+"""Appends to audit trails, each a sequence from 1 without gaps, in the order of commits; forgets what is not kept."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,77 +8,90 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import TransferId
+from domain.trail import TrailAction, TrailSubject, tells_place, without_places
 from persistence.tables import AuditCounter, AuditEvent
-
-
-def told_of(subject: str) -> str:
-    """Give what marks the entry that the parties were told of something (`once`)."""
-    return f"told:{subject}"
 
 
 async def append(
     session: AsyncSession,
-    transfer_id: TransferId,
+    subject: TrailSubject,
     *,
     actor: str,
-    action: str,
+    action: TrailAction,
     detail: dict[str, Any] | None = None,
     once: str | None = None,
 ) -> None:
-    """Write one entry; with `once`, a repeat of the same text for this transfer writes nothing.
+    """Write one entry of `subject`'s trail; with `once` (domain.trail), a repeat of the same text there writes nothing.
 
-    `actor` is `user:<id>`, `operator:<id>`, `link:<id>`, `system` or `temporal-ui`. `detail` holds ids and words,
-    never an address or a key. Holds the transfer's counter until the transaction ends.
+    `actor` is `user:<id>`, `operator:<id>`, `link:<id>`, `system` or `temporal-ui`. `detail` is what
+    domain.trail says of the action: ids and words, never a key, and where somebody is only under its PLACES. Holds the
+    trail's counter until the transaction ends.
     """
     if once is not None:
         # the counter first: a twin that runs at the same time waits here, and then sees our entry
-        await _raise_counter(session, transfer_id, by=0)
-        seen = select(AuditEvent.sequence).where(AuditEvent.transfer_id == transfer_id, AuditEvent.once == once)
+        await _raise_counter(session, subject, by=0)
+        seen = select(AuditEvent.sequence).where(AuditEvent.subject == subject, AuditEvent.once == once)
         if (await session.execute(seen)).first() is not None:
             return
-    sequence = await _raise_counter(session, transfer_id, by=1)
+    sequence = await _raise_counter(session, subject, by=1)
     session.add(
         AuditEvent(
-            transfer_id=transfer_id,
+            subject=subject,
             sequence=sequence,
             at=datetime.now(UTC),
             actor=actor,
-            action=action,
+            action=action.value,
             detail=detail or {},
+            tells_place=tells_place(detail or {}),
             once=once,
         )
     )
     await session.flush()
 
 
-async def _raise_counter(session: AsyncSession, transfer_id: TransferId, *, by: int) -> int:
-    """Lock the transfer's counter, raise it, and give its new value."""
+async def _raise_counter(session: AsyncSession, subject: TrailSubject, *, by: int) -> int:
+    """Lock the trail's counter, raise it, and give its new value."""
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     statement = (
         insert(AuditCounter)
-        .values(transfer_id=transfer_id, last=by)
-        .on_conflict_do_update(index_elements=["transfer_id"], set_={"last": AuditCounter.last + by})
+        .values(subject=subject, last=by)
+        .on_conflict_do_update(index_elements=["subject"], set_={"last": AuditCounter.last + by})
         .returning(AuditCounter.last)
     )
     return (await session.execute(statement)).scalar_one()
 
 
-async def action_of(session: AsyncSession, transfer_id: TransferId, once: str) -> str | None:
+async def action_of(session: AsyncSession, subject: TrailSubject, once: str) -> TrailAction | None:
     """Give the action of the entry that `once` stands for; None where there is none yet."""
-    query = select(AuditEvent.action).where(AuditEvent.transfer_id == transfer_id, AuditEvent.once == once)
-    return (await session.execute(query)).scalar_one_or_none()
+    query = select(AuditEvent.action).where(AuditEvent.subject == subject, AuditEvent.once == once)
+    found = (await session.execute(query)).scalar_one_or_none()
+    return None if found is None else TrailAction(found)
 
 
-async def count(session: AsyncSession, transfer_id: TransferId, action: str) -> int:
-    """Count a transfer's entries of one action. Only reads."""
-    query = select(func.count()).where(AuditEvent.transfer_id == transfer_id, AuditEvent.action == action)
+async def count(session: AsyncSession, subject: TrailSubject, action: TrailAction) -> int:
+    """Count a trail's entries of one action. Only reads."""
+    query = select(func.count()).where(AuditEvent.subject == subject, AuditEvent.action == action.value)
     return (await session.execute(query)).scalar_one()
 
 
-async def once_only(session: AsyncSession, transfer_id: TransferId) -> list[tuple[str, str]]:
+async def once_only(session: AsyncSession, subject: TrailSubject) -> list[tuple[str, TrailAction]]:
     """List what the entries that are written once stand for, each with its action, in their order."""
     query = select(AuditEvent.once, AuditEvent.action).where(
-        AuditEvent.transfer_id == transfer_id, AuditEvent.once.is_not(None)
+        AuditEvent.subject == subject, AuditEvent.once.is_not(None)
     )
-    return [(once, action) for once, action in await session.execute(query.order_by(AuditEvent.sequence)) if once]
+    rows = await session.execute(query.order_by(AuditEvent.sequence))
+    return [(once, TrailAction(action)) for once, action in rows if once]
+
+
+async def forget_places(session: AsyncSession, before: datetime, limit: int) -> int:
+    """Take out of entries that are older what tells where somebody is, the oldest first; give of how many.
+
+    `limit` of them at most, and none that somebody else is at.
+    """
+    kept_too_long = select(AuditEvent).where(AuditEvent.tells_place, AuditEvent.at < before)
+    wanted = kept_too_long.order_by(AuditEvent.at).limit(limit).with_for_update(skip_locked=True)
+    entries = (await session.scalars(wanted)).all()
+    for entry in entries:
+        entry.detail, entry.tells_place = without_places(entry.detail), False
+    await session.flush()
+    return len(entries)

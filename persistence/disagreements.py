@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import TransferId
 from domain.keys import KeyPurpose
 from domain.reconciliation import Finding
+from domain.trail import TOLD_OF_END
 from domain.transfer import FINAL, Connection, TransferState, TransferWarning
-from persistence import audit
 from persistence.charger_keys import KeyState
 from persistence.tables import AuditEvent, ChargePoint, Credential, OwnershipPeriod, Request, Transfer
 
@@ -48,7 +48,7 @@ async def states(session: AsyncSession, also: Collection[TransferId]) -> dict[Tr
 
 async def untold(session: AsyncSession, since: datetime) -> dict[TransferId, TransferState]:
     """Give the state of transfers that ended after `since`, and whose parties were not told of it, or not all yet."""
-    told = exists().where(AuditEvent.transfer_id == Transfer.id, AuditEvent.once == audit.told_of("ended"))
+    told = exists().where(AuditEvent.subject == Transfer.id, AuditEvent.once == TOLD_OF_END)
     ended = Transfer.state.in_(FINAL - {TransferState.REFUSED}), Transfer.finished_at >= since
     rows = await session.execute(select(Transfer.id, Transfer.state).where(*ended, ~told))
     return {TransferId(row.id): TransferState(row.state) for row in rows}

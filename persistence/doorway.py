@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain import trail
 from domain.account import parse_locale, parse_name
 from domain.errors import ErrorCode, IdempotencyConflict, NotAllowed
 from domain.ids import ChargePointId, LinkId, TransferId, UserId
@@ -19,6 +20,7 @@ from domain.keys import KeyPurpose
 from domain.limits import NO_LIMITS, CallLimits
 from domain.request import TransferRequest
 from domain.rights import Scope
+from domain.trail import Attempt, TrailAction
 from domain.transfer import TransferState
 from persistence import audit, charger_keys, charger_links, credentials, openings, transfers
 from persistence.limits import Counters
@@ -199,8 +201,8 @@ class Doorway:
                 await credentials.hand_out(session, self._vault, charge_point_id, password, awaiting, now)
             place = await charger_links.whereabouts(session, charge_point_id)
             await charger_links.release(session, charge_point_id, place.generation, now)
-            detail = {"charge_point_id": charge_point_id}
-            await audit.append(session, new_transfer_id(), actor=actor, action="connected_afresh", detail=detail)
+            afresh = TrailAction.CONNECTED_AFRESH
+            await audit.append(session, trail.of_charge_point(charge_point_id), actor=actor, action=afresh)
         return Afresh(password, awaiting)
 
     def _password(self, call: Repeatable) -> str:
@@ -221,18 +223,25 @@ class Doorway:
             await openings.forget(session, link_id)
 
     async def note_refused_request(self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode) -> None:
-        """Write a request that got no request row into the audit trail, under an id of its own."""
+        """Write a request that got no request row into the charge point's trail.
+
+        What the same user is refused is written once a day for each code: nobody can fill the trail.
+        """
+        actor, now = f"user:{user_id}", datetime.now(UTC)
         async with self._db.writing() as session:
             await audit.append(
                 session,
-                new_transfer_id(),
-                actor=f"user:{user_id}",
-                action="request_refused",
-                detail={"code": code.value, "charge_point_id": charge_point_id},
+                trail.of_charge_point(charge_point_id),
+                actor=actor,
+                action=TrailAction.REQUEST_REFUSED,
+                detail={"code": code.value},
+                once=trail.request_refused(actor, code, now.date()),
             )
 
-    async def note_refused_attempt(self, transfer_id: TransferId, *, actor: str, attempt: str, code: ErrorCode) -> None:
-        """Write a refused `attempt` (`accept`, `resolve` …) on a transfer into its audit trail.
+    async def note_refused_attempt(
+        self, transfer_id: TransferId, *, actor: str, attempt: Attempt, code: ErrorCode
+    ) -> None:
+        """Write a refused attempt on a transfer into its audit trail.
 
         What the same party is refused is written once for each code, but for wrong guesses, which are counted, and for
         operators: nobody can fill the trail.
@@ -243,15 +252,15 @@ class Doorway:
                 session,
                 transfer_id,
                 actor=actor,
-                action=f"{attempt}_refused",
+                action=trail.of_refused(attempt),
                 detail={"code": code.value},
-                once=f"{attempt}_refused:{actor}:{code.value}" if bounded else None,
+                once=trail.attempt_refused(attempt, actor, code) if bounded else None,
             )
 
     async def note_act(
-        self, transfer_id: TransferId, *, actor: str, action: str, detail: dict[str, str], act: str
+        self, transfer_id: TransferId, *, actor: str, action: TrailAction, detail: dict[str, str], act: str
     ) -> None:
-        """Write what an operator did at Temporal into the audit trail; once for the same `act`."""
+        """Write what an operator did at Temporal into the audit trail; once for the same `act` (domain.trail.held)."""
         async with self._db.writing() as session:
             await audit.append(session, transfer_id, actor=actor, action=action, detail=detail, once=act)
 

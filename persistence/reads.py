@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Row, Select, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.errors import NotFound
@@ -13,6 +13,7 @@ from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.rights import Role
 from persistence.callers import Caller, groups_of
 from persistence.session import Database
+from persistence.sight import period_in_sight
 from persistence.tables import ChargePoint, Group, Link, Membership, OwnershipPeriod, Transfer
 
 _Rows: TypeAlias = Select[*tuple[Any, ...]]
@@ -88,16 +89,11 @@ class Reads:
     async def ownership(
         self, caller: Caller, charge_point_id: ChargePointId, *, after: int = -1, limit: int
     ) -> list[PeriodView]:
-        """List the ledger in order, from the period behind version `after`; raises NotFound where all is hidden.
-
-        Members of the group see the periods in which it was their group's; a former owner their own.
-        """
-        mine = ChargePoint.group_id.in_(groups_of(caller.id)) & (OwnershipPeriod.group_id == ChargePoint.group_id)
+        """List the ledger in order, from the period behind version `after`; raises NotFound where all is hidden."""
         wanted = (
             select(OwnershipPeriod)
             .join(ChargePoint, ChargePoint.id == OwnershipPeriod.charge_point_id)
-            .where(ChargePoint.id == charge_point_id)
-            .where(true() if caller.operator else or_(mine, OwnershipPeriod.owner_id == caller.id))
+            .where(ChargePoint.id == charge_point_id, period_in_sight(caller))
             .order_by(OwnershipPeriod.version)
         )
         rows = await self._rows(wanted.where(OwnershipPeriod.version > after).limit(limit))

@@ -1,4 +1,4 @@
-"""Who may see which transfer (product.md, `Who sees what`), as conditions on Transfer joined with its ChargePoint."""
+"""Who may see which transfer, and which period (product.md, `Who sees what`), as conditions on rows and ChargePoint."""
 
 from typing import Any
 
@@ -23,6 +23,17 @@ def trail_in_sight(caller: Caller) -> ColumnElement[bool]:
     if caller.operator:
         return true()
     return _seen(caller.id, _took_part(caller.id), _present_side(caller.id))
+
+
+def period_in_sight(caller: Caller) -> ColumnElement[bool]:
+    """Whether the caller may see a period of the ledger, OwnershipPeriod joined with its ChargePoint.
+
+    Members of the group see the periods in which it was their group's; a former owner their own.
+    """
+    if caller.operator:
+        return true()
+    groups = ChargePoint.group_id.in_(groups_of(caller.id)) & (OwnershipPeriod.group_id == ChargePoint.group_id)
+    return or_(groups, OwnershipPeriod.owner_id == caller.id)
 
 
 def knows_recipient(transfer: Transfer, caller: Caller) -> bool:

@@ -438,10 +438,11 @@ class TransferStep(Table):
 
 
 class AuditEvent(Table):
-    """One entry of a transfer's audit trail; `sequence` counts from 1 without gaps."""
+    """One entry of an audit trail; `sequence` counts from 1 without gaps in each."""
 
     __tablename__ = "audit_events"
-    transfer_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    subject: Mapped[str] = mapped_column(ID, primary_key=True)
+    """domain.trail.TrailSubject: the id of a transfer, or `charge_point:<id>`."""
     sequence: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     actor: Mapped[str] = mapped_column(String(96))
@@ -449,14 +450,24 @@ class AuditEvent(Table):
     detail: Mapped[dict[str, Any]]
     once: Mapped[str | None] = mapped_column(String(128))
     """What makes a repeat of the same entry no second one."""
-    __table_args__ = (UniqueConstraint("transfer_id", "once"),)
+    tells_place: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Its detail tells where somebody is, which is not kept for ever."""
+    __table_args__ = (
+        UniqueConstraint("subject", "once"),
+        Index(
+            "ix_audit_events_tells_place",
+            "at",
+            sqlite_where=text("tells_place"),
+            postgresql_where=text("tells_place"),
+        ),
+    )
 
 
 class AuditCounter(Table):
-    """The last sequence of a transfer's audit trail; its row lock puts writers in line."""
+    """The last sequence of an audit trail; its row lock puts writers in line."""
 
     __tablename__ = "audit_counters"
-    transfer_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    subject: Mapped[str] = mapped_column(ID, primary_key=True)
     last: Mapped[int]
 
 

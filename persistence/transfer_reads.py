@@ -82,7 +82,7 @@ class TransferReads:
 
         Who is only asked whether they accept does not see it; who may not know the recipient sees them unnamed.
         """
-        wanted = select(AuditEvent).where(AuditEvent.transfer_id == transfer_id, AuditEvent.sequence > after)
+        wanted = select(AuditEvent).where(AuditEvent.subject == transfer_id, AuditEvent.sequence > after)
         async with self._db.reading() as session:
             row = (await session.execute(_joined(Transfer.id == transfer_id, trail_in_sight(caller)))).first()
             if row is None and not await self._requests(session, caller, Request.transfer_id == transfer_id):

@@ -1,6 +1,6 @@
 """A transfer, its steps and its audit entries as one caller may know them, made from their rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -9,6 +9,7 @@ from domain.charge_point import Holding
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.request import TransferRequest
+from domain.trail import TrailAction, without_places
 from domain.transfer import (
     ACTIVE,
     FINAL,
@@ -151,23 +152,29 @@ def requested_view(row: Request, point: ChargePoint, body: TransferRequest) -> T
 
 #: The steps that send letters to the recipient.
 _LETTERS: Final = frozenset({StepName.ASK_RECIPIENT, StepName.TELL_PARTIES})
-_MASKED: Final = {"ask_not_deliverable": "asked", "code_not_deliverable": "code_sent", "account_opened": "code_sent"}
+_MASKED: Final[Mapping[str, str]] = {
+    TrailAction.ASK_NOT_DELIVERABLE: TrailAction.ASKED,
+    TrailAction.CODE_NOT_DELIVERABLE: TrailAction.CODE_SENT,
+    TrailAction.ACCOUNT_OPENED: TrailAction.CODE_SENT,
+}
 
 
 def event_view(row: AuditEvent, transfer: Transfer | None, caller: Caller) -> EventView:
-    """Show an audit entry; who may not know the recipient reads `recipient` for them, and nothing that names them.
+    """Show an entry of a transfer's trail; who may not know the recipient reads `recipient`, and nothing else of them.
 
     Nor do they read whether a letter could be delivered or an account was opened: that would tell whether an address
     has an account. Of codes they read no number, so that what is masked as one is like the others; of what a link was
-    refused no code, as one is for accounts that are blocked.
+    refused no code, as one is for accounts that are blocked. Where somebody is nobody reads here: a transfer's
+    trail is seen by both sides, and by nobody for their own time alone.
     """
-    actor, action, detail = row.actor, row.action, row.detail
+    actor, action, detail = row.actor, row.action, without_places(row.detail)
     if transfer is not None and not knows_recipient(transfer, caller):
         hidden = [known for known in (transfer.to_owner_id, transfer.to_group_id) if known is not None]
         actor = "recipient" if actor.partition(":")[2] in hidden else actor
         action = _MASKED.get(action, action)
-        action = "reminded" if action == "asked" and detail.get("reminder") else action
-        private = {"number"} if action == "code_sent" else {"code"} if actor.startswith("link:") else set()
+        reminded = action == TrailAction.ASKED and detail.get("reminder")
+        action = TrailAction.REMINDED.value if reminded else action
+        private = {"number"} if action == TrailAction.CODE_SENT else {"code"} if actor.startswith("link:") else set()
         detail = {key: value for key, value in detail.items() if value not in hidden and key not in private}
     return EventView(row.sequence, row.at, actor, action, detail)
 

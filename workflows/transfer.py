@@ -25,6 +25,7 @@ from activities.contracts import (
 )
 from domain.approval import Decision
 from domain.errors import HandoverError, NotAllowed, Refusal
+from domain.trail import TrailAction, of_resolution
 from domain.transfer import (
     FINAL,
     Connection,
@@ -229,7 +230,7 @@ class TransferWorkflow:
             transfer_id=self._ref.transfer_id,
             state=TransferState.ROLLING_BACK,
             reason=reason,
-            action="rolling_back",
+            action=TrailAction.ROLLING_BACK,
             actor="temporal-ui" if reason is Reason.CANCELLED and self._desk.cancelled_from_ui else "system",
         )
         summary = f"rolling back: {reason.value}"
@@ -367,7 +368,7 @@ class TransferWorkflow:
             attention=self._board.attention,
             waiting_until=self._board.waiting_until,
             ended=self._board.state in FINAL,
-            action=f"resolved_{order.action.value}",
+            action=of_resolution(order.action),
             actor=order.actor,
             detail={"reason": order.reason, "step": step.value if step else "", "update": _update_id()},
         )

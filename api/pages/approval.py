@@ -13,6 +13,7 @@ from api.problems import headers_of, note_away, status_of
 from domain.account import LONGEST_NAME
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, HandoverError, InvalidRequest, NotFound, Refusal
+from domain.trail import Attempt
 from persistence.link_reads import LinkState, LinkView
 from telemetry.subject import learn
 
@@ -100,7 +101,7 @@ class ApprovalPages:
             await self._parts.transfers.decide(link.transfer_id, decision, actor=actor, actor_id=None, link_id=link.id)
         except Refusal as refusal:
             await self._parts.doorway.note_refused_attempt(
-                link.transfer_id, actor=actor, attempt=decision.value, code=refusal.code
+                link.transfer_id, actor=actor, attempt=Attempt(decision.value), code=refusal.code
             )
             return await self._refused(request, refusal, typed)
         except HandoverError as error:

@@ -1,11 +1,11 @@
-"""The charge points of the caller's groups, and their ledger."""
+"""The charge points of the caller's groups, their ledger and their audit trails."""
 
 from contextlib import suppress
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from api import cursors, examples, schemas
-from api.dependencies import CallerDep, Cursor, KeyDep, Limit, PartsDep, PathId, no_query
+from api import cursors, examples, schemas, trails
+from api.dependencies import CallerDep, Cursor, KeyDep, LastingCallerDep, Limit, PartsDep, PathId, no_query
 from api.describing import call
 from api.paging import cut
 from domain.errors import ErrorCode, NotAllowed, Unavailable
@@ -94,3 +94,40 @@ async def ownership(
     found = await parts.reads.ownership(caller, ChargePointId(charge_point_id), after=after, limit=limit + 1)
     shown = [schemas.Period.model_validate(view) for view in found]
     return cut(shown, limit, lambda last: cursors.of_number(last.version))
+
+
+@router.get(
+    "/{charge_point_id}/events",
+    response_model=schemas.Page[schemas.Event],
+    **call(
+        "list_charge_point_events",
+        "List a charge point's events, or follow them live",
+        examples.CHARGE_POINT_EVENTS,
+        *(ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST, ErrorCode.RATE_LIMITED),
+        more={200: trails.described(examples.CHARGE_POINT_EVENTS, examples.CHARGE_POINT_TRAIL)},
+    ),
+)
+async def events(
+    caller: LastingCallerDep,
+    parts: PartsDep,
+    request: Request,
+    response: Response,
+    charge_point_id: PathId,
+    last_event_id: trails.LastEventId = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> schemas.Page[schemas.Event] | Response:
+    """List the charge point's audit trail, the oldest entry first; or follow it live.
+
+    Keys, resets, two that hold the same key, tries with keys that are over. Members of its group see the entries of the
+    periods in which it was their group's, a former owner those of their own periods, an operator all; so `sequence` may
+    have gaps. From where somebody connected is told for a time (90 days, unless this installation is set otherwise);
+    then the entry stays, without it.
+
+    With `Accept: text/event-stream` the answer is a stream of Server-Sent Events, as of a transfer's trail, resumed by
+    `Last-Event-ID`. It has no end of its own.
+    """
+    source = trails.ChargePointTrail(parts, ChargePointId(charge_point_id))
+    return await trails.answer(
+        parts, caller, source, request, response, last_event_id=last_event_id, cursor=cursor, limit=limit
+    )

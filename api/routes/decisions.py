@@ -23,6 +23,7 @@ from domain.errors import (
     Unavailable,
 )
 from domain.ids import TransferId
+from domain.trail import Attempt, TrailAction, held
 from domain.transfer import ACTIVE, TransferState
 from persistence.callers import Caller
 from persistence.doorway import Repeatable
@@ -83,7 +84,7 @@ async def cancel(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: K
 async def resend(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
     """Ask the recipient anew, as who asked for the transfer or as an operator: by a new link, older ones are dead."""
     transfer, actor = TransferId(transfer_id), _acting(caller)
-    async with _attempt(parts, caller, transfer, actor, "resend") as view:
+    async with _attempt(parts, caller, transfer, actor, Attempt.RESEND) as view:
         if not caller.operator:
             check_resender(caller.id, view.requested_by)
         await parts.doorway.claim_resend(Repeatable(caller.id, key, f"resend {transfer}".encode()), transfer)
@@ -110,7 +111,7 @@ async def resolve(
     transfer = TransferId(transfer_id)
     content = f"resolve {transfer} {body.model_dump_json()}".encode()
     actor = _acting(caller)
-    async with _attempt(parts, caller, transfer, actor, "resolve") as view:
+    async with _attempt(parts, caller, transfer, actor, Attempt.RESOLVE) as view:
         if not caller.operator:
             raise NotAllowed("Only an operator may resolve a transfer; this takes a key with the scope operator.")
         await parts.doorway.claim(Repeatable(caller.id, key, content))
@@ -147,19 +148,20 @@ async def _hold(
     parts: Parts, caller: Caller, transfer: TransferId, body: HoldBody, key: str | None, *, paused: bool
 ) -> schemas.Transfer:
     """Pause a step or resume it; what was done under an idempotency key is not done again."""
-    call, actor = "pause" if paused else "resume", _acting(caller)
+    call, actor = Attempt.PAUSE if paused else Attempt.RESUME, _acting(caller)
     async with _attempt(parts, caller, transfer, actor, call):
         if not caller.operator:
             raise NotAllowed(f"Only an operator may {call} a step; this takes a key with the scope operator.")
         await parts.doorway.claim(Repeatable(caller.id, key, f"{call} {transfer} {body.model_dump_json()}".encode()))
-        act = f"{call}:{_act(caller, key)}"
+        act = held(call, _act(caller, key))
         if not await parts.doorway.is_noted(transfer, act):
             if paused:
                 await parts.transfers.pause(transfer, body.step, reason=body.reason, actor=actor)
             else:
                 await parts.transfers.resume(transfer, body.step, actor=actor)
             detail = {"step": body.step.value, "reason": body.reason}
-            await parts.doorway.note_act(transfer, actor=actor, action=f"step_{call}d", detail=detail, act=act)
+            action = TrailAction.STEP_PAUSED if paused else TrailAction.STEP_RESUMED
+            await parts.doorway.note_act(transfer, actor=actor, action=action, detail=detail, act=act)
     view, live = await parts.transfer_reads.one(caller, transfer), await parts.transfers.step_attempts(transfer)
     return schemas.Transfer.of(view, caller, live)
 
@@ -168,7 +170,7 @@ async def _decide(
     parts: Parts, caller: Caller, transfer: TransferId, decision: Decision, key: str | None
 ) -> schemas.Transfer:
     actor = f"user:{caller.id}"
-    async with _attempt(parts, caller, transfer, actor, decision.value) as view:
+    async with _attempt(parts, caller, transfer, actor, Attempt(decision.value)) as view:
         if decision in actions.open_decisions(view):  # a stranger's is kept away from the workflow's history
             actions.check(view, caller, decision)
         await parts.doorway.claim(Repeatable(caller.id, key, f"{decision.value} {transfer}".encode()))
@@ -178,7 +180,7 @@ async def _decide(
 
 @asynccontextmanager
 async def _attempt(
-    parts: Parts, caller: Caller, transfer: TransferId, actor: str, attempt: str
+    parts: Parts, caller: Caller, transfer: TransferId, actor: str, attempt: Attempt
 ) -> AsyncIterator[TransferView]:
     """Let who may see the transfer try, as they see it; write a refusal into its audit trail."""
     try:

@@ -1,27 +1,21 @@
 """Transfers: one, a page of them, the audit trail of one."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import cursors, examples, schemas
+from api import cursors, examples, schemas, trails
 from api.bodies import Id, Moment
 from api.dependencies import CallerDep, Cursor, LastingCallerDep, Limit, PartsDep, PathId
 from api.describing import call
-from api.event_stream import HEADERS, EventStream, read_last_event_id, wants_stream
 from api.paging import cut
-from domain.errors import ErrorCode, InvalidRequest
+from domain.errors import ErrorCode
 from domain.ids import ChargePointId, GroupId, TransferId
 from domain.transfer import Attention, TransferKind, TransferState
 from persistence.transfer_reads import TransferFilter
 
 router = APIRouter(prefix="/transfers", tags=["transfers"])
-
-
-LastEventId = Annotated[
-    str | None, Header(alias="Last-Event-ID", description="Of a stream: the `id` of the last event that you have.")
-]
 
 
 class Wanted(BaseModel):
@@ -76,19 +70,6 @@ async def transfer(caller: CallerDep, parts: PartsDep, transfer_id: PathId) -> s
     return schemas.Transfer.of(view, caller, live)
 
 
-_STREAM: Final = {
-    "description": "A page; or, with `Accept: text/event-stream`, the live stream.",
-    "headers": {
-        "Cache-Control": {"description": "Of a stream: `no-store`.", "schema": {"type": "string"}},
-        "Vary": {"description": "Always `Accept`.", "schema": {"const": "Accept"}},
-    },
-    "content": {
-        "application/json": {"examples": examples.EVENTS},
-        "text/event-stream": {"schema": {"type": "string"}, "example": examples.STREAM},
-    },
-}
-
-
 @router.get(
     "/{transfer_id}/events",
     response_model=schemas.Page[schemas.Event],
@@ -97,7 +78,10 @@ _STREAM: Final = {
         "List events, or follow them live",
         examples.EVENTS,
         *(ErrorCode.NOT_FOUND, ErrorCode.INVALID_REQUEST, ErrorCode.RATE_LIMITED),
-        more={200: _STREAM, 204: {"description": "Of a stream: the transfer has ended, and you have every event."}},
+        more={
+            200: trails.described(examples.EVENTS, examples.TRANSFER_TRAIL),
+            204: {"description": "Of a stream: the transfer has ended, and you have every event."},
+        },
     ),
 )
 async def events(
@@ -106,7 +90,7 @@ async def events(
     request: Request,
     response: Response,
     transfer_id: PathId,
-    last_event_id: LastEventId = None,
+    last_event_id: trails.LastEventId = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> schemas.Page[schemas.Event] | Response:
@@ -117,14 +101,7 @@ async def events(
     heartbeats. Whoever comes back with `Last-Event-ID` goes on behind it, at any API process. The stream ends once the
     transfer has ended and its parties were told; coming back after that gives 204, which ends an `EventSource` too.
     """
-    if wants_stream(request.headers.getlist("accept")):
-        if request.query_params:
-            raise InvalidRequest("A stream takes no query parameters; leave them out. Last-Event-ID resumes it.")
-        stream = EventStream(parts.streams, parts.trails, parts.transfer_reads, caller.again, TransferId(transfer_id))
-        answer = await stream.answer(read_last_event_id(last_event_id))
-        return answer or Response(status_code=204, headers=HEADERS)
-    response.headers["Vary"] = "Accept"
-    after = cursors.number(cursor, start=0)
-    found = await parts.transfer_reads.events(caller.now, TransferId(transfer_id), after=after, limit=limit + 1)
-    shown = [schemas.Event.model_validate(view) for view in found]
-    return cut(shown, limit, lambda last: cursors.of_number(last.sequence))
+    source = trails.TransferTrail(parts, TransferId(transfer_id))
+    return await trails.answer(
+        parts, caller, source, request, response, last_event_id=last_event_id, cursor=cursor, limit=limit
+    )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from temporalio.client import Client
 
 from activities.contracts import Finish, Look, Settlement, Suspicion, Suspicions, TransferRef
@@ -13,11 +13,12 @@ from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.policy import Policy
 from domain.reconciliation import UNCERTAIN, Finding
+from domain.trail import TOLD_OF_END, TrailAction, of_charge_point
 from domain.transfer import Reason, TransferState
 from persistence import audit, findings
 from persistence.doorway import Doorway
 from persistence.session import Database
-from persistence.tables import ChargePoint, Credential, OwnershipPeriod, Transfer
+from persistence.tables import AuditEvent, ChargePoint, Credential, OwnershipPeriod, Transfer
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, change, keep, registry, row
 from workflows.client import TransferClient
@@ -70,7 +71,7 @@ async def ended(
 
 async def told(database: Database, ref: TransferRef) -> None:
     async with database.writing() as session:
-        await audit.append(session, ref.transfer_id, actor="system", action="told", once=audit.told_of("ended"))
+        await audit.append(session, ref.transfer_id, actor="system", action=TrailAction.TOLD, once=TOLD_OF_END)
 
 
 async def key(database: Database, ref: TransferRef) -> Credential:
@@ -222,3 +223,38 @@ async def test_a_look_that_finds_too_much_says_so_and_closes_nothing(
     monkeypatch.setattr("activities.reconciler.AT_ONCE", 1)
     seen = await reconciler.look(Look())
     assert (len(seen.items), seen.whole) == (1, False)
+
+
+async def test_a_look_takes_out_of_trails_where_somebody_was_once_that_is_kept_long_enough(
+    reconciler: DatabaseReconciler, database: Database
+) -> None:
+    now, places = datetime.now(UTC), {"address": "203.0.113.9"}
+    for sequence, days in enumerate((91, 89), 1):
+        values = {"at": now - timedelta(days=days), "actor": "system", "action": "key_sent", "tells_place": True}
+        async with database.writing() as session:
+            session.add(AuditEvent(subject=of_charge_point(CP), sequence=sequence, detail=places, **values))
+
+    await reconciler.look(Look())
+
+    async with database.reading() as session:
+        kept = (await session.scalars(select(AuditEvent.detail).order_by(AuditEvent.sequence))).all()
+    assert kept == [{}, places]
+
+
+async def test_a_look_is_not_held_up_by_what_can_not_be_taken_out_of_trails_now(
+    reconciler: DatabaseReconciler, database: Database, database_url: str
+) -> None:
+    async with database.writing() as session:
+        values = {"at": datetime.now(UTC) - timedelta(days=91), "actor": "system", "action": "key_sent"}
+        places = {"address": "203.0.113.9"}
+        session.add(AuditEvent(subject=of_charge_point(CP), sequence=1, detail=places, tells_place=True, **values))
+    await change(database, update(ChargePoint).values(version=7))
+    other = Database(database_url)
+    async with other.writing() as session:
+        postgresql = session.get_bind().dialect.name == "postgresql"
+        # on SQLite nobody else writes once a transaction that writes has begun
+        await session.execute(text("LOCK TABLE audit_events IN EXCLUSIVE MODE" if postgresql else "SELECT 1"))
+        assert await found(reconciler) == {Finding.LEDGER_DISAGREES: CP}
+    await other.close()
+    async with database.reading() as session:
+        assert (await session.scalars(select(AuditEvent.detail))).all() == [places]

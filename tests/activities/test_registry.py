@@ -176,7 +176,7 @@ async def test_an_ownership_change_happens_once_with_its_ledger_and_its_key(
     assert set(wrong) == {"a key is still pending", "it is not connected"}
     async with database.reading() as session:
         assert await session.scalar(select(func.count()).where(Credential.order_id == ref.transfer_id)) == 1
-        trail = list(await session.scalars(select(AuditEvent.action).where(AuditEvent.transfer_id == ref.transfer_id)))
+        trail = list(await session.scalars(select(AuditEvent.action).where(AuditEvent.subject == ref.transfer_id)))
     assert trail.count("ownership_changed") == trail.count("completed") == 1
 
 
@@ -342,7 +342,7 @@ async def test_an_operators_start_has_its_reason_on_record(
     ref = await keep(database, vault, BOB_OWNS | {"reason": "court order 7"}, "ada", Scope.OPERATOR)
     await registry.reserve(ref)
     async with database.reading() as session:
-        entry = (await session.scalars(select(AuditEvent).where(AuditEvent.transfer_id == ref.transfer_id))).one()
+        entry = (await session.scalars(select(AuditEvent).where(AuditEvent.subject == ref.transfer_id))).one()
     assert (entry.actor, entry.detail["reason"]) == ("operator:ada", "court order 7")
 
 

@@ -77,7 +77,7 @@ class Trail:
         """Give (actor, action, code) of every entry, or of one transfer's."""
         wanted = select(AuditEvent).order_by(AuditEvent.at, AuditEvent.sequence)
         if transfer_id is not None:
-            wanted = wanted.where(AuditEvent.transfer_id == transfer_id)
+            wanted = wanted.where(AuditEvent.subject == transfer_id)
         async with self._database.reading() as session:
             entries = (await session.scalars(wanted)).all()
         return [(entry.actor, entry.action, entry.detail.get("code", "")) for entry in entries]

@@ -19,6 +19,7 @@ from api.streams import StreamOptions
 from demo import plain_http
 from demo.ports import HOST, free_port
 from domain.ids import TransferId
+from domain.trail import TrailAction
 from persistence import audit
 from persistence.session import Database
 from persistence.tables import Transfer, TransferStep
@@ -82,15 +83,15 @@ class Stream:
 
 @asynccontextmanager
 async def listening(
-    address: str, transfer_id: str = "trf_1", *, name: str = "olga", after: int | None = None
+    address: str, which: str = "trf_1", *, name: str = "olga", after: int | None = None, of: str = "transfers"
 ) -> AsyncIterator[Stream]:
-    """Have a stream open inside the block."""
+    """Have a stream open inside the block, of a transfer or of something else that has a trail."""
     headers = {**bearer(name), "Accept": "text/event-stream"}
     if after is not None:
         headers["Last-Event-ID"] = str(after)
     async with (
         plain_http.client(base_url=address, timeout=PATIENCE) as http,
-        http.stream("GET", f"/v1/transfers/{transfer_id}/events", headers=headers) as answer,
+        http.stream("GET", f"/v1/{of}/{which}/events", headers=headers) as answer,
     ):
         if answer.status_code != 200:
             await answer.aread()
@@ -130,14 +131,16 @@ async def say(database: Database, number: int = 1, transfer_id: str = "trf_1", *
     """Write entries into a transfer's audit trail, each in a transaction of its own."""
     for _ in range(number):
         async with database.writing() as session:
-            await audit.append(session, TransferId(transfer_id), actor="system", action="said", detail=detail)
+            await audit.append(
+                session, TransferId(transfer_id), actor="system", action=TrailAction.TAKEN_UP, detail=detail
+            )
 
 
 async def end(database: Database, transfer_id: str = "trf_1", *, told: bool = True) -> None:
     """End a transfer, as a worker would; with `told`, its parties know."""
     async with database.writing() as session:
         (await session.get_one(Transfer, transfer_id)).state = "completed"
-        await audit.append(session, TransferId(transfer_id), actor="system", action="completed")
+        await audit.append(session, TransferId(transfer_id), actor="system", action=TrailAction.COMPLETED)
         if told:
-            await audit.append(session, TransferId(transfer_id), actor="system", action="told")
+            await audit.append(session, TransferId(transfer_id), actor="system", action=TrailAction.TOLD)
             (await session.get_one(TransferStep, (transfer_id, "tell_parties"))).state = "done"

@@ -5,6 +5,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from domain.ids import TransferId
+from domain.trail import TrailAction
 from persistence import audit
 from persistence.session import Database
 from persistence.tables import Table
@@ -95,8 +97,8 @@ async def test_charge_points_ledger_groups_and_events_come_in_pages_too(
     await add(database, *charge_point("cp-3", "u-olga", "g-team"), *rows)
     await add_transfer(database)
     async with database.writing() as session:
-        for number in range(3):
-            await audit.append(session, "trf_1", actor="system", action=f"act_{number}")  # type: ignore[arg-type]
+        for _ in range(3):
+            await audit.append(session, TransferId("trf_1"), actor="system", action=TrailAction.TAKEN_UP)
 
     async def seen(path: str, field: str) -> list[list[object]]:
         return [[item[field] for item in page] for page in await walk(http, path, "oscar", limit=2)]
@@ -114,7 +116,7 @@ async def test_an_event_has_its_sequence_time_actor_action_and_detail(
 ) -> None:
     await add_transfer(database)
     async with database.writing() as session:
-        await audit.append(session, "trf_1", actor="system", action="reserved", detail={"kind": "x"})  # type: ignore[arg-type]
+        await audit.append(session, "trf_1", actor="system", action=TrailAction.RESERVED, detail={"kind": "x"})  # type: ignore[arg-type]
 
     [event] = (await http.get("/v1/transfers/trf_1/events", headers=bearer("mia"))).json()["items"]
 

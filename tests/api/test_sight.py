@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from domain.ids import TransferId
+from domain.trail import TrailAction
 from domain.transfer import StepName
 from persistence import audit
 from persistence.session import Database
@@ -89,7 +90,7 @@ async def test_the_audit_trail_does_not_name_a_recipient_who_has_not_accepted(
     await add_transfer(database)
     async with database.writing() as session:
         detail = {"to_owner_id": "u-rita", "to_group_id": "g-rita", "list": ["x"], "code": "too_late"}
-        await audit.append(session, "trf_1", actor="user:u-rita", action="decline_refused", detail=detail)  # type: ignore[arg-type]
+        await audit.append(session, "trf_1", actor="user:u-rita", action=TrailAction.DECLINE_REFUSED, detail=detail)  # type: ignore[arg-type]
 
     olga = (await http.get("/v1/transfers/trf_1/events", headers=bearer("olga"))).json()["items"]
     oscar = (await http.get("/v1/transfers/trf_1/events", headers=bearer("oscar"))).json()["items"]
@@ -106,9 +107,10 @@ async def test_the_audit_trail_does_not_tell_whether_an_address_has_an_account(
     await add_transfer(database)
     async with database.writing() as session:
         for action, detail in (
-            ("ask_not_deliverable", {"reminder": 0}), ("ask_not_deliverable", {"reminder": 1}),
-            ("code_sent", {"link_id": "lnk_1", "number": 1}),
-            ("account_opened", {"link_id": "lnk_1"}),
+            (TrailAction.ASK_NOT_DELIVERABLE, {"reminder": 0}),
+            (TrailAction.ASK_NOT_DELIVERABLE, {"reminder": 1}),
+            (TrailAction.CODE_SENT, {"link_id": "lnk_1", "number": 1}),
+            (TrailAction.ACCOUNT_OPENED, {"link_id": "lnk_1"}),
         ):  # fmt: skip
             await audit.append(session, TransferId("trf_1"), actor="system", action=action, detail=detail)
 
@@ -128,7 +130,7 @@ async def test_the_audit_trail_does_not_tell_why_a_link_was_refused(
     codes = [{"code": "not_possible"}, {"code": "invalid_request"}]
     async with database.writing() as session:
         for detail in codes:
-            actor, action = "link:lnk_1", "accept_refused"
+            actor, action = "link:lnk_1", TrailAction.ACCEPT_REFUSED
             await audit.append(session, TransferId("trf_1"), actor=actor, action=action, detail=detail)
 
     olga = (await http.get("/v1/transfers/trf_1/events", headers=bearer("olga"))).json()["items"]

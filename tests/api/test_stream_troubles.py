@@ -13,6 +13,7 @@ from chaos.links import Link
 from demo import plain_http
 from demo.ports import HOST
 from domain.ids import TransferId
+from domain.trail import TrailAction
 from persistence import audit
 from persistence.session import Database
 from persistence.tables import ApiKey, AuditCounter, AuditEvent, ChargePoint, Membership, Transfer
@@ -29,8 +30,8 @@ async def say_much(database: Database, number: int) -> None:
         for sequence in range(1, number + 1):
             detail = {"much": "m" * 8192}
             values = {"at": datetime.now(UTC), "actor": "system", "action": "said", "detail": detail}
-            session.add(AuditEvent(transfer_id="trf_1", sequence=sequence, **values))
-        session.add(AuditCounter(transfer_id="trf_1", last=number))
+            session.add(AuditEvent(subject="trf_1", sequence=sequence, **values))
+        session.add(AuditCounter(subject="trf_1", last=number))
 
 
 async def test_a_reader_who_is_slow_holds_up_nobody_and_still_gets_everything(world: Database, address: str) -> None:
@@ -149,7 +150,7 @@ async def test_the_ownership_change_takes_the_sight_before_it_is_told(world: Dat
             async with world.writing() as session:
                 (await session.get_one(ChargePoint, "cp-1")).group_id = "g-rita"
                 detail = {"owner_id": "u-rita", "group_id": "g-rita"}
-                changed = "ownership_changed"
+                changed = TrailAction.OWNERSHIP_CHANGED
                 await audit.append(session, TransferId("trf_1"), actor="system", action=changed, detail=detail)
             assert await olgas.take(1) == [2]
             assert await stream.rest() == [], "the team is not told who has it now"

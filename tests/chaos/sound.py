@@ -131,7 +131,7 @@ def _trail(story: Any) -> Iterator[AuditEvent]:
     ]
     for number, (action, once, detail) in enumerate(entries, start=1):
         yield AuditEvent(
-            transfer_id=story[0], sequence=number, at=LATER, actor="system", action=action, detail=detail, once=once
+            subject=story[0], sequence=number, at=LATER, actor="system", action=action, detail=detail, once=once
         )
 
 

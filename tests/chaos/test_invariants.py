@@ -52,7 +52,7 @@ IN_DATABASE: list[tuple[Invariant, str]] = [
     (agreement.nothing_open, "UPDATE transfers SET active = 1 WHERE id = 'trf_move'"),
     (agreement.nothing_open, "UPDATE transfers SET active = 1, state = 'reconfiguring' WHERE id = 'trf_move'"),
     (agreement.nothing_open, "UPDATE charge_points SET sessions_blocked_by = 'trf_move' WHERE id = 'cp-1'"),
-    (effects.trails, "DELETE FROM audit_events WHERE transfer_id = 'trf_move' AND action = 'reserved'"),
+    (effects.trails, "DELETE FROM audit_events WHERE subject = 'trf_move' AND action = 'reserved'"),
     (effects.trails, "UPDATE audit_events SET action = 'reserved' WHERE once = 'told:ended'"),
     (effects.trails, "UPDATE audit_events SET action = 'completed' WHERE once = 'ownership_changed'"),
     (effects.trails, "UPDATE audit_events SET action = 'ownership_changed' WHERE once = 'ownership_restored'"),

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from demo import plain_http
+from domain.trail import TrailAction
 from domain.transfer import StepName
 from persistence import audit
 from persistence.session import Database
@@ -123,7 +124,9 @@ async def test_show_offers_nobody_what_they_may_not(
 async def test_show_has_the_audit_trail_where_it_is_asked_for(shell: Shell, database: Database) -> None:
     known = await add_transfer(database)
     async with database.writing() as session:
-        await audit.append(session, known, actor="operator:u-oscar", action="step_paused", detail={"step": "reserve"})
+        await audit.append(
+            session, known, actor="operator:u-oscar", action=TrailAction.STEP_PAUSED, detail={"step": "reserve"}
+        )
 
     table = (await shell("show", "trf_1", "--events")).out
     document = json.loads((await shell("show", "trf_1", "--events", "--json")).out)

@@ -20,6 +20,8 @@ from tests.commands.shell import Shell
         ({}, ("show", "trf_9"), "There is no such transfer, or you have no part in it."),
         ({}, ("show", "a/../b"), "'a/../b' is no transfer's id"),
         ({}, ("cancel", ""), "'' is no transfer's id"),
+        ({}, ("charge-points", "show", "a/../b"), "'a/../b' is no charge point's id"),
+        ({}, ("charge-points", "show", "cp-9"), "There is no such charge point"),
         ({}, ("watch", "trf_9"), "There is no such transfer"),
         ({}, ("watch", "trf_9", "--state", "completed"), "exclude each other"),
         ({}, ("list", "--group", "a b"), "group_id must be an id"),
@@ -72,7 +74,19 @@ async def test_help_names_every_verb_and_says_where_the_key_goes(shell: Shell) -
 
     assert said.code == 0
     assert "HANDOVER_API_KEY" in said.out
-    for verb in ("list", "show", "watch", "resolve", "cancel", "pause", "resume", "import", "migrate", "keys"):
+    for verb in (
+        "list",
+        "show",
+        "watch",
+        "resolve",
+        "cancel",
+        "pause",
+        "resume",
+        "import",
+        "migrate",
+        "keys",
+        "charge-points",
+    ):
         assert f"│ {verb} " in said.out
         assert (await shell(verb, "--help")).code == 0
 

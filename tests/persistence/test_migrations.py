@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Connection, MetaData, func, insert, inspect, make_url, select, text
+from sqlalchemy import JSON, Column, Connection, MetaData, bindparam, func, insert, inspect, make_url, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain.errors import Unavailable
 from persistence.migrating import migrate
 from persistence.schema import is_current
 from persistence.session import Database
-from persistence.tables import Table, Transfer
+from persistence.tables import AuditCounter, AuditEvent, Table, Transfer, UtcDateTime
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,6 +141,57 @@ async def test_rows_live_through_up_and_down(url: str) -> None:
     await asyncio.to_thread(alembic, url, "downgrade", "0002")
     await migrate(url)
     assert set((await rows(url)).values()) == {1}
+
+
+#: An entry as it was written under the id of a transfer that never was.
+_INVENTED = (
+    "INSERT INTO audit_events (transfer_id, sequence, at, actor, action, detail)"
+    " VALUES (:id, 1, :at, 'user:x', :action, :detail)"
+)
+
+
+async def invent(url: str, *entries: tuple[str, str]) -> None:
+    """Write entries of cp-1 as before, each under an id of its own."""
+    db = Database(url)
+    async with db.writing() as session:
+        written = text(_INVENTED).bindparams(bindparam("detail", type_=JSON), bindparam("at", type_=UtcDateTime))
+        for transfer_id, action in entries:
+            values = {"id": transfer_id, "at": datetime.now(UTC), "action": action}
+            await session.execute(written, {**values, "detail": {"charge_point_id": "cp-1", "address": "203.0.113.9"}})
+            await session.execute(text("INSERT INTO audit_counters VALUES (:id, 1)"), {"id": transfer_id})
+    await db.close()
+
+
+async def trails(url: str) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+    """Give every entry and every counter."""
+    db = Database(url)
+    columns = (AuditEvent.subject, AuditEvent.sequence, AuditEvent.action, AuditEvent.tells_place)
+    async with db.reading() as session:
+        found = (await session.execute(select(*columns).order_by(AuditEvent.subject, AuditEvent.sequence))).all()
+        counters = (
+            await session.execute(select(AuditCounter.subject, AuditCounter.last).order_by(AuditCounter.subject))
+        ).all()
+    await db.close()
+    return [tuple(row) for row in found], [tuple(row) for row in counters]
+
+
+async def test_entries_under_ids_of_transfers_that_never_were_become_the_charge_points(url: str) -> None:
+    await asyncio.to_thread(handover, url, "migrate", "--no-search-attributes")
+    await asyncio.to_thread(alembic, url, "downgrade", "0007")
+    await invent(url, ("trf_3", "request_refused"), ("trf_1", "connected_afresh"), ("trf_2", "reserved"))
+    await migrate(url)
+    first = [
+        ("charge_point:cp-1", 1, "request_refused", True),
+        ("charge_point:cp-1", 2, "connected_afresh", True),
+        ("trf_2", 1, "reserved", True),
+    ]
+    assert await trails(url) == (first, [("charge_point:cp-1", 2), ("trf_2", 1)])
+
+    await asyncio.to_thread(alembic, url, "downgrade", "0007")
+    await invent(url, ("trf_4", "request_refused"))
+    await migrate(url)
+    both = [*first[:2], ("charge_point:cp-1", 3, "request_refused", True), first[2]]
+    assert await trails(url) == (both, [("charge_point:cp-1", 3), ("trf_2", 1)])
 
 
 async def test_a_new_revision_has_the_next_number(sqlite_url: str, tmp_path: Path) -> None:

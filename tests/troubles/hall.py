@@ -66,7 +66,7 @@ class Hall:
             return await session.get_one(Transfer, self.transfer_id)
 
     async def trail(self) -> list[str]:
-        query = select(AuditEvent.action).where(AuditEvent.transfer_id == self.transfer_id)
+        query = select(AuditEvent.action).where(AuditEvent.subject == self.transfer_id)
         async with self.database.reading() as session:
             return [*await session.scalars(query.order_by(AuditEvent.sequence))]
 

@@ -88,7 +88,7 @@ async def check_ends(system: System, begun: set[object]) -> None:
         transfers = {row.id: row for row in await session.scalars(select(Transfer))}
         events = await session.scalars(select(AuditEvent).where(AuditEvent.action.in_(["reserved", *FINAL])))
         spans: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
-        at = {(event.transfer_id, event.action == "reserved"): event.at for event in events}
+        at = {(event.subject, event.action == "reserved"): event.at for event in events}
     for transfer_id in begun:
         row = transfers[str(transfer_id)]
         assert row.state in {"completed", "completed_with_warnings"}

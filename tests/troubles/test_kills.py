@@ -230,7 +230,7 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
     assert await how_many(system.db, OwnershipPeriod.transfer_id == transfer_id) == way.registered.version
     assert await how_many(system.db, Credential.order_id == transfer_id) == way.keys
     async with system.db.reading() as session:
-        query = select(AuditEvent).where(AuditEvent.transfer_id == transfer_id).order_by(AuditEvent.sequence)
+        query = select(AuditEvent).where(AuditEvent.subject == transfer_id).order_by(AuditEvent.sequence)
         trail = (await session.scalars(query)).all()
     assert [event.sequence for event in trail] == list(range(1, len(trail) + 1))
     once = [event for event in trail if event.once != "told:accepted"]  # no news any more, where it came to its end

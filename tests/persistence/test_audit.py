@@ -1,0 +1,60 @@
+"""What an audit trail does not keep for ever: from where somebody connected."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from domain.ids import ChargePointId, TransferId
+from domain.trail import TrailAction, TrailSubject, of_charge_point
+from persistence import audit
+from persistence.session import Database
+from persistence.tables import AuditEvent
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+TRAIL = of_charge_point(ChargePointId("cp-1"))
+
+
+async def say(database: Database, age: timedelta, subject: TrailSubject = TRAIL, **detail: Any) -> None:
+    async with database.writing() as session:
+        await audit.append(session, subject, actor="system", action=TrailAction.KEY_SENT, detail=detail)
+        newest = select(AuditEvent.sequence).where(AuditEvent.subject == subject).order_by(AuditEvent.sequence.desc())
+        sequence = (await session.scalars(newest.limit(1))).one()
+        this = (AuditEvent.subject == subject, AuditEvent.sequence == sequence)
+        await session.execute(update(AuditEvent).where(*this).values(at=NOW - age))
+
+
+async def forget(database: Database, limit: int = 100) -> int:
+    async with database.writing() as session:
+        return await audit.forget_places(session, NOW - timedelta(days=90), limit)
+
+
+async def details(database: Database) -> list[dict[str, Any]]:
+    async with database.reading() as session:
+        wanted = select(AuditEvent.detail).order_by(AuditEvent.subject, AuditEvent.sequence)
+        return list(await session.scalars(wanted))
+
+
+async def test_older_entries_lose_where_somebody_was_and_nothing_else(database: Database) -> None:
+    await say(database, timedelta(days=91), purpose="transfer", address="203.0.113.9", nested={"imsi": "26", "n": 1})
+    await say(database, timedelta(days=89), purpose="transfer", address="203.0.113.9")
+    await say(database, timedelta(days=91), purpose="transfer")
+    await say(database, timedelta(days=91), TransferId("trf_1"), iccid="89", step="x")
+
+    assert await forget(database) == 2
+    assert await details(database) == [
+        {"purpose": "transfer", "nested": {"n": 1}},
+        {"purpose": "transfer", "address": "203.0.113.9"},
+        {"purpose": "transfer"},
+        {"step": "x"},
+    ]
+    assert await forget(database) == 0
+
+
+async def test_so_many_at_once_the_oldest_first(database: Database) -> None:
+    for days in (91, 93, 92):
+        await say(database, timedelta(days=days), address="203.0.113.9", days=days)
+
+    assert await forget(database, 2) == 2
+    assert [detail["days"] for detail in await details(database) if "address" in detail] == [91]
+    assert await forget(database, 2) == 1
