@@ -6,7 +6,7 @@ from typing import Final
 from bench.stations import KEY, identity
 from domain.ids import ChargePointId
 from domain.keys import KeyPurpose
-from persistence import credentials
+from persistence import typed_keys
 from persistence.migrating import migrate
 from persistence.session import Database
 from persistence.tables import ChargePoint, Group, OwnershipPeriod, User
@@ -38,6 +38,6 @@ async def fill(url: str, stations: int) -> None:
             )
             await rows.flush()
             for id_ in names:
-                await credentials.set_current(rows, vault, id_, KEY, _BEGIN, purpose=KeyPurpose.GIVEN)
+                await typed_keys.set_current(rows, vault, id_, KEY, _BEGIN, purpose=KeyPurpose.GIVEN)
     finally:
         await database.close()

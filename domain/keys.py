@@ -1,6 +1,7 @@
 """The keys with which chargers authenticate: who may know one, and what it was made for."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class KnownTo(StrEnum):
@@ -25,3 +26,23 @@ class KeyPurpose(StrEnum):
     """Its owner asked for a fresh one in place of one that only the charger knew."""
     TRANSFER = "transfer"
     """The charge point has changed hands."""
+
+
+#: Keys that replace a present owner's own: until their proof the old key opens what it always did.
+OWN: Final = frozenset({KeyPurpose.ENROLMENT.value, KeyPurpose.ROTATION.value})
+
+
+class KeyAnswer(StrEnum):
+    """What a charger answered to its pending key; `unknown`: nothing was heard, it may have taken it."""
+
+    ACCEPTED = "accepted"
+    REBOOT_REQUIRED = "reboot_required"
+    REJECTED = "rejected"
+    NOT_SUPPORTED = "not_supported"
+    UNKNOWN = "unknown"
+
+
+#: The answers after which a charger still has its old key, if it can't have taken the new one earlier.
+REFUSALS: Final = frozenset({KeyAnswer.REJECTED.value, KeyAnswer.NOT_SUPPORTED.value})
+#: The answers after which nothing is sent again: it is to come back with the key by itself, or after a restart.
+TAKEN: Final = frozenset({KeyAnswer.ACCEPTED.value, KeyAnswer.REBOOT_REQUIRED.value})

@@ -10,13 +10,13 @@ from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
-from domain.keys import KnownTo
+from domain.keys import REFUSALS, KeyAnswer, KnownTo
 from gateway.dialect import Outcome
 from gateway.facts import Fact, Reporter
 from gateway.line import CallRefused, NoAnswer, NotConnected
 from gateway.sessions import Session, Sessions
-from persistence import charger_links, credentials, upgrades
-from persistence.credentials import REFUSALS, Connection, KeyAnswer
+from persistence import charger_links, credentials, key_sending, upgrades
+from persistence.key_sending import Connection
 from persistence.session import Database
 from persistence.upgrades import Admission, Entry, OldKeys
 from persistence.vault import Vault
@@ -58,8 +58,8 @@ class KeyRule:
         self._boot_patience = boot_patience
         self._reconnect_patience = reconnect_patience
 
-    async def decide(self, identity: str, password: bytes) -> Admission:
-        """Say what an upgrade leads to; the proof, where it is one, is committed when this returns.
+    async def decide(self, identity: str, password: bytes, address: str = "") -> Admission:
+        """Say what an upgrade from `address` leads to; the proof, where it is one, is committed when this returns.
 
         A wrong password takes no lock. Raises Unavailable where the database does not answer.
         """
@@ -75,6 +75,7 @@ class KeyRule:
                 password,
                 old_keys=self._old_keys,
                 now=datetime.now(UTC),
+                address=address,
             )
         if admission.entry is Entry.PROVED:
             self._reporter.report(known.charge_point_id, Fact.PROVED)
@@ -90,19 +91,21 @@ class KeyRule:
         gateway makes it the new owner's to type one.
         """
         point = session.charge_point_id
-        connection = Connection(session.generation, session.serials, session.open_line)
+        connection = Connection(session.generation, session.serials, session.open_line, session.address)
         async with self._db.writing() as rows:
             now = datetime.now(UTC)
-            key = await credentials.record_sent(rows, self._vault, point, connection, now, order_id=order_id)
+            key = await key_sending.record_sent(rows, self._vault, point, connection, now, order_id=order_id)
         if key is None:
             return None
         said = await session.dialect.send_key(key.text)
         answer = Answer(said, not session.quarantined and session.known_to is KnownTo.CHARGER)
         async with self._db.writing() as rows:
             now = datetime.now(UTC)
-            await credentials.record_answer(rows, point, key.credential_id, said, counts=answer.counts)
+            await key_sending.record_answer(
+                rows, point, key.credential_id, said, counts=answer.counts, address=session.address
+            )
             if order_id is None:
-                await credentials.refuse_own(rows, point, now)
+                await key_sending.refuse_own(rows, point, now)
                 await credentials.refuse_unattended(rows, point, now)
             elif said.value in REFUSALS and answer.counts:
                 await credentials.withdraw(rows, point, order_id, now)
@@ -124,7 +127,7 @@ class KeyRule:
         if not session.quarantined:
             async with self._db.writing() as rows:
                 now = datetime.now(UTC)
-                await credentials.record_start(rows, session.charge_point_id, session.credential_id, now)
+                await key_sending.record_start(rows, session.charge_point_id, session.credential_id, now)
 
     async def quarantines(self, rows: AsyncSession, charge_point_id: ChargePointId, credential_id: str) -> bool:
         """Whether a connection with this key opens in quarantine now."""

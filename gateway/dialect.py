@@ -6,9 +6,9 @@ from enum import StrEnum
 from types import ModuleType
 from typing import Any, ClassVar, Final
 
+from domain.keys import KeyAnswer
 from gateway.line import CallNotSupported, CallRefused, Handler, Line
 from persistence.charging import Running
-from persistence.credentials import KeyAnswer
 from persistence.local_lists import ListLimits, ListOrder
 
 

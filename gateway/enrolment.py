@@ -13,13 +13,12 @@ from typing import Final
 
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
-from domain.keys import KnownTo
+from domain.keys import KeyAnswer, KnownTo
 from gateway.credentials import KeyRule
 from gateway.limits import Bucket
 from gateway.sessions import Session
 from gateway.watch import Watch
 from persistence import charger_links, charging
-from persistence.credentials import KeyAnswer
 from persistence.session import Database
 
 _log = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from typing import Final
 from ocpp.v201 import call, call_result
 
 from domain.errors import HandoverError
+from domain.keys import KeyAnswer
 from gateway.dialect import Dialect, Outcome
 from gateway.line import CallNotSupported, CallRefused
 from persistence.charging import Running
-from persistence.credentials import KeyAnswer
 from persistence.local_lists import ListLimits, ListOrder
 
 #: Entries a message where the charger does not say how many it takes.

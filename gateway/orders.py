@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from websockets.frames import CloseCode
 
 from domain.ids import ChargePointId
+from domain.keys import REFUSALS, KeyAnswer
 from gateway.credentials import Answer, KeyRule
 from gateway.dialect import Outcome
 from gateway.line import NotConnected
 from gateway.sessions import Session, Sessions
 from persistence import charger_links, charging, credentials, local_lists, upgrades
-from persistence.credentials import REFUSALS, KeyAnswer
 from persistence.session import Database
 
 

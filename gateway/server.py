@@ -189,7 +189,7 @@ class Gateway:
             return _too_often(socket, wait)
         failed = False
         try:
-            admission = await self._rule.decide(presented.identity, presented.password)
+            admission = await self._rule.decide(presented.identity, presented.password, address)
             failed = admission.entry is Entry.REFUSED
         except Exception as error:  # noqa: BLE001 - whatever fails, the charger is told to try again
             if not isinstance(error, Unavailable):

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from persistence.credentials import KeyAnswer
+from domain.keys import KeyAnswer
 from persistence.upgrades import RefusedFor
 from telemetry.instruments import SECONDS
 

@@ -1,7 +1,7 @@
 """The keys of one charge point as rows: read, locked, compared, changed, ended."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound, Unavailable
 from domain.ids import ChargePointId
-from domain.keys import KeyPurpose, KnownTo
+from domain.keys import REFUSALS, KeyPurpose, KnownTo
+from domain.trail import TrailAction, of_charge_point
 from domain.transfer import UntilNewKey
-from persistence import charge_points
+from persistence import audit, charge_points
 from persistence.tables import ChargePoint, Credential
 from persistence.vault import Vault
 
@@ -201,6 +202,7 @@ async def revoke(session: AsyncSession, row: Credential, now: datetime) -> None:
     known = row.sent_at is not None or row.purpose in {KeyPurpose.GIVEN, KeyPurpose.TYPED}
     values = {} if known else {"mac": "", "mac_decoded": None}
     await turn(session, row, state=KeyState.REVOKED, revoked_at=now, sealed_key=None, **values)
+    await note(session, ChargePointId(row.charge_point_id), TrailAction.KEY_ENDED, {"purpose": row.purpose})
     ended = and_(Credential.charge_point_id == row.charge_point_id, Credential.state == KeyState.REVOKED)
     last = select(Credential.id).where(ended, Credential.mac != "").order_by(Credential.revoked_at.desc())
     forgotten = (await session.scalars(last.offset(ENDED_KEPT))).all()
@@ -211,7 +213,27 @@ async def revoke(session: AsyncSession, row: Credential, now: datetime) -> None:
         )
 
 
-async def put_beside(session: AsyncSession, keys: Keys, row: Credential, now: datetime) -> None:
+async def note(
+    session: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, detail: Mapping[str, Any]
+) -> None:
+    """Write into the charge point's trail what became of a key."""
+    await audit.append(session, of_charge_point(charge_point_id), actor="system", action=action, detail=dict(detail))
+
+
+async def set_aside(session: AsyncSession, keys: Keys, pending: Credential, now: datetime) -> None:
+    """Make room for another pending key: what the charger may hold opens what its present one opens."""
+    if may_be_taken(pending) or pending.purpose == KeyPurpose.TYPED:
+        await _put_beside(session, keys, pending, now)
+    else:
+        await revoke(session, pending, now)
+
+
+def may_be_taken(pending: Credential) -> bool:
+    """Whether the charger may hold the key: some sending of it was not refused."""
+    return pending.maybe_taken or (pending.sent_at is not None and pending.answer not in REFUSALS)
+
+
+async def _put_beside(session: AsyncSession, keys: Keys, row: Credential, now: datetime) -> None:
     """Let a pending key that the charger may hold open what the current one opens; the oldest such one may end.
 
     It is no younger than the current one from then on: what a former owner's key opens, it opens.

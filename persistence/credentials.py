@@ -5,63 +5,34 @@ A key that people know is never replaced by sending a new one once its owner has
 """
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId, TransferId
-from domain.keys import KeyPurpose, KnownTo
+from domain.keys import OWN, REFUSALS, TAKEN, KeyAnswer, KeyPurpose, KnownTo
+from domain.trail import TrailAction
 from domain.transfer import UntilNewKey
 from persistence import transfers
 from persistence.charger_keys import (
     PURPOSE,
     Keys,
     KeyState,
-    find_match,
     lock_keys,
+    may_be_taken,
     new_key,
-    put_beside,
-    read_keys,
+    note,
     revoke,
+    set_aside,
     turn,
 )
-from persistence.tables import ChargePoint, Credential, Link
+from persistence.tables import ChargePoint, Credential
 from persistence.vault import Vault
 
 KEY_BYTES: Final = 20
-#: So often a charger must have started anew with its old key, after it was sent a new one, to show that it has not
-#: taken that: a charger that needs a restart for it makes one after any loss of its connection.
-STARTS: Final = 2
-
-
-class KeyAnswer(StrEnum):
-    """What a charger answered to its pending key; `unknown`: nothing was heard, it may have taken it."""
-
-    ACCEPTED = "accepted"
-    REBOOT_REQUIRED = "reboot_required"
-    REJECTED = "rejected"
-    NOT_SUPPORTED = "not_supported"
-    UNKNOWN = "unknown"
-
-
-#: The answers after which a charger still has its old key, if it can't have taken the new one earlier.
-REFUSALS: Final = frozenset({KeyAnswer.REJECTED.value, KeyAnswer.NOT_SUPPORTED.value})
-#: The answers after which nothing is sent again: it is to come back with the key by itself, or after a restart.
-_TAKEN: Final = frozenset({KeyAnswer.ACCEPTED.value, KeyAnswer.REBOOT_REQUIRED.value})
-#: Keys that replace a present owner's own: until their proof the old key opens what it always did.
-OWN: Final = frozenset({KeyPurpose.ENROLMENT.value, KeyPurpose.ROTATION.value})
-
-
-@dataclass(frozen=True)
-class PendingKey:
-    """A pending key, to be sent; its text stays out of every repr."""
-
-    credential_id: str
-    text: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -79,16 +50,7 @@ class CredentialStatus:
     """The new owner was given a key to type, which is not in use yet: there is no way back."""
 
 
-@dataclass(frozen=True)
-class Connection:
-    """The socket over which a key is sent: what its charger named, and whether others can read along."""
-
-    generation: int
-    serials: tuple[str, ...] = ()
-    open_line: bool = False
-
-
-# --- keys that are made here --------------------------------------------------------------------------------------
+# --- keys that are made here ------------------------------------------------------------------------------------------
 
 
 async def change_hands(
@@ -111,7 +73,7 @@ async def change_hands(
     if await _has_key_of(session, charge_point_id, order_id):
         return False
     if keys.pending is not None and not keys.pending.successor:
-        await _set_aside(session, keys, keys.pending, now)
+        await set_aside(session, keys, keys.pending, now)
         keys = await lock_keys(session, charge_point_id)
     if keys.known_to is KnownTo.PEOPLE:
         await _open_by(session, charge_point_id, until_new_key)
@@ -150,7 +112,7 @@ async def _make_pending(
             taken_from=pending.order_id if stands else None,
             quarantines_old=quarantines_old or stands,
             unattended=False,
-            maybe_taken=_may_be_taken(pending),
+            maybe_taken=may_be_taken(pending),
             sent_at=None,
             answer=None,
             answer_counts=False,
@@ -159,15 +121,16 @@ async def _make_pending(
             withdrawn_at=None,
         )
         return
-    row = _fresh(vault, charge_point_id, keys, KeyPurpose.TRANSFER, now)
+    row = await _fresh(session, vault, charge_point_id, keys, KeyPurpose.TRANSFER, now)
     row.order_id = order_id
     row.quarantines_old = quarantines_old
-    session.add(row)
     await session.flush()
 
 
-def _fresh(vault: Vault, charge_point_id: ChargePointId, keys: Keys, purpose: KeyPurpose, now: datetime) -> Credential:
-    """Give the row of a new random key."""
+async def _fresh(
+    session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, keys: Keys, purpose: KeyPurpose, now: datetime
+) -> Credential:
+    """Add the row of a new random key."""
     raw = secrets.token_bytes(KEY_BYTES)
     text = raw.hex().encode()
     row = new_key(
@@ -182,6 +145,8 @@ def _fresh(vault: Vault, charge_point_id: ChargePointId, keys: Keys, purpose: Ke
     row.mac_decoded = vault.mac(PURPOSE, raw)
     row.sealed_key = vault.seal(text)
     row.successor = purpose is not KeyPurpose.ENROLMENT
+    session.add(row)
+    await note(session, charge_point_id, TrailAction.KEY_MADE, {"purpose": row.purpose, "known_to": row.known_to})
     return row
 
 
@@ -206,23 +171,15 @@ async def make_own(
     if pending is not None and pending.withdrawn_at is None:
         if pending.purpose not in OWN:
             return None
-        if asked and pending.answer in _TAKEN:  # the owner asks again: it is to be sent again
+        if asked and pending.answer in TAKEN:  # the owner asks again: it is to be sent again
             await turn(session, pending, answer=None, maybe_taken=True)
         return KeyPurpose(pending.purpose)
     if pending is not None:
-        await _set_aside(session, keys, pending, now)
+        await set_aside(session, keys, pending, now)
     purpose = KeyPurpose.ENROLMENT if people else KeyPurpose.ROTATION
-    session.add(_fresh(vault, charge_point_id, keys, purpose, now))
+    await _fresh(session, vault, charge_point_id, keys, purpose, now)
     await session.flush()
     return purpose
-
-
-async def _set_aside(session: AsyncSession, keys: Keys, pending: Credential, now: datetime) -> None:
-    """Make room for another pending key: what the charger may hold opens what its present one opens."""
-    if _may_be_taken(pending) or pending.purpose == KeyPurpose.TYPED:
-        await put_beside(session, keys, pending, now)
-    else:
-        await revoke(session, pending, now)
 
 
 async def _open_by(session: AsyncSession, charge_point_id: ChargePointId, until_new_key: UntilNewKey | None) -> None:
@@ -231,139 +188,11 @@ async def _open_by(session: AsyncSession, charge_point_id: ChargePointId, until_
         update(ChargePoint).where(ChargePoint.id == charge_point_id).values(until_new_key=until_new_key),
         execution_options={"synchronize_session": False},
     )
+    if until_new_key is not None:
+        await note(session, charge_point_id, TrailAction.NEW_KEY_AWAITED, {"until_new_key": until_new_key.value})
 
 
-# --- sending ------------------------------------------------------------------------------------------------------
-
-
-async def record_sent(
-    session: AsyncSession,
-    vault: Vault,
-    charge_point_id: ChargePointId,
-    connection: Connection,
-    now: datetime,
-    order_id: str | None = None,
-) -> PendingKey | None:
-    """Record that the pending key is being sent, and give it: commit before a single byte of it leaves.
-
-    None where there is none to send: proven, withdrawn or dropped, not that of `order_id`, or one that somebody is to
-    type. Nor is one sent over a connection that has lost its place, or that a former owner may have opened. Always the
-    same key. The time of the first sending stays: the grace period counts from it.
-    """
-    keys = await lock_keys(session, charge_point_id)
-    pending = keys.pending
-    if pending is None or pending.withdrawn_at is not None or pending.sealed_key is None:
-        return None
-    if order_id is not None and pending.order_id != order_id:
-        return None
-    if not await _may_be_sent(session, charge_point_id, keys, pending, connection):
-        return None
-    first = pending.sent_over in {None, connection.generation}
-    await turn(
-        session,
-        pending,
-        sent_at=pending.sent_at or now,
-        last_sent_at=now,
-        sent_over=pending.sent_over or connection.generation,
-        sent_elsewhere=pending.sent_elsewhere or not first,
-        open_line=pending.open_line or connection.open_line,
-        serials=sorted({*pending.serials, *connection.serials}),
-        maybe_taken=_may_be_taken(pending),
-        starts_with_old=0,
-        answer=None if pending.answer in REFUSALS else pending.answer,
-        answer_counts=False,
-    )
-    return PendingKey(pending.id, vault.unseal(pending.sealed_key).decode())
-
-
-async def _may_be_sent(
-    session: AsyncSession, charge_point_id: ChargePointId, keys: Keys, pending: Credential, connection: Connection
-) -> bool:
-    """Whether nobody but the charger of the present owner, or of a key that no person knows, is at the other end."""
-    link = await session.get(Link, charge_point_id, populate_existing=True)
-    if link is None or link.node is None or link.generation != connection.generation:
-        return False
-    opener = next((key for key in keys.living if key.id == link.credential_id), None)
-    if opener is None:
-        return False
-    if pending.purpose == KeyPurpose.ENROLMENT:
-        at_work = await transfers.at_charger(session, charge_point_id)
-        return at_work is None and keys.is_owners(opener) and not link.quarantined
-    return opener.known_to == KnownTo.CHARGER
-
-
-async def record_answer(
-    session: AsyncSession, charge_point_id: ChargePointId, credential_id: str, answer: KeyAnswer, *, counts: bool
-) -> None:
-    """Record what the charger answered; nothing where the key was proven, or lost its place, in the meantime.
-
-    `accepted` stays, whatever comes later: it ended the old key's life at the charger. `unknown` overwrites nothing.
-    `counts`: it came over a released connection.
-    """
-    row = (await lock_keys(session, charge_point_id)).pending
-    if row is None or row.id != credential_id:
-        return
-    stays = row.answer == KeyAnswer.ACCEPTED or (answer is KeyAnswer.UNKNOWN and row.answer is not None)
-    await turn(
-        session,
-        row,
-        answer=row.answer if stays else answer.value,
-        answer_counts=row.answer_counts if stays else counts,
-        maybe_taken=row.maybe_taken or answer.value not in REFUSALS,
-    )
-
-
-async def record_start(
-    session: AsyncSession, charge_point_id: ChargePointId, opened_with: str, now: datetime
-) -> KeyPurpose | None:
-    """Count that the charger has started anew with its old key, on a released connection opened with `opened_with`.
-
-    The purpose of the pending key where that shows that it was not taken, and it ended: twice after the last sending,
-    of a key that replaces the present owner's own or was withdrawn. One that somebody is to type stays, and so does one
-    that waits for its proof. What a connection says that people may have opened shows it for enrolment only.
-    """
-    keys = await lock_keys(session, charge_point_id)
-    pending = keys.pending
-    opener = next((key for key in keys.living if key.id == opened_with), None)
-    if pending is None or opener is None or pending.id == opened_with or pending.last_sent_at is None:
-        return None
-    own = pending.purpose in OWN and pending.answer in _TAKEN
-    withdrawn = pending.withdrawn_at is not None and opener.known_to == KnownTo.CHARGER
-    if not own and not withdrawn:
-        return None
-    starts = pending.starts_with_old + 1
-    if starts < STARTS:
-        await turn(session, pending, starts_with_old=starts)
-        return None
-    await revoke(session, pending, now)
-    if own:
-        await note_rotates(session, charge_point_id, rotates=False)
-    return KeyPurpose(pending.purpose)
-
-
-async def refuse_own(session: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> bool:
-    """End a key that was to replace the present owner's own and was refused; whether one was.
-
-    One that an earlier sending may have given to the charger stays good beside the old key.
-    """
-    keys = await lock_keys(session, charge_point_id)
-    pending = keys.pending
-    if pending is None or pending.purpose not in OWN or pending.answer not in REFUSALS:
-        return False
-    await _set_aside(session, keys, pending, now)
-    await note_rotates(session, charge_point_id, rotates=False)
-    return True
-
-
-async def note_rotates(session: AsyncSession, charge_point_id: ChargePointId, *, rotates: bool) -> None:
-    """Keep whether the charger takes a key that it is sent."""
-    await session.execute(
-        update(ChargePoint).where(ChargePoint.id == charge_point_id).values(rotates=rotates),
-        execution_options={"synchronize_session": False},
-    )
-
-
-# --- calling off --------------------------------------------------------------------------------------------------
+# --- calling off ------------------------------------------------------------------------------------------------------
 
 
 async def withdraw(session: AsyncSession, charge_point_id: ChargePointId, order_id: str, now: datetime) -> None:
@@ -401,7 +230,7 @@ async def await_new_key(
     pending = keys.pending
     if pending is None or pending.order_id != order_id or pending.purpose == KeyPurpose.TYPED:
         return
-    await _set_aside(session, keys, pending, now)
+    await set_aside(session, keys, pending, now)
     await _open_by(session, charge_point_id, until_new_key)
 
 
@@ -432,78 +261,7 @@ async def revoke_all(session: AsyncSession, charge_point_id: ChargePointId, now:
     await _open_by(session, charge_point_id, None)
 
 
-# --- keys that people know ----------------------------------------------------------------------------------------
-
-
-async def set_current(
-    session: AsyncSession,
-    vault: Vault,
-    charge_point_id: ChargePointId,
-    key: str,
-    now: datetime,
-    *,
-    purpose: KeyPurpose,
-) -> None:
-    """Make `key`, as somebody types it into the charger, its key; whatever else there was is revoked.
-
-    Of hex digits (`typed`) the charger may use the bytes that they stand for: both forms open, until one has. A repeat
-    with the key that is current already changes nothing.
-    """
-    keys = await lock_keys(session, charge_point_id)
-    match = find_match(vault, keys, key.encode())
-    if keys.pending is None and not keys.beside and match is not None and match.key is keys.current:
-        return
-    await revoke_all(session, charge_point_id, now)
-    session.add(_typed(vault, charge_point_id, keys, KeyState.CURRENT, key, purpose, now))
-    await session.flush()
-
-
-async def hand_out(
-    session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str, order_id: str, now: datetime
-) -> None:
-    """Make `key`, which the new owner types into the charger, the pending one of a transfer that is not proven.
-
-    Older typed ones end; one made here that the charger may have taken opens what the old key opens.
-    """
-    keys = await lock_keys(session, charge_point_id)
-    if keys.pending is not None and keys.pending.purpose == KeyPurpose.TYPED:
-        await revoke(session, keys.pending, now)
-    elif keys.pending is not None:
-        await _set_aside(session, keys, keys.pending, now)
-    row = _typed(vault, charge_point_id, keys, KeyState.PENDING, key, KeyPurpose.TYPED, now)
-    row.order_id = order_id
-    row.quarantines_old = True
-    session.add(row)
-    await session.flush()
-
-
-def _typed(
-    vault: Vault,
-    charge_point_id: ChargePointId,
-    keys: Keys,
-    state: KeyState,
-    key: str,
-    purpose: KeyPurpose,
-    now: datetime,
-) -> Credential:
-    row = new_key(
-        charge_point_id, state, vault.mac(PURPOSE, key.encode()), now, purpose=purpose, version=keys.holder.version
-    )
-    if purpose is KeyPurpose.TYPED:
-        row.mac_decoded = vault.mac(PURPOSE, bytes.fromhex(key))
-    return row
-
-
-async def is_shown(session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str) -> bool:
-    """Whether `key`, hex digits that somebody types, is its key still, or the one that is waited for. Only reads."""
-    keys = await read_keys(session, charge_point_id)
-    forms = (key.encode(), bytes.fromhex(key))
-    wanted = keys.pending if keys.pending is not None and keys.pending.purpose == KeyPurpose.TYPED else keys.current
-    found = (find_match(vault, keys, form) for form in forms)
-    return any(match is not None and match.key is wanted for match in found)
-
-
-# --- reading ------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 async def status(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> CredentialStatus:
@@ -567,12 +325,7 @@ async def _call_off(session: AsyncSession, pending: Credential, now: datetime) -
         await turn(
             session, pending, order_id=pending.taken_from, taken_from=None, unattended=True, quarantines_old=True
         )
-    elif _may_be_taken(pending):
+    elif may_be_taken(pending):
         await turn(session, pending, withdrawn_at=now)
     else:
         await revoke(session, pending, now)
-
-
-def _may_be_taken(pending: Credential) -> bool:
-    """Whether the charger may hold the key: some sending of it was not refused."""
-    return pending.maybe_taken or (pending.sent_at is not None and pending.answer not in REFUSALS)

@@ -22,7 +22,7 @@ from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.trail import Attempt, TrailAction
 from domain.transfer import TransferState
-from persistence import audit, charger_keys, charger_links, credentials, openings, transfers
+from persistence import audit, charger_keys, charger_links, openings, transfers, typed_keys
 from persistence.limits import Counters
 from persistence.openings import Typed
 from persistence.session import Database
@@ -188,7 +188,7 @@ class Doorway:
             if point.owner_id != owner_id:
                 raise NotAllowed("The charge point has another owner by now.")
             if not first:
-                if not await credentials.is_shown(session, self._vault, charge_point_id, password):
+                if not await typed_keys.is_shown(session, self._vault, charge_point_id, password):
                     raise IdempotencyConflict(
                         "Those credentials are not current any more; ask for new ones with another key."
                     )
@@ -196,9 +196,9 @@ class Doorway:
             awaiting = await transfers.awaits_key(session, charge_point_id)
             if awaiting is None:
                 purpose = KeyPurpose.TYPED
-                await credentials.set_current(session, self._vault, charge_point_id, password, now, purpose=purpose)
+                await typed_keys.set_current(session, self._vault, charge_point_id, password, now, purpose=purpose)
             else:
-                await credentials.hand_out(session, self._vault, charge_point_id, password, awaiting, now)
+                await typed_keys.hand_out(session, self._vault, charge_point_id, password, awaiting, now)
             place = await charger_links.whereabouts(session, charge_point_id)
             await charger_links.release(session, charge_point_id, place.generation, now)
             afresh = TrailAction.CONNECTED_AFRESH

@@ -10,11 +10,11 @@ from domain.ids import ChargePointId
 from domain.keys import KeyPurpose
 from domain.rights import ADMINS, Role
 from persistence.accounts import hold_roles
-from persistence.credentials import set_current
 from persistence.import_accounts import Accounts, Imported, Shelf
 from persistence.import_lines import ChargePointLine, ImportLines, Problems
 from persistence.session import Database
 from persistence.tables import ChargePoint, OwnershipPeriod, Transfer
+from persistence.typed_keys import set_current
 from persistence.vault import Vault
 
 #: So many wrong lines are named; the others are counted.

@@ -9,7 +9,8 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId
-from domain.keys import KeyPurpose, KnownTo
+from domain.keys import OWN, KeyAnswer, KeyPurpose, KnownTo
+from domain.trail import TrailAction
 from domain.transfer import UntilNewKey
 from persistence.charger_keys import (
     HOLDER,
@@ -21,6 +22,7 @@ from persistence.charger_keys import (
     holder_of,
     is_settled,
     lock_keys,
+    note,
     read_keys,
     remembered,
     revoke,
@@ -28,7 +30,7 @@ from persistence.charger_keys import (
     sort_keys,
     turn,
 )
-from persistence.credentials import OWN, KeyAnswer, note_rotates
+from persistence.key_sending import note_rotates
 from persistence.tables import ChargePoint, Credential
 from persistence.vault import Vault
 
@@ -129,6 +131,7 @@ async def admit(
     *,
     old_keys: OldKeys,
     now: datetime,
+    address: str = "",
 ) -> Admission:
     """Decide what the password opens, and in the same transaction do what follows: the proof, the count of a return.
 
@@ -139,11 +142,11 @@ async def admit(
     if match is None or match.ended:
         return _refused(keys, charge_point_id, match)
     if match.key is keys.pending:
-        return await _take_on(session, vault, keys, match, password, now)
+        return await _take_on(session, vault, keys, match, password, now, address)
     if not is_settled(match, vault, password):
         await settle_form(session, match, vault, password)
     if match.key in keys.beside and keys.holder.until_new_key is None and not _is_awaited(keys):
-        return await _take_up(session, keys, match.key, now)
+        return await _take_up(session, keys, match.key, now, address)
     admission = _come_with_old(keys, match.key, old_keys, now)
     if admission.returned and keys.pending is not None:
         returns = keys.pending.old_key_returns + 1
@@ -207,7 +210,7 @@ def _refused(keys: Keys, charge_point_id: ChargePointId | None, match: Match | N
 
 
 async def _take_on(
-    session: AsyncSession, vault: Vault, keys: Keys, match: Match, password: bytes, now: datetime
+    session: AsyncSession, vault: Vault, keys: Keys, match: Match, password: bytes, now: datetime, address: str
 ) -> Admission:
     """Make the pending key current, in the form in which it came; the old ones first, as only one may be current."""
     pending = match.key
@@ -221,6 +224,14 @@ async def _take_on(
         await note_rotates(session, ChargePointId(pending.charge_point_id), rotates=True)
     values = {"state": KeyState.CURRENT, "known_to": known_to, "sealed_key": None, "proved_at": now}
     await settle_form(session, match, vault, password, **values)
+    detail = {
+        "purpose": pending.purpose,
+        "known_to": known_to.value,
+        "serials": pending.serials,
+        "open_line": pending.open_line,
+        "address": address,
+    }
+    await note(session, ChargePointId(pending.charge_point_id), TrailAction.KEY_PROVEN, detail)
     if keys.is_owners(pending):
         await _nothing_awaited(session, ChargePointId(pending.charge_point_id))
     entry = Entry.PROVED if pending.withdrawn_at is None else Entry.SETTLED
@@ -233,11 +244,13 @@ async def _nothing_awaited(session: AsyncSession, charge_point_id: ChargePointId
     await session.flush()
 
 
-async def _take_up(session: AsyncSession, keys: Keys, key: Credential, now: datetime) -> Admission:
+async def _take_up(session: AsyncSession, keys: Keys, key: Credential, now: datetime, address: str) -> Admission:
     """Make a key current that the charger was known to hold perhaps; people may know it, and it proves nothing."""
     if keys.current is not None:
         await revoke(session, keys.current, now)
     await turn(session, key, state=KeyState.CURRENT)
+    detail = {"purpose": key.purpose, "known_to": key.known_to, "address": address}
+    await note(session, ChargePointId(key.charge_point_id), TrailAction.OLD_KEY_TAKEN_UP, detail)
     return Admission(Entry.SETTLED, ChargePointId(key.charge_point_id), key.id, KnownTo(key.known_to))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from domain.errors import NotAllowed
 from domain.ids import ChargePointId, UserId
-from persistence import charger_links, credentials
+from persistence import charger_links, credentials, typed_keys
 from persistence.doorway import Doorway, Repeatable
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential
@@ -23,7 +23,7 @@ POINT = ChargePointId("cp-1")
 
 async def is_current(database: Database, vault: Vault, password: str) -> bool:
     async with database.reading() as session:
-        return await credentials.is_shown(session, vault, POINT, password)
+        return await typed_keys.is_shown(session, vault, POINT, password)
 
 
 async def test_the_owner_gets_new_credentials_and_all_others_end(

@@ -15,13 +15,12 @@ from demo.faults import Fault as Trouble
 from demo.faults import Step
 from demo.faults import Trouble as At
 from demo.simulation import Station
-from domain.keys import KnownTo
+from domain.keys import KeyAnswer, KnownTo
 from domain.transfer import UntilNewKey
 from gateway.enrolment import Enrolment, EnrolmentOptions, _Begun
 from gateway.facts import Fact
 from gateway.watch import Watch
 from persistence import credentials
-from persistence.credentials import KeyAnswer
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Transfer
 from persistence.vault import Vault

@@ -11,9 +11,9 @@ import pytest
 from ocpp.v16 import call
 
 from demo.faults import Fault as Trouble
+from domain.keys import KeyAnswer
 from gateway.facts import Fact
 from gateway.line import CallRefused, NoAnswer
-from persistence.credentials import KeyAnswer
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, gateway_world, said, seed

@@ -14,11 +14,11 @@ from websockets.typing import Subprotocol
 
 from demo.news import News
 from domain.ids import TransferId
+from domain.keys import KeyAnswer
 from gateway import ocpp201
 from gateway.dialect import Outcome
 from gateway.facts import Fact
 from persistence import charge_points, credentials
-from persistence.credentials import KeyAnswer
 from persistence.tables import ChargePoint, ChargingSession, Tag
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, hand_over, keys
 

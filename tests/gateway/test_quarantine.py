@@ -11,11 +11,11 @@ from sqlalchemy import func, select
 
 from demo.faults import Fault as Trouble
 from domain.errors import Unavailable
+from domain.keys import KeyAnswer
 from gateway.credentials import KeyRule
 from gateway.facts import Fact
 from gateway.line import NotConnected
 from persistence import credentials
-from persistence.credentials import KeyAnswer
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession
 from persistence.upgrades import Entry, OldKeys

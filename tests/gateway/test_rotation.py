@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from demo.faults import Fault as Trouble
+from domain.keys import KeyAnswer
 from gateway.facts import Fact
 from gateway.line import NotConnected
-from persistence.credentials import KeyAnswer
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, gateway_world, keys, seed

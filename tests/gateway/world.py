@@ -23,7 +23,7 @@ from domain.keys import KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
 from gateway.facts import Fact
 from gateway.server import Gateway
-from persistence import credentials
+from persistence import credentials, typed_keys
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Group, OwnershipPeriod, Tag, Transfer, User
 from persistence.upgrades import OldKeys
@@ -67,7 +67,7 @@ async def seed(database: Database, vault: Vault, *, known_to: KnownTo = KnownTo.
             )
         )
         await session.flush()
-        await credentials.set_current(session, vault, CP, OLD_KEY, BEGIN, purpose=KeyPurpose.GIVEN)
+        await typed_keys.set_current(session, vault, CP, OLD_KEY, BEGIN, purpose=KeyPurpose.GIVEN)
         await session.execute(update(Credential).values(known_to=known_to))
 
 

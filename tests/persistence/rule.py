@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import NodeId
-from domain.keys import KeyPurpose
+from domain.keys import KeyAnswer, KeyPurpose
 from domain.transfer import UntilNewKey
-from persistence import charger_links, credentials, upgrades
+from persistence import charger_links, credentials, key_sending, typed_keys, upgrades
 from persistence.charger_keys import lock_keys
-from persistence.credentials import Connection, CredentialStatus, KeyAnswer
+from persistence.credentials import CredentialStatus
+from persistence.key_sending import Connection
 from persistence.session import Database
 from persistence.upgrades import Admission, OldKeys
 from persistence.vault import Vault
@@ -53,7 +54,7 @@ class Rule:
         """Have the charger start anew on a connection opened with the current key."""
         async with self.database.writing() as session:
             key = (await lock_keys(session, CP)).current
-            return await credentials.record_start(session, CP, key.id if key else "", NOW)
+            return await key_sending.record_start(session, CP, key.id if key else "", NOW)
 
     async def key(self) -> str:
         sealed = (await keys(self.database))["pending"].sealed_key
@@ -62,11 +63,11 @@ class Rule:
 
     async def send(self, answer: KeyAnswer | None = None, *, at: datetime = NOW) -> None:
         async with self.database.writing() as session:
-            key = await credentials.record_sent(session, self.vault, CP, await self.connection(session), at)
+            key = await key_sending.record_sent(session, self.vault, CP, await self.connection(session), at)
         assert key is not None
         if answer is not None:
             async with self.database.writing() as session:
-                await credentials.record_answer(session, CP, key.credential_id, answer, counts=True)
+                await key_sending.record_answer(session, CP, key.credential_id, answer, counts=True)
 
     async def connection(self, session: AsyncSession) -> Connection:
         """Give a connection that was opened with the current key."""
@@ -84,7 +85,7 @@ class Rule:
 
     async def type_in(self, key: str, *, at: datetime = NOW) -> None:
         async with self.database.writing() as session:
-            await credentials.set_current(session, self.vault, CP, key, at, purpose=KeyPurpose.TYPED)
+            await typed_keys.set_current(session, self.vault, CP, key, at, purpose=KeyPurpose.TYPED)
 
     async def withdraw(self, order_id: str = ORDER) -> None:
         async with self.database.writing() as session:

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 
 from domain.errors import Unavailable
+from domain.keys import KeyAnswer
 from domain.transfer import UntilNewKey
-from persistence import credentials
+from persistence import credentials, key_sending
 from persistence.charger_keys import lock_keys, turn
-from persistence.credentials import CredentialStatus, KeyAnswer
+from persistence.credentials import CredentialStatus
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import ChargePoint
 from persistence.upgrades import Entry
@@ -125,7 +126,7 @@ async def test_a_withdrawn_key_is_not_sent(rule: Rule) -> None:
     await rule.send(KeyAnswer.ACCEPTED)
     await rule.withdraw()
     async with rule.database.writing() as session:
-        assert await credentials.record_sent(session, rule.vault, CP, await rule.connection(session), NOW) is None
+        assert await key_sending.record_sent(session, rule.vault, CP, await rule.connection(session), NOW) is None
 
 
 async def test_the_next_order_takes_a_withdrawn_key_over_rather_than_make_a_third(rule: Rule) -> None:
@@ -221,13 +222,13 @@ async def test_the_next_order_that_takes_a_key_over_attends_to_it_again(rule: Ru
 async def test_an_answer_that_arrives_after_the_proof_changes_nothing(rule: Rule) -> None:
     key = await rule.make()
     async with rule.database.writing() as session:
-        sent = await credentials.record_sent(session, rule.vault, CP, await rule.connection(session), NOW)
+        sent = await key_sending.record_sent(session, rule.vault, CP, await rule.connection(session), NOW)
     assert sent is not None
     assert sent.text == key
     assert key not in repr(sent)
     await rule.come(key)
     async with rule.database.writing() as session:
-        await credentials.record_answer(session, CP, sent.credential_id, KeyAnswer.REJECTED, counts=True)
+        await key_sending.record_answer(session, CP, sent.credential_id, KeyAnswer.REJECTED, counts=True)
     assert (await rule.come(key)).entry is Entry.CURRENT
 
 
@@ -246,12 +247,12 @@ async def test_an_answer_takes_the_locks_in_the_order_of_everybody_else(rule: Ru
     """Who holds a key and waits for its charge point meets one who holds the charge point and waits for its keys."""
     await rule.make()
     async with rule.database.writing() as session:
-        sent = await credentials.record_sent(session, rule.vault, CP, await rule.connection(session), NOW)
+        sent = await key_sending.record_sent(session, rule.vault, CP, await rule.connection(session), NOW)
     assert sent is not None
 
     async def answer() -> None:
         async with rule.database.writing() as another:
-            await credentials.record_answer(another, CP, sent.credential_id, KeyAnswer.REJECTED, counts=True)
+            await key_sending.record_answer(another, CP, sent.credential_id, KeyAnswer.REJECTED, counts=True)
             await credentials.refuse_unattended(another, CP, NOW)
 
     async with rule.database.writing() as session:

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from domain.keys import KeyPurpose, KnownTo
+from domain.keys import KeyAnswer, KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
-from persistence import credentials
-from persistence.credentials import Connection, KeyAnswer
+from persistence import credentials, key_sending, typed_keys
+from persistence.key_sending import Connection
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Transfer
 from persistence.upgrades import Entry, OldKeys, RefusedFor
@@ -37,7 +37,7 @@ async def enrol(rule: Rule, answer: KeyAnswer | None = None, *, asked: bool = Fa
     await rule.send(answer)
     if answer in {KeyAnswer.REJECTED, KeyAnswer.NOT_SUPPORTED}:
         async with rule.database.writing() as session:
-            assert await credentials.refuse_own(session, CP, NOW)
+            assert await key_sending.refuse_own(session, CP, NOW)
         return ""
     return await rule.key()
 
@@ -77,7 +77,7 @@ async def test_the_same_connection_may_be_sent_it_twice(rule: Rule) -> None:
         connection = await rule.connection(session)
     for _ in range(2):
         async with rule.database.writing() as session:
-            assert await credentials.record_sent(session, rule.vault, CP, connection, NOW)
+            assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW)
     assert (await rule.come(await rule.key())).known_to is KnownTo.CHARGER
 
 
@@ -95,7 +95,7 @@ async def test_a_key_that_an_earlier_sending_may_have_given_it_stays_good_beside
     assert key
     await rule.send(KeyAnswer.REJECTED)
     async with rule.database.writing() as session:
-        await credentials.refuse_own(session, CP, NOW)
+        await key_sending.refuse_own(session, CP, NOW)
     assert set(await keys(rule.database)) == {"current", "beside"}
     taken_up = await rule.come(key)
     assert (taken_up.entry, taken_up.known_to) == (Entry.SETTLED, KnownTo.PEOPLE)
@@ -146,7 +146,7 @@ async def test_none_is_made_or_sent_while_a_transfer_is_at_work(rule: Rule, stat
     assert await enrol(rule) is None
     async with rule.database.writing() as session:
         connection = await rule.connection(session)
-        assert await credentials.record_sent(session, rule.vault, CP, connection, NOW) is None
+        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
 
 
 # --- a change of owner --------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ async def test_an_unproven_enrolment_key_opens_what_the_old_one_does_and_proves_
     assert not (await rule.status()).proven
     async with rule.database.writing() as session:
         connection = await rule.connection(session)
-        assert await credentials.record_sent(session, rule.vault, CP, connection, NOW) is None
+        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
 
 
 async def test_an_enrolment_key_that_was_not_sent_is_dropped_at_the_change(rule: Rule) -> None:
@@ -208,12 +208,12 @@ async def test_no_key_is_sent_over_a_connection_that_was_opened_with_another_tha
     await rule.come(enrolled)
     await rule.make()
     async with rule.database.writing() as session:
-        assert await credentials.record_sent(session, rule.vault, CP, former, NOW) is None
+        assert await key_sending.record_sent(session, rule.vault, CP, former, NOW) is None
         connection = await rule.connection(session)
         assert (
-            await credentials.record_sent(session, rule.vault, CP, Connection(connection.generation - 1), NOW) is None
+            await key_sending.record_sent(session, rule.vault, CP, Connection(connection.generation - 1), NOW) is None
         )
-        assert await credentials.record_sent(session, rule.vault, CP, connection, NOW) is not None
+        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is not None
 
 
 # --- the new owner's key ------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ async def test_no_key_is_sent_over_a_connection_that_was_opened_with_another_tha
 
 async def hand_out(rule: Rule, key: str = TYPED, order_id: str = ORDER) -> None:
     async with rule.database.writing() as session:
-        await credentials.hand_out(session, rule.vault, CP, key, order_id, NOW)
+        await typed_keys.hand_out(session, rule.vault, CP, key, order_id, NOW)
 
 
 @pytest.mark.parametrize("form", ["digits", "bytes"])
@@ -259,7 +259,7 @@ async def test_a_typed_key_is_never_sent_nor_dropped_by_what_the_charger_does(ru
     await rule.withdraw()
     async with rule.database.writing() as session:
         connection = await rule.connection(session)
-        assert await credentials.record_sent(session, rule.vault, CP, connection, NOW) is None
+        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
     assert (await rule.come(TYPED)).entry is Entry.PROVED
 
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import Unavailable
-from domain.keys import KeyPurpose
-from persistence import credentials, upgrades
-from persistence.credentials import CredentialStatus, KeyAnswer
+from domain.keys import KeyAnswer, KeyPurpose
+from persistence import credentials, typed_keys, upgrades
+from persistence.credentials import CredentialStatus
 from persistence.session import Database
 from persistence.upgrades import Admission, Entry
 from persistence.vault import Vault
@@ -79,8 +79,8 @@ async def test_revoked_keys_open_nothing(rule: Rule) -> None:
 async def test_a_typed_key_replaces_whatever_was_there(rule: Rule) -> None:
     pending = await rule.make(quarantines_old=True)
     async with rule.database.writing() as session:
-        await credentials.set_current(session, rule.vault, CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
-        await credentials.set_current(session, rule.vault, CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
+        await typed_keys.set_current(session, rule.vault, CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
+        await typed_keys.set_current(session, rule.vault, CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
     assert (await rule.come("typed")).entry is Entry.CURRENT
     for password in (OLD_KEY, pending):
         assert (await rule.come(password)).entry is Entry.REFUSED
@@ -93,20 +93,20 @@ async def test_typed_hex_digits_open_in_the_form_that_the_charger_keeps_and_in_n
     raw = bytes(range(20))
     forms: dict[str, str | bytes] = {"digits": raw.hex(), "bytes": raw}
     async with rule.database.writing() as session:
-        await credentials.set_current(session, rule.vault, CP, raw.hex(), NOW, purpose=KeyPurpose.TYPED)
+        await typed_keys.set_current(session, rule.vault, CP, raw.hex(), NOW, purpose=KeyPurpose.TYPED)
     form = forms.pop(kept)
     for _ in range(2):
         assert (await rule.come(form)).entry is Entry.CURRENT
     [other] = forms.values()
     assert (await rule.come(other)).entry is Entry.REFUSED
     async with rule.database.reading() as session:
-        assert await credentials.is_shown(session, rule.vault, CP, raw.hex())
+        assert await typed_keys.is_shown(session, rule.vault, CP, raw.hex())
 
 
 async def test_a_key_under_a_former_server_key_moves_to_the_present_one(rule: Rule, vault: Vault) -> None:
     former, present = "f" * 32, "p" * 32
     async with rule.database.writing() as session:
-        await credentials.set_current(session, Vault([former]), CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
+        await typed_keys.set_current(session, Vault([former]), CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
     rule.vault = Vault([present, former])
     assert (await rule.come("typed")).entry is Entry.CURRENT
     rule.vault = Vault([present])
