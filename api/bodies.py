@@ -9,9 +9,19 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from domain.approval import check_expiry, default_acceptance
 from domain.contact import Address, parse_address, region_of
+from domain.errors import InvalidRequest
 from domain.ids import ID_PATTERN, GroupId, UserId
 from domain.request import TransferRequest
-from domain.transfer import Acceptance, Connection, IfOffline, OperatorAction, RunningSession, StepName, TransferKind
+from domain.transfer import (
+    Acceptance,
+    Connection,
+    IfOffline,
+    OperatorAction,
+    RunningSession,
+    StepName,
+    TransferKind,
+    UntilNewKey,
+)
 
 #: What people type that Python counts as not printable; French has no-break spaces before `: ; ? !`.
 _BLANKS: Final = "\n\t\u00a0\u202f"
@@ -86,6 +96,11 @@ class _Start(_Body):
     """Whether a charging session that runs is waited for, or stopped."""
     if_offline: IfOffline = IfOffline.COMPLETE
     """What becomes of the transfer if the charger stays offline: completed with warnings, or rolled back."""
+    until_new_key: UntilNewKey | None = None
+    """What a key that people know opens from the change of owner on until the charger has the new owner's.
+
+    Only there where nobody is asked (`serve` by default): else the recipient says so as they accept.
+    """
     message: Text | None = None
     """From the sender to the recipient, in the letter that asks them."""
     reason: Text | None = None
@@ -96,8 +111,14 @@ class _Start(_Body):
         return self.model_dump_json(exclude_defaults=True)
 
     def request(self, *, locale: str, default_expiry: timedelta, shortest_expiry: timedelta) -> TransferRequest:
-        """Fill in the defaults; raises InvalidRequest for an address or an expiry that is none."""
+        """Fill in the defaults; raises InvalidRequest for what is none, or not the sender's to say."""
         kind = TransferKind(getattr(self, "kind"))  # noqa: B009 - each subclass has its own literal
+        acceptance = self.acceptance or default_acceptance(kind)
+        if self.until_new_key is not None and acceptance is Acceptance.REQUIRED:
+            raise InvalidRequest(
+                "until_new_key is the recipient's to choose as they accept; leave it out, or, where you may, set "
+                "acceptance to not_required."
+            )
         address = self._address(locale)
         return TransferRequest(
             kind=kind,
@@ -106,10 +127,11 @@ class _Start(_Body):
             recipient=address.value if address else None,
             recipient_channel=address.channel if address else None,
             connection=getattr(self, "connection", Connection.KEEP),
-            acceptance=self.acceptance or default_acceptance(kind),
+            acceptance=acceptance,
             expires_in=check_expiry(self.expires_in, default_expiry, shortest_expiry),
             running_session=self.running_session,
             if_offline=self.if_offline,
+            until_new_key=self.until_new_key or UntilNewKey.SERVE,
             message=self.message,
             reason=self.reason,
         )
@@ -148,6 +170,16 @@ class TransferToUser(_Start):
 
 
 StartBody = Annotated[MoveToGroup | TransferOwnership | TransferToUser, Field(discriminator="kind")]
+
+
+class AcceptBody(_Body):
+    """What the recipient chooses as they accept; it may be left out."""
+
+    until_new_key: UntilNewKey | None = None
+    """What a key that people know opens until the charger has the new owner's: `serve` unless it says so.
+
+    It counts where the owner changes and the connection is kept.
+    """
 
 
 class ResolveBody(_Body):

@@ -10,6 +10,7 @@ from api import schemas
 from api.actions import Action
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.keys import KnownTo, Rotates
 from domain.operator import effect
 from domain.rights import Role
 from domain.transfer import (
@@ -25,6 +26,7 @@ from domain.transfer import (
     StepState,
     TransferKind,
     TransferState,
+    UntilNewKey,
 )
 from persistence import rehearsals
 from persistence.catalogue import Support
@@ -104,6 +106,7 @@ _MOVE: Final = schemas.Transfer(
     acceptance=Acceptance.NOT_REQUIRED,
     running_session=RunningSession.WAIT,
     if_offline=IfOffline.COMPLETE,
+    until_new_key=UntilNewKey.SERVE,
     from_=_LILAS,
     to=_HARBOUR,
     requested_by=UserId("amelie"),
@@ -220,13 +223,33 @@ _CHARGE_POINT: Final = schemas.ChargePoint(
     group_id=GroupId("lilas"),
     owner_id=UserId("amelie"),
     connected=True,
+    held=False,
+    quarantined=False,
+    key=schemas.Key(
+        known_to=KnownTo.CHARGER,
+        open_line=False,
+        since=_BEGUN - timedelta(days=30),
+        rotates=Rotates.YES,
+        serials=["SIM-000001"],
+    ),
     ocpp="1.6",
     vendor="Handover demo",
     model="Simulated",
+    firmware="1.0",
+    serials=["SIM-000001"],
     version=0,
     active_transfer_id=None,
 )
-CHARGE_POINT: Final = shown(("A charge point that is connected", _CHARGE_POINT))
+_TYPED: Final = _CHARGE_POINT.model_copy(
+    update={
+        "connected": False,
+        "quarantined": True,
+        "key": schemas.Key(known_to=KnownTo.PEOPLE, open_line=False, since=_BEGUN, rotates=Rotates.UNKNOWN, serials=[]),
+    }
+)
+CHARGE_POINT: Final = shown(
+    ("A charge point that is connected", _CHARGE_POINT), ("In quarantine, with a key that people know", _TYPED)
+)
 CHARGE_POINTS: Final = shown(("The last page", page(_CHARGE_POINT)))
 _CREDENTIALS: Final = schemas.Credentials(identity="LILAS-1", password="0123456789" * 4)
 CREDENTIALS: Final = shown(

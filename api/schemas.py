@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.actions import Action, actions, resolutions
 from domain.charge_point import Holding
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.keys import KnownTo, Rotates
 from domain.rights import Role, Scope
 from domain.transfer import (
     Acceptance,
@@ -21,6 +22,7 @@ from domain.transfer import (
     StepState,
     TransferKind,
     TransferState,
+    UntilNewKey,
 )
 from persistence import rehearsals
 from persistence.callers import Caller
@@ -123,6 +125,8 @@ class Transfer(_Shown):
     acceptance: Acceptance
     running_session: RunningSession
     if_offline: IfOffline
+    until_new_key: UntilNewKey
+    """What a key that people know opens from the change of owner on until the charger has the new owner's."""
     from_: Side = Field(serialization_alias="from")
     to: Side | None
     """Null while you may not know it: of `transfer_to_user`, to the sender, until it is accepted."""
@@ -159,6 +163,22 @@ class Event(_Shown):
     """Ids and words; never an address or a key."""
 
 
+class Key(_Shown):
+    """What is known of the key with which a charger connects: never the key."""
+
+    known_to: KnownTo
+    """`people`: it was imported, shown or typed, and a former owner may know it. `charger`: only what was connected
+    when it was made, which is not always what hangs on the wall."""
+    open_line: bool
+    """It was sent over a line that is not encrypted: whoever sees the network has read it."""
+    since: datetime
+    """When the charger first came with it; of one that no charger was seen to take, when it was made."""
+    rotates: Rotates
+    """Whether the charger takes a key that it is sent."""
+    serials: list[str]
+    """The serial numbers that were named by what the key was sent to."""
+
+
 class ChargePoint(_Shown):
     """A charge point, as it stands."""
 
@@ -169,10 +189,20 @@ class ChargePoint(_Shown):
     group_id: GroupId
     owner_id: UserId
     connected: bool
+    """Its charger is there, and may charge: not while it is quarantined."""
+    held: bool
+    """Somebody else has come with the key of the one that is there, and waits for its place."""
+    quarantined: bool
+    """Its charger is there, with a key that opens nothing that charges."""
+    key: Key | None
+    """The key in use; null where it has none."""
     ocpp: str
     """`1.6` or `2.0.1`."""
     vendor: str | None
     model: str | None
+    firmware: str | None
+    serials: list[str]
+    """The serial numbers that it named when it last started."""
     version: int
     """How often its ownership has changed."""
     active_transfer_id: TransferId | None

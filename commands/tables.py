@@ -23,7 +23,12 @@ _WAITS_FOR: Final = {
     "session_running": "the charging session at the charger to end",
     "charger_offline": "the charger to connect",
     "retrying": "the step, which is being retried",
+    "new_key": "the new owner to type a new key into the charger",
     "operator": "an operator; meanwhile it tries again by itself",
+}
+_UNTIL_NEW_KEY: Final = {
+    "serve": "serve: a key that people know goes on opening an ordinary connection",
+    "quarantine": "quarantine: a key that people know opens nothing that charges",
 }
 _DEEDS: Final = {
     "cancel": "Cancels the transfer; what was done so far is undone.",
@@ -37,6 +42,7 @@ _COLOURS: Final = {
     "operator": "bold red",
     "retrying": "yellow",
     "charger_offline": "yellow",
+    "new_key": "yellow",
     "completed": "green",
     "completed_with_warnings": "green",
     "rolling_back": "magenta",
@@ -135,6 +141,7 @@ def _facts(one: Mapping[str, Any], ui: str | None) -> Iterable[tuple[str, str]]:
     if one["warnings"]:
         yield "warnings", ", ".join(one["warnings"])
     yield "kind", f"{one['kind']}; connection {one['connection']}, acceptance {one['acceptance']}"
+    yield "until new key", _UNTIL_NEW_KEY.get(one["until_new_key"], one["until_new_key"])
     yield "charge point", one["charge_point_id"]
     yield "from", _side(one["from"])
     yield "to", _side(one["to"])

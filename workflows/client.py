@@ -38,7 +38,7 @@ from domain.ids import (
 )
 from domain.policy import Policy
 from domain.reconciliation import RunStatus
-from domain.transfer import OperatorAction, StepName, TransferState
+from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
 from workflows import pauses
 from workflows.accounts import AccountWorkflow
 from workflows.codes import OneTimeCodeWorkflow
@@ -189,12 +189,15 @@ class TransferClient:
         actor: str,
         actor_id: UserId | None,
         link_id: LinkId | None = None,
+        until_new_key: UntilNewKey | None = None,
     ) -> TransferState:
         """Take a decision; the answer is the durable state that it led to. The same decision again answers the same.
 
+        `until_new_key` goes with an accept, whose first choice stands.
+
         Raises Unavailable where the transfer's run was lost: it is taken up by and by.
         """
-        order = DecisionOrder(actor=actor, actor_id=actor_id, link_id=link_id)
+        order = DecisionOrder(actor=actor, actor_id=actor_id, link_id=link_id, until_new_key=until_new_key)
         update_id = f"{decision.value}-{actor}"
         try:
             return await self._update(transfer_id, decision.value, order, update_id)
