@@ -10,7 +10,7 @@ from api import schemas
 from api.actions import Action
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
-from domain.keys import KnownTo, Rotates
+from domain.keys import KeyInUse, KnownTo, Rotates
 from domain.operator import effect
 from domain.rights import Role
 from domain.transfer import (
@@ -288,11 +288,19 @@ OWNERSHIP: Final = shown(
 def _rehearsal(*blockers: Refusal) -> schemas.Rehearsal:
     support = {StepName.REPLACE_LISTS: Support.YES}
     tried = rehearsals.Rehearsal(False, True, DeviceSteps(False, True, False, False), support, list(blockers))
-    return schemas.Rehearsal.of(tried, Connection.KEEP)
+    return schemas.Rehearsal.of(tried, TransferKind.MOVE_TO_GROUP, Connection.KEEP)
+
+
+def _with_a_known_key() -> schemas.Rehearsal:
+    support = dict.fromkeys(DEVICE_STEPS, Support.UNKNOWN)
+    key = KeyInUse(KnownTo.PEOPLE, _BEGUN, open_line=False, serials=())
+    tried = rehearsals.Rehearsal(True, True, DeviceSteps(True, True, True, False), support, [], key)
+    return schemas.Rehearsal.of(tried, TransferKind.TRANSFER_TO_USER, Connection.KEEP)
 
 
 REHEARSAL: Final = shown(
     ("It could be started", _rehearsal()),
+    ("It could be started; people can know the key in use", _with_a_known_key()),
     (
         "It would be refused",
         _rehearsal(TransferInProgress("The charge point has a transfer under way; wait for its end, or cancel it.")),

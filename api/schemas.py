@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.actions import Action, actions, resolutions
+from api.key_notes import notes_on_key
 from domain.charge_point import Holding
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.keys import KnownTo, Rotates
@@ -237,9 +238,11 @@ class Rehearsal(_Shown):
     stays: list[Part]
     blockers: list[Blocker]
     device_steps: list[DeviceStep]
+    notes: list[Part]
+    """What is better known before: who can know the key in use, and when `delete` is the better choice."""
 
     @classmethod
-    def of(cls, rehearsal: rehearsals.Rehearsal, connection: Connection) -> "Rehearsal":
+    def of(cls, rehearsal: rehearsals.Rehearsal, kind: TransferKind, connection: Connection) -> "Rehearsal":
         """Say it in product.md's words."""
         moves = {"charge_point": "Its name, model, location and installation limits go with it."}
         stays = {
@@ -256,6 +259,8 @@ class Rehearsal(_Shown):
             moves["access"] = "RFID tags, share codes, guests' access, tariff and schedules stay as they are."
         if connection is Connection.DELETE:
             stays["credentials"] = "The charger's credentials end; the new owner connects it afresh."
+        elif rehearsal.owner_changes and rehearsal.key and rehearsal.key.known_to is KnownTo.PEOPLE:
+            stays["credentials"] = "The present credentials end once the new owner has typed new ones into the charger."
         elif rehearsal.owner_changes:
             stays["credentials"] = "The charger gets new credentials; the present ones end."
         else:
@@ -273,6 +278,7 @@ class Rehearsal(_Shown):
             device_steps=[
                 DeviceStep(name=step.value, supported=rehearsal.supported[step]) for step, taken in steps if taken
             ],
+            notes=_parts(notes_on_key(rehearsal, kind, connection)),
         )
 
 
