@@ -38,7 +38,7 @@ def notes_on_key(rehearsal: Rehearsal, kind: TransferKind, connection: Connectio
 
 
 def _seen(key: KeyInUse) -> str:
-    serials = f", with the serial number {', '.join(key.serials)}," if key.serials else ""
+    serials = f" (serial number: {', '.join(key.serials)})" if key.serials else ""
     since = key.since.isoformat(timespec="seconds").replace("+00:00", "Z")
     return (
         f"Only what was connected at {since}{serials} can know the key in use: that is what we saw, not what hangs on "

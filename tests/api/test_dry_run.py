@@ -132,7 +132,7 @@ async def test_where_people_know_the_key_it_says_so_and_recommends_delete(
     ("values", "said"),
     [
         ({}, "Only what was connected at 2026-01-01T12:00:00Z can know"),
-        ({"serials": ["S-1", "S-2"]}, "at 2026-01-01T12:00:00Z, with the serial number S-1, S-2, can know"),
+        ({"serials": ["S-1", "S-2"]}, "at 2026-01-01T12:00:00Z (serial number: S-1, S-2) can know"),
     ],
 )
 @pytest.mark.parametrize("body", [TO_USER, TO_ADAM])
