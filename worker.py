@@ -142,7 +142,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         DatabaseAccounts(database, vault),
         DatabaseRecords(database),
         DatabaseRescues(database),
-        Notices(database, vault, sender, settings.origin),
+        Notices(database, vault, sender, settings.origin, settings.policy.offline_deadline),
         DatabaseReconciler(database, Doorway(database, vault), TransferClient(client, settings.policy), Runs(client)),
     )
     async with transfer_worker(client, steps):

@@ -377,12 +377,16 @@ class Subject(StrEnum):
     ENDED = "ended"
     SETTLED = "settled"
     """What it had left to do at the charger is done."""
+    NEW_KEY = "new_key"
+    """To the new owner, who is to type a key into the charger."""
 
 
 class Tell(TransferRef):
     """A piece of news for the parties; who gets it and what it says follows from the transfer's state."""
 
     subject: Subject
+    reminder: int = 0
+    """Of `new_key`: 0 tells, 1 and on remind; each is a letter of its own."""
 
 
 class SendCode(Message):

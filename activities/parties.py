@@ -116,6 +116,11 @@ async def find_told_of_end(session: AsyncSession, transfer: Transfer) -> list[To
     return [replace(person, hidden=hides and person.user_id not in others) for person in told]
 
 
+async def find_told_of_new_key(session: AsyncSession, transfer: Transfer) -> list[Told]:
+    """Find who is told that the charger needs a key: its new owner."""
+    return await _reachable(session, {UserId(transfer.to_owner_id or ""): Part.RECIPIENT})
+
+
 def _gains_owner(transfer: Transfer) -> bool:
     """Whether `to_owner_id` is a recipient: of a move, only once it is done (it was the sender till then)."""
     if transfer.kind == TransferKind.MOVE_TO_GROUP:

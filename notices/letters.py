@@ -4,8 +4,8 @@ import io
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import datetime
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Final
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from domain.languages import Language, hour, moment
-from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
+from domain.keys import KeyInUse
+from domain.languages import Language, duration, hour, moment
+from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning, UntilNewKey
 from notices import wording
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -69,6 +70,10 @@ class AskLetter(About):
     link: str
     has_account: bool
     reminder: bool
+    key: KeyInUse | None
+    """The one that the charger uses; None where it has none."""
+    goes_back_after: timedelta | None
+    """How long the charger may stay offline before it goes back; None where it does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +118,9 @@ class EndedLetter(About):
     """Who owns the charge point after it; None where it may not be known."""
     former_owner: bool
     """Whether the reader owned the charge point, and does no longer."""
+    key: KeyInUse | None
+    """The one that the charger uses; None where it has none."""
+    until_new_key: UntilNewKey
 
     @property
     def template(self) -> str:
@@ -130,6 +138,18 @@ class SettledLetter(EndedLetter):
         return "settled"
 
 
+@dataclass(frozen=True, kw_only=True)
+class NewKeyLetter(About):
+    """To the new owner: the charger needs a key that they type in."""
+
+    template: ClassVar = "new_key"
+    charge_point_id: str
+    until: datetime | None
+    """How long the transfer waits for it; None where it has ended, or that is not known."""
+    until_new_key: UntilNewKey
+    reminder: bool
+
+
 @dataclass(frozen=True)
 class Letter:
     """A letter that is ready to be sent."""
@@ -143,7 +163,7 @@ class Letter:
 
 
 #: Every letter there is.
-AnyLetter = AskLetter | CodeLetter | RequestedLetter | AcceptedLetter | EndedLetter
+AnyLetter = AskLetter | CodeLetter | RequestedLetter | AcceptedLetter | EndedLetter | NewKeyLetter
 
 
 def render(letter: AnyLetter, language: Language) -> Letter:
@@ -174,6 +194,8 @@ def _harmless(name: str, value: object) -> object:
         return wording.lines(value)
     if isinstance(value, str) and not isinstance(value, StrEnum) and name not in {"origin", "link"}:
         return wording.one_line(value)
+    if isinstance(value, KeyInUse):
+        return replace(value, serials=tuple(wording.one_line(serial) for serial in value.serials))
     return value
 
 
@@ -185,6 +207,7 @@ def _module(name: str, language: Language, values: dict[str, object], *, html: b
         "qr_code": QR_CODE,
         "language": language.value,
         "moment": partial(moment, language=language),
+        "duration": partial(duration, language=language),
     }
     return _environment(html=html).get_template(name).make_module(given)
 

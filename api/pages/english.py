@@ -64,7 +64,8 @@ ENGLISH: Final = Words(
     "was connected then, not what hangs on the wall.",
     key_serials=" (serial number: {serials})",
     key_open_line="That key was sent over a line that is not encrypted: whoever saw the network has read it.",
-    goes_back="If the charger is offline then, and stays so for {span}, it goes back to its present owner.",
+    goes_back="If the charger is offline when it changes hands, and stays so for {span}, it goes back to its present "
+    "owner.",
     until_new_key="Until the charger has a new key",
     until_new_key_hint="If people can know its key when it changes hands, its new owner types a new one into it. What "
     "may the old one do until then?",

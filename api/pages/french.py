@@ -68,7 +68,8 @@ FRENCH: Final = Words(
     "Nous savons ce qui était connecté alors, pas ce qui est fixé au mur.",
     key_serials=" (numéro de série : {serials})",
     key_open_line="Cette clé a été envoyée par une liaison non chiffrée : toute personne qui voyait le réseau l’a lue.",
-    goes_back="Si la borne est alors hors ligne et le reste pendant {span}, elle revient à son propriétaire actuel.",
+    goes_back="Si la borne est hors ligne au moment du transfert et le reste pendant {span}, elle revient à son "
+    "propriétaire actuel.",
     until_new_key="Tant que la borne n’a pas de nouvelle clé",
     until_new_key_hint="Si des personnes peuvent connaître sa clé au moment du transfert, son nouveau propriétaire en "
     "saisit une nouvelle dans la borne. Que permet l’ancienne d’ici là ?",

@@ -121,6 +121,7 @@ async def test_a_key_that_people_know_is_said_to_need_another_one_and_delete_to_
     assert "People can know the key that it uses, the present owner too" in offered
     assert "ask Olga to start again with the connection deleted" in offered
     assert "Its credentials are normally replaced" not in offered
+    assert "Only what was connected" not in offered
 
 
 @pytest.mark.parametrize(

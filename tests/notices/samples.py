@@ -1,16 +1,18 @@
 """Letters as tests need them: every field given, any of them replaceable."""
 
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
+from domain.keys import KeyInUse, KnownTo
+from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning, UntilNewKey
 from notices.letters import (
     AcceptedLetter,
     AnyLetter,
     AskLetter,
     CodeLetter,
     EndedLetter,
+    NewKeyLetter,
     Part,
     RequestedLetter,
     SettledLetter,
@@ -30,11 +32,18 @@ ABOUT: dict[str, Any] = {
     "owner_changes": True,
     "origin": ORIGIN,
 }
+KEYS: tuple[KeyInUse | None, ...] = (
+    None,
+    KeyInUse(KnownTo.PEOPLE, EXPIRES_AT, open_line=False, serials=()),
+    KeyInUse(KnownTo.CHARGER, EXPIRES_AT, open_line=False, serials=()),
+    KeyInUse(KnownTo.CHARGER, EXPIRES_AT, open_line=True, serials=("SN-1", "SN-2")),
+)
 
 
 def ask(**changes: Any) -> AskLetter:
     given = {"message": None, "expires_at": EXPIRES_AT, "link": LINK, "has_account": True, "reminder": False}
-    return AskLetter(**{**ABOUT, **given, **changes})
+    more = {"key": None, "goes_back_after": None}
+    return AskLetter(**{**ABOUT, **given, **more, **changes})
 
 
 def code(**changes: Any) -> CodeLetter:
@@ -57,13 +66,19 @@ def ended(
     warnings: tuple[TransferWarning, ...] = (),
     **changes: Any,
 ) -> EndedLetter:
-    given = {"charge_point_id": "cp-1", "new_owner": None, "former_owner": False}
+    given = {"charge_point_id": "cp-1", "new_owner": None, "former_owner": False, "key": None}
+    given |= {"until_new_key": UntilNewKey.SERVE}
     return EndedLetter(**{**ABOUT, **given, **changes}, part=part, state=state, reason=reason, warnings=warnings)
 
 
 def settled(state: TransferState, part: Part = Part.SENDER, **changes: Any) -> SettledLetter:
     letter = ended(state, part, **changes)
     return SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
+
+
+def new_key(**changes: Any) -> NewKeyLetter:
+    given = {"charge_point_id": "cp-1", "until": EXPIRES_AT, "until_new_key": UntilNewKey.SERVE, "reminder": False}
+    return NewKeyLetter(**{**ABOUT, **given, **changes})
 
 
 def every_letter() -> list[AnyLetter]:
@@ -79,6 +94,13 @@ def every_letter() -> list[AnyLetter]:
         for known in (True, False)
         for again in (True, False)
         for message in (None, "Bonjour,\n\nà demain")
+    ]
+    asks += [
+        ask(**kind, key=key, goes_back_after=after, owner_changes=changes)
+        for kind in kinds
+        for key in KEYS
+        for after in (None, timedelta(days=7))
+        for changes in (True, False)
     ]
     ends = [
         ended(state, part, **kind, reason=Reason(state.value) if state.value in set(Reason) else None)
@@ -97,6 +119,14 @@ def every_letter() -> list[AnyLetter]:
         for owner in (None, "Zoé Martin")
         for former in (True, False)
     ]
+    done += [
+        ended(state, part, **kind, key=key, until_new_key=until, warnings=(TransferWarning.OLD_KEY_KNOWN,))
+        for state in (TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS)
+        for part in Part
+        for kind in kinds
+        for key in KEYS
+        for until in UntilNewKey
+    ]
     undone = [
         ended(TransferState.ROLLED_BACK, part, **kind, reason=reason, warnings=warnings)
         for part in Part
@@ -108,6 +138,13 @@ def every_letter() -> list[AnyLetter]:
         letter for kind in kinds for letter in (code(**kind), requested(**kind), requested(**kind, recipient="Zoé"))
     ]
     others += [accepted(part, **kind) for part in (Part.SENDER, Part.OWNER) for kind in kinds]
+    others += [
+        new_key(**kind, until=until, until_new_key=choice, reminder=again)
+        for kind in kinds
+        for until in (None, EXPIRES_AT)
+        for choice in UntilNewKey
+        for again in (True, False)
+    ]
     after = [
         SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
         for letter in (*done, *undone)
