@@ -43,6 +43,7 @@ from telemetry.logs import start_logging
 from workflows.accounts import AccountWorkflow
 from workflows.client import TransferClient
 from workflows.codes import OneTimeCodeWorkflow
+from workflows.owner_news import OwnerNewsWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
 from workflows.runs import Runs
@@ -70,7 +71,10 @@ def transfer_worker(client: Client, steps: Sequence[object]) -> Worker:
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow, ReconciliationWorkflow],
+        workflows=[
+            *(TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow),
+            *(OwnerNewsWorkflow, ReconciliationWorkflow),
+        ],
         activities=[activity for step in steps for activity in implementations(step)],
         workflow_runner=workflow_runner(),
         interceptors=[RefusalInterceptor()],

@@ -8,7 +8,7 @@ Refusals (domain.errors.Refusal) cross as non-retryable ApplicationErrors whose 
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,7 @@ from temporalio import activity
 from domain.approval import Decision
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, LinkId, NodeId, TransferId, UserId
+from domain.news import OwnerNews
 from domain.reconciliation import Finding
 from domain.transfer import (
     Attention,
@@ -396,6 +397,17 @@ class SendCode(Message):
     number: int
 
 
+class TellOwner(Message):
+    """A piece of news of one day about a charge point, for its owner."""
+
+    charge_point_id: ChargePointId
+    news: OwnerNews
+    day: date
+    """In UTC."""
+    occasion: str = ""
+    """Of news that is told each time: which time. Empty: a day has one letter."""
+
+
 class Notices(ABC):
     """Letters (`notices.*`): delivered at least once, each with a Message-ID that stays the same."""
 
@@ -413,6 +425,11 @@ class Notices(ABC):
     @abstractmethod
     async def send_code(self, order: SendCode) -> Done:
         """Make a one-time code, keep its MAC, send it to the recipient; the same code on every try."""
+
+    @activity.defn(name="notices.tell_owner")
+    @abstractmethod
+    async def tell_owner(self, order: TellOwner) -> Done:
+        """Tell the owner of a charge point; of new credentials a recipient who is asked about it, too."""
 
 
 class OpenAccount(Message):

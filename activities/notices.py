@@ -7,27 +7,32 @@ from urllib.parse import urlsplit
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities import contracts
-from activities.contracts import Ask, Done, SendCode, Subject, Tell
+from activities.contracts import Ask, Done, SendCode, Subject, Tell, TellOwner
 from activities.drafts import Drafts
 from activities.letterbox import Letterbox, Outgoing
 from activities.parties import (
     Told,
     find_asked,
+    find_owner,
     find_told_of_acceptance,
     find_told_of_end,
     find_told_of_new_key,
     find_told_of_request,
 )
+from activities.point_drafts import PointDrafts
 from domain.ids import TransferId
+from domain.news import OwnerNews
 from domain.policy import Policy
 from domain.transfer import FINAL, TransferState, TransferWarning
 from notices.letters import AnyLetter, EndedLetter, SettledLetter
 from notices.mail import Sender
-from persistence import audit
+from persistence import audit, transfers
 from persistence.approvals import make_code, make_link, note_code_sent, valid_link
+from persistence.charger_trail import trail_of
 from persistence.parties import TransferFacts, read_facts
 from persistence.session import Database
 from persistence.sight import hides_recipient
+from persistence.tables import ChargePoint
 from persistence.vault import Vault, fingerprint
 from telemetry.subject import learn
 
@@ -56,6 +61,7 @@ class Notices(contracts.Notices):
         self._vault = vault
         self._letterbox = Letterbox(sender)
         self._drafts = Drafts(vault, origin, offline_deadline)
+        self._point_drafts = PointDrafts(origin)
         self._domain = _domain_of(origin)
 
     async def ask(self, ask: Ask) -> Done:
@@ -182,6 +188,51 @@ class Notices(contracts.Notices):
             await note_code_sent(session, order.link_id, order.number, datetime.now(UTC))
             await audit.append(session, transfer_id, actor="system", action=action, detail=detail, once=once)
         return Done()
+
+    async def tell_owner(self, order: TellOwner) -> Done:
+        """Tell whoever owns the charge point at this moment; of new credentials also who is asked about it.
+
+        Idempotent by (charge point, news, day), or (charge point, news, occasion): the Message-ID follows from them,
+        and the charge point's trail has one entry `told`. Who is asked is written to after that entry, and on each
+        repeat: whether a letter reaches them is nothing for those who read the trail.
+        """
+        trail = trail_of(order.charge_point_id)
+        once = audit.told_of(f"{order.news.value}:{order.occasion or order.day.isoformat()}")
+        async with self._db.reading() as session:
+            on_record = await audit.action_of(session, trail, once) is not None
+            to_owner, to_asked = await self._owner_news(session, order)
+        if to_owner and not on_record:
+            await self._letterbox.post(to_owner)
+            async with self._db.writing() as session:
+                detail = {"subject": order.news.value}
+                await audit.append(session, trail, actor="system", action="told", detail=detail, once=once)
+        if to_asked:
+            await self._letterbox.post(to_asked)
+        return Done()
+
+    async def _owner_news(self, session: AsyncSession, order: TellOwner) -> tuple[list[Outgoing], list[Outgoing]]:
+        """Write the letters to the owner, and those to who is asked about the charge point."""
+        point = await session.get(ChargePoint, order.charge_point_id)
+        if point is None:
+            return [], []
+        mark = _mark(order.occasion or order.day.isoformat())
+        name = f"{order.news.value}.{order.charge_point_id}.{mark}"
+        letter = await self._point_drafts.to_owner(session, order, point)
+        to_owner = [
+            Outgoing(letter, person.locale, person.address, self._message_id(f"{name}.{_mark(person.user_id)}"))
+            for person in await find_owner(session, point)
+        ]
+        active = await transfers.active_on(session, order.charge_point_id) if order.news is OwnerNews.RESET else None
+        facts = await _waiting(session, active) if active else None
+        if facts is None:
+            return to_owner, []
+        draft = await self._point_drafts.to_asked(session, order, facts)
+        to_asked = [
+            Outgoing(draft, asked.locale, asked.address, self._message_id(f"{name}.{_mark(asked.channel)}"))
+            for asked in await find_asked(session, self._vault, facts)
+            if asked.address is not None
+        ]
+        return to_owner, to_asked
 
     async def _code(self, session: AsyncSession, order: SendCode) -> tuple[TransferId, list[Outgoing]] | None:
         """Make the code and its letter; None where it would be of no use, no letter where nobody can be reached."""

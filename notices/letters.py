@@ -150,6 +150,54 @@ class NewKeyLetter(About):
     reminder: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class PointLetter:
+    """What letters about a charge point say that are about no transfer."""
+
+    charge_point: str
+    location: str | None
+    charge_point_id: str
+    at: datetime | None
+    """When it was last seen; None where that is not known any more."""
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResetLetter(PointLetter):
+    """To the owner: new credentials were made."""
+
+    template: ClassVar = "reset"
+    by_staff: bool
+    by_owner: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResetAskedLetter(PointLetter):
+    """The same to a recipient who has not answered yet."""
+
+    template: ClassVar = "reset_asked"
+    sender: str
+    replaces_key: bool
+    """Whether the charger stays connected under another owner."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoHoldersLetter(PointLetter):
+    """To the owner: two are connected with the charger's key."""
+
+    template: ClassVar = "two_holders"
+    times: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedKeyLetter(PointLetter):
+    """To the owner: something came with a key that has ended."""
+
+    template: ClassVar = "ended_key"
+    times: int
+    addresses: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Letter:
     """A letter that is ready to be sent."""
@@ -163,7 +211,18 @@ class Letter:
 
 
 #: Every letter there is.
-AnyLetter = AskLetter | CodeLetter | RequestedLetter | AcceptedLetter | EndedLetter | NewKeyLetter
+AnyLetter = (
+    AskLetter
+    | CodeLetter
+    | RequestedLetter
+    | AcceptedLetter
+    | EndedLetter
+    | NewKeyLetter
+    | ResetLetter
+    | ResetAskedLetter
+    | TwoHoldersLetter
+    | EndedKeyLetter
+)
 
 
 def render(letter: AnyLetter, language: Language) -> Letter:
@@ -194,6 +253,8 @@ def _harmless(name: str, value: object) -> object:
         return wording.lines(value)
     if isinstance(value, str) and not isinstance(value, StrEnum) and name not in {"origin", "link"}:
         return wording.one_line(value)
+    if name == "addresses" and isinstance(value, tuple):
+        return tuple(wording.one_line(address) for address in value)
     if isinstance(value, KeyInUse):
         return replace(value, serials=tuple(wording.one_line(serial) for serial in value.serials))
     return value

@@ -1,14 +1,18 @@
 """The charge points of the caller's groups, and their ledger."""
 
+import secrets
+
 from fastapi import APIRouter, Depends, Response
 
 from api import cursors, examples, schemas
 from api.dependencies import CallerDep, Cursor, KeyDep, Limit, PartsDep, PathId, no_query
 from api.describing import call
 from api.paging import cut
-from domain.errors import ErrorCode, NotAllowed
+from domain.errors import ErrorCode, NotAllowed, Unavailable
 from domain.ids import ChargePointId
+from domain.news import OwnerNews
 from persistence.doorway import Repeatable
+from persistence.vault import fingerprint
 
 router = APIRouter(prefix="/charge-points", tags=["charge points"])
 
@@ -53,7 +57,8 @@ async def connect_afresh(
 
     For the charge point's owner, and operators; not while a transfer of it is `transferring`, `reconfiguring` or
     `rolling_back`: one that waits for its recipient does not stand in the way. A repeat under the same
-    `Idempotency-Key` gives the same credentials, as long as they are the current ones.
+    `Idempotency-Key` gives the same credentials, as long as they are the current ones. Where somebody else asks, or
+    during a transfer, the owner is told by a letter, and so is a recipient who has not answered yet.
     """
     point = ChargePointId(charge_point_id)
     view = await parts.reads.charge_point(caller, point)
@@ -62,7 +67,13 @@ async def connect_afresh(
     call = Repeatable(caller.id, key, f"connect {point}".encode())
     actor = f"{'user' if caller.id == view.owner_id else 'operator'}:{caller.id}"
     response.headers["Cache-Control"] = "no-store"
+    tells = caller.id != view.owner_id or view.active_transfer_id is not None
+    if tells and not await parts.transfers.ready():  # nothing is changed of which nobody would be told
+        raise Unavailable("The charge point's owner could not be told of it now; try again in a moment.")
     password = await parts.doorway.connect_afresh(call, point, view.owner_id, actor=actor)
+    if tells:
+        occasion = fingerprint(f"{caller.id} {key}")[:16] if key else secrets.token_hex(8)
+        await parts.transfers.tell_owner(point, OwnerNews.RESET, occasion=occasion)
     return schemas.Credentials(identity=view.identity, password=password)
 
 

@@ -8,7 +8,8 @@ from sqlalchemy import update
 
 from domain.approval import Decision
 from domain.errors import HandoverError, Refusal
-from domain.ids import LinkId, TransferId, UserId
+from domain.ids import ChargePointId, LinkId, TransferId, UserId
+from domain.news import OwnerNews
 from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
 from persistence.session import Database
 from persistence.tables import Code, Request, Transfer
@@ -36,6 +37,7 @@ class Engine(TransferClient):
     held: list[tuple[Any, ...]] = field(default_factory=list)
     codes: list[tuple[LinkId, int]] = field(default_factory=list)
     opened: list[tuple[LinkId, str, str]] = field(default_factory=list)
+    news: list[tuple[ChargePointId, OwnerNews, str]] = field(default_factory=list)
 
     async def start(self, transfer_id: TransferId) -> bool:
         self.started.append(transfer_id)
@@ -132,6 +134,11 @@ class Engine(TransferClient):
         if self.fails:
             raise self.fails
         self.opened.append((link_id, name, locale))
+
+    async def tell_owner(self, charge_point_id: ChargePointId, news: OwnerNews, *, occasion: str = "") -> None:
+        if self.fails:
+            raise self.fails
+        self.news.append((charge_point_id, news, occasion))
 
     async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:
         return self.attempts

@@ -11,11 +11,15 @@ from notices.letters import (
     AnyLetter,
     AskLetter,
     CodeLetter,
+    EndedKeyLetter,
     EndedLetter,
     NewKeyLetter,
     Part,
     RequestedLetter,
+    ResetAskedLetter,
+    ResetLetter,
     SettledLetter,
+    TwoHoldersLetter,
 )
 
 ORIGIN = "https://handover.example"
@@ -79,6 +83,31 @@ def settled(state: TransferState, part: Part = Part.SENDER, **changes: Any) -> S
 def new_key(**changes: Any) -> NewKeyLetter:
     given = {"charge_point_id": "cp-1", "until": EXPIRES_AT, "until_new_key": UntilNewKey.SERVE, "reminder": False}
     return NewKeyLetter(**{**ABOUT, **given, **changes})
+
+
+OF_POINT: dict[str, Any] = {
+    "charge_point": "Parking Nord 3",
+    "location": "12 rue de l'Église, Lyon",
+    "charge_point_id": "cp-1",
+    "at": EXPIRES_AT,
+    "origin": ORIGIN,
+}
+
+
+def reset(**changes: Any) -> ResetLetter:
+    return ResetLetter(**{**OF_POINT, "by_staff": False, "by_owner": False, **changes})
+
+
+def reset_asked(**changes: Any) -> ResetAskedLetter:
+    return ResetAskedLetter(**{**OF_POINT, "sender": "Amélie Durand", "replaces_key": True, **changes})
+
+
+def two_holders(**changes: Any) -> TwoHoldersLetter:
+    return TwoHoldersLetter(**{**OF_POINT, "times": 1, **changes})
+
+
+def ended_key(**changes: Any) -> EndedKeyLetter:
+    return EndedKeyLetter(**{**OF_POINT, "times": 1, "addresses": (), **changes})
 
 
 def every_letter() -> list[AnyLetter]:
@@ -145,6 +174,11 @@ def every_letter() -> list[AnyLetter]:
         for choice in UntilNewKey
         for again in (True, False)
     ]
+    for at in (None, EXPIRES_AT):
+        others += [reset(at=at), reset(at=at, by_staff=True), reset(at=at, by_owner=True)]
+        others += [reset_asked(at=at), reset_asked(at=at, replaces_key=False)]
+        others += [two_holders(at=at, times=times) for times in (1, 3)]
+        others += [ended_key(at=at, times=times, addresses=("192.0.2.7",) * (times - 1)) for times in (1, 3)]
     after = [
         SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
         for letter in (*done, *undone)

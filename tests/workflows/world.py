@@ -37,6 +37,7 @@ from activities.contracts import (
     TakenUp,
     TakeUp,
     Tell,
+    TellOwner,
     TransferRef,
     Validated,
     Whereabouts,
@@ -274,6 +275,11 @@ class World(Registry, Charger, Notices, Records):
 
     async def send_code(self, order: SendCode) -> Done:
         await self._call("send_code")
+        return Done()
+
+    async def tell_owner(self, order: TellOwner) -> Done:
+        await self._call(f"tell_owner_{order.news.value}")
+        self.letters.append(order.news.value)
         return Done()
 
     async def note(self, note: Note) -> Done:

@@ -49,6 +49,19 @@ TAIL: Final = """
   and so are members who are neither owner nor admin.
 - No texts to phones are sent. A recipient given by phone number is asked at the e-mail address of their account;
   without one nobody is reached, and the transfer waits until it expires ([api.md](api.md#a-recipient-by-phone)).
+
+About a charge point, and no transfer:
+
+| letter | to | when |
+|---|---|---|
+| reset | owner; a recipient who is asked and has not answered \
+| each time that new credentials are made by somebody else than the owner, or during a transfer |
+| two holders | owner | two are connected with its key: at most once a day, with how often |
+| ended key tried | owner \
+| something came with a key that has ended: at most once a day, with how often and from where |
+
+Each says what it means and what to do: `POST /v1/charge-points/{id}/connection`, and
+[the runbook](operations.md#somebody-else-is-connected-as-my-charger). They go to whoever owns the charge point then.
 """
 EMAIL: Final = {"amelie": "sender", "bruno": "present owner", "adam": "admins"}
 WORDS: Final = {
