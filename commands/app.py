@@ -21,6 +21,9 @@ _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
         "pause": acts.pause,
         "resume": acts.resume,
     },
+    "Charge points": {
+        "point": looks.show_point,
+    },
     "Set-up": {
         "import": setting_up.import_file,
         "migrate": setting_up.migrate,

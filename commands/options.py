@@ -30,6 +30,14 @@ def transfer_id(text: str) -> str:
     return found
 
 
+def point_id(text: str) -> str:
+    """Give the id of the charge point that is meant; raises Wrong."""
+    found = text.strip()
+    if not ID_PATTERN.fullmatch(found):
+        raise Wrong(f"{text!r} is no charge point's id: that is at most 64 letters, digits, `.`, `_` or `-`.")
+    return found
+
+
 def read_age(text: str) -> timedelta:
     """Read `90m`, `2h`, `1d12h` or ISO 8601 (`PT2H`)."""
     try:

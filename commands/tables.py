@@ -105,12 +105,15 @@ def listing(transfers: Sequence[Mapping[str, Any]], width: int) -> RenderableTyp
     return table
 
 
-def page(transfer: Mapping[str, Any], ui: str | None = None) -> RenderableType:
-    """Lay out one transfer: what it is, what it waits for, its steps, what the caller may do."""
+def page(transfer: Mapping[str, Any], ui: str | None = None, charger: Iterable[tuple[str, str]] = ()) -> RenderableType:
+    """Lay out one transfer: what it is, what it waits for, its steps, what the caller may do.
+
+    `charger` are facts about its charger, each with its name.
+    """
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
-    for name, value in _facts(transfer, ui):
+    for name, value in [*_facts(transfer, ui), *charger]:
         facts.add_row(Text(name, style="dim"), _coloured(value, transfer["attention"] or transfer["state"]))
     parts: list[RenderableType] = [
         Text(plain(transfer["id"]), style="bold"),
