@@ -78,6 +78,20 @@ Text = Annotated[
 ]
 
 
+def _choice_where(acceptance: dict[str, Any]) -> ConfigDict:
+    """Say to readers of the schema that `until_new_key` is given only beside such an `acceptance`."""
+    return ConfigDict(json_schema_extra={"anyOf": [{"properties": {"until_new_key": {"type": "null"}}}, acceptance]})
+
+
+#: Where the recipient is asked unless the body says otherwise, and where not.
+_IF_ASKED_BY_DEFAULT: Final = _choice_where(
+    {"properties": {"acceptance": {"const": Acceptance.NOT_REQUIRED.value}}, "required": ["acceptance"]}
+)
+_IF_NOT_ASKED_BY_DEFAULT: Final = _choice_where(
+    {"properties": {"acceptance": {"enum": [Acceptance.NOT_REQUIRED.value, None]}}}
+)
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -143,6 +157,8 @@ class _Start(_Body):
 class MoveToGroup(_Start):
     """Move the charge point to another group."""
 
+    model_config = _IF_NOT_ASKED_BY_DEFAULT
+
     kind: Literal["move_to_group"]
     group_id: Annotated[GroupId, StringConstraints(pattern=ID_PATTERN.pattern)]
     """Where it goes."""
@@ -151,6 +167,8 @@ class MoveToGroup(_Start):
 class TransferOwnership(_Start):
     """Give it to another owner or admin of its group."""
 
+    model_config = _IF_NOT_ASKED_BY_DEFAULT
+
     kind: Literal["transfer_ownership"]
     user_id: Annotated[UserId, StringConstraints(pattern=ID_PATTERN.pattern)]
     """Who is to own it."""
@@ -158,6 +176,8 @@ class TransferOwnership(_Start):
 
 class TransferToUser(_Start):
     """Give it to a user, found by e-mail or phone."""
+
+    model_config = _IF_ASKED_BY_DEFAULT
 
     kind: Literal["transfer_to_user"]
     recipient: Annotated[str, StringConstraints(min_length=1, max_length=320)]
