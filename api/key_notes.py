@@ -25,13 +25,12 @@ def notes_on_key(rehearsal: Rehearsal, kind: TransferKind, connection: Connectio
     key = rehearsal.key
     if key is None or not rehearsal.owner_changes:
         return {}
+    notes = {"key_known_to_charger": _seen(key)}
     if key.known_to is KnownTo.PEOPLE:
         known = "People can know the key in use: it was imported, shown or typed, and the present owner may have it."
         notes = {"key_known_to_people": f"{known} {_ENDS[connection]}"}
         if kind is TransferKind.TRANSFER_TO_USER and connection is Connection.KEEP:
             notes["delete_recommended"] = _DELETE
-        return notes
-    notes = {"key_known_to_charger": _seen(key)}
     if key.open_line:
         notes["open_line"] = _OPEN_LINE
     return notes

@@ -63,7 +63,8 @@ ENGLISH: Final = Words(
     key_seen="Only what was connected on {since}{serials} can know the key that the charger uses now. We know what "
     "was connected then, not what hangs on the wall.",
     key_serials=" (serial number: {serials})",
-    key_open_line="That key was sent over a line that is not encrypted: whoever saw the network has read it.",
+    key_open_line="The charger’s present key was sent over a line that is not encrypted: whoever saw the network has "
+    "read it.",
     goes_back="If the charger is offline when it changes hands, and stays so for {span}, it goes back to its present "
     "owner.",
     until_new_key="Until the charger has a new key",

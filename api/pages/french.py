@@ -67,7 +67,8 @@ FRENCH: Final = Words(
     key_seen="Seul ce qui était connecté le {since}{serials} peut connaître la clé que la borne utilise aujourd’hui. "
     "Nous savons ce qui était connecté alors, pas ce qui est fixé au mur.",
     key_serials=" (numéro de série : {serials})",
-    key_open_line="Cette clé a été envoyée par une liaison non chiffrée : toute personne qui voyait le réseau l’a lue.",
+    key_open_line="La clé actuelle de la borne a été envoyée par une liaison non chiffrée : toute personne qui voyait "
+    "le réseau l’a lue.",
     goes_back="Si la borne est hors ligne au moment du transfert et le reste pendant {span}, elle revient à son "
     "propriétaire actuel.",
     until_new_key="Tant que la borne n’a pas de nouvelle clé",

@@ -124,12 +124,14 @@ class Words:
         return found
 
     def _of_charger_key(self, key: KeyInUse | None) -> list[str]:
-        """Say what can know a key that no people know; nothing of any other."""
-        if key is None or key.known_to is not KnownTo.CHARGER:
-            return []
-        serials = self.key_serials.format(serials=", ".join(key.serials)) if key.serials else ""
-        seen = self.key_seen.format(since=moment(key.since, self.language), serials=serials)
-        return [seen, self.key_open_line] if key.open_line else [seen]
+        """Say what can know a key that no people know, and of any whether others can have read it on its way."""
+        said = []
+        if key is not None and key.known_to is KnownTo.CHARGER:
+            serials = self.key_serials.format(serials=", ".join(key.serials)) if key.serials else ""
+            said.append(self.key_seen.format(since=moment(key.since, self.language), serials=serials))
+        if key is not None and key.open_line:
+            said.append(self.key_open_line)
+        return said
 
     def error_of(self, error: HandoverError) -> str:
         """Say what is wrong and what to do; an error's own text is English, and for programs."""

@@ -117,7 +117,7 @@ async def test_where_people_know_the_key_it_says_so_and_recommends_delete(
     http: httpx.AsyncClient, database: Database, body: dict[str, Any], notes: list[str]
 ) -> None:
     assert (await rehearse(http, body))["notes"] == [], "there is no key"
-    await add_key(database, KnownTo.PEOPLE, open_line=True)
+    await add_key(database, KnownTo.PEOPLE)
 
     found = await rehearse(http, body)
 
@@ -147,10 +147,13 @@ async def test_where_only_the_charger_knows_the_key_it_says_what_was_connected_t
     assert said in note["text"]
 
 
-async def test_a_key_that_went_over_an_open_line_is_said_to_have(http: httpx.AsyncClient, database: Database) -> None:
-    await add_key(database, KnownTo.CHARGER, open_line=True)
+@pytest.mark.parametrize("known_to", KnownTo)
+async def test_a_key_that_went_over_an_open_line_is_said_to_have(
+    http: httpx.AsyncClient, database: Database, known_to: KnownTo
+) -> None:
+    await add_key(database, known_to, open_line=True)
 
-    found = await rehearse(http, TO_USER)
+    found = await rehearse(http, TO_ADAM)
 
-    assert named(found["notes"]) == ["key_known_to_charger", "open_line"]
+    assert named(found["notes"]) == [f"key_known_to_{known_to}", "open_line"]
     assert "ws, a line that is not encrypted" in found["notes"][1]["text"]

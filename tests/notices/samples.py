@@ -38,7 +38,7 @@ ABOUT: dict[str, Any] = {
 }
 KEYS: tuple[KeyInUse | None, ...] = (
     None,
-    KeyInUse(KnownTo.PEOPLE, EXPIRES_AT, open_line=False, serials=()),
+    KeyInUse(KnownTo.PEOPLE, EXPIRES_AT, open_line=True, serials=()),
     KeyInUse(KnownTo.CHARGER, EXPIRES_AT, open_line=False, serials=()),
     KeyInUse(KnownTo.CHARGER, EXPIRES_AT, open_line=True, serials=("SN-1", "SN-2")),
 )

@@ -263,6 +263,7 @@ def test_the_question_says_what_was_connected_when_only_the_charger_got_its_key(
     text = said(samples.ask(key=OPEN_LINE))
     assert "(serial number: SN-1, SN-2) can know" in text
     assert "over a line that is not encrypted" in text
+    assert "over a line that is not encrypted" in said(samples.ask(key=PEOPLE))
     assert "not encrypted" not in said(samples.ask(key=CHARGER))
 
 
