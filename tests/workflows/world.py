@@ -56,6 +56,7 @@ from domain.transfer import (
     TransferKind,
     TransferState,
     TransferWarning,
+    UntilNewKey,
 )
 
 CHARGE_POINT = ChargePointId("cp_1")
@@ -98,6 +99,8 @@ class World(Registry, Charger, Notices, Records):
     plan: Plan = field(default_factory=plan)
     node: str | None = "node"
     calls: list[str] = field(default_factory=list)
+    choices: list[UntilNewKey | None] = field(default_factory=list)
+    """What went with each decision about a key that people know."""
     fail: dict[str, list[BaseException]] = field(default_factory=lambda: defaultdict(list))
     answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -156,6 +159,7 @@ class World(Registry, Charger, Notices, Records):
 
     async def decide(self, record: DecisionRecord) -> Decided:
         await self._call(f"decide:{record.decision.value}:{record.actor}")
+        self.choices.append(record.until_new_key)
         state = ENDS[record.decision]
         if record.decision is Decision.CANCEL and self.state is TransferState.TRANSFERRING:
             state = TransferState.ROLLING_BACK
