@@ -45,6 +45,7 @@ from telemetry.logs import start_logging
 from workflows.accounts import AccountWorkflow
 from workflows.client import TransferClient
 from workflows.codes import OneTimeCodeWorkflow
+from workflows.owner_news import OwnerNewsWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
 from workflows.runs import Runs
@@ -72,7 +73,10 @@ def transfer_worker(client: Client, steps: Sequence[object]) -> Worker:
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow, ReconciliationWorkflow],
+        workflows=[
+            *(TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow),
+            *(OwnerNewsWorkflow, ReconciliationWorkflow),
+        ],
         activities=[activity for step in steps for activity in implementations(step)],
         workflow_runner=workflow_runner(),
         interceptors=[RefusalInterceptor()],
@@ -144,7 +148,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         DatabaseAccounts(database, vault),
         DatabaseRecords(database),
         DatabaseRescues(database),
-        Notices(database, vault, sender, settings.origin),
+        Notices(database, vault, sender, settings.origin, settings.policy.offline_deadline),
         DatabaseReconciler(
             database,
             Doorway(database, vault),

@@ -8,7 +8,7 @@ Refusals (domain.errors.Refusal) cross as non-retryable ApplicationErrors whose 
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,7 @@ from temporalio import activity
 from domain.approval import Decision
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, LinkId, NodeId, TransferId, UserId
+from domain.news import OwnerNews
 from domain.reconciliation import Finding
 from domain.trail import TrailAction
 from domain.transfer import (
@@ -395,17 +396,19 @@ class Subject(StrEnum):
     """To a present owner who did not ask."""
     ACCEPTED = "accepted"
     """To the sender and the present owner: the recipient has."""
-    NEW_KEY = "new_key"
-    """To the new owner: they are to type a key into the charger, as people know the one in use."""
     ENDED = "ended"
     SETTLED = "settled"
     """What it had left to do at the charger is done."""
+    NEW_KEY = "new_key"
+    """To the new owner, who is to type a key into the charger."""
 
 
 class Tell(TransferRef):
     """A piece of news for the parties; who gets it and what it says follows from the transfer's state."""
 
     subject: Subject
+    reminder: int = 0
+    """Of `new_key`: 0 tells, 1 and on remind; each is a letter of its own."""
 
 
 class SendCode(Message):
@@ -413,6 +416,17 @@ class SendCode(Message):
 
     link_id: LinkId
     number: int
+
+
+class TellOwner(Message):
+    """A piece of news of one day about a charge point, for its owner."""
+
+    charge_point_id: ChargePointId
+    news: OwnerNews
+    day: date
+    """In UTC."""
+    occasion: str = ""
+    """Of news that is told each time: which time. Empty: a day has one letter."""
 
 
 class Notices(ABC):
@@ -432,6 +446,11 @@ class Notices(ABC):
     @abstractmethod
     async def send_code(self, order: SendCode) -> Done:
         """Make a one-time code, keep its MAC, send it to the recipient; the same code on every try."""
+
+    @activity.defn(name="notices.tell_owner")
+    @abstractmethod
+    async def tell_owner(self, order: TellOwner) -> Done:
+        """Tell the owner of a charge point; of new credentials a recipient who is asked about it, too."""
 
 
 class OpenAccount(Message):

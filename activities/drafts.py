@@ -1,14 +1,25 @@
 """What each letter about a transfer says, taken from the rows: to its reader no more than they may know."""
 
+from datetime import timedelta
 from typing import TypedDict
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.parties import Asked, Told, find_new_owner
-from domain.ids import TransferId
-from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
-from notices.letters import AcceptedLetter, AskLetter, CodeLetter, EndedLetter, RequestedLetter
-from persistence import transfers
+from domain.ids import ChargePointId, TransferId
+from domain.keys import KeyInUse
+from domain.transfer import (
+    Attention,
+    Connection,
+    IfOffline,
+    Reason,
+    TransferKind,
+    TransferState,
+    TransferWarning,
+    UntilNewKey,
+)
+from notices.letters import AcceptedLetter, AskLetter, CodeLetter, EndedLetter, NewKeyLetter, RequestedLetter
+from persistence import keys_in_use, transfers
 from persistence.approvals import SentCode
 from persistence.parties import TransferFacts
 from persistence.tables import User
@@ -31,10 +42,11 @@ class _About(TypedDict):
 class Drafts:
     """Fills in letters."""
 
-    def __init__(self, vault: Vault, origin: str) -> None:
-        """Take the vault that unseals the sender's message, and where links point to."""
+    def __init__(self, vault: Vault, origin: str, offline_deadline: timedelta) -> None:
+        """Take the vault that unseals the sender's message, where links point to, how long a charger may be offline."""
         self._vault = vault
         self._origin = origin.rstrip("/")
+        self._offline_deadline = offline_deadline
 
     async def question(
         self, session: AsyncSession, facts: TransferFacts, asked: Asked, token: str, *, reminder: bool
@@ -42,13 +54,17 @@ class Drafts:
         """Draft the question to somebody who must decide; the transfer waits for it, so it has an end."""
         transfer = facts.transfer
         request = (await transfers.requested(session, self._vault, TransferId(transfer.id))).request
+        about = self._about(facts)
+        waits = about["owner_changes"] and about["connection"] is Connection.KEEP
         return AskLetter(
-            **self._about(facts),
+            **about,
             message=request.message,
             expires_at=transfer.expires_at or transfer.requested_at + request.expires_in,
             link=f"{self._origin}/t/{token}",
             has_account=asked.has_account,
             reminder=reminder,
+            key=await _key(session, facts),
+            goes_back_after=self._offline_deadline if waits and transfer.if_offline == IfOffline.ROLL_BACK else None,
         )
 
     def code(self, facts: TransferFacts, code: SentCode) -> CodeLetter:
@@ -84,6 +100,19 @@ class Drafts:
             charge_point_id=transfer.charge_point_id,
             new_owner=await find_new_owner(session, transfer),
             former_owner=about["owner_changes"] and person.user_id == transfer.from_owner_id,
+            key=await _key(session, facts),
+            until_new_key=UntilNewKey(transfer.until_new_key),
+        )
+
+    def new_key(self, facts: TransferFacts, *, reminder: bool) -> NewKeyLetter:
+        """Draft what the new owner is told who is to type a key into the charger."""
+        transfer = facts.transfer
+        return NewKeyLetter(
+            **self._about(facts),
+            charge_point_id=transfer.charge_point_id,
+            until=transfer.waiting_until if transfer.attention == Attention.NEW_KEY else None,
+            until_new_key=UntilNewKey(transfer.until_new_key),
+            reminder=reminder,
         )
 
     def _about(self, facts: TransferFacts) -> _About:
@@ -101,3 +130,7 @@ class Drafts:
             owner_changes=not moves or transfer.to_owner_id not in {None, transfer.from_owner_id},
             origin=self._origin,
         )
+
+
+async def _key(session: AsyncSession, facts: TransferFacts) -> KeyInUse | None:
+    return await keys_in_use.read(session, ChargePointId(facts.charge_point.id))

@@ -1,28 +1,43 @@
 """Letters that a workflow has sent: the question, the news, the one-time code."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities import contracts
-from activities.contracts import Ask, Done, SendCode, Subject, Tell
+from activities.contracts import Ask, Done, SendCode, Subject, Tell, TellOwner
 from activities.drafts import Drafts
 from activities.letterbox import Letterbox, Outgoing
-from activities.parties import Told, find_asked, find_told_of_acceptance, find_told_of_end, find_told_of_request
+from activities.parties import (
+    Told,
+    find_asked,
+    find_owner,
+    find_told_of_acceptance,
+    find_told_of_end,
+    find_told_of_new_key,
+    find_told_of_request,
+)
+from activities.point_drafts import PointDrafts
 from domain import trail
 from domain.ids import TransferId
+from domain.news import OwnerNews
+from domain.policy import Policy
 from domain.trail import TrailAction
-from domain.transfer import FINAL, TransferState
+from domain.transfer import FINAL, TransferState, TransferWarning
 from notices.letters import AnyLetter, EndedLetter, SettledLetter
 from notices.mail import Sender
-from persistence import audit
+from persistence import audit, transfers
 from persistence.approvals import make_code, make_link, note_code_sent, valid_link
 from persistence.parties import TransferFacts, read_facts
 from persistence.session import Database
 from persistence.sight import hides_recipient
+from persistence.tables import ChargePoint
 from persistence.vault import Vault, fingerprint
 from telemetry.subject import learn
+
+_OFFLINE_DEADLINE: Final = Policy().offline_deadline
 
 
 class Notices(contracts.Notices):
@@ -33,12 +48,20 @@ class Notices(contracts.Notices):
     recipient whom the sender may not know: that such a letter is put off would tell that the address has an account.
     """
 
-    def __init__(self, db: Database, vault: Vault, sender: Sender, origin: str) -> None:
-        """Take where links point to: `origin`."""
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        sender: Sender,
+        origin: str,
+        offline_deadline: timedelta = _OFFLINE_DEADLINE,
+    ) -> None:
+        """Take where links point to, `origin`, and how long a transfer waits for an offline charger."""
         self._db = db
         self._vault = vault
         self._letterbox = Letterbox(sender)
-        self._drafts = Drafts(vault, origin)
+        self._drafts = Drafts(vault, origin, offline_deadline)
+        self._point_drafts = PointDrafts(origin)
         self._domain = _domain_of(origin)
 
     async def ask(self, ask: Ask) -> Done:
@@ -90,16 +113,17 @@ class Notices(contracts.Notices):
     async def tell(self, tell: Tell) -> Done:
         """Tell the parties, each once, each what they may know; nothing where that is on record already.
 
-        Idempotent: the Message-ID follows from (transfer, subject, user), the letter from the transfer as it stands. A
-        recipient whom the sender may not know is told after the entry is written, and on each repeat.
+        Idempotent: the Message-ID follows from (transfer, subject, reminder, user), the letter from the transfer as it
+        stands. A recipient whom the sender may not know is told after the entry is written, and on each repeat.
         """
-        once = trail.told(tell.subject)
+        once = trail.told(_name_of(tell, ":"))
         async with self._db.reading() as session:
             on_record = await audit.action_of(session, tell.transfer_id, once) is not None
             news, hidden = await self._news(session, tell)
         if news and not on_record:
             await self._letterbox.post(news)
-            detail = {"subject": tell.subject.value}
+            detail: dict[str, str | int] = {"subject": tell.subject.value}
+            detail |= {"reminder": tell.reminder} if tell.reminder else {}
             async with self._db.writing() as session:
                 told = TrailAction.TOLD
                 await audit.append(session, tell.transfer_id, actor="system", action=told, detail=detail, once=once)
@@ -115,19 +139,27 @@ class Notices(contracts.Notices):
         facts = await read_facts(session, tell.transfer_id)
         if facts is None:
             return [], []
+        if tell.subject in {Subject.ENDED, Subject.SETTLED}:
+            return await self._news_of_end(session, tell, facts)
         over = facts.transfer.state in FINAL
-        if tell.subject is Subject.REQUESTED:
-            if over:
-                return [], []
+        letters: list[Outgoing] = []
+        if tell.subject is Subject.REQUESTED and not over:
             requested = await self._drafts.requested(session, facts)
             told = await find_told_of_request(session, facts.transfer)
-            return [self._outgoing(tell, person, requested) for person in told], []
-        if tell.subject is Subject.ACCEPTED:
-            if facts.transfer.accepted_by is None or over:
-                return [], []
+            letters = [self._outgoing(tell, person, requested) for person in told]
+        elif tell.subject is Subject.ACCEPTED and not over and facts.transfer.accepted_by is not None:
             told = await find_told_of_acceptance(session, facts.transfer)
             accepted = [await self._drafts.accepted(session, facts, person) for person in told]
-            return [self._outgoing(tell, *news) for news in zip(told, accepted, strict=True)], []
+            letters = [self._outgoing(tell, *news) for news in zip(told, accepted, strict=True)]
+        elif tell.subject is Subject.NEW_KEY and _needs_key(facts):
+            letter = self._drafts.new_key(facts, reminder=tell.reminder > 0)
+            told = await find_told_of_new_key(session, facts.transfer)
+            letters = [self._outgoing(tell, person, letter) for person in told]
+        return letters, []
+
+    async def _news_of_end(
+        self, session: AsyncSession, tell: Tell, facts: TransferFacts
+    ) -> tuple[list[Outgoing], list[Outgoing]]:
         kind = SettledLetter if tell.subject is Subject.SETTLED else EndedLetter
         letters: tuple[list[Outgoing], list[Outgoing]] = [], []
         for person in await find_told_of_end(session, facts.transfer):
@@ -136,7 +168,7 @@ class Notices(contracts.Notices):
         return letters
 
     def _outgoing(self, tell: Tell, person: Told, letter: AnyLetter) -> Outgoing:
-        name = f"{tell.subject.value}.{tell.transfer_id}.{_mark(person.user_id)}"
+        name = f"{_name_of(tell, '.')}.{tell.transfer_id}.{_mark(person.user_id)}"
         return Outgoing(letter, person.locale, person.address, self._message_id(name))
 
     async def send_code(self, order: SendCode) -> Done:
@@ -159,6 +191,51 @@ class Notices(contracts.Notices):
             await note_code_sent(session, order.link_id, order.number, datetime.now(UTC))
             await audit.append(session, transfer_id, actor="system", action=action, detail=detail, once=once)
         return Done()
+
+    async def tell_owner(self, order: TellOwner) -> Done:
+        """Tell whoever owns the charge point at this moment; of new credentials also who is asked about it.
+
+        Idempotent by (charge point, news, day), or (charge point, news, occasion): the Message-ID follows from them,
+        and the charge point's trail has one entry `told`. Who is asked is written to after that entry, and on each
+        repeat: whether a letter reaches them is nothing for those who read the trail.
+        """
+        subject = trail.of_charge_point(order.charge_point_id)
+        once = trail.told(f"{order.news.value}:{order.occasion or order.day.isoformat()}")
+        async with self._db.reading() as session:
+            on_record = await audit.action_of(session, subject, once) is not None
+            to_owner, to_asked = await self._owner_news(session, order)
+        if to_owner and not on_record:
+            await self._letterbox.post(to_owner)
+            async with self._db.writing() as session:
+                detail = {"subject": order.news.value}
+                await audit.append(session, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
+        if to_asked:
+            await self._letterbox.post(to_asked)
+        return Done()
+
+    async def _owner_news(self, session: AsyncSession, order: TellOwner) -> tuple[list[Outgoing], list[Outgoing]]:
+        """Write the letters to the owner, and those to who is asked about the charge point."""
+        point = await session.get(ChargePoint, order.charge_point_id)
+        if point is None:
+            return [], []
+        mark = _mark(order.occasion or order.day.isoformat())
+        name = f"{order.news.value}.{order.charge_point_id}.{mark}"
+        letter = await self._point_drafts.to_owner(session, order, point)
+        to_owner = [
+            Outgoing(letter, person.locale, person.address, self._message_id(f"{name}.{_mark(person.user_id)}"))
+            for person in await find_owner(session, point)
+        ]
+        active = await transfers.active_on(session, order.charge_point_id) if order.news is OwnerNews.RESET else None
+        facts = await _waiting(session, active) if active else None
+        if facts is None:
+            return to_owner, []
+        draft = await self._point_drafts.to_asked(session, order, facts)
+        to_asked = [
+            Outgoing(draft, asked.locale, asked.address, self._message_id(f"{name}.{_mark(asked.channel)}"))
+            for asked in await find_asked(session, self._vault, facts)
+            if asked.address is not None
+        ]
+        return to_owner, to_asked
 
     async def _code(self, session: AsyncSession, order: SendCode) -> tuple[TransferId, list[Outgoing]] | None:
         """Make the code and its letter; None where it would be of no use, no letter where nobody can be reached."""
@@ -192,6 +269,19 @@ async def _waiting(session: AsyncSession, transfer_id: TransferId) -> TransferFa
     """Read a transfer that waits for its recipient; None for any other."""
     facts = await read_facts(session, transfer_id)
     return facts if facts and facts.transfer.state == TransferState.AWAITING_ACCEPTANCE else None
+
+
+def _needs_key(facts: TransferFacts) -> bool:
+    """Whether the new owner is to type a key: while the transfer waits for it, and after its end where it is due."""
+    if facts.charge_point.owner_id != facts.transfer.to_owner_id:
+        return False
+    due = facts.transfer.state in FINAL and TransferWarning.OLD_KEY_KNOWN in facts.transfer.warnings
+    return facts.transfer.state == TransferState.RECONFIGURING or due
+
+
+def _name_of(tell: Tell, mark: str) -> str:
+    """Name a piece of news, each reminder apart."""
+    return f"{tell.subject.value}{mark}{tell.reminder}" if tell.reminder else tell.subject.value
 
 
 def _mark(text: str) -> str:

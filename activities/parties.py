@@ -17,7 +17,7 @@ from persistence.parties import (
     read_active,
 )
 from persistence.sight import hides_recipient
-from persistence.tables import Transfer, User
+from persistence.tables import ChargePoint, Transfer, User
 from persistence.vault import Vault
 
 COMPLETED = frozenset({TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS})
@@ -114,6 +114,16 @@ async def find_told_of_end(session: AsyncSession, transfer: Transfer) -> list[To
     hides = hides_recipient(transfer)
     told = await _reachable(session, parts)
     return [replace(person, hidden=hides and person.user_id not in others) for person in told]
+
+
+async def find_told_of_new_key(session: AsyncSession, transfer: Transfer) -> list[Told]:
+    """Find who is told that the charger needs a key: its new owner."""
+    return await _reachable(session, {UserId(transfer.to_owner_id or ""): Part.RECIPIENT})
+
+
+async def find_owner(session: AsyncSession, point: ChargePoint) -> list[Told]:
+    """Find who is told of what concerns a charge point: its owner of this moment."""
+    return await _reachable(session, {UserId(point.owner_id): Part.OWNER})
 
 
 def _gains_owner(transfer: Transfer) -> bool:

@@ -94,6 +94,7 @@ async def _serve(settings: Settings) -> None:
                 limit_per_user=settings.stream_limit_per_user,
             ),
             origin=settings.origin,
+            offline_deadline=settings.policy.offline_deadline,
         )
         watch = HttpWatch(instruments.registry, instruments.tracing.tracer)
         await _run(create_app(database, vault, transfers, options, watch), listener, settings)

@@ -9,9 +9,19 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from domain.approval import check_expiry, default_acceptance
 from domain.contact import Address, parse_address, region_of
+from domain.errors import InvalidRequest
 from domain.ids import ID_PATTERN, GroupId, UserId
 from domain.request import TransferRequest
-from domain.transfer import Acceptance, Connection, IfOffline, OperatorAction, RunningSession, StepName, TransferKind
+from domain.transfer import (
+    Acceptance,
+    Connection,
+    IfOffline,
+    OperatorAction,
+    RunningSession,
+    StepName,
+    TransferKind,
+    UntilNewKey,
+)
 
 #: What people type that Python counts as not printable; French has no-break spaces before `: ; ? !`.
 _BLANKS: Final = "\n\t\u00a0\u202f"
@@ -68,6 +78,20 @@ Text = Annotated[
 ]
 
 
+def _choice_where(acceptance: dict[str, Any]) -> ConfigDict:
+    """Say to readers of the schema that `until_new_key` is given only beside such an `acceptance`."""
+    return ConfigDict(json_schema_extra={"anyOf": [{"properties": {"until_new_key": {"type": "null"}}}, acceptance]})
+
+
+#: Where the recipient is asked unless the body says otherwise, and where not.
+_IF_ASKED_BY_DEFAULT: Final = _choice_where(
+    {"properties": {"acceptance": {"const": Acceptance.NOT_REQUIRED.value}}, "required": ["acceptance"]}
+)
+_IF_NOT_ASKED_BY_DEFAULT: Final = _choice_where(
+    {"properties": {"acceptance": {"enum": [Acceptance.NOT_REQUIRED.value, None]}}}
+)
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -86,6 +110,11 @@ class _Start(_Body):
     """Whether a charging session that runs is waited for, or stopped."""
     if_offline: IfOffline = IfOffline.COMPLETE
     """What becomes of the transfer if the charger stays offline: completed with warnings, or rolled back."""
+    until_new_key: UntilNewKey | None = None
+    """What a key that people know opens from the change of owner on until the charger has the new owner's.
+
+    Only there where nobody is asked (`serve` by default): else the recipient says so as they accept.
+    """
     message: Text | None = None
     """From the sender to the recipient, in the letter that asks them."""
     reason: Text | None = None
@@ -96,8 +125,14 @@ class _Start(_Body):
         return self.model_dump_json(exclude_defaults=True)
 
     def request(self, *, locale: str, default_expiry: timedelta, shortest_expiry: timedelta) -> TransferRequest:
-        """Fill in the defaults; raises InvalidRequest for an address or an expiry that is none."""
+        """Fill in the defaults; raises InvalidRequest for what is none, or not the sender's to say."""
         kind = TransferKind(getattr(self, "kind"))  # noqa: B009 - each subclass has its own literal
+        acceptance = self.acceptance or default_acceptance(kind)
+        if self.until_new_key is not None and acceptance is Acceptance.REQUIRED:
+            raise InvalidRequest(
+                "until_new_key is the recipient's to choose as they accept; leave it out, or, where you may, set "
+                "acceptance to not_required."
+            )
         address = self._address(locale)
         return TransferRequest(
             kind=kind,
@@ -106,10 +141,11 @@ class _Start(_Body):
             recipient=address.value if address else None,
             recipient_channel=address.channel if address else None,
             connection=getattr(self, "connection", Connection.KEEP),
-            acceptance=self.acceptance or default_acceptance(kind),
+            acceptance=acceptance,
             expires_in=check_expiry(self.expires_in, default_expiry, shortest_expiry),
             running_session=self.running_session,
             if_offline=self.if_offline,
+            until_new_key=self.until_new_key or UntilNewKey.SERVE,
             message=self.message,
             reason=self.reason,
         )
@@ -121,6 +157,8 @@ class _Start(_Body):
 class MoveToGroup(_Start):
     """Move the charge point to another group."""
 
+    model_config = _IF_NOT_ASKED_BY_DEFAULT
+
     kind: Literal["move_to_group"]
     group_id: Annotated[GroupId, StringConstraints(pattern=ID_PATTERN.pattern)]
     """Where it goes."""
@@ -129,6 +167,8 @@ class MoveToGroup(_Start):
 class TransferOwnership(_Start):
     """Give it to another owner or admin of its group."""
 
+    model_config = _IF_NOT_ASKED_BY_DEFAULT
+
     kind: Literal["transfer_ownership"]
     user_id: Annotated[UserId, StringConstraints(pattern=ID_PATTERN.pattern)]
     """Who is to own it."""
@@ -136,6 +176,8 @@ class TransferOwnership(_Start):
 
 class TransferToUser(_Start):
     """Give it to a user, found by e-mail or phone."""
+
+    model_config = _IF_ASKED_BY_DEFAULT
 
     kind: Literal["transfer_to_user"]
     recipient: Annotated[str, StringConstraints(min_length=1, max_length=320)]
@@ -148,6 +190,16 @@ class TransferToUser(_Start):
 
 
 StartBody = Annotated[MoveToGroup | TransferOwnership | TransferToUser, Field(discriminator="kind")]
+
+
+class AcceptBody(_Body):
+    """What the recipient chooses as they accept; it may be left out."""
+
+    until_new_key: UntilNewKey | None = None
+    """What a key that people know opens until the charger has the new owner's: `serve` unless it says so.
+
+    It counts where the owner changes and the connection is kept.
+    """
 
 
 class ResolveBody(_Body):

@@ -9,7 +9,7 @@ START_BODIES: Final[dict[str, Any]] = {
     },
     "transfer_ownership": {
         "summary": "Give it to another owner or admin of its group",
-        "value": {"kind": "transfer_ownership", "user_id": "ben", "if_offline": "roll_back"},
+        "value": {"kind": "transfer_ownership", "user_id": "ben", "until_new_key": "quarantine"},
     },
     "transfer_to_user": {
         "summary": "Give it to a user, found by e-mail or phone",
@@ -21,6 +21,10 @@ START_BODIES: Final[dict[str, Any]] = {
             "message": "Bay 1 is yours from Monday on.",
         },
     },
+}
+ACCEPT_BODIES: Final[dict[str, Any]] = {
+    "usual": {"summary": "The charger goes on working with a key that people know", "value": {}},
+    "quarantine": {"summary": "It does not charge until it has a new key", "value": {"until_new_key": "quarantine"}},
 }
 RESOLVE_BODIES: Final[dict[str, Any]] = {
     "retry": {"summary": "Try again now", "value": {"action": "retry", "reason": "The charger was restarted on site."}},

@@ -10,6 +10,7 @@ from api import schemas
 from api.actions import Action
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.keys import KeyInUse, KnownTo, Rotates
 from domain.operator import effect
 from domain.rights import Role
 from domain.trail import TrailAction
@@ -26,6 +27,7 @@ from domain.transfer import (
     StepState,
     TransferKind,
     TransferState,
+    UntilNewKey,
 )
 from persistence import rehearsals
 from persistence.catalogue import Support
@@ -105,6 +107,7 @@ _MOVE: Final = schemas.Transfer(
     acceptance=Acceptance.NOT_REQUIRED,
     running_session=RunningSession.WAIT,
     if_offline=IfOffline.COMPLETE,
+    until_new_key=UntilNewKey.SERVE,
     from_=_LILAS,
     to=_HARBOUR,
     requested_by=UserId("amelie"),
@@ -235,13 +238,33 @@ _CHARGE_POINT: Final = schemas.ChargePoint(
     group_id=GroupId("lilas"),
     owner_id=UserId("amelie"),
     connected=True,
+    held=False,
+    quarantined=False,
+    key=schemas.Key(
+        known_to=KnownTo.CHARGER,
+        open_line=False,
+        since=_BEGUN - timedelta(days=30),
+        rotates=Rotates.YES,
+        serials=["SIM-000001"],
+    ),
     ocpp="1.6",
     vendor="Handover demo",
     model="Simulated",
+    firmware="1.0",
+    serials=["SIM-000001"],
     version=0,
     active_transfer_id=None,
 )
-CHARGE_POINT: Final = shown(("A charge point that is connected", _CHARGE_POINT))
+_TYPED: Final = _CHARGE_POINT.model_copy(
+    update={
+        "connected": False,
+        "quarantined": True,
+        "key": schemas.Key(known_to=KnownTo.PEOPLE, open_line=False, since=_BEGUN, rotates=Rotates.UNKNOWN, serials=[]),
+    }
+)
+CHARGE_POINT: Final = shown(
+    ("A charge point that is connected", _CHARGE_POINT), ("In quarantine, with a key that people know", _TYPED)
+)
 CHARGE_POINTS: Final = shown(("The last page", page(_CHARGE_POINT)))
 _CREDENTIALS: Final = schemas.Credentials(identity="LILAS-1", password="0123456789" * 4)
 CREDENTIALS: Final = shown(
@@ -280,11 +303,19 @@ OWNERSHIP: Final = shown(
 def _rehearsal(*blockers: Refusal) -> schemas.Rehearsal:
     support = {StepName.REPLACE_LISTS: Support.YES}
     tried = rehearsals.Rehearsal(False, True, DeviceSteps(False, True, False, False), support, list(blockers))
-    return schemas.Rehearsal.of(tried, Connection.KEEP)
+    return schemas.Rehearsal.of(tried, TransferKind.MOVE_TO_GROUP, Connection.KEEP)
+
+
+def _with_a_known_key() -> schemas.Rehearsal:
+    support = dict.fromkeys(DEVICE_STEPS, Support.UNKNOWN)
+    key = KeyInUse(KnownTo.PEOPLE, _BEGUN, open_line=False, serials=())
+    tried = rehearsals.Rehearsal(True, True, DeviceSteps(True, True, True, False), support, [], key)
+    return schemas.Rehearsal.of(tried, TransferKind.TRANSFER_TO_USER, Connection.KEEP)
 
 
 REHEARSAL: Final = shown(
     ("It could be started", _rehearsal()),
+    ("It could be started; people can know the key in use", _with_a_known_key()),
     (
         "It would be refused",
         _rehearsal(TransferInProgress("The charge point has a transfer under way; wait for its end, or cancel it.")),

@@ -7,8 +7,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.actions import Action, actions, resolutions
+from api.key_notes import notes_on_key
 from domain.charge_point import Holding
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.keys import KnownTo, Rotates
 from domain.rights import Role, Scope
 from domain.transfer import (
     Acceptance,
@@ -21,6 +23,7 @@ from domain.transfer import (
     StepState,
     TransferKind,
     TransferState,
+    UntilNewKey,
 )
 from persistence import rehearsals
 from persistence.callers import Caller
@@ -123,6 +126,8 @@ class Transfer(_Shown):
     acceptance: Acceptance
     running_session: RunningSession
     if_offline: IfOffline
+    until_new_key: UntilNewKey
+    """What a key that people know opens from the change of owner on until the charger has the new owner's."""
     from_: Side = Field(serialization_alias="from")
     to: Side | None
     """Null while you may not know it: of `transfer_to_user`, to the sender, until it is accepted."""
@@ -159,6 +164,22 @@ class Event(_Shown):
     """Ids and words, never a key; and for a time from where somebody connected."""
 
 
+class Key(_Shown):
+    """What is known of the key with which a charger connects: never the key."""
+
+    known_to: KnownTo
+    """`people`: it was imported, shown or typed, and a former owner may know it. `charger`: only what was connected
+    when it was made, which is not always what hangs on the wall."""
+    open_line: bool
+    """It was sent over a line that is not encrypted: whoever sees the network has read it."""
+    since: datetime
+    """When the charger first came with it; of one that no charger was seen to take, when it was made."""
+    rotates: Rotates
+    """Whether the charger takes a key that it is sent."""
+    serials: list[str]
+    """The serial numbers that were named by what the key was sent to."""
+
+
 class ChargePoint(_Shown):
     """A charge point, as it stands."""
 
@@ -169,10 +190,20 @@ class ChargePoint(_Shown):
     group_id: GroupId
     owner_id: UserId
     connected: bool
+    """Its charger is there, and may charge: not while it is quarantined."""
+    held: bool
+    """Somebody else has come with the key of the one that is there, and waits for its place."""
+    quarantined: bool
+    """Its charger is there, with a key that opens nothing that charges."""
+    key: Key | None
+    """The key in use; null where it has none."""
     ocpp: str
     """`1.6` or `2.0.1`."""
     vendor: str | None
     model: str | None
+    firmware: str | None
+    serials: list[str]
+    """The serial numbers that it named when it last started."""
     version: int
     """How often its ownership has changed."""
     active_transfer_id: TransferId | None
@@ -207,9 +238,11 @@ class Rehearsal(_Shown):
     stays: list[Part]
     blockers: list[Blocker]
     device_steps: list[DeviceStep]
+    notes: list[Part]
+    """What is better known before: who can know the key in use, and when `delete` is the better choice."""
 
     @classmethod
-    def of(cls, rehearsal: rehearsals.Rehearsal, connection: Connection) -> "Rehearsal":
+    def of(cls, rehearsal: rehearsals.Rehearsal, kind: TransferKind, connection: Connection) -> "Rehearsal":
         """Say it in product.md's words."""
         moves = {"charge_point": "Its name, model, location and installation limits go with it."}
         stays = {
@@ -226,6 +259,8 @@ class Rehearsal(_Shown):
             moves["access"] = "RFID tags, share codes, guests' access, tariff and schedules stay as they are."
         if connection is Connection.DELETE:
             stays["credentials"] = "The charger's credentials end; the new owner connects it afresh."
+        elif rehearsal.owner_changes and rehearsal.key and rehearsal.key.known_to is KnownTo.PEOPLE:
+            stays["credentials"] = "The present credentials end once the new owner has typed new ones into the charger."
         elif rehearsal.owner_changes:
             stays["credentials"] = "The charger gets new credentials; the present ones end."
         else:
@@ -243,6 +278,7 @@ class Rehearsal(_Shown):
             device_steps=[
                 DeviceStep(name=step.value, supported=rehearsal.supported[step]) for step, taken in steps if taken
             ],
+            notes=_parts(notes_on_key(rehearsal, kind, connection)),
         )
 
 

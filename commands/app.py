@@ -21,6 +21,7 @@ _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
         "pause": acts.pause,
         "resume": acts.resume,
     },
+    "Charge points": {},
     "Set-up": {
         "import": setting_up.import_file,
         "migrate": setting_up.migrate,

@@ -1,4 +1,4 @@
-"""How charge points look in a terminal: a table, a page."""
+"""How charge points look in a terminal: a table, and a page: is the charger there, what is it, who can know its key."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -9,7 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from commands.tables import plain
+from commands.times import time
 
+_ROTATES: Final = {
+    "yes": "the charger takes a key that it is sent",
+    "no": "the charger takes no key that it is sent",
+    "unknown": "whether the charger takes a key that it is sent was not seen yet",
+}
 #: What a list has of each; `show` has all that the API gives.
 _LISTED: Final = {"id": "id", "identity": "identity", "group": "group_id", "owner": "owner_id", "ocpp": "ocpp"}
 
@@ -30,31 +36,48 @@ def listing(points: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def page(point: Mapping[str, Any]) -> RenderableType:
-    """Lay out one charge point: each field that the API gives, by its name, those that it has come to give too."""
+    """Lay out one charge point."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
     for name, value in _facts(point):
-        facts.add_row(Text(plain(name), style="dim"), Text(plain(value)))
-    return Group(Text(plain(point["id"]), style="bold"), Padding(facts, (0, 0, 0, 2), expand=False))
+        facts.add_row(Text(name, style="dim"), Text(plain(value)))
+    return Group(Text(plain(f"{point['id']}, {point['name']}"), style="bold"), Padding(facts, (0, 0, 1, 2)))
 
 
-def _facts(document: Mapping[str, Any], within: str = "") -> Iterable[tuple[str, str]]:
-    for field, value in document.items():
-        name = f"{within} {field}".strip().replace("_", " ")
-        if isinstance(value, Mapping):
-            yield from _facts(value, name)
-        elif field != "id" or within:
-            yield name, _spelled(value)
+def charger_facts(point: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Say of a charge point whether its charger is there, what it is, and who can know its key."""
+    yield "charger", _standing(point)
+    device = [point["vendor"], point["model"], f"firmware {point['firmware']}" if point["firmware"] else None]
+    known = [part for part in device if part]
+    known += [f"serial number {', '.join(point['serials'])}"] if point["serials"] else []
+    yield "device", ", ".join([f"OCPP {point['ocpp']}", *known])
+    yield "key", _key(point["key"])
 
 
-def _spelled(value: object) -> str:
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return "yes" if value else "no"
-        case list():
-            return ", ".join(map(str, value)) or "-"
-        case _:
-            return str(value)
+def _facts(point: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    yield "identity", point["identity"]
+    yield "group", point["group_id"]
+    yield "owner", point["owner_id"]
+    yield from charger_facts(point)
+    yield "ownership", f"changed {point['version']} times" if point["version"] else "never changed"
+    if point["active_transfer_id"]:
+        yield "transfer", point["active_transfer_id"]
+
+
+def _standing(point: Mapping[str, Any]) -> str:
+    there = "connected" if point["connected"] else "offline"
+    if point["quarantined"]:
+        there = "in quarantine: connected with a key that opens nothing that charges"
+    return there + ("; somebody else has come with the same key, and waits" if point["held"] else "")
+
+
+def _key(key: Mapping[str, Any] | None) -> str:
+    if key is None:
+        return "none"
+    said = f"people can know it, a former owner too; in use since {time(key['since'])}"
+    if key["known_to"] == "charger":
+        serials = f", serial number {', '.join(key['serials'])}," if key["serials"] else ""
+        said = f"only what was connected at {time(key['since'])}{serials} can know it, not what hangs on the wall"
+    said += "; sent over an open line (ws)" if key["open_line"] else ""
+    return f"{said}; {_ROTATES[key['rotates']]}"

@@ -1,11 +1,13 @@
 """The verbs that look at transfers: list, show, watch."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
 from commands import options, watching
-from commands.api import api
+from commands.api import Api, Away, api
+from commands.charge_point_tables import charger_facts
 from commands.ends import Wrong, plainly
 from commands.options import Filters, transfer_id
 from commands.tables import console, listing, page, trail, write_json
@@ -46,7 +48,7 @@ def show(
     events: Annotated[bool, typer.Option("--events", help="Its audit trail too.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Show one transfer: what it waits for, its steps with their tries and last errors, and what you can do.
+    """Show one transfer: what it waits for, its charger, its steps with their tries and last errors, what you can do.
 
     With HANDOVER_TEMPORAL_UI set it also gives the address of its workflow there. With --json it is the API's own
     document; --events adds `events` to it.
@@ -58,7 +60,7 @@ def show(
         if as_json:
             write_json({**transfer, "events": happened} if events else transfer)
             return
-        console().print(page(transfer, _in_temporal(known)))
+        console().print(page(transfer, _in_temporal(known), _charger(opened, transfer["charge_point_id"])))
         if events:
             console().print(trail(happened))
 
@@ -92,6 +94,16 @@ def watch(
         known = transfer_id(which)
         completed = watching.watch_one(opened, known, every, _in_temporal(known), as_json=as_json)
     raise typer.Exit(0 if completed else 1)
+
+
+def _charger(opened: Api, charge_point: str) -> Iterable[tuple[str, str]]:
+    """Give the facts of a transfer's charger; none to who may not see the charge point, or not any more."""
+    try:
+        return list(charger_facts(opened.get(f"/charge-points/{charge_point}")))
+    except Away:
+        raise
+    except Wrong:
+        return []
 
 
 def _in_temporal(known: str) -> str | None:

@@ -23,7 +23,12 @@ _WAITS_FOR: Final = {
     "session_running": "the charging session at the charger to end",
     "charger_offline": "the charger to connect",
     "retrying": "the step, which is being retried",
+    "new_key": "the new owner to type a new key into the charger",
     "operator": "an operator; meanwhile it tries again by itself",
+}
+_UNTIL_NEW_KEY: Final = {
+    "serve": "serve: a key that people know goes on opening an ordinary connection",
+    "quarantine": "quarantine: a key that people know opens nothing that charges",
 }
 _DEEDS: Final = {
     "cancel": "Cancels the transfer; what was done so far is undone.",
@@ -37,6 +42,7 @@ _COLOURS: Final = {
     "operator": "bold red",
     "retrying": "yellow",
     "charger_offline": "yellow",
+    "new_key": "yellow",
     "completed": "green",
     "completed_with_warnings": "green",
     "rolling_back": "magenta",
@@ -99,12 +105,15 @@ def listing(transfers: Sequence[Mapping[str, Any]], width: int) -> RenderableTyp
     return table
 
 
-def page(transfer: Mapping[str, Any], ui: str | None = None) -> RenderableType:
-    """Lay out one transfer: what it is, what it waits for, its steps, what the caller may do."""
+def page(transfer: Mapping[str, Any], ui: str | None = None, charger: Iterable[tuple[str, str]] = ()) -> RenderableType:
+    """Lay out one transfer: what it is, what it waits for, its steps, what the caller may do.
+
+    `charger` are facts about its charger, each with its name.
+    """
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
-    for name, value in _facts(transfer, ui):
+    for name, value in [*_facts(transfer, ui), *charger]:
         facts.add_row(Text(name, style="dim"), _coloured(value, transfer["attention"] or transfer["state"]))
     parts: list[RenderableType] = [
         Text(plain(transfer["id"]), style="bold"),
@@ -135,6 +144,7 @@ def _facts(one: Mapping[str, Any], ui: str | None) -> Iterable[tuple[str, str]]:
     if one["warnings"]:
         yield "warnings", ", ".join(one["warnings"])
     yield "kind", f"{one['kind']}; connection {one['connection']}, acceptance {one['acceptance']}"
+    yield "until new key", _UNTIL_NEW_KEY.get(one["until_new_key"], one["until_new_key"])
     yield "charge point", one["charge_point_id"]
     yield "from", _side(one["from"])
     yield "to", _side(one["to"])

@@ -1,6 +1,7 @@
 """Typed ids, and how the ids of workflows and task queues are spelled."""
 
 import re
+from datetime import date
 from typing import NewType
 
 UserId = NewType("UserId", str)
@@ -41,6 +42,11 @@ def code_workflow_id(link_id: LinkId, number: int) -> str:
 def account_workflow_id(link_id: LinkId) -> str:
     """Give the workflow id that opens the account of whoever a link was sent to."""
     return f"account-{link_id}"
+
+
+def owner_news_workflow_id(charge_point_id: ChargePointId, news: str, day: date, occasion: str = "") -> str:
+    """Give the workflow id that tells an owner a piece of news of one day; of news that each time counts, of each."""
+    return f"owner-news-{charge_point_id}-{news}-{day.isoformat()}" + (f"-{occasion}" if occasion else "")
 
 
 def gateway_queue(node: NodeId) -> str:

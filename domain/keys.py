@@ -1,5 +1,7 @@
 """The keys with which chargers authenticate: who may know one, and what it was made for."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -46,3 +48,30 @@ class KeyAnswer(StrEnum):
 REFUSALS: Final = frozenset({KeyAnswer.REJECTED.value, KeyAnswer.NOT_SUPPORTED.value})
 #: The answers after which nothing is sent again: it is to come back with the key by itself, or after a restart.
 TAKEN: Final = frozenset({KeyAnswer.ACCEPTED.value, KeyAnswer.REBOOT_REQUIRED.value})
+
+
+class Rotates(StrEnum):
+    """Whether a charger takes a key that it is sent."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+    """It was not seen yet, or not since its firmware changed."""
+
+    @classmethod
+    def of(cls, *, seen: bool | None) -> "Rotates":
+        """Say it of what was seen; None: nothing."""
+        return cls.UNKNOWN if seen is None else cls.YES if seen else cls.NO
+
+
+@dataclass(frozen=True)
+class KeyInUse:
+    """What people may be told of the key that a charger uses now: never the key."""
+
+    known_to: KnownTo
+    since: datetime
+    """When the charger first came with it; of one that no charger was seen to take, when it was made."""
+    open_line: bool
+    """It was sent over `ws`: whoever sees the network has read it."""
+    serials: tuple[str, ...]
+    """The serial numbers that were named by what it was sent to; none where it was sent to nothing."""

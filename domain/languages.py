@@ -1,12 +1,13 @@
 """The languages that people are written to: which one somebody reads, and how times are written in it."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from babel import negotiate_locale
 from babel.dates import format_datetime
+from babel.units import format_unit
 
 
 class Language(StrEnum):
@@ -24,6 +25,9 @@ _MOMENT: Final = {
     Language.ENGLISH: "EEEE {day} MMMM y, HH:mm 'UTC'",
     Language.FRENCH: "EEEE {day} MMMM y 'à' HH:mm 'UTC'",
 }
+
+#: The units of a length of time, in minutes, the largest first.
+_UNITS: Final = (("duration-day", 24 * 60), ("duration-hour", 60), ("duration-minute", 1))
 
 
 def negotiate(*locales: str | None) -> Language | None:
@@ -49,6 +53,13 @@ def moment(at: datetime, language: Language) -> str:
     utc = at.astimezone(UTC)
     day = "'1er'" if language is Language.FRENCH and utc.day == 1 else "d"
     return format_datetime(utc, _MOMENT[language].format(day=day), tzinfo=UTC, locale=language.value)
+
+
+def duration(length: timedelta, language: Language) -> str:
+    """Write a length of time in the largest unit of which it is whole: `7 days`, `36 hours`, `90 minutes`."""
+    minutes = round(length.total_seconds() / 60)
+    unit, size = next(pair for pair in _UNITS if minutes % pair[1] == 0)
+    return str(format_unit(minutes // size, unit, locale=language.value))
 
 
 def hour(at: datetime) -> str:

@@ -4,8 +4,8 @@ import io
 import re
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import datetime
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Final
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from domain.languages import Language, hour, moment
-from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
+from domain.keys import KeyInUse
+from domain.languages import Language, duration, hour, moment
+from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning, UntilNewKey
 from notices import wording
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -69,6 +70,10 @@ class AskLetter(About):
     link: str
     has_account: bool
     reminder: bool
+    key: KeyInUse | None
+    """The one that the charger uses; None where it has none."""
+    goes_back_after: timedelta | None
+    """How long the charger may stay offline before it goes back; None where it does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +118,9 @@ class EndedLetter(About):
     """Who owns the charge point after it; None where it may not be known."""
     former_owner: bool
     """Whether the reader owned the charge point, and does no longer."""
+    key: KeyInUse | None
+    """The one that the charger uses; None where it has none."""
+    until_new_key: UntilNewKey
 
     @property
     def template(self) -> str:
@@ -130,6 +138,66 @@ class SettledLetter(EndedLetter):
         return "settled"
 
 
+@dataclass(frozen=True, kw_only=True)
+class NewKeyLetter(About):
+    """To the new owner: the charger needs a key that they type in."""
+
+    template: ClassVar = "new_key"
+    charge_point_id: str
+    until: datetime | None
+    """How long the transfer waits for it; None where it has ended, or that is not known."""
+    until_new_key: UntilNewKey
+    reminder: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointLetter:
+    """What letters about a charge point say that are about no transfer."""
+
+    charge_point: str
+    location: str | None
+    charge_point_id: str
+    at: datetime | None
+    """When it was last seen; None where that is not known any more."""
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResetLetter(PointLetter):
+    """To the owner: new credentials were made."""
+
+    template: ClassVar = "reset"
+    by_staff: bool
+    by_owner: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResetAskedLetter(PointLetter):
+    """The same to a recipient who has not answered yet."""
+
+    template: ClassVar = "reset_asked"
+    sender: str
+    replaces_key: bool
+    """Whether the charger stays connected under another owner."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoHoldersLetter(PointLetter):
+    """To the owner: two are connected with the charger's key."""
+
+    template: ClassVar = "two_holders"
+    times: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndedKeyLetter(PointLetter):
+    """To the owner: something came with a key that has ended."""
+
+    template: ClassVar = "ended_key"
+    times: int
+    addresses: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Letter:
     """A letter that is ready to be sent."""
@@ -143,7 +211,18 @@ class Letter:
 
 
 #: Every letter there is.
-AnyLetter = AskLetter | CodeLetter | RequestedLetter | AcceptedLetter | EndedLetter
+AnyLetter = (
+    AskLetter
+    | CodeLetter
+    | RequestedLetter
+    | AcceptedLetter
+    | EndedLetter
+    | NewKeyLetter
+    | ResetLetter
+    | ResetAskedLetter
+    | TwoHoldersLetter
+    | EndedKeyLetter
+)
 
 
 def render(letter: AnyLetter, language: Language) -> Letter:
@@ -174,6 +253,10 @@ def _harmless(name: str, value: object) -> object:
         return wording.lines(value)
     if isinstance(value, str) and not isinstance(value, StrEnum) and name not in {"origin", "link"}:
         return wording.one_line(value)
+    if name == "addresses" and isinstance(value, tuple):
+        return tuple(wording.one_line(address) for address in value)
+    if isinstance(value, KeyInUse):
+        return replace(value, serials=tuple(wording.one_line(serial) for serial in value.serials))
     return value
 
 
@@ -185,6 +268,7 @@ def _module(name: str, language: Language, values: dict[str, object], *, html: b
         "qr_code": QR_CODE,
         "language": language.value,
         "moment": partial(moment, language=language),
+        "duration": partial(duration, language=language),
     }
     return _environment(html=html).get_template(name).make_module(given)
 

@@ -9,11 +9,13 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from domain.ids import LinkId, TransferId
+from domain.keys import KeyInUse
 from domain.request import TransferRequest
-from domain.transfer import FINAL, Connection, TransferKind, TransferState
+from domain.transfer import FINAL, Connection, IfOffline, TransferKind, TransferState
+from persistence import keys_in_use
 from persistence.link_accounts import account_of
 from persistence.session import Database
-from persistence.tables import ApprovalLink, ChargePoint, Code, Group, Request, Transfer, User
+from persistence.tables import ApprovalLink, ChargePoint, Code, Credential, Group, Request, Transfer, User
 from persistence.vault import Vault, fingerprint
 
 
@@ -47,6 +49,9 @@ class LinkView:
     """The group that the charge point is moved to or stays in; None where it goes to a personal one."""
     owner_changes: bool
     """Of a move it is the sender who becomes the owner; of the other kinds whoever accepts."""
+    if_offline: IfOffline
+    key: KeyInUse | None
+    """The one that the charger uses now."""
     message: str | None
     code_sent: bool
     locale: str | None
@@ -54,6 +59,11 @@ class LinkView:
     sender_locale: str
     has_account: bool
     """Whether the recipient has a usable account now; True for kinds other than transfer_to_user."""
+
+    @property
+    def replaces_key(self) -> bool:
+        """Whether the charger stays connected under another owner, and so needs another key."""
+        return self.owner_changes and self.connection is Connection.KEEP
 
 
 class LinkReads:
@@ -86,6 +96,8 @@ class LinkReads:
             sender=row.sender,
             group=None if kind is TransferKind.TRANSFER_TO_USER else row.group,
             owner_changes=kind is not TransferKind.MOVE_TO_GROUP or transfer.to_owner_id != transfer.from_owner_id,
+            if_offline=IfOffline(transfer.if_offline),
+            key=keys_in_use.in_use(row.Credential),
             message=request.message if request else None,
             code_sent=row.sent,
             locale=account.locale if account else None,
@@ -107,6 +119,7 @@ def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
             ApprovalLink,
             Transfer,
             ChargePoint,
+            Credential,
             sender.name.label("sender"),
             sender.locale.label("sender_locale"),
             Group.name.label("group"),
@@ -115,6 +128,7 @@ def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
         )
         .join(Transfer, Transfer.id == ApprovalLink.transfer_id)
         .join(ChargePoint, ChargePoint.id == Transfer.charge_point_id)
+        .outerjoin(Credential, keys_in_use.OF_POINT)
         .join(sender, sender.id == Transfer.requested_by)
         .join(Group, Group.id == group_id)
         .outerjoin(Request, Request.transfer_id == Transfer.id)

@@ -10,11 +10,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.errors import NotFound
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.keys import KnownTo, Rotates
 from domain.rights import Role
+from persistence import keys_in_use
 from persistence.callers import Caller, groups_of
 from persistence.session import Database
 from persistence.sight import period_in_sight
-from persistence.tables import ChargePoint, Group, Link, Membership, OwnershipPeriod, Transfer
+from persistence.tables import ChargePoint, Credential, Group, Link, Membership, OwnershipPeriod, Transfer
 
 _Rows: TypeAlias = Select[*tuple[Any, ...]]
 _Row: TypeAlias = Row[*tuple[Any, ...]]
@@ -31,6 +33,17 @@ class GroupView:
 
 
 @dataclass(frozen=True)
+class KeyView:
+    """What is told of the key that a charger uses now."""
+
+    known_to: KnownTo
+    open_line: bool
+    since: datetime
+    rotates: Rotates
+    serials: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ChargePointView:
     """A charge point as its group sees it."""
 
@@ -40,9 +53,15 @@ class ChargePointView:
     group_id: GroupId
     owner_id: UserId
     connected: bool
+    """Over a connection that may do what an ordinary one may."""
+    held: bool
+    quarantined: bool
+    key: KeyView | None
     ocpp: str
     vendor: str | None
     model: str | None
+    firmware: str | None
+    serials: tuple[str, ...]
     version: int
     active_transfer_id: TransferId | None
 
@@ -125,8 +144,9 @@ def _groups(caller: Caller, which: ColumnElement[bool]) -> _Rows:
 def _charge_points(caller: Caller, which: ColumnElement[bool]) -> _Rows:
     active = (Transfer.charge_point_id == ChargePoint.id) & Transfer.active
     return (
-        select(ChargePoint, Link.node, Transfer.id)
+        select(ChargePoint, Link, Credential, Transfer.id)
         .outerjoin(Link, Link.charge_point_id == ChargePoint.id)
+        .outerjoin(Credential, keys_in_use.OF_POINT)
         .outerjoin(Transfer, active)
         .where(which, _in_sight(caller, ChargePoint.group_id))
         .order_by(ChargePoint.id)
@@ -139,20 +159,33 @@ def _group(row: _Row) -> GroupView:
 
 
 def _charge_point(row: _Row) -> ChargePointView:
-    point, node, active_transfer_id = row
+    point, link, credential, active_transfer_id = row
+    online = link is not None and link.node is not None
     return ChargePointView(
         id=ChargePointId(point.id),
         identity=point.identity,
         name=point.name,
         group_id=GroupId(point.group_id),
         owner_id=UserId(point.owner_id),
-        connected=node is not None,
+        connected=online and not link.quarantined,
+        held=link is not None and link.contender is not None,
+        quarantined=online and link.quarantined,
+        key=_key(credential, rotates=point.rotates),
         ocpp=point.ocpp,
         vendor=point.vendor,
         model=point.model,
+        firmware=point.firmware,
+        serials=tuple(str(serial) for serial in point.serials),
         version=point.version,
         active_transfer_id=active_transfer_id,
     )
+
+
+def _key(row: Credential | None, *, rotates: bool | None) -> KeyView | None:
+    key = keys_in_use.in_use(row)
+    if key is None:
+        return None
+    return KeyView(key.known_to, key.open_line, key.since, Rotates.of(seen=rotates), key.serials)
 
 
 def _period(row: OwnershipPeriod) -> PeriodView:

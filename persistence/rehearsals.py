@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.charge_point import Holding
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
+from domain.keys import KeyInUse
 from domain.request import TransferRequest
 from domain.transfer import DeviceSteps, StepName, TransferKind
-from persistence import catalogue, judgement, transfers
+from persistence import catalogue, judgement, keys_in_use, transfers
 from persistence.callers import Caller
 from persistence.catalogue import Model, Support
 from persistence.judgement import Facts
@@ -32,6 +33,8 @@ class Rehearsal:
     steps: DeviceSteps
     supported: dict[StepName, Support]
     blockers: list[Refusal]
+    key: KeyInUse | None = None
+    """The one in use."""
 
 
 class Rehearsals:
@@ -61,6 +64,7 @@ class Rehearsals:
                 steps=judgement.steps_for(facts, after),
                 supported=await catalogue.known(session, Model(row.ocpp, row.vendor, row.model)),
                 blockers=blockers,
+                key=await keys_in_use.read(session, charge_point_id),
             )
 
 

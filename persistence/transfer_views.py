@@ -22,6 +22,7 @@ from domain.transfer import (
     StepState,
     TransferKind,
     TransferState,
+    UntilNewKey,
 )
 from persistence.callers import Caller
 from persistence.sight import attention_in_sight, knows_recipient
@@ -54,6 +55,7 @@ class TransferView:
     acceptance: Acceptance
     running_session: RunningSession
     if_offline: IfOffline
+    until_new_key: UntilNewKey
     origin: Holding
     target: Holding | None
     requested_by: UserId
@@ -119,6 +121,7 @@ def transfer_view(
         acceptance=Acceptance(row.acceptance),
         running_session=RunningSession(row.running_session),
         if_offline=IfOffline(row.if_offline),
+        until_new_key=UntilNewKey(row.until_new_key),
         origin=Holding(UserId(row.from_owner_id), GroupId(row.from_group_id)),
         target=_target(row) if known else None,
         requested_by=UserId(row.requested_by),
@@ -142,6 +145,7 @@ def requested_view(row: Request, point: ChargePoint, body: TransferRequest) -> T
         acceptance=body.acceptance,
         running_session=body.running_session,
         if_offline=body.if_offline,
+        until_new_key=body.until_new_key,
         origin=Holding(UserId(point.owner_id), GroupId(point.group_id)),
         target=None,
         requested_by=UserId(row.user_id),

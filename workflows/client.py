@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
@@ -22,7 +22,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import OpenAccount, SendCode
+from activities.contracts import OpenAccount, SendCode, TellOwner
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
 from domain.ids import (
@@ -33,12 +33,14 @@ from domain.ids import (
     UserId,
     account_workflow_id,
     code_workflow_id,
+    owner_news_workflow_id,
     rescue_workflow_id,
     workflow_id,
 )
+from domain.news import OwnerNews
 from domain.policy import Policy
 from domain.reconciliation import RunStatus
-from domain.transfer import OperatorAction, StepName, TransferState
+from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
 from workflows import pauses
 from workflows.accounts import AccountWorkflow
 from workflows.codes import OneTimeCodeWorkflow
@@ -53,6 +55,7 @@ from workflows.messages import (
     TransferOrder,
 )
 from workflows.options import TASK_TIMEOUT
+from workflows.owner_news import OwnerNewsWorkflow
 from workflows.refusals import refusal_of
 from workflows.rescue import RescueWorkflow
 from workflows.runs import Runs
@@ -190,12 +193,15 @@ class TransferClient:
         actor: str,
         actor_id: UserId | None,
         link_id: LinkId | None = None,
+        until_new_key: UntilNewKey | None = None,
     ) -> TransferState:
         """Take a decision; the answer is the durable state that it led to. The same decision again answers the same.
 
+        `until_new_key` goes with an accept, whose first choice stands.
+
         Raises Unavailable where the transfer's run was lost: it is taken up by and by.
         """
-        order = DecisionOrder(actor=actor, actor_id=actor_id, link_id=link_id)
+        order = DecisionOrder(actor=actor, actor_id=actor_id, link_id=link_id, until_new_key=until_new_key)
         update_id = f"{decision.value}-{actor}"
         try:
             return await self._update(transfer_id, decision.value, order, update_id)
@@ -333,6 +339,22 @@ class TransferClient:
                 static_summary=f"Rescue after transfer {transfer_id}",
                 rpc_timeout=self._within,
             )
+
+    async def tell_owner(self, charge_point_id: ChargePointId, news: OwnerNews, *, occasion: str = "") -> None:
+        """Have the owner of a charge point told; a day has one letter, or one for each `occasion`."""
+        order = TellOwner(charge_point_id=charge_point_id, news=news, day=datetime.now(UTC).date(), occasion=occasion)
+        async with self._errors():
+            with suppress(WorkflowAlreadyStartedError):
+                await self._client.start_workflow(
+                    OwnerNewsWorkflow.run,
+                    order,
+                    id=owner_news_workflow_id(charge_point_id, news.value, order.day, occasion),
+                    task_queue=TASK_QUEUE,
+                    task_timeout=TASK_TIMEOUT,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    static_summary=f"News to the owner of {charge_point_id}",
+                    rpc_timeout=self._within,
+                )
 
     async def ready(self) -> bool:
         """Whether Temporal answers."""

@@ -14,6 +14,7 @@ from domain.account import LONGEST_NAME
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, HandoverError, InvalidRequest, NotFound, Refusal
 from domain.trail import Attempt
+from domain.transfer import UntilNewKey
 from persistence.link_reads import LinkState, LinkView
 from telemetry.subject import learn
 
@@ -98,7 +99,14 @@ class ApprovalPages:
             if opens:
                 language = self._sheets.words(request, link).language
                 await self._parts.transfers.open_account(link.id, name=typed.name, locale=language)
-            await self._parts.transfers.decide(link.transfer_id, decision, actor=actor, actor_id=None, link_id=link.id)
+            await self._parts.transfers.decide(
+                link.transfer_id,
+                decision,
+                actor=actor,
+                actor_id=None,
+                link_id=link.id,
+                until_new_key=typed.until_new_key if decision is Decision.ACCEPT and link.replaces_key else None,
+            )
         except Refusal as refusal:
             await self._parts.doorway.note_refused_attempt(
                 link.transfer_id, actor=actor, attempt=Attempt(decision.value), code=refusal.code
@@ -133,7 +141,8 @@ class ApprovalPages:
 
     def _offer(self, request: Request, link: LinkView, error: HandoverError | None = None) -> Response:
         code = qr_code(f"{self._origin}/t/{doors.token_of(request)}")
-        return self._form(request, "offer.html", link, error, again="", qr_code=code)
+        follows = self._sheets.words(request, link).follows_of(link, self._parts.options.offline_deadline)
+        return self._form(request, "offer.html", link, error, again="", qr_code=code, follows=follows)
 
     def _typing(
         self,
@@ -146,7 +155,8 @@ class ApprovalPages:
     ) -> Response:
         wrong = "" if error is None else "name" if isinstance(error, forms.NoName) else "code"
         name = typed.name[:LONGEST_NAME] if typed else ""
-        more = {"wrong": wrong, "name": name, "longest_name": LONGEST_NAME}
+        chosen = (typed.until_new_key if typed else None) or UntilNewKey.SERVE
+        more = {"wrong": wrong, "name": name, "longest_name": LONGEST_NAME, "chosen": chosen}
         return self._form(request, "code.html", link, error, again="/code", unsure=unsure, **more)
 
     def _form(

@@ -3,25 +3,20 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Ending, Words
+from api.pages.words import Choice, Ending, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode
 from domain.languages import Language
-from domain.transfer import Connection, TransferKind
+from domain.transfer import Connection, TransferKind, UntilNewKey
 from persistence.link_reads import LinkState
 
 _SESSIONS: Final = "Charging sessions that began before stay with the present owner; later ones are yours."
-_KEPT: Final = (
-    "It stays connected. Its credentials are normally replaced remotely; we write to you if there is anything left for "
-    "you to do."
-)
 _DELETED: Final = (
     "Its connection to the platform ends with the transfer: the charger stays disconnected until you connect it afresh."
 )
 _OWNED: Final = (
     "You become the owner. The charge point stays in the group “{group}”, with the group’s RFID tags and tariff.",
     _SESSIONS,
-    _KEPT,
 )
 _MOVED: Final = (
     "The charge point comes into your group “{group}”; the group’s RFID tags and tariff apply from then on.",
@@ -44,7 +39,7 @@ ENGLISH: Final = Words(
     message_from="Message from {sender}",
     what_follows="If you accept",
     follows={
-        (TransferKind.TRANSFER_TO_USER, Connection.KEEP): (_GIVEN, _SESSIONS, _KEPT),
+        (TransferKind.TRANSFER_TO_USER, Connection.KEEP): (_GIVEN, _SESSIONS),
         (TransferKind.TRANSFER_TO_USER, Connection.DELETE): (
             _GIVEN,
             _SESSIONS,
@@ -57,6 +52,32 @@ ENGLISH: Final = Words(
     },
     sender_owns="{sender} becomes its owner.",
     owner_stays="Its owner stays the same.",
+    kept="It stays connected. Its credentials are normally replaced remotely; we write to you if there is anything "
+    "left for you to do.",
+    kept_known="It stays connected. People can know the key that it uses, the present owner too: it ends once you "
+    "have typed a new one into the charger. We write to you how.",
+    kept_known_sender="It stays connected. People can know the key that it uses: it ends once {sender} has typed a "
+    "new one into the charger.",
+    better_deleted="If you would rather have that key end with the transfer itself, decline, and ask {sender} to "
+    "start again with the connection deleted: you then connect the charger afresh.",
+    key_seen="Only what was connected on {since}{serials} can know the key that the charger uses now. We know what "
+    "was connected then, not what hangs on the wall.",
+    key_serials=" (serial number: {serials})",
+    key_open_line="The charger’s present key was sent over a line that is not encrypted: whoever saw the network has "
+    "read it.",
+    goes_back="If the charger is offline when it changes hands, and stays so for {span}, it goes back to its present "
+    "owner.",
+    until_new_key="Until the charger has a new key",
+    until_new_key_hint="If people can know its key when it changes hands, its new owner types a new one into it. What "
+    "may the old one do until then?",
+    until_new_key_choices={
+        UntilNewKey.SERVE: Choice(
+            "The charger goes on working", "So does anything else that has the key: it can pass for the charger."
+        ),
+        UntilNewKey.QUARANTINE: Choice(
+            "The charger does not charge", "Nobody can charge there, and nothing can pass for the charger."
+        ),
+    },
     next_step="To accept or decline we first send you a code. That way, nobody who merely got hold of this link can "
     "answer for you.",
     send_code="Send me a code",

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from domain.account import LONGEST_NAME, parse_name
 from domain.codes import NotACode
 from domain.errors import InvalidRequest
+from domain.transfer import UntilNewKey
 from persistence.approvals import CODE_DIGITS
 
 _IGNORED_IN_CODES: Final = str.maketrans("", "", " -\t\u00a0\u202f")
@@ -28,6 +29,8 @@ class Typed:
 
     code: str
     name: str
+    until_new_key: UntilNewKey | None = None
+    """None where it was not chosen."""
 
     def check_code(self) -> None:
         """Raise NotACode for what can't be a code: that costs no try."""
@@ -45,5 +48,7 @@ class Typed:
 async def read(request: Request) -> Typed:
     """Read what was typed: a code in groups of digits as people write it, a name without blanks round it."""
     form = await request.form(max_files=0, max_fields=5)
-    code, name = (value if isinstance(value := form.get(field), str) else "" for field in ("code", "name"))
-    return Typed(code.translate(_IGNORED_IN_CODES), " ".join(name.split()))
+    fields = ("code", "name", "until_new_key")
+    code, name, choice = (value if isinstance(value := form.get(field), str) else "" for field in fields)
+    chosen = UntilNewKey(choice) if choice in set(UntilNewKey) else None
+    return Typed(code.translate(_IGNORED_IN_CODES), " ".join(name.split()), chosen)

@@ -3,19 +3,15 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Ending, Words
+from api.pages.words import Choice, Ending, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode
 from domain.languages import Language
-from domain.transfer import Connection, TransferKind
+from domain.transfer import Connection, TransferKind, UntilNewKey
 from persistence.link_reads import LinkState
 
 _SESSIONS: Final = (
     "Les sessions de recharge commencées auparavant restent au propriétaire actuel ; les suivantes sont les vôtres."
-)
-_KEPT: Final = (
-    "Elle reste connectée. Ses identifiants sont normalement remplacés à distance ; nous vous écrirons s’il vous reste "
-    "quelque chose à faire."
 )
 _DELETED: Final = (
     "Sa connexion à la plateforme prend fin avec le transfert : la borne reste déconnectée jusqu’à ce que vous la "
@@ -24,7 +20,6 @@ _DELETED: Final = (
 _OWNED: Final = (
     "Vous en devenez propriétaire. La borne reste dans le groupe « {group} », avec ses badges RFID et ses tarifs.",
     _SESSIONS,
-    _KEPT,
 )
 _MOVED: Final = (
     "La borne rejoint votre groupe « {group} » : les badges RFID et les tarifs de ce groupe s’y appliquent dès lors.",
@@ -47,7 +42,7 @@ FRENCH: Final = Words(
     message_from="{sender} vous écrit",
     what_follows="Si vous acceptez",
     follows={
-        (TransferKind.TRANSFER_TO_USER, Connection.KEEP): (_GIVEN, _SESSIONS, _KEPT),
+        (TransferKind.TRANSFER_TO_USER, Connection.KEEP): (_GIVEN, _SESSIONS),
         (TransferKind.TRANSFER_TO_USER, Connection.DELETE): (
             _GIVEN,
             _SESSIONS,
@@ -60,6 +55,35 @@ FRENCH: Final = Words(
     },
     sender_owns="{sender} en devient propriétaire.",
     owner_stays="Son propriétaire reste le même.",
+    kept="Elle reste connectée. Ses identifiants sont normalement remplacés à distance ; nous vous écrirons s’il vous "
+    "reste quelque chose à faire.",
+    kept_known="Elle reste connectée. Des personnes peuvent connaître la clé qu’elle utilise, dont le propriétaire "
+    "actuel : cette clé prend fin quand vous en avez saisi une nouvelle dans la borne. Nous vous écrirons comment "
+    "faire.",
+    kept_known_sender="Elle reste connectée. Des personnes peuvent connaître la clé qu’elle utilise : cette clé prend "
+    "fin quand {sender} en a saisi une nouvelle dans la borne.",
+    better_deleted="Si vous préférez que cette clé prenne fin avec le transfert lui-même, refusez, et demandez à "
+    "{sender} de recommencer en supprimant la connexion : vous connecterez alors la borne de nouveau.",
+    key_seen="Seul ce qui était connecté le {since}{serials} peut connaître la clé que la borne utilise aujourd’hui. "
+    "Nous savons ce qui était connecté alors, pas ce qui est fixé au mur.",
+    key_serials=" (numéro de série : {serials})",
+    key_open_line="La clé actuelle de la borne a été envoyée par une liaison non chiffrée : toute personne qui voyait "
+    "le réseau l’a lue.",
+    goes_back="Si la borne est hors ligne au moment du transfert et le reste pendant {span}, elle revient à son "
+    "propriétaire actuel.",
+    until_new_key="Tant que la borne n’a pas de nouvelle clé",
+    until_new_key_hint="Si des personnes peuvent connaître sa clé au moment du transfert, son nouveau propriétaire en "
+    "saisit une nouvelle dans la borne. Que permet l’ancienne d’ici là ?",
+    until_new_key_choices={
+        UntilNewKey.SERVE: Choice(
+            "La borne continue de fonctionner",
+            "Tout autre appareil qui a la clé aussi : il peut se faire passer pour la borne.",
+        ),
+        UntilNewKey.QUARANTINE: Choice(
+            "La borne ne recharge pas",
+            "Personne ne peut s’y recharger, et rien ne peut se faire passer pour la borne.",
+        ),
+    },
     next_step="Pour accepter ou refuser, demandez d’abord un code. Ainsi, une personne qui aurait seulement obtenu ce "
     "lien ne peut pas répondre à votre place.",
     send_code="Recevoir un code",

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from domain.errors import ErrorCode, HandoverError
-from domain.languages import Language
-from domain.transfer import Connection, TransferKind
+from domain.keys import KeyInUse, KnownTo
+from domain.languages import Language, duration, moment
+from domain.transfer import Connection, IfOffline, TransferKind, UntilNewKey
 from persistence.link_reads import LinkState, LinkView
 
 
@@ -14,6 +16,14 @@ class Ending:
     """A page on which there is nothing left to press."""
 
     title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the answers to a question, and what follows from it."""
+
+    label: str
     text: str
 
 
@@ -35,6 +45,23 @@ class Words:
     sender_owns: str
     """Of a move that makes its sender the owner."""
     owner_stays: str
+    kept: str
+    """Of a charger that stays connected, and whose key only it can know."""
+    kept_known: str
+    """The same where people can know it; the new owner is the reader."""
+    kept_known_sender: str
+    """The same where the sender becomes the owner."""
+    better_deleted: str
+    """Of a transfer to a user, where people can know the key."""
+    key_seen: str
+    """What was connected when the charger got its key; `{serials}` is empty, or `key_serials`."""
+    key_serials: str
+    key_open_line: str
+    goes_back: str
+    """Of a transfer that is rolled back where the charger stays offline."""
+    until_new_key: str
+    until_new_key_hint: str
+    until_new_key_choices: Mapping[UntilNewKey, Choice]
     next_step: str
     send_code: str
     no_account: str
@@ -75,12 +102,36 @@ class Words:
         text = self.intro if link.kind is not TransferKind.MOVE_TO_GROUP else self.intro_group
         return text.format(sender=link.sender, group=link.group)
 
-    def follows_of(self, link: LinkView) -> list[str]:
-        """List what follows from accepting."""
-        texts = self.follows[link.kind, link.connection]
-        if link.kind is TransferKind.MOVE_TO_GROUP:
-            texts = (*texts, self.sender_owns if link.owner_changes else self.owner_stays)
-        return [text.format(group=link.group, sender=link.sender) for text in texts]
+    def follows_of(self, link: LinkView, offline_deadline: timedelta) -> list[str]:
+        """List what follows from accepting; an offline charger is waited for until `offline_deadline` is over."""
+        moves = link.kind is TransferKind.MOVE_TO_GROUP
+        texts = [*self.follows[link.kind, link.connection]]
+        if moves:
+            texts.append(self.sender_owns if link.owner_changes else self.owner_stays)
+        if link.replaces_key:
+            known = link.key is not None and link.key.known_to is KnownTo.PEOPLE
+            if known:
+                texts.append(self.kept_known_sender if moves else self.kept_known)
+            elif not moves:
+                texts.append(self.kept)
+            if known and link.kind is TransferKind.TRANSFER_TO_USER:
+                texts.append(self.better_deleted)
+        span = duration(offline_deadline, self.language)
+        found = [text.format(group=link.group, sender=link.sender) for text in texts]
+        if link.replaces_key:
+            found += self._of_charger_key(link.key)
+            found += [self.goes_back.format(span=span)] if link.if_offline is IfOffline.ROLL_BACK else []
+        return found
+
+    def _of_charger_key(self, key: KeyInUse | None) -> list[str]:
+        """Say what can know a key that no people know, and of any whether others can have read it on its way."""
+        said = []
+        if key is not None and key.known_to is KnownTo.CHARGER:
+            serials = self.key_serials.format(serials=", ".join(key.serials)) if key.serials else ""
+            said.append(self.key_seen.format(since=moment(key.since, self.language), serials=serials))
+        if key is not None and key.open_line:
+            said.append(self.key_open_line)
+        return said
 
     def error_of(self, error: HandoverError) -> str:
         """Say what is wrong and what to do; an error's own text is English, and for programs."""

@@ -1,5 +1,6 @@
 """The charge points of the caller's groups, their ledger and their audit trails."""
 
+import secrets
 from contextlib import suppress
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -10,7 +11,9 @@ from api.describing import call
 from api.paging import cut
 from domain.errors import ErrorCode, NotAllowed, Unavailable
 from domain.ids import ChargePointId
+from domain.news import OwnerNews
 from persistence.doorway import Repeatable
+from persistence.vault import fingerprint
 
 router = APIRouter(prefix="/charge-points", tags=["charge points"])
 
@@ -58,7 +61,8 @@ async def connect_afresh(
     charger after the change of ownership (`attention` is `new_key`, `charger_offline` or `operator`), or has ended with
     `old_key_known` or `credentials_due`, takes them as the key that it waits for: all others end once the charger is
     connected with them, and from this call on the transfer can't be rolled back. A repeat under the same
-    `Idempotency-Key` gives the same credentials, as long as they are waited for or the current ones.
+    `Idempotency-Key` gives the same credentials, as long as they are waited for or the current ones. Where somebody
+    else asks, or during a transfer, the owner is told by a letter, and so is a recipient who has not answered yet.
     """
     point = ChargePointId(charge_point_id)
     view = await parts.reads.charge_point(caller, point)
@@ -67,10 +71,16 @@ async def connect_afresh(
     call = Repeatable(caller.id, key, f"connect {point}".encode())
     actor = f"{'user' if caller.id == view.owner_id else 'operator'}:{caller.id}"
     response.headers["Cache-Control"] = "no-store"
+    tells = caller.id != view.owner_id or view.active_transfer_id is not None
+    if tells and not await parts.transfers.ready():  # nothing is changed of which nobody would be told
+        raise Unavailable("The charge point's owner could not be told of it now; try again in a moment.")
     afresh = await parts.doorway.connect_afresh(call, point, view.owner_id, actor=actor)
     if afresh.transfer_id is not None:  # the key is on record: one that does not hear of it now looks by itself
         with suppress(Unavailable):
             await parts.transfers.tell_charger_news(afresh.transfer_id, point, "new_key")
+    if tells:
+        occasion = fingerprint(f"{caller.id} {key}")[:16] if key else secrets.token_hex(8)
+        await parts.transfers.tell_owner(point, OwnerNews.RESET, occasion=occasion)
     return schemas.Credentials(identity=view.identity, password=afresh.password)
 
 

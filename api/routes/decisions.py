@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 
 from api import actions, example_bodies, examples, schemas
-from api.bodies import HoldBody, ResolveBody
+from api.bodies import AcceptBody, HoldBody, ResolveBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId
 from api.describing import DECIDED, call
 from domain.approval import Decision, check_resender
@@ -24,7 +24,7 @@ from domain.errors import (
 )
 from domain.ids import TransferId
 from domain.trail import Attempt, TrailAction, held
-from domain.transfer import ACTIVE, TransferState
+from domain.transfer import ACTIVE, TransferState, UntilNewKey
 from persistence.callers import Caller
 from persistence.doorway import Repeatable
 from persistence.transfer_views import TransferView
@@ -32,6 +32,7 @@ from persistence.vault import fingerprint
 from workflows.client import LOST
 
 router = APIRouter(prefix="/transfers", tags=["decisions"])
+_Accept = Annotated[AcceptBody | None, Body(openapi_examples=example_bodies.ACCEPT_BODIES)]
 _Resolve = Annotated[ResolveBody, Body(openapi_examples=example_bodies.RESOLVE_BODIES)]
 _Hold = Annotated[HoldBody, Body(openapi_examples=example_bodies.HOLD_BODIES)]
 
@@ -40,12 +41,16 @@ _Hold = Annotated[HoldBody, Body(openapi_examples=example_bodies.HOLD_BODIES)]
     "/{transfer_id}/accept",
     **call("accept_transfer", "Accept", examples.ACCEPTED, *DECIDED, answered="It is accepted.", post=True),
 )
-async def accept(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
-    """Accept the transfer, as its recipient.
+async def accept(
+    caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep, body: _Accept = None
+) -> schemas.Transfer:
+    """Accept the transfer, as its recipient, who may choose what the charger's old key opens until it has a new one.
 
-    The answer comes once the decision is durable, not once the charger is done. Accepting again gives the same.
+    The answer comes once the decision is durable, not once the charger is done. Accepting again gives the same; with
+    another choice it is refused, for the first one stands.
     """
-    return await _decide(parts, caller, TransferId(transfer_id), Decision.ACCEPT, key)
+    choice = body.until_new_key if body else None
+    return await _decide(parts, caller, TransferId(transfer_id), Decision.ACCEPT, key, choice)
 
 
 @router.post(
@@ -167,15 +172,25 @@ async def _hold(
 
 
 async def _decide(
-    parts: Parts, caller: Caller, transfer: TransferId, decision: Decision, key: str | None
+    parts: Parts,
+    caller: Caller,
+    transfer: TransferId,
+    decision: Decision,
+    key: str | None,
+    until_new_key: UntilNewKey | None = None,
 ) -> schemas.Transfer:
-    actor = f"user:{caller.id}"
+    actor, choice = f"user:{caller.id}", f" {until_new_key.value}" if until_new_key else ""
     async with _attempt(parts, caller, transfer, actor, Attempt(decision.value)) as view:
         if decision in actions.open_decisions(view):  # a stranger's is kept away from the workflow's history
             actions.check(view, caller, decision)
-        await parts.doorway.claim(Repeatable(caller.id, key, f"{decision.value} {transfer}".encode()))
-        await parts.transfers.decide(transfer, decision, actor=actor, actor_id=caller.id)
-    return await _shown(parts, caller, transfer)
+        await parts.doorway.claim(Repeatable(caller.id, key, f"{decision.value} {transfer}{choice}".encode()))
+        await parts.transfers.decide(transfer, decision, actor=actor, actor_id=caller.id, until_new_key=until_new_key)
+        shown = await _shown(parts, caller, transfer)
+        if until_new_key not in {None, shown.until_new_key}:
+            raise AlreadyDecided(
+                f"The transfer was accepted with until_new_key {shown.until_new_key.value}, which stands; see it."
+            )
+    return shown
 
 
 @asynccontextmanager

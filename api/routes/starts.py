@@ -103,7 +103,8 @@ async def start(
 async def _rehearse(parts: Parts, caller: Caller, point: ChargePointId, body: StartBody) -> schemas.Rehearsal:
     await parts.reads.charge_point(caller, point)
     request = _request(parts, caller, body)
-    return schemas.Rehearsal.of(await parts.rehearsals.try_out(caller, point, request), request.connection)
+    tried = await parts.rehearsals.try_out(caller, point, request)
+    return schemas.Rehearsal.of(tried, request.kind, request.connection)
 
 
 def _request(parts: Parts, caller: Caller, body: StartBody) -> TransferRequest:

@@ -8,8 +8,9 @@ from sqlalchemy import update
 
 from domain.approval import Decision
 from domain.errors import HandoverError, Refusal
-from domain.ids import LinkId, TransferId, UserId
-from domain.transfer import OperatorAction, StepName, TransferState
+from domain.ids import ChargePointId, LinkId, TransferId, UserId
+from domain.news import OwnerNews
+from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
 from persistence.session import Database
 from persistence.tables import Code, Request, Transfer
 from tests.api.world import add_transfer
@@ -29,11 +30,14 @@ class Engine(TransferClient):
     attempts: dict[StepName, StepAttempts] = field(default_factory=dict)
     started: list[TransferId] = field(default_factory=list)
     decided: list[tuple[Any, ...]] = field(default_factory=list)
+    choices: list[UntilNewKey | None] = field(default_factory=list)
+    """What went with each decision about a key that people know."""
     resent: list[tuple[Any, ...]] = field(default_factory=list)
     resolved: list[tuple[Any, ...]] = field(default_factory=list)
     held: list[tuple[Any, ...]] = field(default_factory=list)
     codes: list[tuple[LinkId, int]] = field(default_factory=list)
     opened: list[tuple[LinkId, str, str]] = field(default_factory=list)
+    news: list[tuple[ChargePointId, OwnerNews, str]] = field(default_factory=list)
 
     async def start(self, transfer_id: TransferId) -> bool:
         self.started.append(transfer_id)
@@ -64,10 +68,12 @@ class Engine(TransferClient):
         actor: str,
         actor_id: UserId | None,
         link_id: LinkId | None = None,
+        until_new_key: UntilNewKey | None = None,
     ) -> TransferState:
         if self.fails:
             raise self.fails
         self.decided.append((transfer_id, decision, actor, actor_id, link_id))
+        self.choices.append(until_new_key)
         state = {
             Decision.ACCEPT: TransferState.TRANSFERRING,
             Decision.DECLINE: TransferState.DECLINED,
@@ -77,6 +83,7 @@ class Engine(TransferClient):
         values: dict[str, Any] = {"state": state.value, "attention": ""}
         if decision is Decision.ACCEPT:
             values |= {"accepted_by": "u-rita", "to_owner_id": "u-rita", "to_group_id": "g-rita"}
+            values |= {"until_new_key": (self.choices[0] or UntilNewKey.SERVE).value}  # the first one stands
         async with self.database.writing() as session:
             await session.execute(update(Transfer).where(Transfer.id == transfer_id).values(values))
         return state
@@ -127,6 +134,11 @@ class Engine(TransferClient):
         if self.fails:
             raise self.fails
         self.opened.append((link_id, name, locale))
+
+    async def tell_owner(self, charge_point_id: ChargePointId, news: OwnerNews, *, occasion: str = "") -> None:
+        if self.fails:
+            raise self.fails
+        self.news.append((charge_point_id, news, occasion))
 
     async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:
         return self.attempts

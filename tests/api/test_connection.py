@@ -9,12 +9,14 @@ from sqlalchemy import select, update
 
 from domain.errors import NotAllowed
 from domain.ids import ChargePointId, UserId
+from domain.news import OwnerNews
 from persistence import charger_links, credentials, typed_keys
 from persistence.doorway import Doorway, Repeatable
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential
 from persistence.vault import Vault
 from tests.api.conftest import Trail
+from tests.api.engine import Engine
 from tests.api.world import add_transfer, bearer, check
 
 CALL = "/v1/charge-points/cp-1/connection"
@@ -84,3 +86,44 @@ async def test_twins_get_one_after_the_other_even_where_no_key_is_left(
 
     assert {answer.status_code for answer in answers} == {201}
     assert sum([await is_current(database, vault, answer.json()["password"]) for answer in answers]) == 1
+
+
+@pytest.mark.parametrize(
+    ("who", "state", "told"),
+    [
+        ("olga", None, False),
+        ("olga", "completed", False),
+        ("olga", "awaiting_acceptance", True),
+        ("oscar", None, True),
+        ("oscar", "awaiting_acceptance", True),
+    ],
+)
+async def test_the_owner_is_told_where_somebody_else_asks_or_a_transfer_is_under_way(
+    http: httpx.AsyncClient, database: Database, engine: Engine, who: str, state: str | None, told: bool
+) -> None:
+    if state:
+        await add_transfer(database, state=state)
+    for key in ("k", "k", "l"):
+        assert (await http.post(CALL, headers=bearer(who) | {"Idempotency-Key": key})).status_code == 201
+
+    assert [(point, news) for point, news, _ in engine.news] == [(POINT, OwnerNews.RESET)] * (3 if told else 0)
+    occasions = [occasion for *_, occasion in engine.news]
+    assert len(set(occasions)) == (2 if told else 0), "a repeat is the same occasion"
+
+
+async def test_without_a_key_each_reset_is_an_occasion_of_its_own(http: httpx.AsyncClient, engine: Engine) -> None:
+    for _ in range(2):
+        await http.post(CALL, headers=bearer("oscar"))
+    assert len({occasion for *_, occasion in engine.news}) == 2
+
+
+async def test_nothing_is_changed_of_which_the_owner_could_not_be_told(
+    http: httpx.AsyncClient, database: Database, engine: Engine, vault: Vault
+) -> None:
+    before = (await http.post(CALL, headers=bearer("olga"))).json()["password"]
+    engine.alive = False
+
+    check(await http.post(CALL, headers=bearer("oscar")), 503, "unavailable")
+
+    assert await is_current(database, vault, before)
+    assert (await http.post(CALL, headers=bearer("olga"))).status_code == 201, "the owner alone needs nobody told"

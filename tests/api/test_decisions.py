@@ -8,13 +8,15 @@ import pytest
 
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, HandoverError, NotAllowed, NotFound, NotPossible, TooLate, Unavailable
-from domain.transfer import OperatorAction
+from domain.transfer import OperatorAction, UntilNewKey
 from persistence.session import Database
 from persistence.tables import Request
 from persistence.vault import Vault
 from tests.api.conftest import Trail
 from tests.api.engine import Engine
 from tests.api.world import add, add_transfer, bearer, check
+
+ACCEPT = "/v1/transfers/trf_1/accept"
 
 
 @pytest.mark.parametrize(
@@ -145,6 +147,56 @@ async def test_a_key_binds_a_decision_to_one_transfer(http: httpx.AsyncClient, d
 
     assert (first.status_code, again.json()) == (200, first.json())
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_conflict")
+
+
+async def test_the_recipient_chooses_what_an_old_key_opens(
+    http: httpx.AsyncClient, database: Database, engine: Engine
+) -> None:
+    await add_transfer(database)
+
+    answer = await http.post(ACCEPT, json={"until_new_key": "quarantine"}, headers=bearer("rita"))
+
+    assert (answer.status_code, answer.json()["until_new_key"]) == (200, "quarantine")
+    assert engine.choices == [UntilNewKey.QUARANTINE]
+
+
+async def test_who_accepts_without_a_choice_has_made_none(
+    http: httpx.AsyncClient, database: Database, engine: Engine
+) -> None:
+    await add_transfer(database)
+
+    answers = [await http.post(ACCEPT, headers=bearer("rita")) for _ in range(2)]
+
+    assert [(answer.status_code, answer.json()["until_new_key"]) for answer in answers] == [(200, "serve")] * 2
+    assert engine.choices == [None, None]
+
+
+@pytest.mark.parametrize("first", [None, {"until_new_key": "serve"}])
+async def test_another_choice_with_the_same_key_is_a_conflict(
+    http: httpx.AsyncClient, database: Database, engine: Engine, first: dict[str, str] | None
+) -> None:
+    await add_transfer(database)
+    headers = bearer("rita") | {"Idempotency-Key": "k"}
+
+    assert (await http.post(ACCEPT, json=first, headers=headers)).status_code == 200
+    assert (await http.post(ACCEPT, json=first, headers=headers)).status_code == 200
+    other = await http.post(ACCEPT, json={"until_new_key": "quarantine"}, headers=headers)
+
+    check(other, 422, "idempotency_conflict")
+    assert UntilNewKey.QUARANTINE not in engine.choices
+
+
+async def test_a_choice_that_comes_after_another_is_refused(http: httpx.AsyncClient, database: Database) -> None:
+    await add_transfer(database)
+
+    await http.post(ACCEPT, json={"until_new_key": "quarantine"}, headers=bearer("rita"))
+    again = await http.post(ACCEPT, json={"until_new_key": "quarantine"}, headers=bearer("rita"))
+    other = await http.post(ACCEPT, json={"until_new_key": "serve"}, headers=bearer("rita"))
+
+    assert again.status_code == 200
+    assert "until_new_key quarantine, which stands" in check(other, 409, "already_decided")
+    misspelt = await http.post(ACCEPT, json={"until_new_key": "maybe"}, headers=bearer("rita"))
+    check(misspelt, 422, "invalid_request")
 
 
 async def test_an_operator_resolves_with_a_reason_on_record(

@@ -6,11 +6,12 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
+from domain.keys import KnownTo
 from domain.transfer import UNSUPPORTED
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, IdempotencyKey, Request, TransferStep
 from tests.api.engine import Engine
-from tests.api.world import add_transfer, bearer, check
+from tests.api.world import add_key, add_transfer, bearer, check
 
 START = "/v1/charge-points/cp-1/transfers?dry_run=true"
 TO_USER = {"kind": "transfer_to_user", "recipient": "rita@example.com"}
@@ -97,3 +98,62 @@ async def test_it_shows_what_chargers_of_that_model_did_before(http: httpx.Async
     assert {step["name"]: step["supported"] for step in found["device_steps"]} == {
         "quiet_charger": "unknown", "replace_lists": "no", "rotate_credentials": "yes", "release_charger": "unknown",
     }  # fmt: skip
+
+
+TO_ADAM = {"kind": "transfer_ownership", "user_id": "u-adam"}
+TO_MYSELF = {"kind": "move_to_group", "group_id": "g-olga"}
+
+
+@pytest.mark.parametrize(
+    ("body", "notes"),
+    [
+        (TO_USER, ["key_known_to_people", "delete_recommended"]),
+        (TO_USER | {"connection": "delete"}, ["key_known_to_people"]),
+        (TO_ADAM, ["key_known_to_people"]),
+        (TO_MYSELF, []),
+    ],
+)
+async def test_where_people_know_the_key_it_says_so_and_recommends_delete(
+    http: httpx.AsyncClient, database: Database, body: dict[str, Any], notes: list[str]
+) -> None:
+    assert (await rehearse(http, body))["notes"] == [], "there is no key"
+    await add_key(database, KnownTo.PEOPLE)
+
+    found = await rehearse(http, body)
+
+    assert named(found["notes"]) == notes
+    if notes:
+        ends = "with the change" if body.get("connection") else "once the new owner has typed a new one"
+        assert ends in found["notes"][0]["text"]
+        assert "gets new credentials" not in str(found["stays"]), "none are sent"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({}, "Only what was connected at 2026-01-01T12:00:00Z can know"),
+        ({"serials": ["S-1", "S-2"]}, "at 2026-01-01T12:00:00Z (serial number: S-1, S-2) can know"),
+    ],
+)
+@pytest.mark.parametrize("body", [TO_USER, TO_ADAM])
+async def test_where_only_the_charger_knows_the_key_it_says_what_was_connected_then(
+    http: httpx.AsyncClient, database: Database, body: dict[str, Any], values: dict[str, Any], said: str
+) -> None:
+    await add_key(database, KnownTo.CHARGER, **values)
+
+    [note] = (await rehearse(http, body))["notes"]
+
+    assert note["what"] == "key_known_to_charger"
+    assert said in note["text"]
+
+
+@pytest.mark.parametrize("known_to", KnownTo)
+async def test_a_key_that_went_over_an_open_line_is_said_to_have(
+    http: httpx.AsyncClient, database: Database, known_to: KnownTo
+) -> None:
+    await add_key(database, known_to, open_line=True)
+
+    found = await rehearse(http, TO_ADAM)
+
+    assert named(found["notes"]) == [f"key_known_to_{known_to}", "open_line"]
+    assert "ws, a line that is not encrypted" in found["notes"][1]["text"]

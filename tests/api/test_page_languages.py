@@ -30,8 +30,8 @@ ENGLISH_BROWSER = {"Accept-Language": "en-US, en;q=0.5"}
 #: Words that both languages spell alike.
 SHARED = frozenset(
     {
-        *("code", "codes", "cookie", "cookies", "message", "messages", "minute", "minutes", "page", "qr", "rfid"),
-        *("sessions", "site"),
+        *("code", "codes", "cookie", "cookies", "message", "messages", "minute", "minutes", "moment", "page"),
+        *("qr", "rfid", "sessions", "site"),
     }
 )
 #: What is on the pages by no words of ours.

@@ -17,7 +17,7 @@ from persistence.tables import ApiKey, Request
 from persistence.vault import Vault
 from tests.api.conftest import Trail
 from tests.api.engine import Engine
-from tests.api.world import bearer
+from tests.api.world import bearer, check
 
 START = "/v1/charge-points/cp-1/transfers"
 TO_USER = {"kind": "transfer_to_user", "recipient": "Rita@Example.com"}
@@ -43,7 +43,8 @@ async def test_a_start_is_answered_with_the_reserved_transfer_and_where_it_is(
     shown = answer.json()
     assert list(shown) == [
         *("id", "kind", "state", "attention", "waiting_until", "reason", "warnings", "actions", "resolutions"),
-        *("charge_point_id", "connection", "acceptance", "running_session", "if_offline", "from", "to"),
+        *("charge_point_id", "connection", "acceptance", "running_session", "if_offline", "until_new_key"),
+        *("from", "to"),
         *("requested_by", "requested_at", "expires_at", "finished_at", "steps"),
     ]
     assert (shown["id"], shown["state"], shown["to"]) == (request.transfer_id, "awaiting_acceptance", None)
@@ -72,7 +73,11 @@ async def test_the_body_is_kept_sealed_and_no_hash_of_it_can_be_guessed_from_out
         ({"kind": "move_to_group", "group_id": "g-olga"}, {"acceptance": "not_required", "group_id": "g-olga"}),
         (
             {"kind": "transfer_ownership", "user_id": "u-adam", "if_offline": "roll_back"},
-            {"acceptance": "not_required", "user_id": "u-adam", "if_offline": "roll_back"},
+            {"acceptance": "not_required", "user_id": "u-adam", "if_offline": "roll_back", "until_new_key": "serve"},
+        ),
+        (
+            {"kind": "transfer_ownership", "user_id": "u-adam", "until_new_key": "quarantine"},
+            {"acceptance": "not_required", "until_new_key": "quarantine"},
         ),
         (TO_USER, {"acceptance": "required", "connection": "keep", "expires_in": timedelta(days=7)}),
         (
@@ -206,3 +211,18 @@ async def test_a_message_may_hold_what_people_write(http: httpx.AsyncClient, mes
     answer = await http.post("/v1/charge-points/cp-1/transfers", json=body, headers=bearer("olga"))
 
     assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.parametrize(
+    "body", [TO_USER, {"kind": "transfer_ownership", "user_id": "u-adam", "acceptance": "required"}]
+)
+@pytest.mark.parametrize("dry_run", ["", "?dry_run=true"])
+async def test_what_is_the_recipients_to_choose_is_refused_to_the_sender(
+    http: httpx.AsyncClient, database: Database, body: dict[str, Any], dry_run: str
+) -> None:
+    answer = await http.post(START + dry_run, json=body | {"until_new_key": "serve"}, headers=bearer("olga"))
+
+    said = check(answer, 422, "invalid_request")
+    assert "the recipient's to choose" in said
+    assert "leave it out" in said
+    assert await requests(database) == []

@@ -6,8 +6,10 @@ from typing import Any
 import httpx
 from sqlalchemy import select, update
 
-from domain.ids import TransferId
+from domain.ids import ChargePointId, TransferId
+from domain.keys import KeyPurpose, KnownTo
 from domain.transfer import FINAL, StepName, TransferState
+from persistence.charger_keys import KeyState, new_key
 from persistence.session import Database
 from persistence.tables import (
     ApiKey,
@@ -188,6 +190,22 @@ async def add_code(database: Database, vault: Vault, code: str = CODE, *, number
         wrong_tries=0,
     )
     await add(database, sent)
+
+
+async def add_key(database: Database, known_to: KnownTo, **values: Any) -> None:
+    """Write the key that cp-1 uses, as somebody gave it or as the charger took it on; no charger can connect by it."""
+    row = new_key(
+        ChargePointId("cp-1"),
+        KeyState.CURRENT,
+        "0" * 64,
+        LONG_AGO,
+        purpose=KeyPurpose.GIVEN if known_to is KnownTo.PEOPLE else KeyPurpose.ENROLMENT,
+        version=0,
+        known_to=known_to,
+    )
+    for name, value in values.items():
+        setattr(row, name, value)
+    await add(database, row)
 
 
 async def change(database: Database, table: Any, **values: Any) -> None:

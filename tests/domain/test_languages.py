@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from domain.languages import Language, language_of, moment, wishes
+from domain.languages import Language, duration, language_of, moment, wishes
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,19 @@ def test_every_month_and_weekday_is_written_out_in_the_language(language: Langua
     days = [moment(datetime(2026, month, month, tzinfo=UTC), language) for month in range(1, 13)]
     assert len({day.split()[2] for day in days}) == 12
     assert all(day.split()[0].islower() is (language is Language.FRENCH) for day in days)
+
+
+@pytest.mark.parametrize(
+    ("length", "english", "french"),
+    [
+        (timedelta(days=7), "7 days", "7 jours"),
+        (timedelta(days=1), "1 day", "1 jour"),
+        (timedelta(hours=36), "36 hours", "36 heures"),
+        (timedelta(minutes=90), "90 minutes", "90 minutes"),
+    ],
+)
+def test_a_length_of_time_is_written_in_the_largest_unit_of_which_it_is_whole(
+    length: timedelta, english: str, french: str
+) -> None:
+    assert duration(length, Language.ENGLISH) == english
+    assert duration(length, Language.FRENCH).replace("\u00a0", " ") == french

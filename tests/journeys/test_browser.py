@@ -69,6 +69,13 @@ async def test_who_is_asked_reads_what_is_offered_and_accepts(site: Site, langua
         code = await get_code(site, page, words, name)
         await tidy(page, language)
         await site.picture(page, f"page-code-{language}")
+        serve, quarantine = words.until_new_key_choices.values()
+        await expect(page.get_by_role("radio", name=serve.label)).to_be_checked()
+        await page.get_by_text(quarantine.label).click()
+        await expect(page.get_by_role("radio", name=quarantine.label)).to_be_checked()
+        await tidy(page, language)
+        await page.get_by_role("button", name=words.decline).scroll_into_view_if_needed()
+        await site.picture(page, f"page-until-new-key-{language}")
         await page.get_by_label(words.code_label, exact=True).fill(code)
         await press(page, words.accept)
         await expect(page.get_by_role("heading", name=words.accepted.title)).to_be_visible()
@@ -77,6 +84,7 @@ async def test_who_is_asked_reads_what_is_offered_and_accepts(site: Site, langua
         async with site.system.user("amelie") as amelie:
             found = (await amelie.get(f"/v1/transfers/{transfer_id}")).json()
         assert found["to"]["owner_id"] == language.value
+        assert found["until_new_key"] == "quarantine"
         await page.goto(link)
         await expect(page.get_by_role("heading", name=words.dead[LinkState.ACCEPTED].title)).to_be_visible()
         await tidy(page, language)
@@ -190,7 +198,7 @@ async def test_who_has_no_account_opens_one_by_accepting_and_needs_none_to_decli
         await tidy(page, language)
         code = await get_code(site, page, words, name)
         await tidy(page, language)
-        await page.get_by_role("button", name=words.decline).scroll_into_view_if_needed()
+        await page.get_by_text(words.name_hint).scroll_into_view_if_needed()
         await site.picture(page, f"page-account-{language}")
         await page.get_by_label(words.code_label, exact=True).fill(code)
         await press(page, words.open_and_accept)

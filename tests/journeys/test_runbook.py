@@ -170,6 +170,13 @@ async def credentials(operator: Operator, commands: list[list[str]]) -> None:
     assert await operator.ended(expected) == "completed"
 
 
+async def somebody_else(operator: Operator, commands: list[list[str]]) -> None:
+    for command in commands:
+        said = await operator.run(command, "cp-13")
+    words = said.out.split()
+    assert {"charger", "device", "key"} <= set(words), "what the entry tells to look at"
+
+
 _REFUSAL = """
 CREATE TRIGGER refuses BEFORE UPDATE OF owner_id ON charge_points WHEN OLD.id = 'cp-10'
 BEGIN SELECT RAISE(ABORT, 'cp-10 belongs to somebody else for good'); END
@@ -279,6 +286,7 @@ TOGETHER: dict[str, Entry] = {
     "A step is retried": retried,
     "The charger refuses a step": refuses,
     "The charger does not come back with its new credentials": credentials,
+    "Somebody else is connected as my charger": somebody_else,
     "The database refuses a step": register,
     "What the reconciler has found": lost,
 }

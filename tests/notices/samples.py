@@ -1,19 +1,25 @@
 """Letters as tests need them: every field given, any of them replaceable."""
 
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
+from domain.keys import KeyInUse, KnownTo
+from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning, UntilNewKey
 from notices.letters import (
     AcceptedLetter,
     AnyLetter,
     AskLetter,
     CodeLetter,
+    EndedKeyLetter,
     EndedLetter,
+    NewKeyLetter,
     Part,
     RequestedLetter,
+    ResetAskedLetter,
+    ResetLetter,
     SettledLetter,
+    TwoHoldersLetter,
 )
 
 ORIGIN = "https://handover.example"
@@ -30,11 +36,18 @@ ABOUT: dict[str, Any] = {
     "owner_changes": True,
     "origin": ORIGIN,
 }
+KEYS: tuple[KeyInUse | None, ...] = (
+    None,
+    KeyInUse(KnownTo.PEOPLE, EXPIRES_AT, open_line=True, serials=()),
+    KeyInUse(KnownTo.CHARGER, EXPIRES_AT, open_line=False, serials=()),
+    KeyInUse(KnownTo.CHARGER, EXPIRES_AT, open_line=True, serials=("SN-1", "SN-2")),
+)
 
 
 def ask(**changes: Any) -> AskLetter:
     given = {"message": None, "expires_at": EXPIRES_AT, "link": LINK, "has_account": True, "reminder": False}
-    return AskLetter(**{**ABOUT, **given, **changes})
+    more = {"key": None, "goes_back_after": None}
+    return AskLetter(**{**ABOUT, **given, **more, **changes})
 
 
 def code(**changes: Any) -> CodeLetter:
@@ -57,13 +70,44 @@ def ended(
     warnings: tuple[TransferWarning, ...] = (),
     **changes: Any,
 ) -> EndedLetter:
-    given = {"charge_point_id": "cp-1", "new_owner": None, "former_owner": False}
+    given = {"charge_point_id": "cp-1", "new_owner": None, "former_owner": False, "key": None}
+    given |= {"until_new_key": UntilNewKey.SERVE}
     return EndedLetter(**{**ABOUT, **given, **changes}, part=part, state=state, reason=reason, warnings=warnings)
 
 
 def settled(state: TransferState, part: Part = Part.SENDER, **changes: Any) -> SettledLetter:
     letter = ended(state, part, **changes)
     return SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
+
+
+def new_key(**changes: Any) -> NewKeyLetter:
+    given = {"charge_point_id": "cp-1", "until": EXPIRES_AT, "until_new_key": UntilNewKey.SERVE, "reminder": False}
+    return NewKeyLetter(**{**ABOUT, **given, **changes})
+
+
+OF_POINT: dict[str, Any] = {
+    "charge_point": "Parking Nord 3",
+    "location": "12 rue de l'Église, Lyon",
+    "charge_point_id": "cp-1",
+    "at": EXPIRES_AT,
+    "origin": ORIGIN,
+}
+
+
+def reset(**changes: Any) -> ResetLetter:
+    return ResetLetter(**{**OF_POINT, "by_staff": False, "by_owner": False, **changes})
+
+
+def reset_asked(**changes: Any) -> ResetAskedLetter:
+    return ResetAskedLetter(**{**OF_POINT, "sender": "Amélie Durand", "replaces_key": True, **changes})
+
+
+def two_holders(**changes: Any) -> TwoHoldersLetter:
+    return TwoHoldersLetter(**{**OF_POINT, "times": 1, **changes})
+
+
+def ended_key(**changes: Any) -> EndedKeyLetter:
+    return EndedKeyLetter(**{**OF_POINT, "times": 1, "addresses": (), **changes})
 
 
 def every_letter() -> list[AnyLetter]:
@@ -79,6 +123,13 @@ def every_letter() -> list[AnyLetter]:
         for known in (True, False)
         for again in (True, False)
         for message in (None, "Bonjour,\n\nà demain")
+    ]
+    asks += [
+        ask(**kind, key=key, goes_back_after=after, owner_changes=changes)
+        for kind in kinds
+        for key in KEYS
+        for after in (None, timedelta(days=7))
+        for changes in (True, False)
     ]
     ends = [
         ended(state, part, **kind, reason=Reason(state.value) if state.value in set(Reason) else None)
@@ -97,6 +148,14 @@ def every_letter() -> list[AnyLetter]:
         for owner in (None, "Zoé Martin")
         for former in (True, False)
     ]
+    done += [
+        ended(state, part, **kind, key=key, until_new_key=until, warnings=(TransferWarning.OLD_KEY_KNOWN,))
+        for state in (TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS)
+        for part in Part
+        for kind in kinds
+        for key in KEYS
+        for until in UntilNewKey
+    ]
     undone = [
         ended(TransferState.ROLLED_BACK, part, **kind, reason=reason, warnings=warnings)
         for part in Part
@@ -108,6 +167,18 @@ def every_letter() -> list[AnyLetter]:
         letter for kind in kinds for letter in (code(**kind), requested(**kind), requested(**kind, recipient="Zoé"))
     ]
     others += [accepted(part, **kind) for part in (Part.SENDER, Part.OWNER) for kind in kinds]
+    others += [
+        new_key(**kind, until=until, until_new_key=choice, reminder=again)
+        for kind in kinds
+        for until in (None, EXPIRES_AT)
+        for choice in UntilNewKey
+        for again in (True, False)
+    ]
+    for at in (None, EXPIRES_AT):
+        others += [reset(at=at), reset(at=at, by_staff=True), reset(at=at, by_owner=True)]
+        others += [reset_asked(at=at), reset_asked(at=at, replaces_key=False)]
+        others += [two_holders(at=at, times=times) for times in (1, 3)]
+        others += [ended_key(at=at, times=times, addresses=("192.0.2.7",) * (times - 1)) for times in (1, 3)]
     after = [
         SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
         for letter in (*done, *undone)

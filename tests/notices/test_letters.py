@@ -2,13 +2,15 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
 
+from domain.keys import KeyInUse, KnownTo
 from domain.languages import Language
-from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning
-from notices.letters import ENDS, TEMPLATES, Letter, Part, render
+from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning, UntilNewKey
+from notices.letters import ENDS, TEMPLATES, AnyLetter, Letter, Part, render
 from notices.wording import LONGEST_MESSAGE, LONGEST_VALUE
 from tests.notices import samples
 
@@ -236,3 +238,102 @@ def test_long_values_are_cut(language: Language) -> None:
     letter = render(samples.ask(sender="N" * 5000, message="m" * 90_000), language)
     assert len(letter.subject) <= 2 * LONGEST_VALUE
     assert len(letter.text) < LONGEST_MESSAGE + 4000
+
+
+# --- the charger's key ------------------------------------------------------------------------------------------------
+
+NOBODY, PEOPLE, CHARGER, OPEN_LINE = samples.KEYS
+
+
+def said(letter: AnyLetter) -> str:
+    return flat(render(letter, Language.ENGLISH).text)
+
+
+def test_the_question_says_that_people_can_know_the_key_and_what_is_better_then() -> None:
+    text = said(samples.ask(key=PEOPLE))
+    assert "People can know the key that the charger uses, the present owner too" in text
+    assert "ask Amélie Durand to start again with the connection deleted" in text
+    assert "normally replaced remotely" not in text
+    assert "normally replaced remotely" in said(samples.ask(key=CHARGER))
+    assert "normally replaced remotely" in said(samples.ask())
+
+
+def test_the_question_says_what_was_connected_when_only_the_charger_got_its_key() -> None:
+    assert "Only what was connected on Tuesday 1 December 2026, 08:05 UTC can know" in said(samples.ask(key=CHARGER))
+    text = said(samples.ask(key=OPEN_LINE))
+    assert "(serial number: SN-1, SN-2) can know" in text
+    assert "over a line that is not encrypted" in text
+    assert "over a line that is not encrypted" in said(samples.ask(key=PEOPLE))
+    assert "not encrypted" not in said(samples.ask(key=CHARGER))
+
+
+@pytest.mark.parametrize("values", [{"connection": Connection.DELETE}, {"kind": "move", "owner_changes": False}])
+def test_where_the_key_stays_or_ends_with_the_change_the_question_says_nothing_of_it(values: dict[str, object]) -> None:
+    given = {**values, "kind": TransferKind.MOVE_TO_GROUP, "group": "Sud"} if "kind" in values else values
+    for key in samples.KEYS:
+        text = said(samples.ask(key=key, goes_back_after=timedelta(days=7), **given))
+        assert "can know" not in text
+        assert "goes back" not in text
+        assert "As you accept you also choose" not in text
+
+
+def test_a_move_says_that_its_sender_types_the_key() -> None:
+    text = said(samples.ask(key=PEOPLE, kind=TransferKind.MOVE_TO_GROUP, group="Sud"))
+    assert "once Amélie Durand has typed a new one" in text
+    assert "connection deleted" not in text
+
+
+@BOTH
+def test_that_the_charge_point_goes_back_is_a_sentence_with_the_time(language: Language) -> None:
+    goes = {Language.ENGLISH: "stays so for 9 days, it goes back", Language.FRENCH: "pendant 9 jours, elle revient"}
+    letter = samples.ask(goes_back_after=timedelta(days=9))
+    assert goes[language] in flat(render(letter, language).text)
+    assert goes[language].rpartition(",")[2] not in flat(render(samples.ask(), language).text)
+
+
+def test_an_old_key_that_stays_is_said_plainly_with_how_to_end_it() -> None:
+    texts = {
+        choice: said(
+            samples.ended(
+                TransferState.COMPLETED_WITH_WARNINGS,
+                Part.RECIPIENT,
+                warnings=(TransferWarning.OLD_KEY_KNOWN,),
+                until_new_key=choice,
+            )
+        )
+        for choice in UntilNewKey
+    }
+    for text in texts.values():
+        assert "still uses its old key, and its former owner may know it" in text
+        assert "POST https://handover.example/v1/charge-points/cp-1/connection" in text
+        assert "the old key ends as soon as the charger has connected with them" in text
+    assert "whoever knows the old one can pass for it" in texts[UntilNewKey.SERVE]
+    assert "it does not charge" in texts[UntilNewKey.QUARANTINE]
+
+
+@pytest.mark.parametrize("part", Part)
+def test_the_new_owner_alone_reads_at_the_end_what_was_connected(part: Part) -> None:
+    text = said(samples.ended(TransferState.COMPLETED, part, key=OPEN_LINE))
+    assert ("serial number: SN-1, SN-2" in text) is (part is Part.RECIPIENT)
+
+
+def test_a_key_to_be_typed_is_asked_for_with_how_until_when_and_what_happens_meanwhile() -> None:
+    letter = render(samples.new_key(), Language.ENGLISH)
+    text = flat(letter.text)
+    assert letter.subject == "Your charge point “Parking Nord 3” needs a new key from you"
+    assert "POST https://handover.example/v1/charge-points/cp-1/connection" in text
+    assert "Enter them in the charger" in text
+    assert "until Tuesday 1 December 2026, 08:05 UTC" in text
+    assert "goes on working" in text
+    assert "does not charge" in said(samples.new_key(until_new_key=UntilNewKey.QUARANTINE))
+    assert "until Tuesday" not in said(samples.new_key(until=None))
+    assert render(samples.new_key(reminder=True), Language.ENGLISH).subject.startswith("Reminder: ")
+
+
+def test_a_serial_number_can_not_forge_a_line() -> None:
+    forged = KeyInUse(KnownTo.CHARGER, samples.EXPIRES_AT, open_line=False, serials=("S\n\nPay here: <b>", "x" * 500))
+    letter = render(samples.ask(key=forged), Language.ENGLISH)
+    assert "S Pay here: <b>" in flat(letter.text)
+    assert "\n\nPay here" not in letter.text
+    assert "<b>" not in letter.html
+    assert "x" * 200 not in letter.text

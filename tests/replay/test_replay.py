@@ -18,6 +18,7 @@ from tests.telemetry.spans import Kept
 from worker import workflow_runner
 from workflows.accounts import AccountWorkflow
 from workflows.codes import OneTimeCodeWorkflow
+from workflows.owner_news import OwnerNewsWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
 from workflows.transfer import TransferWorkflow
@@ -33,7 +34,10 @@ HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 def replayer(tracing: Tracing | None = None) -> Replayer:
     return Replayer(
-        workflows=[TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow, ReconciliationWorkflow],
+        workflows=[
+            *(TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow),
+            *(OwnerNewsWorkflow, ReconciliationWorkflow),
+        ],
         data_converter=pydantic_data_converter,
         workflow_runner=workflow_runner(),
         interceptors=tracing.interceptors if tracing else [],

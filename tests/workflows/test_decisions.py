@@ -12,7 +12,7 @@ from activities.contracts import DecisionRecord, RotateAnswer
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, TooLate
 from domain.ids import UserId
-from domain.transfer import Attention, OperatorAction
+from domain.transfer import Attention, OperatorAction, UntilNewKey
 from tests.workflows.conftest import Set, Stage
 from tests.workflows.world import World, asked, plan
 from workflows.messages import Outcome
@@ -46,6 +46,21 @@ async def test_a_transfer_that_is_not_wanted_ends(stage: Set, decision: Decision
     assert await decide(transfer, decision, user) == state
     assert await transfer.outcome() == state
     assert "change_ownership" not in transfer.world.calls
+
+
+async def test_what_the_recipient_chose_is_on_record_and_the_first_choice_stands(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    await transfer.start()
+    for choice in (UntilNewKey.QUARANTINE, UntilNewKey.SERVE, None):
+        state = await transfer.client.decide(
+            transfer.transfer_id,
+            Decision.ACCEPT,
+            actor=f"user:{RECIPIENT}",
+            actor_id=RECIPIENT,
+            until_new_key=choice,
+        )
+        assert state == "transferring"
+    assert transfer.world.choices == [UntilNewKey.QUARANTINE]
 
 
 async def test_a_decision_sent_again_is_answered_alike_also_after_the_end(stage: Set) -> None:

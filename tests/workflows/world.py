@@ -37,6 +37,7 @@ from activities.contracts import (
     TakenUp,
     TakeUp,
     Tell,
+    TellOwner,
     TransferRef,
     Validated,
     Whereabouts,
@@ -55,6 +56,7 @@ from domain.transfer import (
     TransferKind,
     TransferState,
     TransferWarning,
+    UntilNewKey,
 )
 
 CHARGE_POINT = ChargePointId("cp_1")
@@ -97,6 +99,8 @@ class World(Registry, Charger, Notices, Records):
     plan: Plan = field(default_factory=plan)
     node: str | None = "node"
     calls: list[str] = field(default_factory=list)
+    choices: list[UntilNewKey | None] = field(default_factory=list)
+    """What went with each decision about a key that people know."""
     fail: dict[str, list[BaseException]] = field(default_factory=lambda: defaultdict(list))
     answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -162,6 +166,7 @@ class World(Registry, Charger, Notices, Records):
 
     async def decide(self, record: DecisionRecord) -> Decided:
         await self._call(f"decide:{record.decision.value}:{record.actor}")
+        self.choices.append(record.until_new_key)
         state = ENDS[record.decision]
         if record.decision is Decision.CANCEL and self.state is TransferState.TRANSFERRING:
             state = TransferState.ROLLING_BACK
@@ -294,6 +299,11 @@ class World(Registry, Charger, Notices, Records):
 
     async def send_code(self, order: SendCode) -> Done:
         await self._call("send_code")
+        return Done()
+
+    async def tell_owner(self, order: TellOwner) -> Done:
+        await self._call(f"tell_owner_{order.news.value}")
+        self.letters.append(order.news.value)
         return Done()
 
     async def note(self, note: Note) -> Done:

@@ -14,6 +14,8 @@ ASK, REMIND = Ask(transfer_id=TRANSFER), Ask(transfer_id=TRANSFER, reminder=1)
 ENDED = Tell(transfer_id=TRANSFER, subject=Subject.ENDED)
 REQUESTED = Tell(transfer_id=TRANSFER, subject=Subject.REQUESTED)
 ACCEPTED = Tell(transfer_id=TRANSFER, subject=Subject.ACCEPTED)
+NEW_KEY = Tell(transfer_id=TRANSFER, subject=Subject.NEW_KEY)
+NEW_KEY_REMINDER = Tell(transfer_id=TRANSFER, subject=Subject.NEW_KEY, reminder=1)
 SETTLED = Tell(transfer_id=TRANSFER, subject=Subject.SETTLED)
 
 

@@ -12,7 +12,7 @@ from domain.ids import LinkId
 from domain.transfer import TransferKind, TransferState
 from notices.letters import ENDS
 from persistence import tables
-from tests.activities.notices.letters import ACCEPTED, ASK, ENDED, REMIND, REQUESTED, SETTLED, recipients
+from tests.activities.notices.letters import ACCEPTED, ASK, ENDED, NEW_KEY, REMIND, REQUESTED, SETTLED, recipients
 from tests.activities.notices.world import World
 from tests.conftest import ROOT
 from tests.notices.mailbox import Mailbox
@@ -38,12 +38,30 @@ TAIL: Final = """
 - *code*: to whoever the link was sent to, each time that they ask for one on its page.
 - *requested*: to a present owner who did not ask for it; they may cancel. *accepted*: not to whoever accepted.
   Neither is sent once the transfer has ended: the letter about its end says all.
+- *new key*: to whoever owns the charge point since the change, where people can know the charger's key: how to type a
+  new one in, until when, and what the old one opens meanwhile. Reminders are letters of their own, after the end too.
+- *asked* and the end say who can know the charger's key: people, the former owner among them, or only what was
+  connected when it was made; and whether it went over a line that is not encrypted. *completed with warnings* says
+  plainly where a former owner may still know it, and how that is ended.
 - *settled*: what an ended transfer had left to do at its charger is done, or as much of it as can be.
 - Before acceptance no letter names the recipient of a transfer to a user: an address must not tell whose it is.
 - An account is written to at its e-mail address as it is at that moment; one that is blocked, or has none, is left out,
   and so are members who are neither owner nor admin.
 - No texts to phones are sent. A recipient given by phone number is asked at the e-mail address of their account;
   without one nobody is reached, and the transfer waits until it expires ([api.md](api.md#a-recipient-by-phone)).
+
+About a charge point, and no transfer:
+
+| letter | to | when |
+|---|---|---|
+| reset | owner; a recipient who is asked and has not answered \
+| each time that new credentials are made by somebody else than the owner, or during a transfer |
+| two holders | owner | two are connected with its key: at most once a day, with how often |
+| ended key tried | owner \
+| something came with a key that has ended: at most once a day, with how often and from where |
+
+Each says what it means and what to do: `POST /v1/charge-points/{id}/connection`, and
+[the runbook](operations.md#somebody-else-is-connected-as-my-charger). They go to whoever owns the charge point then.
 """
 EMAIL: Final = {"amelie": "sender", "bruno": "present owner", "adam": "admins"}
 WORDS: Final = {
@@ -66,6 +84,13 @@ async def code(notices: Notices, world: World) -> None:
         await notices.send_code(SendCode(link_id=LinkId(link.id), number=1))
 
 
+async def new_key(notices: Notices, world: World) -> None:
+    [transfer] = await world.all(tables.Transfer)
+    await world.change(tables.ChargePoint, "cp-1", owner_id=transfer.to_owner_id)
+    await notices.tell(NEW_KEY)
+    await world.change(tables.ChargePoint, "cp-1", owner_id="bruno")
+
+
 def letters() -> dict[str, tuple[Send, TransferState]]:
     """What is sent, and the state that the transfer is in then."""
     waits, runs = TransferState.AWAITING_ACCEPTANCE, TransferState.TRANSFERRING
@@ -75,6 +100,7 @@ def letters() -> dict[str, tuple[Send, TransferState]]:
         "code": (code, waits),
         "requested": (lambda notices, _: notices.tell(REQUESTED), waits),
         "accepted": (lambda notices, _: notices.tell(ACCEPTED), runs),
+        "new_key": (new_key, TransferState.RECONFIGURING),
         **{state.value: (lambda notices, _: notices.tell(ENDED), state) for state in TransferState if state in ENDS},
         "settled": (lambda notices, _: notices.tell(SETTLED), TransferState.COMPLETED),
     }
@@ -84,7 +110,7 @@ async def send(world: World, notices: Notices, mailbox: Mailbox, kind: TransferK
     """Send a letter about a transfer of its own; gives whom it went to, in the table's words."""
     sending, state = letters()[letter]
     values: dict[str, Any] = {"state": state.value, "active": state not in ENDS}
-    if state in AFTER | {TransferState.TRANSFERRING}:
+    if state in AFTER | {TransferState.TRANSFERRING, TransferState.RECONFIGURING}:
         values["accepted_by"] = ACCEPTED_BY[kind]
     adding = {
         TransferKind.TRANSFER_TO_USER: world.to_user,

@@ -7,8 +7,11 @@ import pytest
 
 from activities.notices import Notices
 from domain.errors import Unavailable
+from domain.ids import ChargePointId
+from domain.keys import KeyPurpose, KnownTo
 from persistence import tables
-from tests.activities.notices.letters import ACCEPTED, ENDED, REQUESTED, recipients
+from persistence.charger_keys import KeyState, new_key
+from tests.activities.notices.letters import ACCEPTED, ASK, ENDED, NEW_KEY, NEW_KEY_REMINDER, REQUESTED, recipients
 from tests.activities.notices.world import NOW, TRANSFER, World
 from tests.notices.mailbox import Mailbox, text_of
 
@@ -182,3 +185,84 @@ async def test_a_request_that_has_ended_is_nothing_to_cancel(world: World, notic
     await world.to_user(state="completed", accepted_by="zoe", active=False)
     await notices.tell(REQUESTED)
     assert mailbox.letters == []
+
+
+# --- the charger's key ------------------------------------------------------------------------------------------------
+
+
+async def waits_for_key(world: World, **changes: Any) -> None:
+    await world.change(tables.ChargePoint, "cp-1", owner_id="zoe")
+    await world.to_user(**{"state": "reconfiguring", "attention": "new_key", "accepted_by": "zoe", **changes})
+
+
+async def test_the_new_owner_is_told_of_the_key_to_type_and_reminded_by_another_letter(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await waits_for_key(world, waiting_until=NOW, until_new_key="quarantine")
+    for tell in (NEW_KEY, NEW_KEY, NEW_KEY_REMINDER, NEW_KEY_REMINDER):
+        await notices.tell(tell)
+
+    assert recipients(mailbox) == ["zoe@example.org", "zoe@example.org"]
+    first, second = mailbox.letters
+    assert first["Message-ID"] != second["Message-ID"]
+    assert [str(letter["Subject"]).startswith("Rappel") for letter in (first, second)] == [False, True]
+    assert "https://handover.example/v1/charge-points/cp-1/connection" in " ".join(text_of(first).split())
+    assert "ne recharge pas" in text_of(first)
+    assert f"{NOW:%H:%M} UTC" in text_of(first)
+    assert await world.trail() == [
+        ("system", "told", {"subject": "new_key"}),
+        ("system", "told", {"subject": "new_key", "reminder": 1}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"state": "completed_with_warnings", "warnings": ["old_key_known"], "active": False}, True),
+        ({"state": "completed_with_warnings", "warnings": ["lists_due"], "active": False}, False),
+        ({"state": "completed", "active": False}, False),
+        ({"state": "transferring"}, False),
+    ],
+)
+async def test_the_new_owner_is_reminded_for_as_long_as_the_key_is_due(
+    world: World, notices: Notices, mailbox: Mailbox, changes: dict[str, Any], told: bool
+) -> None:
+    await waits_for_key(world, **changes)
+    await notices.tell(NEW_KEY_REMINDER)
+    assert recipients(mailbox) == (["zoe@example.org"] if told else [])
+
+
+async def test_who_owns_it_no_more_is_not_reminded(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    await waits_for_key(world, state="completed_with_warnings", warnings=["old_key_known"], active=False)
+    await world.change(tables.ChargePoint, "cp-1", owner_id="adam")
+    await notices.tell(NEW_KEY_REMINDER)
+    assert mailbox.letters == []
+
+
+async def test_the_question_and_the_end_say_what_was_connected_when_the_key_was_made(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    key = new_key(
+        ChargePointId("cp-1"),
+        KeyState.CURRENT,
+        "0" * 64,
+        NOW,
+        purpose=KeyPurpose.ENROLMENT,
+        version=0,
+        known_to=KnownTo.CHARGER,
+    )
+    key.serials, key.open_line = ["SN-9"], True
+    async with world.database.writing() as session:
+        session.add(key)
+    await world.to_user(if_offline="roll_back")
+    await notices.ask(ASK)
+    await world.change(tables.Transfer, TRANSFER, state="completed", accepted_by="zoe", active=False)
+    await notices.tell(ENDED)
+
+    theirs = [" ".join(text_of(letter).split()) for letter in mailbox.to("zoe@example.org")]
+    assert len(theirs) == 2
+    for text in theirs:
+        assert "SN-9" in text
+        assert "liaison non chiffrée" in text
+    assert "pendant 7 jours, elle revient" in theirs[0]
+    assert not any("SN-9" in text_of(letter) for letter in mailbox.to("bruno@example.org"))

@@ -1,0 +1,73 @@
+"""What each letter about a charge point says that is about no transfer, taken from its row and its trail."""
+
+from datetime import datetime
+from typing import TypedDict
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.contracts import TellOwner
+from domain.news import OwnerNews
+from domain.transfer import Connection, TransferKind
+from notices.letters import AnyLetter, EndedKeyLetter, ResetAskedLetter, ResetLetter, TwoHoldersLetter
+from persistence.charger_trail import Seen, seen
+from persistence.parties import TransferFacts
+from persistence.tables import ChargePoint
+
+#: The entry of the charge point's trail that each piece of news is about.
+_ENTRIES = {
+    OwnerNews.RESET: "connected_afresh",
+    OwnerNews.TWO_HOLDERS: "two_holders",
+    OwnerNews.ENDED_KEY_TRIED: "ended_key_tried",
+}
+
+
+class _OfPoint(TypedDict):
+    """The fields of notices.letters.PointLetter."""
+
+    charge_point: str
+    location: str | None
+    charge_point_id: str
+    at: datetime | None
+    origin: str
+
+
+class PointDrafts:
+    """Fills in letters."""
+
+    def __init__(self, origin: str) -> None:
+        """Take where Handover is reached."""
+        self._origin = origin.rstrip("/")
+
+    async def to_owner(self, session: AsyncSession, order: TellOwner, point: ChargePoint) -> AnyLetter:
+        """Draft what the owner is told."""
+        happened = await _happened(session, order)
+        about, times = self._about(point, happened), max(happened.times, 1)
+        if order.news is OwnerNews.TWO_HOLDERS:
+            return TwoHoldersLetter(**about, times=times)
+        if order.news is OwnerNews.ENDED_KEY_TRIED:
+            return EndedKeyLetter(**about, times=times, addresses=happened.addresses)
+        actor = happened.actor or ""
+        return ResetLetter(**about, by_staff=actor.startswith("operator:"), by_owner=actor == f"user:{point.owner_id}")
+
+    async def to_asked(self, session: AsyncSession, order: TellOwner, facts: TransferFacts) -> ResetAskedLetter:
+        """Draft what a recipient is told who has not answered yet."""
+        transfer, point = facts.transfer, facts.charge_point
+        changes = transfer.kind != TransferKind.MOVE_TO_GROUP or transfer.to_owner_id != transfer.from_owner_id
+        return ResetAskedLetter(
+            **self._about(point, await _happened(session, order)),
+            sender=facts.sender.name,
+            replaces_key=changes and transfer.connection == Connection.KEEP,
+        )
+
+    def _about(self, point: ChargePoint, happened: Seen) -> _OfPoint:
+        return _OfPoint(
+            charge_point=point.name,
+            location=point.location,
+            charge_point_id=point.id,
+            at=happened.last_at,
+            origin=self._origin,
+        )
+
+
+async def _happened(session: AsyncSession, order: TellOwner) -> Seen:
+    return await seen(session, order.charge_point_id, _ENTRIES[order.news], order.day)

@@ -1,0 +1,47 @@
+"""What the trail of a charge point says of one day; it is read-only."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import ChargePointId
+from domain.trail import TrailAction, of_charge_point
+from persistence.tables import AuditEvent
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What happened of one kind in a day."""
+
+    times: int = 0
+    last_at: datetime | None = None
+    actor: str | None = None
+    """Of the last time."""
+    addresses: tuple[str, ...] = ()
+    """Where it came from."""
+
+
+async def seen(session: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, day: date) -> Seen:
+    """Sum up a day's entries of one action.
+
+    An entry may stand for several `times`, and may name the `address` that it came from.
+    """
+    start = datetime.combine(day, time(), UTC)
+    wanted = select(AuditEvent).where(
+        AuditEvent.subject == of_charge_point(charge_point_id),
+        AuditEvent.action == action,
+        AuditEvent.at >= start,
+        AuditEvent.at < start + timedelta(days=1),
+    )
+    entries = (await session.scalars(wanted.order_by(AuditEvent.sequence))).all()
+    if not entries:
+        return Seen()
+    addresses = dict.fromkeys(str(entry.detail["address"]) for entry in entries if entry.detail.get("address"))
+    return Seen(
+        times=sum(int(entry.detail.get("times", 1)) for entry in entries),
+        last_at=entries[-1].at,
+        actor=entries[-1].actor,
+        addresses=tuple(addresses),
+    )
