@@ -152,6 +152,7 @@ async def test_the_openapi_document_lists_every_call_and_describes_its_answers_t
         "POST /v1/charge-points/{charge_point_id}/transfers",
         "POST /v1/charge-points/{charge_point_id}/connection",
         *("GET /v1/charge-points", "GET /v1/charge-points/{charge_point_id}"),
+        "GET /v1/charge-points/{charge_point_id}/events",
         "GET /v1/charge-points/{charge_point_id}/ownership",
         *("GET /v1/transfers", "GET /v1/transfers/{transfer_id}", "GET /v1/transfers/{transfer_id}/events"),
         *(f"POST /v1/transfers/{{transfer_id}}/{call}" for call in ("accept", "decline", "cancel", "resend")),

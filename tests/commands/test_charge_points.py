@@ -40,17 +40,10 @@ async def test_a_list_has_every_one_where_all_is_asked_for(shell: Shell, databas
     assert len({one["id"] for one in every}) == len(every) == 57
 
 
-async def test_show_has_each_field_that_the_api_gives(shell: Shell, address: str) -> None:
+async def test_show_as_json_is_what_the_api_gives(shell: Shell, address: str) -> None:
     async with plain_http.client(base_url=address, headers=bearer("oscar")) as http:
         given = (await http.get("/v1/charge-points/cp-2")).json()
 
-    page = (await shell("charge-points", "show", "cp-2")).out
-    lines = dict(line.strip().split("  ", 1) for line in page.splitlines() if "  " in line.strip())
-
-    assert page.splitlines()[0] == "cp-2"
-    assert {name.strip() for name in lines} == {name.replace("_", " ") for name in given} - {"id"}
-    assert lines["connected"].strip() == "no"
-    assert lines["identity"].strip() == "ID-cp-2"
     assert json.loads((await shell("charge-points", "show", "cp-2", "--json")).out) == given
 
 
