@@ -94,5 +94,5 @@ def in_charger(state_file: Path, first_password: str) -> Remembered:
         status: frozenset(tag for tag, other in state["local_list"].items() if other == status)
         for status in ("Accepted", "Blocked")
     }
-    new = state["password"] not in {first_password, state["enrolled_with"]}
+    new = state["password"] not in {first_password, state["first_enrolled_with"]}
     return Remembered(new, tags["Accepted"], tags["Blocked"], state["available"])

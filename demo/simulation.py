@@ -192,6 +192,7 @@ class Station:
         self.state.password, self.state.next_password = password, None
         self.state.decoded = self.struck.has(Fault.DECODE_HEX, step) and not typed
         self.state.enrolled_with = None if typed else self.state.enrolled_with or password
+        self.state.first_enrolled_with = self.state.first_enrolled_with or self.state.enrolled_with
         self.save()
 
     def prepare_restart(self) -> None:

@@ -19,6 +19,8 @@ class StationState:
     password: str
     enrolled_with: str | None = None
     """The first password that it was sent, in place of one that people know; empty until then."""
+    first_enrolled_with: str | None = None
+    """The same, and it stays when somebody types another password."""
     decoded: bool = False
     """It decodes the hex digits of the password, and authenticates with the bytes."""
     next_password: str | None = None
@@ -55,6 +57,7 @@ class StateFile:
             self.state = StationState(**json.loads(path.read_text("utf-8")))
         else:
             self.state = StationState(password, enrolled_with=password if enrolled else None)
+            self.state.first_enrolled_with = self.state.enrolled_with
             self.save()
 
     def save(self) -> None:
