@@ -25,8 +25,8 @@ async def append(
     action: str,
     detail: dict[str, Any] | None = None,
     once: str | None = None,
-) -> None:
-    """Write one entry; with `once`, a repeat of the same text for this transfer writes nothing.
+) -> bool:
+    """Write one entry, and say whether it is new; with `once`, a repeat of the same text for this transfer is not.
 
     `actor` is `user:<id>`, `operator:<id>`, `link:<id>`, `system` or `temporal-ui`. `detail` holds ids and words,
     never an address or a key. Holds the transfer's counter until the transaction ends.
@@ -36,7 +36,7 @@ async def append(
         await _raise_counter(session, transfer_id, by=0)
         seen = select(AuditEvent.sequence).where(AuditEvent.transfer_id == transfer_id, AuditEvent.once == once)
         if (await session.execute(seen)).first() is not None:
-            return
+            return False
     sequence = await _raise_counter(session, transfer_id, by=1)
     session.add(
         AuditEvent(
@@ -50,6 +50,7 @@ async def append(
         )
     )
     await session.flush()
+    return True
 
 
 async def _raise_counter(session: AsyncSession, transfer_id: TransferId, *, by: int) -> int:

@@ -12,6 +12,7 @@ from domain.errors import NotFound
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.rights import Role
 from persistence.callers import Caller, groups_of
+from persistence.charger_links import is_released
 from persistence.session import Database
 from persistence.tables import ChargePoint, Group, Link, Membership, OwnershipPeriod, Transfer
 
@@ -129,7 +130,7 @@ def _groups(caller: Caller, which: ColumnElement[bool]) -> _Rows:
 def _charge_points(caller: Caller, which: ColumnElement[bool]) -> _Rows:
     active = (Transfer.charge_point_id == ChargePoint.id) & Transfer.active
     return (
-        select(ChargePoint, Link.node, Transfer.id)
+        select(ChargePoint, is_released(), Transfer.id)
         .outerjoin(Link, Link.charge_point_id == ChargePoint.id)
         .outerjoin(Transfer, active)
         .where(which, _in_sight(caller, ChargePoint.group_id))
@@ -143,14 +144,14 @@ def _group(row: _Row) -> GroupView:
 
 
 def _charge_point(row: _Row) -> ChargePointView:
-    point, node, active_transfer_id = row
+    point, released, active_transfer_id = row
     return ChargePointView(
         id=ChargePointId(point.id),
         identity=point.identity,
         name=point.name,
         group_id=GroupId(point.group_id),
         owner_id=UserId(point.owner_id),
-        connected=node is not None,
+        connected=bool(released),
         ocpp=point.ocpp,
         vendor=point.vendor,
         model=point.model,

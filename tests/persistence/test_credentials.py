@@ -95,9 +95,7 @@ async def test_withdrawing_a_key_that_the_charger_may_hold_leaves_both_good_unti
     else:
         assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT
         await rule.start()
-        assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT, (
-            "it may need a restart for the key"
-        )
+        assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT, "it may need a restart for the key"
         assert "pending" in await keys(rule.database)
         await rule.start()
         assert (await rule.come(key)).entry is Entry.REFUSED
