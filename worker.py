@@ -115,7 +115,7 @@ def charger_news(database: Database, client: TransferClient) -> Callable[[Charge
     """Wire what happens at a charger to the transfer that may wait for it, or has left something to do there."""
 
     async def tell(charge_point_id: ChargePointId, fact: str) -> None:
-        if fact == Fact.DISCONNECTED:  # nobody waits for that
+        if fact in {Fact.DISCONNECTED, Fact.TWO_HOLDERS, Fact.ENDED_KEY}:  # no transfer waits for that
             return
         async with database.reading() as session:
             transfer_id = await transfers.at_charger(session, charge_point_id)
