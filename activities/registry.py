@@ -253,7 +253,7 @@ class DatabaseRegistry(Registry):
             action="ownership_changed",
             once="ownership_changed",
             detail={"version": version, "owner_id": after.owner_id, "group_id": after.group_id}
-            | ({"connection": opened.generation, "address": opened.address} if opened else {}),
+            | ({"generation": opened.generation, "address": opened.address} if opened else {}),
         )
         return version
 
