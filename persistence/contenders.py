@@ -66,6 +66,7 @@ async def placing(
 ) -> Placing | None:
     """Say what there is for a socket from this address, and keep it so until the transaction ends.
 
+    Of two that wait for a place that is free the first one has it: it is about to claim it.
     `contender` is one that waits already; None: it has lost its turn.
     """
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
@@ -77,7 +78,7 @@ async def placing(
     held, contended, other, other_address, seconds = (await session.execute(query)).one()
     if contender is not None and other != contender:
         return None
-    keeps = contended and seconds < KEEPS_ITS_TURN.total_seconds()
+    keeps = contended and (not held or seconds < KEEPS_ITS_TURN.total_seconds())
     if other != contender and keeps and other_address != address:
         return Placing.TAKEN
     return Placing.WAITS if held else Placing.FREE

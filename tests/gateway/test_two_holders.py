@@ -19,9 +19,10 @@ from gateway.facts import Fact
 from gateway.limits import Limits
 from gateway.watch import Watch
 from persistence import charger_links, contenders, credentials
+from persistence.charger_keys import PURPOSE, KeyState, new_key
 from persistence.contenders import KEEPS_ITS_TURN
 from persistence.session import Database
-from persistence.tables import ChargingSession, Link
+from persistence.tables import ChargePoint, ChargingSession, Credential, Link
 from persistence.vault import Vault
 from tests.gateway.bare import ask, place
 from tests.gateway.contested import (
@@ -275,6 +276,8 @@ async def test_who_waits_has_the_place_before_a_newcomer(database: Database, vau
             await waits(database)
             await old.close()
             await first.heard(Fact.DISCONNECTED)
+            async with database.writing() as session:
+                await session.execute(update(Link).values(contended_at=datetime.now(UTC) - 2 * KEEPS_ITS_TURN))
             answer = await refusal(first, local_addr=ELSEWHERE)
             assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
             await second.gateway._contests.look()
@@ -344,7 +347,7 @@ async def test_a_proof_is_never_held_and_ends_every_socket_with_an_older_key(nod
             await waits(first.database)
             async with first.database.writing() as session:
                 await credentials.hand_out(session, first.vault, CP, typed, ORDER, datetime.now(UTC))
-            async with second.client(typed) as new:
+            async with second.client(typed, local_addr=ELSEWHERE) as new:
                 assert (await boots(new))[0] == "Accepted"
                 await asyncio.wait_for(old.wait_closed(), 10)
                 await asyncio.wait_for(held.wait_closed(), 10)
@@ -374,6 +377,25 @@ async def test_one_whose_key_ends_while_it_waits_is_closed(nodes: tuple[World, W
                 await credentials.revoke_all(session, CP, datetime.now(UTC))
             await asyncio.wait_for(held.wait_closed(), 5)
         await nobody_waits(first.database)
+
+
+async def test_one_whose_own_key_ends_while_it_waits_is_closed(nodes: tuple[World, World]) -> None:
+    """It came with another key that may be the charger's, while the new owner's is awaited."""
+    first, second = nodes
+    async with first.database.writing() as session:
+        await session.execute(update(ChargePoint).values(owner_version=1, until_new_key="serve"))
+        mac = first.vault.mac(PURPOSE, b"another-one")
+        key = new_key(CP, KeyState.BESIDE, mac, datetime.now(UTC), purpose=KeyPurpose.TYPED, version=0)
+        session.add(key)
+    async with first.client() as old:
+        await first.heard(Fact.CONNECTED)
+        async with second.client("another-one") as held:
+            await waits(first.database)
+            async with first.database.writing() as session:
+                await session.execute(update(Credential).where(Credential.id == key.id).values(state="revoked"))
+            await asyncio.wait_for(held.wait_closed(), 5)
+        await nobody_waits(first.database)
+        assert await boots(old) == ("Accepted", 300)
 
 
 @pytest.mark.parametrize("where", ["one node", "two nodes"])
