@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from websockets.frames import CloseCode
 
@@ -38,6 +38,10 @@ DIALECTS: Final[Mapping[str, tuple[type[Dialect], type[Reports]]]] = {
 }
 #: The longest pause, in seconds, between two tries to release a socket while the database is away.
 _LONGEST_PAUSE = 30
+
+
+class MustWait(Exception):
+    """Another socket has the charger's place, and is to be asked first."""
 
 
 class Connections:
@@ -85,11 +89,13 @@ class Connections:
         """
         try:
             while contender is None:
-                session = await self._claim(socket, admission, arrival)
-                if session is not Placing.WAITS:
+                try:
+                    session = await self._claim(socket, admission, arrival)
+                except MustWait:
+                    contender = await self._contests.enter(socket, admission, address_of(socket.remote_address))
+                else:
                     await self._begin(socket, session)
                     return
-                contender = await self._contests.enter(socket, admission, address_of(socket.remote_address))
         except Unavailable:
             await socket.close(CloseCode.TRY_AGAIN_LATER, "try again in a moment")
         except PlaceTaken:
@@ -126,13 +132,15 @@ class Connections:
                         listening = self._tasks.start(session.dialect.listen(), name)
                     if standing is not Standing.FREE:
                         continue
-                    claimed = await self._let_in(contender, admission, arrival, session)
+                    try:
+                        claimed = await self._let_in(contender, admission, arrival, session)
+                    except MustWait:
+                        continue
                     if claimed is None:
                         await socket.close(CloseCode.POLICY_VIOLATION, "these credentials, or this place, were taken")
-                        return
-                    if claimed is not Placing.WAITS:
+                    else:
                         await self._attend(claimed, listening or claimed.dialect.listen())
-                        return
+                    return
         finally:
             await self._contests.leave(contender)
             if session is not None:
@@ -142,13 +150,13 @@ class Connections:
 
     async def _let_in(
         self, contender: Contender, admission: Admission, arrival: int, session: Session | None
-    ) -> Session | Literal[Placing.WAITS] | None:
-        """Give the place to one that waited."""
+    ) -> Session | None:
+        """Give the place to one that waited; raises MustWait where it waits on."""
         try:
             claimed = await self._claim(contender.socket, admission, arrival, contender, session)
         except Unavailable:
-            return Placing.WAITS  # the next look finds the place free again
-        if isinstance(claimed, Session):
+            raise MustWait from None  # the next look finds the place free again
+        if claimed is not None:
             self._contests.let_in(contender)
             contender.socket.waits = False
         return claimed
@@ -178,11 +186,11 @@ class Connections:
         arrival: int,
         contender: Contender | None = None,
         session: Session | None = None,
-    ) -> Session | Literal[Placing.WAITS] | None:
+    ) -> Session | None:
         """Claim the connection; None where its key lost its place since the upgrade, or a newer one was faster.
 
-        `waits` where another socket has the place, and a newcomer with this key may not have it at once. A `contender`
-        has waited; its `session` is there where it was listened to meanwhile.
+        A `contender` has waited; its `session` is there where it was listened to meanwhile. Raises MustWait where
+        another socket has the place, and this one may not have it at once.
         """
         charge_point_id, credential_id = admission.charge_point_id, admission.credential_id
         if charge_point_id is None or credential_id is None:
@@ -198,8 +206,10 @@ class Connections:
                 if may_be_held(admission):
                     waiting = contender.id if contender is not None else None
                     found = await contenders.placing(rows, charge_point_id, address, contender=waiting)
+                    if found is None:
+                        return None
                     if found is not Placing.FREE:
-                        return Placing.WAITS if found is not None else None
+                        raise MustWait
                 # decided anew: another order's key may have been made since the upgrade
                 late = await self._rule.quarantines(rows, charge_point_id, credential_id)
                 quarantined = late or admission.entry is Entry.QUARANTINED

@@ -93,6 +93,26 @@ async def test_a_charger_whose_network_changed_has_its_place_once_its_old_socket
     assert await on_record(first.database) == ([], {})
 
 
+async def test_one_that_has_much_to_say_while_it_waits_is_not_taken_for_dead(
+    database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    """Its answers to pings stand in line behind what nobody reads yet."""
+    limits = Limits(ping_every=timedelta(milliseconds=100), ping_timeout=timedelta(milliseconds=300))
+    worlds = two_nodes(database, vault, tmp_path, limits=limits, look_every=NEVER)
+    async with worlds as (first, second), first.client() as old:
+        await first.heard(Fact.CONNECTED)
+        async with second.client() as new:
+            await waits(database)
+            for number in range(60):
+                await call(new, str(number), "Heartbeat")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(new.wait_closed(), 1)
+            await old.close()
+            await first.heard(Fact.DISCONNECTED)
+            await second.gateway._contests.look()
+            assert [json.loads(await said(new))[1] for _ in range(60)] == [str(number) for number in range(60)]
+
+
 async def test_one_that_is_there_until_it_leaves_gives_the_place_up_at_once(nodes: tuple[World, World]) -> None:
     """A charger that opens its second socket before it closes the first."""
     first, second = nodes
