@@ -195,7 +195,7 @@ class Gateway:
         await self._facts.finish(_FACTS_PATIENCE)
 
     async def _sign(self) -> None:
-        """Write signs of life until cancelled; where that can't be done, so soon that the node is not late."""
+        """Write signs of life until cancelled; where one can not be written, the next one is."""
         while True:
             await asyncio.sleep(self._sign_every)
             try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
-from sqlalchemy import update
+from sqlalchemy import select, update
 from websockets.exceptions import InvalidStatus
 
 from domain.errors import Unavailable
@@ -22,7 +23,7 @@ from persistence import charger_links, contenders, credentials
 from persistence.charger_keys import PURPOSE, KeyState, new_key
 from persistence.contenders import KEEPS_ITS_TURN
 from persistence.session import Database
-from persistence.tables import ChargePoint, ChargingSession, Credential, Link
+from persistence.tables import ChargePoint, ChargingSession, Credential, GatewayNode, Link
 from persistence.vault import Vault
 from tests.gateway.bare import ask, place
 from tests.gateway.contested import (
@@ -42,7 +43,7 @@ from tests.gateway.contested import (
     two_nodes,
     waits,
 )
-from tests.gateway.world import CP, ORDER, World, gateway_world, said, seed
+from tests.gateway.world import CP, IDENTITY, OLD_KEY, ORDER, World, gateway_world, said, seed
 
 NEVER = timedelta(days=1)
 
@@ -604,6 +605,53 @@ async def test_a_turn_on_record_that_no_socket_has_is_cleared(nodes: tuple[World
             node = second.gateway._node
             await contenders.enter(session, CP, "its upgrade came to nothing", node, "192.0.2.7")
         await nobody_waits(first.database)
+
+
+async def test_an_upgrade_that_comes_to_nothing_leaves_no_turn_behind(nodes: tuple[World, World]) -> None:
+    first, second = nodes
+    basic = b64encode(f"{IDENTITY}:{OLD_KEY}".encode()).decode()
+    lines = [
+        f"GET /ocpp/{IDENTITY} HTTP/1.1",
+        "Host: x",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {b64encode(bytes(16)).decode()}",
+        "Sec-WebSocket-Protocol: ocpp1.6",
+        f"Authorization: Basic {basic}",
+    ]
+    async with first.client() as old:
+        await first.heard(Fact.CONNECTED)
+        for _ in range(3):
+            _, writer = await asyncio.open_connection("127.0.0.1", second.gateway.port)
+            writer.write("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
+            await writer.drain()
+            writer.transport.abort()
+
+        async def nobody_is_held() -> bool:
+            return not second.gateway._contests._here
+
+        await eventually(nobody_is_held)
+        await nobody_waits(first.database)
+        assert await boots(old) == ("Accepted", 300)
+
+
+async def test_what_a_node_held_that_is_gone_for_days_is_free_once_a_gateway_starts(
+    database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    await seed(database, vault, known_to=KnownTo.PEOPLE)
+    now = datetime.now(UTC)
+    async with database.writing() as session:
+        await charger_links.claim(
+            session, CP, NodeId("gone"), credential_id="k", address="192.0.2.1", quarantined=False, now=now
+        )
+        long_ago = now - timedelta(days=2)
+        session.add(GatewayNode(node="gone", seen_at=long_ago, steady_since=long_ago - timedelta(hours=1)))
+        session.add(GatewayNode(node="node-2", seen_at=now, steady_since=long_ago))
+    async with gateway_world(database, vault, tmp_path):
+        assert (await link(database)).node is None
+        async with database.reading() as session:
+            assert set(await session.scalars(select(GatewayNode.node))) == {"node-1", "node-2"}
 
 
 async def test_a_place_on_record_that_no_socket_has_is_given_away(nodes: tuple[World, World]) -> None:
