@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from typing import Final
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -25,6 +26,7 @@ from activities.rescues import DatabaseRescues
 from activities.watch import StepWatch
 from domain.errors import HandoverError, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
+from domain.news import OwnerNews
 from gateway.enrolment import EnrolmentOptions
 from gateway.facts import Fact
 from gateway.limits import Limits
@@ -115,11 +117,17 @@ async def connect(settings: Settings, instruments: Instruments | None = None) ->
         ) from None
 
 
+#: What is told to a charge point's owner, and to nobody else.
+_NEWS: Final = {Fact.TWO_HOLDERS: OwnerNews.TWO_HOLDERS, Fact.ENDED_KEY: OwnerNews.ENDED_KEY_TRIED}
+
+
 def charger_news(database: Database, client: TransferClient) -> Callable[[ChargePointId, str], Awaitable[None]]:
     """Wire what happens at a charger to the transfer that may wait for it, or has left something to do there."""
 
     async def tell(charge_point_id: ChargePointId, fact: str) -> None:
-        if fact == Fact.DISCONNECTED:  # nobody waits for that
+        if fact in _NEWS:
+            await client.tell_owner(charge_point_id, _NEWS[Fact(fact)])
+        if fact == Fact.DISCONNECTED or fact in _NEWS:  # no transfer waits for that
             return
         async with database.reading() as session:
             transfer_id = await transfers.at_charger(session, charge_point_id)

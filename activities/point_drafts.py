@@ -1,12 +1,13 @@
 """What each letter about a charge point says that is about no transfer, taken from its row and its trail."""
 
 from datetime import datetime
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import TellOwner
 from domain.news import OwnerNews
+from domain.trail import TrailAction
 from domain.transfer import Connection, TransferKind
 from notices.letters import AnyLetter, EndedKeyLetter, ResetAskedLetter, ResetLetter, TwoHoldersLetter
 from persistence.charger_trail import Seen, seen
@@ -14,10 +15,10 @@ from persistence.parties import TransferFacts
 from persistence.tables import ChargePoint
 
 #: The entry of the charge point's trail that each piece of news is about.
-_ENTRIES = {
-    OwnerNews.RESET: "connected_afresh",
-    OwnerNews.TWO_HOLDERS: "two_holders",
-    OwnerNews.ENDED_KEY_TRIED: "ended_key_tried",
+_ENTRIES: Final = {
+    OwnerNews.RESET: TrailAction.CONNECTED_AFRESH,
+    OwnerNews.TWO_HOLDERS: TrailAction.TWO_HOLDERS,
+    OwnerNews.ENDED_KEY_TRIED: TrailAction.ENDED_KEY_TRIED,
 }
 
 

@@ -17,7 +17,7 @@ from activities.contracts import (
 )
 from domain.errors import Refusal, Unavailable
 from domain.ids import ChargePointId, TransferId
-from domain.reconciliation import TAKE_UPS, UNCERTAIN, Finding, Run, RunStatus, judge
+from domain.reconciliation import NEWS, TAKE_UPS, UNCERTAIN, Finding, Run, RunStatus, judge
 from domain.trail import PLACES_KEPT, TrailAction
 from domain.transfer import FINAL, Attention, TransferState
 from persistence import audit, charge_points, credentials, disagreements, findings, rescues, transfers
@@ -162,6 +162,8 @@ class DatabaseReconciler(Reconciler):
             return await self._take_up(TransferId(subject))
         if kind in UNCERTAIN:
             return await self._park(kind, subject)
+        if kind in NEWS:
+            return Settlement.UNFOUNDED
         return await self._mend(kind, TransferId(subject))
 
     async def _start(self, transfer_id: TransferId) -> Settlement:

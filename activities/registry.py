@@ -229,7 +229,7 @@ class DatabaseRegistry(Registry):
         if facts.charge_point.version != row.from_version:
             raise NotAllowed("The charge point changed hands since the request; see who has it, then start it again.")
         await charger_keys.lock_keys(session, facts.charge_point.id)  # no upgrade in between: it locks them too
-        place = await charger_links.whereabouts(session, facts.charge_point.id)
+        opened = await charger_links.opened(session, facts.charge_point.id)
         version = await charge_points.change_holding(
             session, facts.charge_point, after, transfer_id=ref.transfer_id, change="transfer", now=now, owner_since=now
         )
@@ -242,7 +242,7 @@ class DatabaseRegistry(Registry):
                 self._vault,
                 facts.charge_point.id,
                 ref.transfer_id,
-                quarantines_old=place.node is None,
+                quarantines_old=opened is None,
                 until_new_key=UntilNewKey(row.until_new_key),
                 now=now,
             )
@@ -254,7 +254,8 @@ class DatabaseRegistry(Registry):
             actor="system",
             action=TrailAction.OWNERSHIP_CHANGED,
             once=trail.once(TrailAction.OWNERSHIP_CHANGED),
-            detail={"version": version, "owner_id": after.owner_id, "group_id": after.group_id},
+            detail={"version": version, "owner_id": after.owner_id, "group_id": after.group_id}
+            | ({"generation": opened.generation, "address": opened.address} if opened else {}),
         )
         return version
 

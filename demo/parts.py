@@ -97,9 +97,10 @@ def stations(
     argv = [sys.executable, "-m", "demo.stations", str(file), "--url", stage.gateway]
     argv += ["--control", str(stage.ports.stations)]
     hindered = {id_ for id_, found in faults.items() if any(one.at is Step.ENROL for one in troubles(found))}
-    takes_keys = [one["id"] for one in charge_points if one["id"] not in hindered and one["id"] not in models]
+    there = [one["id"] for one in charge_points if one["id"] not in hindered]
+    takes_keys = [id_ for id_ in there if id_ not in models]
 
     async def ready() -> bool:
-        return await connected(db, len(listed)) and (enrolled or await knows_keys(db, takes_keys))
+        return await connected(db, len(there)) and (enrolled or await knows_keys(db, takes_keys))
 
     return Part("stations", argv, when(ready), stage.environment)

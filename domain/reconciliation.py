@@ -28,6 +28,10 @@ class Finding(StrEnum):
     """The charger still has the credentials that it had with its former owner."""
     LEDGER_DISAGREES = "ledger_disagrees"
     """The charge point has another owner, group or version than its ledger's open period."""
+    TWO_HOLDERS = "two_holders"
+    """Two were connected with the same key of a charge point, and both were there."""
+    ENDED_KEY_TRIED = "ended_key_tried"
+    """Somebody came with a key that was the charge point's once."""
 
 
 #: What happens in ordinary life, and is done at once; anything else is looked at twice, as it may be on its way.
@@ -36,8 +40,10 @@ ROUTINE: Final = frozenset({Finding.NOT_STARTED, Finding.WORK_DUE})
 UNCERTAIN: Final = frozenset(
     {Finding.RUN_ENDED, Finding.STATES_DISAGREE, Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES}
 )
+#: What was seen at the sockets: no disagreement, so nothing is mended, and no look closes it.
+NEWS: Final = frozenset({Finding.TWO_HOLDERS, Finding.ENDED_KEY_TRIED})
 #: Whose subject is a charge point; that of the others is a transfer.
-OF_CHARGE_POINTS: Final = frozenset({Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES})
+OF_CHARGE_POINTS: Final = frozenset({Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES}) | NEWS
 #: How often a lost run is taken up before it is left to an operator.
 TAKE_UPS: Final = 3
 

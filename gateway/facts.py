@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from domain.ids import ChargePointId
 
@@ -27,6 +27,14 @@ class Fact(StrEnum):
     RETURNED_WITH_OLD_KEY = "returned_with_old_key"
     DISCONNECTED = "disconnected"
     SESSION_ENDED = "session_ended"
+    TWO_HOLDERS = "two_holders"
+    """Somebody else was connected with the key of the connection that is open; reported once a day at most."""
+    ENDED_KEY = "ended_key"
+    """Somebody came with a key that once was its key; reported once a day at most."""
+
+
+#: What is told however much else was: once a day at most.
+_RARE: Final = frozenset({Fact.TWO_HOLDERS, Fact.ENDED_KEY})
 
 
 OnFact = Callable[[ChargePointId, Fact], Awaitable[None]]
@@ -79,8 +87,8 @@ class Reporter:
         if (hour := int(time.monotonic() // 3600)) != self._hour:
             self._hour = hour
             self._told.clear()
-        self._told[charge_point_id] += 1
-        if self._told[charge_point_id] > FACTS_AN_HOUR:
+        self._told[charge_point_id] += fact not in _RARE
+        if self._told[charge_point_id] > FACTS_AN_HOUR and fact not in _RARE:
             return
         self._tasks.start(self._tell(charge_point_id, fact), f"the report that {charge_point_id} {fact.value}")
 

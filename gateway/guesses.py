@@ -29,8 +29,8 @@ class Guesses:
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         """Count up to `limits`; `clock` gives seconds."""
-        self._pairs = _Tallies(limits.guesses_per_identity, clock)
-        self._addresses = _Tallies(limits.guesses_per_address, clock)
+        self._pairs = Tallies(limits.guesses_per_identity, clock)
+        self._addresses = Tallies(limits.guesses_per_address, clock)
 
     def begin(self, address: str, identity: str) -> int:
         """Begin a try and give 0; or give the whole seconds to wait before the next one.
@@ -72,19 +72,24 @@ class _Tally:
     told: bool = False
 
 
-class _Tallies:
-    def __init__(self, limit: int, clock: Callable[[], float]) -> None:
+class Tallies:
+    """How often somebody did something within a minute; 0 is no limit."""
+
+    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """Count up to `limit`; `clock` gives seconds."""
         self._limit = limit
         self._clock = clock
         self._found: OrderedDict[Hashable, _Tally] = OrderedDict()
 
     def wait(self, *who: str) -> float:
+        """Give the seconds to wait before the next time."""
         tally = self._found.get(who)
         if tally is None or tally.failures < self._limit:
             return 0
         return max(0, tally.latest + WINDOW - self._clock())
 
     def count(self, *who: str) -> None:
+        """Count one more."""
         if not self._limit:
             return
         now = self._clock()
@@ -106,6 +111,7 @@ class _Tallies:
         return True
 
     def forgive(self, *who: str) -> None:
+        """Count one less."""
         tally = self._found.get(who)
         if tally is None:
             return

@@ -37,6 +37,8 @@ class Limits:
     """Failed authentications of one identity from one address within a minute."""
     guesses_per_address: int = 1000
     """The same of all identities together."""
+    contests_per_identity: int = 12
+    """Upgrades of one identity from one address within a minute that find another socket of it open."""
 
 
 STANDARD = Limits()
@@ -83,6 +85,8 @@ class LimitedSocket(ServerConnection):
         self._bucket = Bucket(limits.messages_per_second, limits.message_burst)
         self._garbage = 0
         self._heard_at = 0.0
+        #: Nobody reads its frames for now: it waits for its charger's place.
+        self.waits = False
 
     async def recv(self, decode: Any = None) -> Any:
         """Give the next message when it is its turn; a cancelled call loses none. Raises ConnectionClosed."""
@@ -111,17 +115,26 @@ class LimitedSocket(ServerConnection):
         """
         while True:
             await asyncio.sleep(self._limits.ping_every.total_seconds())
-            asked_at = self.loop.time()
-            try:
-                async with asyncio.timeout(self._limits.ping_timeout.total_seconds()):
-                    await (await self.ping())
-            except ConnectionClosed:
-                return
-            except TimeoutError:
-                if self._heard_at < asked_at:
+            if not await self.answers(self._limits.ping_timeout.total_seconds()):
+                if self.state is State.OPEN:
                     _log.info("A charger at %s answers no ping: its connection is dropped.", self.remote_address)
                     self.transport.abort()
-                    return
+                return
+
+    async def answers(self, within: float) -> bool:
+        """Ping, and say whether it is there: whether its answer, or anything else of it, comes in so many seconds.
+
+        Of one whose frames are not read, so that its answer may be in line behind them, it is taken for granted.
+        """
+        asked_at = self.loop.time()
+        try:
+            async with asyncio.timeout(within):
+                await (await self.ping())
+        except ConnectionClosed:
+            return False
+        except TimeoutError:
+            return self._heard_at >= asked_at or (self.waits and self.recv_messages.paused)
+        return True
 
 
 def _looks_like_ocpp(message: str | bytes) -> bool:

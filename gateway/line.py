@@ -57,6 +57,10 @@ class NotInQuarantine(SecurityError):  # type: ignore[misc]
     """Answer to what a charger must not send while it is quarantined; it keeps the message and sends it again."""
 
 
+class Unanswered(Exception):
+    """A call is left without an answer, so that the charger keeps what it told, and tells it again."""
+
+
 class Line:
     """One charger's socket, spoken in one version of OCPP; `results` is the library's module of that version."""
 
@@ -160,6 +164,8 @@ class Line:
     async def _answer(self, call: Call, handlers: Mapping[str, Handler]) -> None:
         try:
             reply: Any = await self._handle(call, handlers)
+        except Unanswered:
+            return
         except OCPPError as error:
             reply = CallError(call.unique_id, self._spell(error.code), error.default_description, {})
         except ConnectionClosed:

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
-from gateway.line import Handler, NotInQuarantine
+from gateway.line import Handler, NotInQuarantine, Unanswered
 from gateway.sessions import Session
 from persistence import charger_links, charging
 from persistence.charging import Start, Started, TagStatus
@@ -17,6 +17,8 @@ from persistence.session import Database
 #: How often a charger sends a heartbeat, and one in quarantine its BootNotification, in seconds.
 HEARTBEAT: Final = 300
 BOOT_AGAIN: Final = 30
+#: The same for one that waits for the place of a socket with the same key.
+BOOT_AGAIN_SOON: Final = 10
 #: How both versions spell whether a tag may charge.
 TAG_STATUS: Final = {TagStatus.ACCEPTED: "Accepted", TagStatus.BLOCKED: "Blocked", TagStatus.INVALID: "Invalid"}
 
@@ -55,6 +57,8 @@ class Reports(ABC):
         is left pending, as orders may still go over it.
         """
         self._session.serials = about.serials
+        if self._session.waits:
+            return "Pending", BOOT_AGAIN_SOON
         if self._session.quarantined and not await self._rule.lift_quarantine(self._session):
             self._session.booted.set()
             return "Pending", BOOT_AGAIN
@@ -88,8 +92,11 @@ class Reports(ABC):
     async def starts(self, start: Start) -> Started | None:
         """Record a session; None for one that may not start: in quarantine, on a replaced socket, without a key.
 
-        There a start from before this connection gets an error, so that it is sent again.
+        There a start from before this connection gets an error, so that it is sent again. One that waits for its place
+        gets no answer, whatever it tells of a session: no error that might make it throw that away.
         """
+        if self._session.waits:
+            raise Unanswered
         if not self._session.quarantined:
             async with self._db.writing() as rows:
                 if (await charger_links.standing(rows, self._id)).good(self._session.generation):
@@ -128,6 +135,8 @@ class Reports(ABC):
 
     def not_in_quarantine(self) -> None:
         """Refuse what no quarantined charger may report; it keeps it and sends it again."""
+        if self._session.waits:
+            raise Unanswered
         if self._session.quarantined:
             raise NotInQuarantine
 

@@ -1,5 +1,6 @@
 """The WebSocket server of one gateway node: lets chargers in, holds their sockets, says so in the database."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -17,7 +18,9 @@ from websockets.typing import Subprotocol
 from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
 from gateway.connections import DIALECTS, Connections
+from gateway.contests import LOOK_EVERY, Contender, Contests, PlaceTaken
 from gateway.credentials import KeyRule
+from gateway.ended_keys import EndedKeys
 from gateway.enrolment import Enrolment, EnrolmentOptions
 from gateway.facts import OnFact, Reporter, Tasks
 from gateway.guesses import Guesses, address_of
@@ -26,9 +29,10 @@ from gateway.orders import Orders
 from gateway.sessions import Sessions
 from gateway.sweep import Sweep
 from gateway.tls import Certificate
-from gateway.upgrade import BadUpgrade, read_upgrade
+from gateway.upgrade import BadUpgrade, Presented, read_upgrade
 from gateway.watch import Refused, Watch
-from persistence import charger_links
+from persistence import charger_links, gateway_nodes
+from persistence.gateway_nodes import SIGN_EVERY
 from persistence.session import Database
 from persistence.upgrades import Admission, Entry, OldKeys, RefusedFor
 from persistence.vault import Vault
@@ -71,6 +75,8 @@ class Gateway:
         limits: Limits = STANDARD,
         clock: Callable[[], float] = time.monotonic,
         watch: Watch | None = None,
+        sign_every: timedelta = SIGN_EVERY,
+        look_every: timedelta = LOOK_EVERY,
     ) -> None:
         """Listen on `host` and `port` (0: any free one) once started; `node` names it in the database.
 
@@ -78,7 +84,8 @@ class Gateway:
         that people know are replaced as `enrolment` says, or not at all. The patiences are those of KeyRule. Sockets
         that have lost their right elsewhere are closed at a sweep, one `sweep_every`. It serves wss where there is a
         `certificate`, else ws; that is an `open_line` unless a proxy does the TLS. `clock`, in seconds, is that of
-        failed authentications; `watch` counts and traces.
+        failed authentications; `watch` counts and traces. The node writes a sign of life `sign_every` so often, and
+        looks `look_every` so often for sockets that wait for a charger's place.
         """
         self._db = db
         self._host = host
@@ -94,7 +101,15 @@ class Gateway:
         self._sessions = Sessions(self._tasks)
         self._watch = watch or Watch()
         self._watch.show(lambda: [(held.dialect.VERSION, held.quarantined) for held in self._sessions.all()])
-        self._admissions: WeakKeyDictionary[ServerConnection, tuple[Admission, int]] = WeakKeyDictionary()
+        self._sign_every = sign_every.total_seconds()
+        self._contests = Contests(db, node, self._sessions, self._reporter, self._tasks, limits, look_every)
+        self._ended = EndedKeys(db, self._reporter, self._tasks)
+        self._watch.show_waiting(
+            self._contests.held, lambda: sum(held.quarantined and held.parked for held in self._sessions.all())
+        )
+        self._admissions: WeakKeyDictionary[ServerConnection, tuple[Admission, int, Contender | None]] = (
+            WeakKeyDictionary()
+        )
         self._arrivals = 0
         self._server: Server | None = None
         self._rule = KeyRule(
@@ -117,9 +132,10 @@ class Gateway:
             call_timeout,
             self._watch,
             self._enrolment,
+            self._contests,
             open_line=open_line and certificate is None,
         )
-        self._sweep = Sweep(db, node, self._sessions, self._rule, sweep_every)
+        self._sweep = Sweep(db, node, self._sessions, self._rule, self._contests, sweep_every)
         self.orders = Orders(db, self._sessions, self._rule)
 
     @property
@@ -147,7 +163,9 @@ class Gateway:
         try:
             self._server = await server
             async with self._db.writing() as rows:  # not before the port is ours: it may be another node's
-                await charger_links.clear_node(rows, self._node, datetime.now(UTC))
+                for lost in (self._node, *await gateway_nodes.forget(rows)):
+                    await charger_links.clear_node(rows, lost, datetime.now(UTC))
+                await gateway_nodes.sign(rows, self._node)
             await self._server.start_serving()
         except OSError:
             await self.stop()
@@ -157,7 +175,9 @@ class Gateway:
         except Unavailable:
             await self.stop()
             raise
+        self._tasks.start(self._sign(), "the signs of life")
         self._tasks.start(self._sweep.run(), "the sweep")
+        self._tasks.start(self._contests.run(), "the look at contests")
         self._tasks.start(self._enrolment.watch(), "the look at enrolments")
         if self._certificate:
             self._tasks.start(self._certificate.watch(self._sweep_every), "the look at the certificate")
@@ -174,6 +194,18 @@ class Gateway:
         await self._tasks.stop()
         await self._facts.finish(_FACTS_PATIENCE)
 
+    async def _sign(self) -> None:
+        """Write signs of life until cancelled; where one can not be written, the next one is."""
+        while True:
+            await asyncio.sleep(self._sign_every)
+            try:
+                async with self._db.writing() as rows:
+                    await gateway_nodes.sign(rows, self._node)
+            except Unavailable:
+                pass
+            except Exception as error:  # noqa: BLE001 - whatever fails, the next one is written
+                _log.error("A sign of life failed: %s", type(error).__name__)
+
     async def _let_in(self, socket: ServerConnection, request: Request) -> Response | None:
         """Answer an upgrade: None lets it in. Whoever can't be told apart from a stranger is answered like one."""
         try:
@@ -187,10 +219,18 @@ class Gateway:
         if wait := self._guesses.begin(address, presented.identity):
             self._watch.refused(Refused.RATE_LIMITED)
             return _too_often(socket, wait)
-        failed = False
+        return await self._admit(socket, presented, address)
+
+    async def _admit(self, socket: ServerConnection, presented: Presented, address: str) -> Response | None:
+        failed, contender = False, None
         try:
             admission = await self._rule.decide(presented.identity, presented.password, address)
-            failed = admission.entry is Entry.REFUSED
+            if admission.entry is not Entry.REFUSED:
+                contender = await self._contests.enter(cast("LimitedSocket", socket), admission, address)
+            failed = admission.entry is Entry.REFUSED and admission.refused_for is not RefusedFor.ENDED
+        except PlaceTaken as taken:
+            self._watch.refused(Refused.CONTESTED)
+            return _come_again(socket, taken.wait)
         except Exception as error:  # noqa: BLE001 - whatever fails, the charger is told to try again
             if not isinstance(error, Unavailable):
                 _log.error("An upgrade failed: %s", type(error).__name__)  # a trace may hold keys
@@ -198,20 +238,28 @@ class Gateway:
             return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment.\n")
         finally:
             self._guesses.end(address, presented.identity, failed=failed)
-        if failed:
+        if admission.entry is Entry.REFUSED:
+            if admission.refused_for is RefusedFor.ENDED:
+                self._ended.note(admission, address)
             self._watch.refused(admission.refused_for or RefusedFor.WRONG_PASSWORD)
             return _unauthorized(socket)
         self._arrivals += 1
-        self._admissions[socket] = (admission, self._arrivals)
+        self._admissions[socket] = (admission, self._arrivals, contender)
         return None
 
     async def _hold(self, socket: ServerConnection) -> None:
-        await self._connections.hold(socket, *self._admissions.pop(socket))
+        await self._connections.hold(cast("LimitedSocket", socket), *self._admissions.pop(socket))
 
 
 def _unauthorized(socket: ServerConnection) -> Response:
     response = socket.respond(HTTPStatus.UNAUTHORIZED, "Unknown identity or wrong password.\n")
     response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
+    return response
+
+
+def _come_again(socket: ServerConnection, wait: int) -> Response:
+    response = socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"Try again in {wait} seconds.\n")
+    response.headers["Retry-After"] = str(wait)
     return response
 
 

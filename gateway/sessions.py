@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from weakref import WeakValueDictionary
 
-from websockets.asyncio.server import ServerConnection
 from websockets.frames import CloseCode
 
 from domain.ids import ChargePointId
 from domain.keys import KnownTo
 from gateway.dialect import Dialect
 from gateway.facts import Tasks
+from gateway.limits import LimitedSocket
 
 
 @dataclass(eq=False)
@@ -21,7 +21,7 @@ class Session:
     """One charger's socket: the `arrival`-th that this process let in; `generation` is that of its claim."""
 
     charge_point_id: ChargePointId
-    socket: ServerConnection
+    socket: LimitedSocket
     arrival: int
     generation: int
     opened_at: datetime
@@ -34,6 +34,8 @@ class Session:
     open_line: bool
     """It came over `ws`: whoever sees the network reads along."""
     parked: bool = False
+    waits: bool = False
+    """Another socket with the same key has the place, and is there: it is quarantined, and nothing is sent to it."""
     serials: tuple[str, ...] = ()
     """The serial numbers that its BootNotification named."""
     booted: asyncio.Event = field(default_factory=asyncio.Event)
@@ -69,15 +71,11 @@ class Sessions:
         held = self._held.get(charge_point_id)
         return held is not None and held.arrival > arrival
 
-    def hold(self, session: Session) -> None:
-        """Keep the session and close an older one of its charger.
-
-        The older one's close frame is not waited for: there are chargers that never send one.
-        """
+    def hold(self, session: Session) -> Session | None:
+        """Keep the session; gives an older one of its charger, which has lost its place and is to be seen off."""
         other = self._held.get(session.charge_point_id)
         self._held[session.charge_point_id] = session
-        if other is not None:
-            self.close(other, CloseCode.NORMAL_CLOSURE, "replaced by a newer connection")
+        return other
 
     def find(self, charge_point_id: ChargePointId) -> Session | None:
         """Give the charger's session, None where it has no socket here."""
@@ -93,6 +91,9 @@ class Sessions:
             del self._held[session.charge_point_id]
 
     def close(self, session: Session, code: CloseCode, reason: str) -> None:
-        """Close its socket in the background; it counts as gone at once."""
+        """Close its socket in the background; it counts as gone at once.
+
+        Its close frame is not waited for: there are chargers that never send one.
+        """
         self.let_go(session)
         self._tasks.start(session.socket.close(code, reason), f"closing the socket of {session.charge_point_id}")

@@ -9,6 +9,7 @@ from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
 from domain.ids import NodeId
+from gateway.contests import Contests
 from gateway.credentials import KeyRule
 from gateway.sessions import Session, Sessions
 from persistence import charger_links
@@ -23,12 +24,15 @@ LAST_ORDERS: Final = timedelta(seconds=60)
 class Sweep:
     """Looks at every socket of this node again and again."""
 
-    def __init__(self, db: Database, node: NodeId, sessions: Sessions, rule: KeyRule, every: timedelta) -> None:
+    def __init__(
+        self, db: Database, node: NodeId, sessions: Sessions, rule: KeyRule, contests: Contests, every: timedelta
+    ) -> None:
         """Look at the `sessions` of `node` every so often."""
         self._db = db
         self._node = node
         self._sessions = sessions
         self._rule = rule
+        self._contests = contests
         self._every = every.total_seconds()
 
     async def run(self) -> None:
@@ -69,7 +73,7 @@ class Sweep:
 
     def _judge(self, session: Session, standing: Standing, now: datetime) -> None:
         if standing.generation != session.generation:
-            self._sessions.close(session, CloseCode.POLICY_VIOLATION, "replaced by a newer connection")
+            self._contests.see_off(session, CloseCode.POLICY_VIOLATION, standing.credential_id, standing.address or "")
         elif not standing.keyed and (standing.revoked_at is None or now - standing.revoked_at > LAST_ORDERS):
             self._sessions.close(session, CloseCode.POLICY_VIOLATION, "the credentials are revoked")
         elif standing.keyed and (not standing.online or standing.unsettled or standing.shut):

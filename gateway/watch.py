@@ -27,6 +27,8 @@ class Refused(StrEnum):
 
     NO_CREDENTIALS = "no_credentials"
     RATE_LIMITED = "rate_limited"
+    CONTESTED = "contested"
+    """Another socket has the charger's place, and one more waits for it, or has tried too often."""
     UNAVAILABLE = "unavailable"
     """Nobody could look: the database was away."""
 
@@ -76,6 +78,13 @@ class Watch:
         Gauge("handover_station_enrolment_halted", text, registry=self._registry).set_function(halted)
         text = "Chargers that are not back 15 minutes after they were sent a key."
         Gauge("handover_station_enrolments_lost", text, registry=self._registry).set_function(lost)
+
+    def show_waiting(self, held: Callable[[], int], parked: Callable[[], int]) -> None:
+        """Show how many sockets wait for the place of another one, and how many are left to an operator."""
+        text = "Sockets that wait for a charger's place, which another one with the same key has."
+        Gauge("handover_station_connections_held", text, registry=self._registry).set_function(held)
+        text = "Quarantined sockets of stations that keep coming back with their old key: nothing more is sent."
+        Gauge("handover_station_connections_parked", text, registry=self._registry).set_function(parked)
 
     def enrolment(self, answer: str) -> None:
         """Count a key that was sent to enrol a charger, by what that answered."""

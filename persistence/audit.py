@@ -20,8 +20,8 @@ async def append(
     action: TrailAction,
     detail: dict[str, Any] | None = None,
     once: str | None = None,
-) -> None:
-    """Write one entry of `subject`'s trail; with `once` (domain.trail), a repeat of the same text there writes nothing.
+) -> bool:
+    """Write one entry of `subject`'s trail, and say whether it is new; with `once` (domain.trail), a repeat is not.
 
     `actor` is `user:<id>`, `operator:<id>`, `link:<id>`, `system` or `temporal-ui`. `detail` is what
     domain.trail says of the action: ids and words, never a key, and where somebody is only under its PLACES. Holds the
@@ -32,7 +32,7 @@ async def append(
         await _raise_counter(session, subject, by=0)
         seen = select(AuditEvent.sequence).where(AuditEvent.subject == subject, AuditEvent.once == once)
         if (await session.execute(seen)).first() is not None:
-            return
+            return False
     sequence = await _raise_counter(session, subject, by=1)
     session.add(
         AuditEvent(
@@ -47,6 +47,7 @@ async def append(
         )
     )
     await session.flush()
+    return True
 
 
 async def _raise_counter(session: AsyncSession, subject: TrailSubject, *, by: int) -> int:

@@ -1,8 +1,11 @@
-"""Which gateway node holds a charger's socket: claimed by the newest, released by nobody but its holder."""
+"""Which gateway node holds a charger's socket: claimed by the newest, released by nobody but its holder.
+
+Only a socket of a node that is alive is open; a node's own sockets are its own to judge (`standings`).
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, CursorResult, and_, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -12,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import ChargePointId, NodeId
 from domain.transfer import UntilNewKey
 from persistence.charger_keys import KeyState
+from persistence.gateway_nodes import is_alive
 from persistence.tables import ChargePoint, Credential, Link
 
 
@@ -36,10 +40,45 @@ class Standing(NamedTuple):
     """A key that it may hold was withdrawn since it connected: which one it uses shows when it connects again."""
     shut: bool = False
     """It is an ordinary connection, and its key opens no more than one in quarantine by now."""
+    credential_id: str | None = None
+    """The key that the newest claim came with, and from where."""
+    address: str | None = None
 
     def good(self, generation: int) -> bool:
         """Whether a socket of this generation may do what an ordinary one may."""
         return self.keyed and not self.shut and self.generation == generation
+
+
+class Opened(NamedTuple):
+    """A connection that is open."""
+
+    generation: int
+    address: str | None
+
+
+#: What no row has whose place nobody waits for.
+NO_CONTENDER: Final = {
+    "contender": None,
+    "contender_node": None,
+    "contender_address": None,
+    "contended_at": None,
+    "contender_answered": False,
+}
+
+
+def is_open() -> ColumnElement[bool]:
+    """Give the condition on links that a socket is open: it was not released, and its node is alive."""
+    return is_alive(Link.node)
+
+
+def is_released() -> ColumnElement[bool]:
+    """Give the condition on links that an ordinary connection is open: what `connected` means."""
+    return and_(is_open(), Link.quarantined.is_(False))
+
+
+def is_contended() -> ColumnElement[bool]:
+    """Give the condition on links that another socket waits for the place."""
+    return and_(Link.contender.is_not(None), is_alive(Link.contender_node))
 
 
 async def claim(
@@ -52,7 +91,7 @@ async def claim(
     quarantined: bool,
     now: datetime,
 ) -> int:
-    """Take the charger's connection, opened with a key from an address, for `node`.
+    """Take the charger's connection, opened with a key from an address, for `node`; nobody waits for it any more.
 
     Gives its generation, higher than any before.
     """
@@ -64,6 +103,7 @@ async def claim(
         "address": address,
         "connected_at": now,
         "disconnected_at": None,
+        **NO_CONTENDER,
     }
     statement = (
         insert(Link)
@@ -85,18 +125,29 @@ async def lift_quarantine(session: AsyncSession, charge_point_id: ChargePointId,
 
 
 async def clear_node(session: AsyncSession, node: NodeId, now: datetime) -> None:
-    """Release whatever a former process of this node held when it died."""
-    statement = update(Link).where(Link.node == node).values(node=None, quarantined=False, disconnected_at=now)
-    await session.execute(statement, execution_options={"synchronize_session": False})
+    """Release whatever a former process of this node held when it died, and let none of its sockets wait any more."""
+    held = update(Link).where(Link.node == node).values(node=None, quarantined=False, disconnected_at=now)
+    waiting = update(Link).where(Link.contender_node == node).values(**NO_CONTENDER)
+    for statement in (held, waiting):
+        await session.execute(statement, execution_options={"synchronize_session": False})
 
 
 async def whereabouts(session: AsyncSession, charge_point_id: ChargePointId) -> Place:
     """Say where the charger is. Only reads."""
-    query = select(Link.node, Link.generation, Link.quarantined).where(Link.charge_point_id == charge_point_id)
-    row = (await session.execute(query)).one_or_none()
+    query = select(Link.node, Link.generation, Link.quarantined, is_open())
+    row = (await session.execute(query.where(Link.charge_point_id == charge_point_id))).one_or_none()
     if row is None:
         return Place(None, 0, quarantined=False)
-    return Place(NodeId(row.node) if row.node else None, row.generation, row.quarantined)
+    if not row[3]:
+        return Place(None, row[1], quarantined=False)
+    return Place(NodeId(row[0] or ""), row[1], row[2])
+
+
+async def opened(session: AsyncSession, charge_point_id: ChargePointId) -> Opened | None:
+    """Say which connection of the charger is open. Only reads."""
+    query = select(Link.generation, Link.address).where(Link.charge_point_id == charge_point_id, is_open())
+    row = (await session.execute(query)).one_or_none()
+    return Opened(*row) if row is not None else None
 
 
 async def standings(
@@ -131,13 +182,17 @@ async def _standings(session: AsyncSession, which: ColumnElement[bool]) -> dict[
             revoked.correlate(Link).scalar_subquery(),
             select(Credential.id).where(withdrawn).correlate(Link).exists(),
             select(Credential.id).where(shut).correlate(Link, ChargePoint).exists(),
+            Link.credential_id,
+            Link.address,
         )
         .join(ChargePoint, ChargePoint.id == Link.charge_point_id)
         .where(which)
     )
     rows = (await session.execute(query)).all()
     return {
-        ChargePointId(row[0]): Standing(row[1], bool(row[2]), bool(row[3]), row[4], bool(row[5]), bool(row[6]))
+        ChargePointId(row[0]): Standing(
+            row[1], bool(row[2]), bool(row[3]), row[4], bool(row[5]), bool(row[6]), row[7], row[8]
+        )
         for row in rows
     }
 
@@ -155,7 +210,7 @@ async def model_of(session: AsyncSession, charge_point_id: ChargePointId) -> str
 
 async def online_among(session: AsyncSession, charge_point_ids: Collection[ChargePointId]) -> set[ChargePointId]:
     """Say which of these chargers have a connection. Only reads."""
-    query = select(Link.charge_point_id).where(Link.charge_point_id.in_(charge_point_ids), Link.node.is_not(None))
+    query = select(Link.charge_point_id).where(Link.charge_point_id.in_(charge_point_ids), is_open())
     return {ChargePointId(found) for found in await session.scalars(query)}
 
 

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Unavailable
+from domain.keys import KnownTo
 from domain.transfer import FINAL
+from persistence.charger_keys import KeyState
 from persistence.session import Database
-from persistence.tables import Finding, Request, Transfer, TransferStep
+from persistence.tables import ChargePoint, Credential, Finding, Request, Transfer, TransferStep
 
 _FINAL: Final = [state.value for state in FINAL]
 #: How many seconds the database may take, and for how many what was read is good: whoever asks shows no key.
 _PATIENCE: Final = 3
 _GOOD_FOR: Final = 5
+#: For how long people may know a key that the charger could have replaced, before somebody is to look.
+KNOWN_LONG: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Figures:
     """How often the most stubborn of their chargers was there and did not take it."""
     parked: Mapping[str, int]
     """What the reconciler could not mend, by kind; those that there are none of are left out."""
+    known_keys: Mapping[bool, int]
+    """How many charge points have a key that people have known for KNOWN_LONG; True: of chargers that take no other."""
 
 
 class Readings:
@@ -96,7 +102,21 @@ async def read_figures(db: Database) -> Figures:
             due=Heap(due_number, _age(due_since, now)),
             most_rescue_tries=tries or 0,
             parked={row[0]: row[1] for row in await session.execute(parked)},
+            known_keys=await _known_keys(session, now),
         )
+
+
+async def _known_keys(session: AsyncSession, now: datetime) -> dict[bool, int]:
+    current = and_(Credential.state == KeyState.CURRENT, Credential.known_to == KnownTo.PEOPLE)
+    fixed = ChargePoint.rotates.is_(False)
+    query = (
+        select(fixed, func.count())
+        .select_from(Credential)
+        .join(ChargePoint, ChargePoint.id == Credential.charge_point_id)
+        .where(current, Credential.created_at < now - KNOWN_LONG)
+        .group_by(fixed)
+    )
+    return {bool(row[0]): row[1] for row in await session.execute(query)}
 
 
 async def _waiting(session: AsyncSession, now: datetime) -> dict[str, Waiting]:

@@ -1,4 +1,4 @@
-"""What the reconciler has found: mended or parked, and since when."""
+"""What was found: mended or parked by the reconciler, and since when; or seen at the chargers' sockets."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.reconciliation import ROUTINE
+from domain.reconciliation import NEWS, ROUTINE
 from domain.reconciliation import Finding as Kind
 from persistence.tables import Finding
 
@@ -16,6 +16,15 @@ async def note_mended(session: AsyncSession, kind: Kind, subject: str, now: date
     if kind not in ROUTINE:
         row = await _row(session, kind, subject, now)
         row.settlement, row.settled_at = "mended", now
+
+
+async def note_seen(session: AsyncSession, kind: Kind, subject: str, now: datetime) -> bool:
+    """Write that something was seen, which nobody has to settle; whether it is the first time on this day."""
+    seen = await session.get(Finding, (kind.value, subject), with_for_update=True)
+    first = seen is None or seen.found_at.date() < now.date()
+    row = await _row(session, kind, subject, now)
+    row.settlement, row.settled_at = "seen", now
+    return first
 
 
 async def note_parked(session: AsyncSession, kind: Kind, subject: str, now: datetime) -> bool:
@@ -51,5 +60,5 @@ async def every(session: AsyncSession) -> list[Finding]:
 async def close(session: AsyncSession, still: Collection[tuple[Kind, str]], now: datetime) -> None:
     """Close what was parked and is not found any more."""
     for row in await parked(session):
-        if (Kind(row.kind), row.subject) not in still:
+        if Kind(row.kind) not in NEWS and (Kind(row.kind), row.subject) not in still:
             row.settled_at = now

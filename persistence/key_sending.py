@@ -92,7 +92,10 @@ async def record_sent(
 async def _may_be_sent(
     session: AsyncSession, charge_point_id: ChargePointId, keys: Keys, pending: Credential, connection: Connection
 ) -> bool:
-    """Whether nobody but the charger of the present owner, or of a key that no person knows, is at the other end."""
+    """Whether nobody but the charger of the present owner, or of a key that no person knows, is at the other end.
+
+    While somebody else has come with the key that people know, it is not certain which of both that is.
+    """
     link = await session.get(Link, charge_point_id, populate_existing=True)
     if link is None or link.node is None or link.generation != connection.generation:
         return False
@@ -101,7 +104,7 @@ async def _may_be_sent(
         return False
     if pending.purpose == KeyPurpose.ENROLMENT:
         at_work = await transfers.at_charger(session, charge_point_id)
-        return at_work is None and keys.is_owners(opener) and not link.quarantined
+        return at_work is None and keys.is_owners(opener) and not link.quarantined and link.contender is None
     return opener.known_to == KnownTo.CHARGER
 
 

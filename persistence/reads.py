@@ -14,6 +14,7 @@ from domain.keys import KnownTo, Rotates
 from domain.rights import Role
 from persistence import keys_in_use
 from persistence.callers import Caller, groups_of
+from persistence.charger_links import is_contended, is_released
 from persistence.session import Database
 from persistence.sight import period_in_sight
 from persistence.tables import ChargePoint, Credential, Group, Link, Membership, OwnershipPeriod, Transfer
@@ -144,7 +145,7 @@ def _groups(caller: Caller, which: ColumnElement[bool]) -> _Rows:
 def _charge_points(caller: Caller, which: ColumnElement[bool]) -> _Rows:
     active = (Transfer.charge_point_id == ChargePoint.id) & Transfer.active
     return (
-        select(ChargePoint, Link, Credential, Transfer.id)
+        select(ChargePoint, Link, Credential, is_released(), is_contended(), Transfer.id)
         .outerjoin(Link, Link.charge_point_id == ChargePoint.id)
         .outerjoin(Credential, keys_in_use.OF_POINT)
         .outerjoin(Transfer, active)
@@ -159,7 +160,7 @@ def _group(row: _Row) -> GroupView:
 
 
 def _charge_point(row: _Row) -> ChargePointView:
-    point, link, credential, active_transfer_id = row
+    point, link, credential, released, contended, active_transfer_id = row
     online = link is not None and link.node is not None
     return ChargePointView(
         id=ChargePointId(point.id),
@@ -167,8 +168,8 @@ def _charge_point(row: _Row) -> ChargePointView:
         name=point.name,
         group_id=GroupId(point.group_id),
         owner_id=UserId(point.owner_id),
-        connected=online and not link.quarantined,
-        held=link is not None and link.contender is not None,
+        connected=bool(released),
+        held=bool(contended),
         quarantined=online and link.quarantined,
         key=_key(credential, rotates=point.rotates),
         ocpp=point.ocpp,

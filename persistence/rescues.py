@@ -34,7 +34,7 @@ async def waiting(session: AsyncSession, now: datetime) -> list[TransferId]:
         )
         .join(ChargePoint, ChargePoint.id == Transfer.charge_point_id)
         .join(Link, Link.charge_point_id == Transfer.charge_point_id)
-        .where(Transfer.due, Link.node.is_not(None), Link.quarantined.is_(False))
+        .where(Transfer.due, charger_links.is_released())
         .order_by(Transfer.finished_at)
     )
     return [

@@ -479,7 +479,7 @@ class Finding(Table):
     subject: Mapped[str] = mapped_column(ID, primary_key=True)
     """The id of a transfer or, by its kind, of a charge point."""
     settlement: Mapped[str] = mapped_column(String(16))
-    """`mended` or `parked`."""
+    """`mended`, `parked`, or `seen` where nobody has to settle it."""
     times: Mapped[int]
     """How often it came up anew."""
     found_at: Mapped[datetime]

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api.dependencies import PartsDep
-from domain.reconciliation import Finding
+from domain.reconciliation import NEWS, Finding
 from domain.transfer import FINAL, Attention, TransferState
 from persistence.figures import Figures, Heap
 
@@ -56,9 +56,14 @@ class _Shown(Collector):
             yield GaugeMetricFamily("handover_rescue_tries_max", text, self._figures.most_rescue_tries)
             text = "What register, workflows and credentials disagree about, for a person to decide."
             parked = GaugeMetricFamily("handover_findings_parked", text, labels=["finding"])
-            for finding in Finding:
+            for finding in set(Finding) - NEWS:
                 parked.add_metric([finding.value], self._figures.parked.get(finding.value, 0))
             yield parked
+            name, text = "handover_keys_known_to_people", "Keys in use that people have known for 30 days."
+            keys = GaugeMetricFamily(name, text, labels=["replaceable"])
+            for fixed in (False, True):
+                keys.add_metric(["false" if fixed else "true"], self._figures.known_keys.get(fixed, 0))
+            yield keys
 
 
 def _of_states(figures: Figures) -> Iterable[Metric]:

@@ -8,18 +8,23 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import delete
 
 from api.app import create_app
 from api.watch import HttpWatch
 from domain.errors import Unavailable
+from domain.ids import ChargePointId
+from domain.keys import KeyPurpose
 from domain.reconciliation import Finding
 from persistence import findings
+from persistence.charger_keys import KeyState, new_key
+from persistence.figures import KNOWN_LONG
 from persistence.session import Database
-from persistence.tables import Request, TransferStep
+from persistence.tables import ChargePoint, Credential, Request, TransferStep
 from persistence.vault import Vault
 from telemetry.traces import Tracing
 from tests.api.engine import Engine
-from tests.api.world import TOKEN, add, add_transfer, bearer, open_link
+from tests.api.world import TOKEN, add, add_transfer, bearer, charge_point, open_link
 from tests.telemetry.lines import written
 from tests.telemetry.spans import Kept
 
@@ -254,3 +259,27 @@ def request(transfer_id: str, at: datetime, started_at: datetime | None = None) 
         requested_at=at,
         started_at=started_at,
     )
+
+
+async def test_keys_that_people_have_known_for_long_are_shown(http: httpx.AsyncClient, database: Database) -> None:
+    long_ago = datetime.now(UTC) - KNOWN_LONG - HOUR
+    given = KeyPurpose.GIVEN
+    points = [ChargePointId(f"cp-{number}") for number in (1, 2, 3)]
+    async with database.writing() as session:
+        await session.execute(delete(Credential))
+        session.add_all(charge_point("cp-3", "u-stan", "g-stan"))
+        await session.flush()
+        session.add_all(
+            [
+                new_key(points[0], KeyState.CURRENT, "1", long_ago, purpose=given, version=0),
+                new_key(points[1], KeyState.CURRENT, "2", long_ago, purpose=given, version=0),
+                new_key(points[1], KeyState.REVOKED, "3", long_ago, purpose=given, version=0),
+                new_key(points[2], KeyState.CURRENT, "4", datetime.now(UTC), purpose=given, version=0),
+            ]
+        )
+        (await session.get_one(ChargePoint, "cp-2")).rotates = False
+
+    shown = await scrape(http)
+
+    assert shown("keys_known_to_people", replaceable="true") == 1
+    assert shown("keys_known_to_people", replaceable="false") == 1

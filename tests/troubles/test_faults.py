@@ -48,11 +48,11 @@ HEAD = """# What a charger's faults lead to
 Made by `make test ARGS='tests/troubles/test_faults.py --write-tables'`, and compared with what every run finds. Each
 row is one transfer to another user, `connection: keep`, of charge points that were imported with a password, in each
 version of OCPP, with enrolment and without: the state that it ends in, with its warnings, and what the charger's own
-memory holds once it is connected again. *operator: …* is what was answered where the transfer waited for one, *new owner:
-types a key* that they did so where it waited for that, or was over without it. A fault *at enrol* strikes before the
-transfer, when the charger is sent a key in place of its first. In every row the charger is connected with the one key
-that is its own, the owner whom the state names is the one whom the platform names, and what people knew of the charger
-before opens nothing once it has a new one. The faults are those of `python -m demo.station --help`.
+memory holds once it is connected again. *operator: …* is what was answered where the transfer waited for one, *new
+owner: types a key* that they did so where it waited for that, or was over without it. A fault *at enrol* strikes
+before the transfer, when the charger is sent a key in place of its first. In every row the charger is connected with
+the one key that is its own, the owner whom the state names is the one whom the platform names, and what people knew
+of the charger before opens nothing once it has a new one. The faults are those of `python -m demo.station --help`.
 
 | fault | strikes at | OCPP 1.6 | OCPP 2.0.1 | OCPP 1.6, not enrolled | OCPP 2.0.1, not enrolled |
 |---|---|---|---|---|---|

@@ -1,0 +1,74 @@
+"""Which gateway nodes are alive: each writes signs by the database's clock, and a steady one may miss another's."""
+
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, Select, and_, case, delete, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from domain.ids import NodeId
+from persistence.clock import Now, SecondsBetween
+from persistence.tables import GatewayNode
+
+#: How often a node writes its sign.
+SIGN_EVERY: Final = timedelta(seconds=5)
+#: A sign that comes later than this after the last one makes its node begin anew to be steady.
+LATE_AFTER: Final = timedelta(seconds=10)
+#: For how long a node must have written without a late sign before it may say that another one has not.
+STEADY_AFTER: Final = timedelta(seconds=15)
+#: A node whose sign is so much older than a steady node's has lost its sockets.
+SILENT_AFTER: Final = timedelta(seconds=15)
+#: A node that has been silent for so long does not come back under its name, or comes back without its sockets.
+FORGOTTEN_AFTER: Final = timedelta(days=1)
+
+
+async def sign(session: AsyncSession, node: NodeId) -> None:
+    """Write that the node is alive now."""
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    late = SecondsBetween(GatewayNode.seen_at, Now()) > LATE_AFTER.total_seconds()
+    steady_since = case((late, Now()), else_=GatewayNode.steady_since)
+    statement = (
+        insert(GatewayNode)
+        .values(node=node, seen_at=Now(), steady_since=Now())
+        .on_conflict_do_update(index_elements=["node"], set_={"seen_at": Now(), "steady_since": steady_since})
+    )
+    await session.execute(statement)
+
+
+def dead_nodes() -> Select[str]:
+    """Give the query for the nodes that have lost their sockets.
+
+    Time in which no node could write doesn't count: after it none is steady at first. Of a node that never wrote a sign
+    nothing is known, so it counts as alive.
+    """
+    silent, steady = aliased(GatewayNode), aliased(GatewayNode)
+    return (
+        select(silent.node)
+        .join(
+            steady,
+            and_(
+                steady.node != silent.node,
+                SecondsBetween(steady.steady_since, steady.seen_at) >= STEADY_AFTER.total_seconds(),
+                SecondsBetween(silent.seen_at, steady.seen_at) > SILENT_AFTER.total_seconds(),
+            ),
+        )
+        .correlate(None)
+    )
+
+
+def is_alive(node: InstrumentedAttribute[str | None]) -> ColumnElement[bool]:
+    """Give the condition that a column names a node, and one that is alive."""
+    return and_(node.is_not(None), node.not_in(dead_nodes()))
+
+
+async def forget(session: AsyncSession) -> list[NodeId]:
+    """Forget the nodes that are dead since yesterday, and give them: what they held is to be released."""
+    old = SecondsBetween(GatewayNode.seen_at, Now()) > FORGOTTEN_AFTER.total_seconds()
+    lost = (await session.scalars(select(GatewayNode.node).where(GatewayNode.node.in_(dead_nodes()), old))).all()
+    await session.execute(
+        delete(GatewayNode).where(GatewayNode.node.in_(lost)), execution_options={"synchronize_session": False}
+    )
+    return [NodeId(node) for node in lost]

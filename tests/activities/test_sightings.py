@@ -1,0 +1,98 @@
+"""What was seen at the sockets, in the records: which connection was open at a change of owner, and news of keys."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from temporalio.client import Client
+
+from activities.contracts import Look, Settlement, Suspicion, Suspicions
+from activities.reconciler import DatabaseReconciler
+from activities.registry import DatabaseRegistry
+from domain.ids import NodeId
+from domain.reconciliation import NEWS, Finding
+from persistence import charger_links, disagreements, findings, gateway_nodes, sightings
+from persistence.session import Database
+from persistence.tables import AuditEvent, GatewayNode
+from persistence.vault import Vault
+from tests.activities.test_reconciler import reconciler
+from tests.activities.test_registry import BOB_OWNS, CP, keep, registry
+
+__all__ = ["reconciler", "registry"]
+
+NODE = NodeId("node-1")
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+async def connect(database: Database) -> None:
+    async with database.writing() as session:
+        await charger_links.claim(
+            session, CP, NODE, credential_id="key", address="192.0.2.1", quarantined=False, now=NOW
+        )
+        await gateway_nodes.sign(session, NODE)
+
+
+async def changed(registry: DatabaseRegistry, database: Database, vault: Vault) -> dict[str, Any]:
+    """Give what the trail says of a change of owner."""
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    async with database.reading() as session:
+        query = select(AuditEvent.detail).where(
+            AuditEvent.subject == ref.transfer_id, AuditEvent.action == "ownership_changed"
+        )
+        detail: dict[str, Any] = (await session.execute(query)).scalar_one()
+        return detail
+
+
+async def test_a_change_of_owner_notes_which_connection_was_open(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    await connect(database)
+    await connect(database)
+    detail = await changed(registry, database, vault)
+    assert (detail["generation"], detail["address"]) == (2, "192.0.2.1")
+
+
+async def test_of_a_charger_that_is_not_there_it_notes_none(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    await connect(database)
+    async with database.writing() as session:
+        alive = (await session.get_one(GatewayNode, NODE)).seen_at
+        session.add(GatewayNode(node="node-2", seen_at=alive + timedelta(hours=1), steady_since=alive))
+    detail = await changed(registry, database, vault)
+    assert not {"generation", "address"} & set(detail), "its node is dead"
+
+
+async def test_news_of_keys_is_nothing_to_settle(
+    reconciler: DatabaseReconciler, database: Database, temporal: Client
+) -> None:
+    del temporal
+    async with database.writing() as session:
+        assert await sightings.note_two_holders(session, CP, address="a", holder_address="b", now=NOW)
+        assert await sightings.note_ended_key(session, CP, "key", ended_at=NOW, address="a", now=NOW)
+    seen = await reconciler.look(Look())
+    assert NEWS.isdisjoint(one.kind for one in seen.items)
+    assert not seen.parked
+    await reconciler.settle(seen)
+    async with database.reading() as session:
+        every = {one.kind: (one.settlement, one.times, one.settled_at) for one in await findings.every(session)}
+        assert await findings.parked(session) == []
+        assert NEWS.isdisjoint(kind for kind, _ in await disagreements.of_the_register(session))
+    assert every == {kind.value: ("seen", 1, NOW) for kind in NEWS}
+    made_up = Suspicion(kind=Finding.TWO_HOLDERS, subject=CP)
+    settled = await reconciler.settle(Suspicions(items=(made_up,), whole=True, parked=False))
+    assert [one.settlement for one in settled.items] == [Settlement.UNFOUNDED]
+
+
+async def test_it_is_news_once_a_day(registry: DatabaseRegistry, database: Database) -> None:
+    del registry
+    told = []
+    for now in (NOW, NOW + timedelta(hours=11), NOW + timedelta(hours=12), NOW + timedelta(days=2)):
+        async with database.writing() as session:
+            told.append(await sightings.note_two_holders(session, CP, address="a", holder_address="b", now=now))
+    assert told == [True, False, True, True]
+    async with database.reading() as session:
+        [found] = await findings.every(session)
+    assert (found.times, found.found_at) == (3, NOW + timedelta(days=2))

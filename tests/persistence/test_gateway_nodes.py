@@ -1,0 +1,155 @@
+"""Signs of life: who counts as dead, by whose sign, and what that means for its chargers."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from domain.ids import NodeId, UserId
+from domain.rights import Scope
+from persistence import charger_links, gateway_nodes
+from persistence.callers import Caller
+from persistence.clock import Now, SecondsBetween
+from persistence.gateway_nodes import FORGOTTEN_AFTER, LATE_AFTER, SILENT_AFTER, STEADY_AFTER
+from persistence.reads import Reads
+from persistence.session import Database
+from persistence.tables import GatewayNode, Link
+from persistence.vault import Vault
+from tests.gateway.world import CP, seed
+
+ONE, TWO = NodeId("one"), NodeId("two")
+MOMENT = timedelta(seconds=1)
+Ages = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+async def links(database: Database, vault: Vault) -> Database:
+    """Give a charger's socket to node ONE."""
+    await seed(database, vault)
+    async with database.writing() as session:
+        await charger_links.claim(
+            session, CP, ONE, credential_id="key", address="192.0.2.1", quarantined=False, now=datetime.now(UTC)
+        )
+    return database
+
+
+@pytest.fixture
+def was_seen(links: Database) -> Ages:
+    async def write(node: NodeId, ago: timedelta, *, steady: timedelta = timedelta(hours=1)) -> None:
+        """Write that a node's last sign was so long ago, and that it had been steady for so long then."""
+        seen = datetime.now(UTC) - ago
+        async with links.writing() as session:
+            await session.merge(GatewayNode(node=node, seen_at=seen, steady_since=seen - steady))
+
+    return write
+
+
+async def is_open(links: Database) -> bool:
+    """Say whether the charger's socket counts as open: wherever that is asked, the answer is the same."""
+    async with links.reading() as session:
+        answers = {
+            (await charger_links.whereabouts(session, CP)).node is not None,
+            await charger_links.opened(session, CP) == (1, "192.0.2.1"),
+            await charger_links.online_among(session, {CP}) == {CP},
+        }
+        shown = await session.scalar(select(charger_links.is_released()).where(Link.charge_point_id == CP))
+    [answer] = answers | {bool(shown)}
+    return answer
+
+
+async def test_a_moment_of_the_database_is_kept_as_any_other(links: Database) -> None:
+    before = datetime.now(UTC)
+    async with links.writing() as session:
+        await gateway_nodes.sign(session, ONE)
+        await session.execute(update(Link).values(contended_at=Now()))
+    async with links.reading() as session:
+        row = await session.get_one(GatewayNode, ONE)
+        link = await session.get_one(Link, CP)
+        query = select(SecondsBetween(GatewayNode.seen_at, Link.contended_at), SecondsBetween(Link.contended_at, Now()))
+        between, since = (await session.execute(query.join(Link, Link.node == GatewayNode.node))).one()
+    assert link.contended_at is not None
+    for moment in (row.seen_at, row.steady_since, link.contended_at):
+        assert abs(moment - before) < timedelta(seconds=5)
+    assert between == pytest.approx((link.contended_at - row.seen_at).total_seconds(), abs=0.002)
+    assert 0 <= since < 5
+
+
+async def test_a_node_is_steady_while_no_sign_is_late(links: Database, was_seen: Ages) -> None:
+    await was_seen(ONE, LATE_AFTER - MOMENT, steady=timedelta(minutes=3))
+    async with links.writing() as session:
+        await gateway_nodes.sign(session, ONE)
+        row = await session.get_one(GatewayNode, ONE, populate_existing=True)
+        assert row.seen_at - row.steady_since > timedelta(minutes=3)
+
+
+async def test_a_late_sign_begins_anew(links: Database, was_seen: Ages) -> None:
+    await was_seen(ONE, LATE_AFTER + MOMENT, steady=timedelta(minutes=3))
+    async with links.writing() as session:
+        await gateway_nodes.sign(session, ONE)
+        row = await session.get_one(GatewayNode, ONE, populate_existing=True)
+        assert abs(row.seen_at - row.steady_since) < MOMENT
+
+
+async def test_without_any_sign_nobody_is_dead(links: Database) -> None:
+    assert await is_open(links)
+
+
+async def test_a_single_node_is_never_dead(links: Database, was_seen: Ages) -> None:
+    await was_seen(ONE, timedelta(days=3))
+    assert await is_open(links)
+
+
+async def test_a_steady_node_misses_another_one(links: Database, was_seen: Ages) -> None:
+    await was_seen(TWO, timedelta(0))
+    await was_seen(ONE, SILENT_AFTER - MOMENT)
+    assert await is_open(links)
+    await was_seen(ONE, SILENT_AFTER + MOMENT)
+    assert not await is_open(links)
+    async with links.writing() as session:
+        await gateway_nodes.sign(session, ONE)
+    assert await is_open(links), "it can write again, and keeps what nobody claimed"
+
+
+async def test_time_in_which_no_node_could_write_does_not_count(links: Database, was_seen: Ages) -> None:
+    await was_seen(ONE, timedelta(minutes=10))
+    await was_seen(TWO, timedelta(minutes=10))
+    async with links.writing() as session:
+        await gateway_nodes.sign(session, TWO)
+    assert await is_open(links), "the other one may just be about to write"
+    await was_seen(TWO, timedelta(0), steady=STEADY_AFTER + MOMENT)
+    assert not await is_open(links)
+
+
+async def test_a_node_that_was_late_itself_can_miss_nobody(links: Database, was_seen: Ages) -> None:
+    await was_seen(TWO, timedelta(0), steady=STEADY_AFTER - MOMENT)
+    await was_seen(ONE, SILENT_AFTER + MOMENT)
+    assert await is_open(links)
+
+
+async def test_a_dead_nodes_charger_is_not_shown_as_connected(links: Database, was_seen: Ages) -> None:
+    operator = Caller(UserId("ann"), "ann", None, None, "en", frozenset(Scope))
+    assert operator.operator
+    assert (await Reads(links).charge_point(operator, CP)).connected
+    await was_seen(TWO, timedelta(0))
+    await was_seen(ONE, SILENT_AFTER + MOMENT)
+    assert not (await Reads(links).charge_point(operator, CP)).connected
+
+
+async def test_a_quarantined_charger_is_not_shown_as_connected(links: Database) -> None:
+    operator = Caller(UserId("ann"), "ann", None, None, "en", frozenset(Scope))
+    async with links.writing() as session:
+        await session.execute(update(Link).values(quarantined=True))
+    assert not (await Reads(links).charge_point(operator, CP)).connected
+
+
+async def test_what_a_node_held_that_is_silent_since_yesterday_is_forgotten(links: Database, was_seen: Ages) -> None:
+    await was_seen(TWO, timedelta(0))
+    await was_seen(ONE, FORGOTTEN_AFTER - MOMENT)
+    async with links.writing() as session:
+        assert await gateway_nodes.forget(session) == []
+    await was_seen(ONE, FORGOTTEN_AFTER + MOMENT)
+    async with links.writing() as session:
+        assert await gateway_nodes.forget(session) == [ONE]
+        await charger_links.clear_node(session, ONE, datetime.now(UTC))
+    assert not await is_open(links)
