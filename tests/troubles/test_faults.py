@@ -120,9 +120,12 @@ async def test_whatever_a_charger_does_one_party_has_it_and_the_platform_knows_w
         models={case.charge_point: NOT_ENROLLED for case in chosen if not case.enrolled},
     ) as system:
         starts = asyncio.Semaphore(8)
-        found = await asyncio.gather(*(live_through(system, case, starts) for case in chosen))
+        lives = (live_through(system, case, starts) for case in chosen)
+        found = await asyncio.gather(*lives, return_exceptions=True)
+        broken = [f"{case}: {one!r}" for case, one in zip(chosen, found, strict=True) if isinstance(one, BaseException)]
+        assert not broken, "\n".join(broken)
         await check_no_secret_is_left(system.stage, system.db, system.keys, system.charge_points)
-    rows = dict(zip(chosen, found, strict=True))
+    rows = {case: str(cell) for case, cell in zip(chosen, found, strict=True)}
     if write:
         TABLE.write_text(HEAD + "".join(table(rows)))
     said = TABLE.read_text()
