@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -92,6 +93,7 @@ class Gateway:
         self._port = port
         self._node = node
         self._certificate = certificate
+        self._open_line = open_line and certificate is None
         self._sweep_every = sweep_every
         self._limits = limits
         self._guesses = Guesses(limits, clock)
@@ -133,7 +135,7 @@ class Gateway:
             self._watch,
             self._enrolment,
             self._contests,
-            open_line=open_line and certificate is None,
+            open_line=self._open_line,
         )
         self._sweep = Sweep(db, node, self._sessions, self._rule, self._contests, sweep_every)
         self.orders = Orders(db, self._sessions, self._rule)
@@ -184,6 +186,12 @@ class Gateway:
         self._port = self._server.sockets[0].getsockname()[1]
         scheme = "wss" if self._certificate else "ws"
         _log.info("Chargers connect to %s://%s:%d/ocpp/{identity}.", scheme, self._host, self._port)
+        if self._open_line and not _is_loopback(self._host):
+            _log.warning(
+                "Chargers are sent their keys over ws, which whoever sees the network can read; set "
+                "HANDOVER_GATEWAY_TLS_CERT and HANDOVER_GATEWAY_TLS_KEY, or HANDOVER_GATEWAY_BEHIND_TLS where a proxy "
+                "does the TLS."
+            )
 
     async def stop(self) -> None:
         """Close every socket so that its charger comes back (1012), and release it."""
@@ -249,6 +257,13 @@ class Gateway:
 
     async def _hold(self, socket: ServerConnection) -> None:
         await self._connections.hold(cast("LimitedSocket", socket), *self._admissions.pop(socket))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _unauthorized(socket: ServerConnection) -> Response:

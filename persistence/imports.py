@@ -1,6 +1,7 @@
 """Takes a file of accounts, groups and charge points into the database: all or nothing, and the same when repeated."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import exists, select
@@ -10,10 +11,11 @@ from domain.ids import ChargePointId
 from domain.keys import KeyPurpose
 from domain.rights import ADMINS, Role
 from persistence.accounts import hold_roles
+from persistence.charger_keys import PURPOSE, KeyState
 from persistence.import_accounts import Accounts, Imported, Shelf
 from persistence.import_lines import ChargePointLine, ImportLines, Problems
 from persistence.session import Database
-from persistence.tables import ChargePoint, OwnershipPeriod, Transfer
+from persistence.tables import ChargePoint, Credential, OwnershipPeriod, Transfer
 from persistence.typed_keys import set_current
 from persistence.vault import Vault
 
@@ -58,6 +60,7 @@ async def _take_charge_points(shelf: Shelf, accounts: Accounts, vault: Vault) ->
     there = await shelf.rows(ChargePoint, ChargePoint.id, [line.id for _, line in lines])
     there += await shelf.rows(ChargePoint, ChargePoint.identity, [line.identity for _, line in lines])
     by_id, by_identity = {row.id: row for row in there}, {row.identity: row for row in there}
+    shared = await _shared_passwords(shelf, vault, [line for _, line in lines if line.id not in by_id])
     # those that are there last: their chargers' connections wait for rows that are changed
     for number, line in sorted(lines, key=lambda one: one[1].id in by_id):
         row = by_id.get(line.id)
@@ -69,8 +72,19 @@ async def _take_charge_points(shelf: Shelf, accounts: Accounts, vault: Vault) ->
             shelf.wrong(number, problem)
         elif row is None and accounts.role(line.group_id, line.owner_id) not in ADMINS:
             shelf.wrong(number, "the owner must be an owner or admin of the group; add that membership first.")
+        elif row is None and line.password in shared:
+            shelf.wrong(number, "another charge point has this password, too; give each its own.")
         elif shelf.keep("charge point", row, _fresh(line), ["name", "location"]) is not row:
             await _begin_history(shelf, line, vault)
+
+
+async def _shared_passwords(shelf: Shelf, vault: Vault, lines: Sequence[ChargePointLine]) -> set[str]:
+    """Give the passwords that more than one charge point would have: who knows one of them would know both."""
+    counted = Counter(line.password for line in lines)
+    macs = {vault.mac(PURPOSE, password.encode()): password for password in counted}
+    there = await shelf.rows(Credential, Credential.mac, macs)
+    taken = {macs[row.mac] for row in there if row.state != KeyState.REVOKED}
+    return {password for password, times in counted.items() if times > 1} | taken
 
 
 def _fresh(line: ChargePointLine) -> ChargePoint:

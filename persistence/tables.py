@@ -226,6 +226,7 @@ class Credential(Table):
     revoked_at: Mapped[datetime | None]
     __table_args__ = (
         Index("ix_credentials_charge_point_id_state", "charge_point_id", "state"),
+        Index("ix_credentials_mac", "mac"),
         Index(
             "uq_credentials_current",
             "charge_point_id",

@@ -211,3 +211,13 @@ def test_one_of_the_two_settings_alone_is_an_error_that_says_what_to_do(
         WrongSetting, match=r"HANDOVER_GATEWAY_TLS_KEY: .*set it together with HANDOVER_GATEWAY_TLS_CERT"
     ):
         read_settings()
+
+
+@pytest.mark.parametrize(("host", "proxied"), [("0.0.0.0", False), ("0.0.0.0", True), ("127.0.0.1", False)])
+async def test_an_open_line_is_warned_of_at_the_start_but_for_this_machine_alone(
+    world: World, caplog: pytest.LogCaptureFixture, host: str, proxied: bool
+) -> None:
+    folder = world.folder / "another"
+    async with gateway_world(world.database, world.vault, folder, host=host, open_line=not proxied):
+        warned = host != "127.0.0.1" and not proxied
+        assert ("whoever sees the network can read" in caplog.text) is warned

@@ -184,3 +184,14 @@ async def test_a_line_may_stand_once(database: Database, vault: Vault) -> None:
     assert await refused(database, vault, ALICE, ALICE) == [
         "line 2: user alice stands on line 1 already; keep one of them."
     ]
+
+
+async def test_no_two_charge_points_share_a_password(database: Database, vault: Vault) -> None:
+    second = FIRST | {"id": "cp-2", "identity": "CP2"}
+    said = "another charge point has this password, too; give each its own."
+    both = await refused(database, vault, *ALL, second)
+    assert both == [f"line {len(ALL)}: {said}", f"line {len(ALL) + 1}: {said}"]
+    await take(database, vault, *ALL)
+    await take(database, vault, *ALL)
+    assert await refused(database, vault, second) == [f"line 1: {said}"]
+    await take(database, vault, second | {"password": "another-password-of-it"})

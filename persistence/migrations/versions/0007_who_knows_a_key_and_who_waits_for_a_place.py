@@ -66,6 +66,7 @@ def upgrade() -> None:
         with op.batch_alter_table(name) as table:
             for column in columns:
                 table.alter_column(column, server_default=None)
+    op.create_index("ix_credentials_mac", "credentials", ["mac"])
     with op.batch_alter_table("charger_links") as table:
         table.create_index("ix_charger_links_contended", ["node"], sqlite_where=CONTENDED, postgresql_where=CONTENDED)
         table.create_index("ix_charger_links_contender_node", ["contender_node"])
@@ -103,6 +104,7 @@ def downgrade() -> None:
     with op.batch_alter_table("charger_links") as table:
         table.drop_index("ix_charger_links_contender_node")
         table.drop_index("ix_charger_links_contended")
+    op.drop_index("ix_credentials_mac", table_name="credentials")
     for name, columns in FILLED.items():
         with op.batch_alter_table(name) as table:
             for column in (*columns, *EMPTY[name]):
