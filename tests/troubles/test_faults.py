@@ -205,7 +205,8 @@ async def returned(system: System, case: Case) -> AsyncIterator[None]:
         yield
         return
     state = system.stage.state_file(case.identity)
-    station = Station(system.stage.gateway, case.identity, case.first_password, state, ocpp=case.ocpp)
+    model = {} if case.enrolled else {"model": NOT_ENROLLED}
+    station = Station(system.stage.gateway, case.identity, case.first_password, state, ocpp=case.ocpp, **model)
     running_station = asyncio.create_task(station.run())
     try:
         yield
