@@ -31,15 +31,15 @@ from tests.journeys.system import System, running, two_users
 
 TABLE = ROOT / "docs" / "faults.md"
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required"}
+#: The model of the charge points that are enrolled, and of those that are not.
+ENROLLED, NOT_ENROLLED = "Handover demo", "Old"
 SETTINGS = {
     "HANDOVER_START_TIMEOUT": "PT60S",
     "HANDOVER_POLICY__OFFLINE_DEADLINE": "PT60S",
     "HANDOVER_POLICY__RETRIES_USED_UP": "PT20S",
     "HANDOVER_POLICY__ENROLMENT_PATIENCE": "PT15S",
-    "HANDOVER_ENROLMENT": "handover demo",
+    "HANDOVER_ENROLMENT": ENROLLED,
 }
-#: The model of the charge points that are not enrolled.
-NOT_ENROLLED = "Old"
 #: Where a fault can't strike a charge point that is sent no key.
 NO_KEY_IS_SENT = frozenset({Step.ENROL, Step.ROTATE, Step.RESET})
 NEVER = "no key is sent"
@@ -205,8 +205,14 @@ async def returned(system: System, case: Case) -> AsyncIterator[None]:
         yield
         return
     state = system.stage.state_file(case.identity)
-    model = {} if case.enrolled else {"model": NOT_ENROLLED}
-    station = Station(system.stage.gateway, case.identity, case.first_password, state, ocpp=case.ocpp, **model)
+    station = Station(
+        system.stage.gateway,
+        case.identity,
+        case.first_password,
+        state,
+        ocpp=case.ocpp,
+        model=ENROLLED if case.enrolled else NOT_ENROLLED,
+    )
     running_station = asyncio.create_task(station.run())
     try:
         yield
