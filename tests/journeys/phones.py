@@ -40,7 +40,7 @@ def people() -> list[dict[str, Any]]:
             "owner_id": "amelie",
             "group_id": "lilas",
             "ocpp": "1.6",
-            "password": f"first-password-of-{number}",
+            "password": f"first-password-of-{language}-{number}",
         }
         for language in Language
         for number in range(POINTS)

@@ -28,7 +28,7 @@ async def test_the_new_owner_connects_it_afresh(tmp_path: Path, database_url: st
         state = tmp_path / "afresh.json"
         afresh = Station(system.stage.gateway, made["identity"], made["password"], state)
         charges = asyncio.create_task(afresh.run())
-        await afresh.until(lambda: afresh.online, 30)
+        await afresh.until(lambda: afresh.online and afresh.state.enrolled_with, 30)
         assert await afresh.start_session("NORTH") != "charging"
         assert await afresh.start_session("BOB1") == "charging"
         refused = former.refused
