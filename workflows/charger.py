@@ -152,12 +152,12 @@ class ChargerAtHand:
             with self._desk.board.expecting("The charger was sent a key that only it knows, and is to come back", by):
                 await self._wait_for_news(by, seen, self._desk.policy.enrolment_patience)
 
-    async def await_new_key(self, until: datetime) -> bool:
+    async def await_new_key(self, until: datetime, remind: Callable[[], None]) -> bool:
         """Wait for the proof of the key that the new owner types; False where it did not come by `until`.
 
-        From the moment that one was handed out there is no way back.
+        From the moment that one was handed out there is no way back. Half-way `remind` is called.
         """
-        pauses = self._pauses()
+        pauses, half = self._pauses(), workflow.now() + (until - workflow.now()) / 2
         with self._desk.board.waiting(Attention.NEW_KEY, until):
             while True:
                 seen, status = self._news, await self._status()
@@ -165,6 +165,8 @@ class ChargerAtHand:
                     self._desk.no_way_back = True
                 if status.proven or workflow.now() >= until:
                     return status.proven
+                if workflow.now() >= half:
+                    remind()
                 await self._wait_for_news(until, seen, next(pauses))
 
     async def keep_old_key(self) -> bool:

@@ -33,9 +33,9 @@ class Reconfiguration:
         desk: Desk,
         undo: Compensations,
         warnings: list[TransferWarning],
-        tell: Callable[[Subject], None],
+        tell: Callable[[Subject, int], None],
     ) -> None:
-        """Take the plan and the tools of one transfer; `tell` sends news beside the story."""
+        """Take the plan and the tools of one transfer; `tell` sends news, or a reminder of it, beside the story."""
         self._tell = tell
         self._plan = plan
         self._charger = charger
@@ -111,10 +111,10 @@ class Reconfiguration:
         if serves and self._rotates is False:
             until = workflow.now()
         self._board.begin(step, note=True)
-        self._tell(Subject.NEW_KEY)
+        self._tell(Subject.NEW_KEY, 0)
         try:
             with self._desk.may_be_left():
-                proven = await self._charger.await_new_key(until)
+                proven = await self._charger.await_new_key(until, lambda: self._tell(Subject.NEW_KEY, 1))
         except LeftUndone as left:
             return self._leave_known(left.message, TransferWarning.LEFT_UNDONE_BY_OPERATOR)
         except RollBack as turn:

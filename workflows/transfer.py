@@ -80,7 +80,7 @@ class TransferWorkflow:
         self._charger: ChargerAtHand | None = None
         self._letters: list[asyncio.Future[Done]] = []
         """Those that are sent beside the story."""
-        self._told: set[Subject] = set()
+        self._told: set[tuple[Subject, int]] = set()
         self._turned: Reason | None = None
         """Why a roll-back that is taken up was begun."""
 
@@ -250,17 +250,17 @@ class TransferWorkflow:
         self._board.enter(state)
         return state
 
-    def _tell_beside(self, subject: Subject, summary: str) -> None:
+    def _tell_beside(self, subject: Subject, summary: str, reminder: int = 0) -> None:
         """Send news beside the story, which does not wait for it: a present owner may cancel."""
-        news = Tell(transfer_id=self._ref.transfer_id, subject=subject)
+        news = Tell(transfer_id=self._ref.transfer_id, subject=subject, reminder=reminder)
         sending = call(Notices.tell, news, letter(self._policy), summary=summary, for_ever=True)
         self._letters.append(asyncio.ensure_future(sending))
 
-    def _tell_of_key(self, subject: Subject) -> None:
-        """Tell the new owner that a key is to be typed; it is said once."""
-        if subject not in self._told:
-            self._told.add(subject)
-            self._tell_beside(subject, "tell the new owner to type a key")
+    def _tell_of_key(self, subject: Subject, reminder: int) -> None:
+        """Tell the new owner that a key is to be typed, or remind them of it: each once."""
+        if (subject, reminder) not in self._told:
+            self._told.add((subject, reminder))
+            self._tell_beside(subject, "tell the new owner to type a key", reminder)
 
     async def _tell_parties(self) -> None:
         news = Tell(transfer_id=self._ref.transfer_id, subject=Subject.ENDED)

@@ -72,6 +72,7 @@ async def test_at_the_deadline_it_ends_with_the_old_key_known_whether_or_not_it_
     await transfer.start()
     assert await transfer.outcome() == "completed_with_warnings"
     assert world.owner == "after"
+    assert world.letters == ["new_key", "new_key+1", "ended"]
     left = () if online else (TransferWarning.LISTS_DUE,)
     assert world.warnings == (TransferWarning.OLD_KEY_KNOWN, *left)
 

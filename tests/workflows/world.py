@@ -294,7 +294,7 @@ class World(Registry, Charger, Notices, Records):
 
     async def tell(self, tell: Tell) -> Done:
         await self._call(f"tell_{tell.subject.value}")
-        self.letters.append(tell.subject.value)
+        self.letters.append(tell.subject.value + (f"+{tell.reminder}" if tell.reminder else ""))
         return Done()
 
     async def send_code(self, order: SendCode) -> Done:
