@@ -61,6 +61,11 @@ class Facts:
     session_running: bool
 
 
+#: What somebody wants, in the words of a refusal.
+_WISHES: Final = {
+    ChargerOrder.ROTATE_KEY: "have its key replaced",
+    ChargerOrder.IDENTIFY: "have it restarted",
+}
 _TYPE_ONE: Final = "have new credentials made (POST /v1/charge-points/{id}/connection) and type them into the charger."
 
 
@@ -68,6 +73,14 @@ def check_keeper(owner_id: UserId, caller: UserId, *, operator: bool, wish: str)
     """Raise NotAllowed unless the caller is the charge point's owner, or an operator; `wish` says what they want."""
     if caller != owner_id and not operator:
         raise NotAllowed(f"Only the charge point's owner, or an operator, may {wish}; ask them.")
+
+
+def check_asker(order: ChargerOrder, owner_id: UserId, caller: UserId, *, operator: bool) -> None:
+    """Raise NotAllowed unless the caller may have the charger told that: its owner, or an operator.
+
+    After a change of owner that is who received it, whose transfer may still wait for a key of theirs.
+    """
+    check_keeper(owner_id, caller, operator=operator, wish=_WISHES[order])
 
 
 def check_replaceable(key: KeyFacts) -> None:

@@ -120,7 +120,7 @@ class Gateway:
             open_line=open_line and certificate is None,
         )
         self._sweep = Sweep(db, node, self._sessions, self._rule, sweep_every)
-        self.orders = Orders(db, self._sessions, self._rule)
+        self.orders = Orders(db, self._sessions, self._rule, self._enrolment, self._tasks)
 
     @property
     def port(self) -> int:
