@@ -14,7 +14,7 @@ from commands.tables import console, trail, write_json
 _Id = Annotated[str, typer.Argument(metavar="ID", help="The charge point's id.")]
 
 app = typer.Typer(
-    help="Charge points: who has them, whether they are connected, what happened at them; what their chargers are told.",
+    help="Charge points: who has them, whether they are connected, what happened at them. Tell their chargers.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     add_completion=False,

@@ -48,15 +48,18 @@ async def actions(user: httpx.AsyncClient, charge_point: str) -> list[tuple[str,
 
 @pytest.mark.timeout(300)
 async def test_keys_and_restarts_are_had_by_asking(tmp_path: Path, database_url: str) -> None:
-    faults = {"cp-3": [Trouble(Fault.REJECT, Step.ENROL)]}
-    folder = tmp_path / "system"
-    known = KnownTo.PEOPLE
+    options: dict[str, Any] = {
+        "settings": SETTINGS,
+        "known_to": KnownTo.PEOPLE,
+        "away": {"cp-4"},
+        "faults": {"cp-3": [Trouble(Fault.REJECT, Step.ENROL)]},
+        "models": dict.fromkeys(("cp-1", "cp-2", "cp-3"), "Plain"),
+    }
     async with (
-        running(folder, database_url, two_users(4), settings=SETTINGS, known_to=known, faults=faults, away={"cp-4"})
-        as system,
+        running(tmp_path / "system", database_url, two_users(4), **options) as system,
         system.user("ada") as ada,
         system.user("bob") as bob,
-    ):  # fmt: skip
+    ):
         for number in (1, 2, 3):
             await until(ada, f"/v1/charge-points/cp-{number}", lambda point: bool(point["connected"]))
         await a_fresh_key_is_the_chargers_own(ada)
