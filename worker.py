@@ -15,6 +15,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from temporalio.workflow import SandboxImportNotificationPolicy
 
 from activities.accounts import DatabaseAccounts
+from activities.charge_points import DatabaseChargePoints
 from activities.charger import GatewayCharger
 from activities.contracts import implementations
 from activities.notices import Notices
@@ -45,6 +46,7 @@ from settings import Settings, WrongSetting, read_settings
 from telemetry.instruments import Instruments, open_instruments
 from telemetry.logs import start_logging
 from workflows.accounts import AccountWorkflow
+from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.client import TransferClient
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.owner_news import OwnerNewsWorkflow
@@ -77,7 +79,7 @@ def transfer_worker(client: Client, steps: Sequence[object]) -> Worker:
         task_queue=TASK_QUEUE,
         workflows=[
             *(TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow),
-            *(OwnerNewsWorkflow, ReconciliationWorkflow),
+            *(OwnerNewsWorkflow, ReconciliationWorkflow, RotateKeyWorkflow, IdentifyWorkflow),
         ],
         activities=[activity for step in steps for activity in implementations(step)],
         workflow_runner=workflow_runner(),
@@ -156,6 +158,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         DatabaseAccounts(database, vault),
         DatabaseRecords(database),
         DatabaseRescues(database),
+        DatabaseChargePoints(database),
         Notices(database, vault, sender, settings.origin, settings.policy.offline_deadline),
         DatabaseReconciler(
             database,

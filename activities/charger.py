@@ -1,4 +1,4 @@
-"""The charger's steps: a transfer's orders, carried out over the sockets of this gateway node."""
+"""The charger's steps: orders of a transfer, or of who keeps it, carried out over the sockets of this gateway node."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,13 +11,19 @@ from temporalio.exceptions import ApplicationError
 from activities.contracts import (
     NOT_CONNECTED,
     Charger,
+    ChargerOnDemand,
     DeviceAnswer,
     DeviceOrder,
     DeviceOutcome,
     Done,
+    KeyTold,
+    PointOrder,
+    RestartTold,
     RotateAnswer,
     Rotated,
 )
+from domain.charger_orders import RestartAnswer
+from domain.errors import NotPossible
 from gateway.dialect import Outcome
 from gateway.line import CallRefused, NotConnected
 from gateway.server import Gateway
@@ -33,7 +39,15 @@ _OUTCOMES: Final = {
 }
 
 
-class GatewayCharger(Charger):
+#: What a charger that was heard answered to a restart.
+_RESTARTS: Final = {
+    Outcome.DONE: RestartAnswer.ACCEPTED,
+    Outcome.SCHEDULED: RestartAnswer.SCHEDULED,
+    Outcome.NOT_SUPPORTED: RestartAnswer.NOT_SUPPORTED,
+}
+
+
+class GatewayCharger(Charger, ChargerOnDemand):
     """The steps on one gateway node.
 
     A charger whose socket is not here, or was lost before it answered, is NOT_CONNECTED (non-retryable: look it up
@@ -89,6 +103,24 @@ class GatewayCharger(Charger):
         async with _at_work():
             await self._orders.disconnect(order.charge_point_id)
         return Done()
+
+    async def take_own_key(self, order: PointOrder) -> KeyTold:
+        """Send the pending key that replaces its owner's own, made here where there is none; a repeat the same one."""
+        async with _at_work():
+            answer = await self._orders.take_own_key(order.charge_point_id)
+        if answer is None:
+            raise NotPossible(
+                "The charger's key, or its connection, changed at this moment: look at it, and ask again."
+            )
+        return KeyTold(answer=answer.said)
+
+    async def identify(self, order: PointOrder) -> RestartTold:
+        """Restart it. A repeat restarts it again, so none is made once it may have been told."""
+        async with _at_work():
+            outcome = await self._orders.identify(order.charge_point_id)
+        if outcome is None:
+            return RestartTold(answer=RestartAnswer.UNKNOWN)
+        return RestartTold(answer=_RESTARTS.get(outcome, RestartAnswer.REJECTED))
 
 
 def _answer(outcome: Outcome) -> DeviceAnswer:

@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
 from domain.approval import Decision
+from domain.charger_orders import ChargerOrder, RestartAnswer
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, LinkId, NodeId, TransferId, UserId
+from domain.keys import KeyAnswer
 from domain.news import OwnerNews
 from domain.reconciliation import Finding
 from domain.trail import TrailAction
@@ -382,6 +384,75 @@ class Charger(ABC):
         """Close its socket: with revoked credentials for good (1008), else so that it comes back (1012)."""
 
 
+class PointOrder(Message):
+    """What a charge point's charger is told outside any transfer."""
+
+    charge_point_id: ChargePointId
+
+
+class PointAsk(PointOrder):
+    """Who wants a charger told what; `request_id` makes a repeat the same wish."""
+
+    order: ChargerOrder
+    request_id: str
+    actor: str
+    """As in the audit trail."""
+    actor_id: UserId | None
+    """The user whose right is checked; None for an operator, whose right was checked with their key."""
+
+
+class PointPlace(Message):
+    """The gateway node that holds a charger's socket."""
+
+    node: NodeId
+
+
+class ChargePoints(ABC):
+    """What the register knows of a charge point outside any transfer (`charge_points.*`)."""
+
+    @activity.defn(name="charge_points.locate")
+    @abstractmethod
+    async def find_charger(self, ask: PointAsk) -> PointPlace:
+        """Say where its charger is, which may be told that; refuses NotAllowed, TransferInProgress, NotPossible.
+
+        Only reads.
+        """
+
+    @activity.defn(name="charge_points.note_order")
+    @abstractmethod
+    async def note_order(self, ask: PointAsk) -> Done:
+        """Write into its trail what was asked for, or done."""
+
+
+class KeyTold(Message):
+    """What a charger answered to a fresh key."""
+
+    answer: KeyAnswer
+
+
+class RestartTold(Message):
+    """What a charger answered to a restart."""
+
+    answer: RestartAnswer
+
+
+class ChargerOnDemand(ABC):
+    """Commands to one charger that no transfer gives, on the task queue of its gateway node (`charger.*`).
+
+    Over a released connection only; all heartbeat. NOT_CONNECTED: it was told nothing, look it up again.
+    """
+
+    @activity.defn(name="charger.take_own_key")
+    @abstractmethod
+    async def take_own_key(self, order: PointOrder) -> KeyTold:
+        """Send a fresh key in place of its owner's own; refuses NotPossible where none may be made any more."""
+
+    @activity.defn(name="charger.identify")
+    @abstractmethod
+    async def identify(self, order: PointOrder) -> RestartTold:
+        """Restart it, so that whoever stands before it sees which one it is."""
+
+
 class Ask(TransferRef):
     """The question to the recipient. `reminder` 0 asks, by the link of `generation`; 1 and on remind, by the newest."""
 
@@ -611,7 +682,9 @@ class Reconciler(ABC):
         """Look at each once more, then mend what is certain and park the rest; a repeat finds it mended or parked."""
 
 
-CONTRACTS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Accounts, Records, Rescues, Reconciler)
+#: What transfers do, and what is done about them.
+OF_TRANSFERS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Accounts, Records, Rescues, Reconciler)
+CONTRACTS: tuple[type[ABC], ...] = (*OF_TRANSFERS, ChargePoints, ChargerOnDemand)
 
 
 def wire_names(contract: type[ABC]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What routes are given: the parts they work with, who calls, and the values that many calls share."""
 
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,7 +30,7 @@ from persistence.rehearsals import Rehearsals
 from persistence.session import Database
 from persistence.trails import Trails
 from persistence.transfer_reads import TransferReads
-from persistence.vault import Vault
+from persistence.vault import Vault, fingerprint
 from workflows.client import TransferClient
 
 
@@ -132,6 +133,11 @@ def idempotency_key(
     if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004 - said below
         raise InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters; send another one.")
     return key
+
+
+def act_id(caller: Caller, key: str | None) -> str:
+    """Give the id of what a caller does: the same for the same idempotency key, else one of its own."""
+    return fingerprint(f"{caller.id} {key}")[:32] if key else secrets.token_hex(16)
 
 
 def no_query(request: Request) -> None:

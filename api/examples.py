@@ -8,9 +8,10 @@ from pydantic import BaseModel
 
 from api import schemas
 from api.actions import Action
+from domain.charger_orders import RestartAnswer
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
-from domain.keys import KeyInUse, KnownTo, Rotates
+from domain.keys import KeyAnswer, KeyInUse, KnownTo, Rotates
 from domain.operator import effect
 from domain.rights import Role
 from domain.trail import TrailAction
@@ -272,6 +273,25 @@ CREDENTIALS: Final = shown(
         "To be typed into the charger",
         _CREDENTIALS,
     )
+)
+KEY_ROTATED: Final = shown(
+    (
+        "Accepted: the key is still the one of before, until the charger is back",
+        schemas.KeyRotation(answer=KeyAnswer.ACCEPTED, key=_CHARGE_POINT.key),
+    ),
+    (
+        "Rejected: the charger goes on with the key that people know",
+        schemas.KeyRotation(
+            answer=KeyAnswer.REJECTED,
+            key=schemas.Key(
+                known_to=KnownTo.PEOPLE, open_line=False, since=_BEGUN, rotates=Rotates.NO, serials=["SIM-000001"]
+            ),
+        ),
+    ),
+)
+IDENTIFIED: Final = shown(
+    ("It restarts", schemas.Identification(answer=RestartAnswer.ACCEPTED)),
+    ("Nothing was heard: it may be restarting", schemas.Identification(answer=RestartAnswer.UNKNOWN)),
 )
 OWNERSHIP: Final = shown(
     (

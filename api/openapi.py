@@ -28,7 +28,7 @@ TAGS: Final = [
     },
     {
         "name": "charge points",
-        "description": "Charge points, their periods of ownership, their credentials.",
+        "description": "Charge points, their periods of ownership, their credentials, what their chargers are told.",
     },
     {"name": "groups", "description": "The teams that charge points are in. Every user has one of their own."},
     {"name": "me", "description": "Whose API key it is."},

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.actions import Action, actions, resolutions
 from api.key_notes import notes_on_key
 from domain.charge_point import Holding
+from domain.charger_orders import RestartAnswer
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
-from domain.keys import KnownTo, Rotates
+from domain.keys import KeyAnswer, KnownTo, Rotates
 from domain.rights import Role, Scope
 from domain.transfer import (
     Acceptance,
@@ -291,6 +292,24 @@ class Credentials(_Shown):
 
     identity: str
     password: str
+
+
+class KeyRotation(_Shown):
+    """What a charger answered to a fresh key."""
+
+    answer: KeyAnswer
+    """`accepted`, `reboot_required`: it is to come back with it. `rejected`, `not_supported`: it goes on with its own.
+    `unknown`: nothing was heard, and it may have taken it."""
+    key: Key | None
+    """The key in use, as of now: the charger has not come back with another one where it is as before."""
+
+
+class Identification(_Shown):
+    """What a charger answered to a restart."""
+
+    answer: RestartAnswer
+    """`accepted`: it restarts; `scheduled`: once it is idle. `rejected`, `not_supported`: it does not. `unknown`:
+    nothing was heard, and it may be restarting."""
 
 
 class Period(_Shown):

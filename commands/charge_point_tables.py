@@ -16,6 +16,20 @@ _ROTATES: Final = {
     "no": "the charger takes no key that it is sent",
     "unknown": "whether the charger takes a key that it is sent was not seen yet",
 }
+_KEY_ANSWERS: Final = {
+    "accepted": "the charger has taken its new key, and is to come back with it",
+    "reboot_required": "the charger takes its new key with a restart, which it is given when it is idle",
+    "rejected": "the charger refused the key, and goes on with the one that it has",
+    "not_supported": "the charger takes no key that it is sent, and goes on with the one that it has",
+    "unknown": "nothing was heard: the charger may have taken the key, or not; asked again, it is sent the same one",
+}
+_RESTART_ANSWERS: Final = {
+    "accepted": "the charger restarts now; if what you stand before does not, something else is connected in its place",
+    "scheduled": "the charger restarts as soon as it is idle",
+    "rejected": "the charger refused to restart",
+    "not_supported": "the charger can't be restarted from here",
+    "unknown": "nothing was heard: the charger may be restarting, or not",
+}
 #: What a list has of each; `show` has all that the API gives.
 _LISTED: Final = {"id": "id", "identity": "identity", "group": "group_id", "owner": "owner_id", "ocpp": "ocpp"}
 
@@ -43,6 +57,17 @@ def page(point: Mapping[str, Any]) -> RenderableType:
     for name, value in _facts(point):
         facts.add_row(Text(name, style="dim"), Text(plain(value)))
     return Group(Text(plain(f"{point['id']}, {point['name']}"), style="bold"), Padding(facts, (0, 0, 1, 2)))
+
+
+def key_answer(which: str, told: Mapping[str, Any]) -> str:
+    """Say what a charger answered to a fresh key, and which one is in use."""
+    said = _KEY_ANSWERS.get(told["answer"], told["answer"])
+    return plain(f"{which}: {said}. Now: {_key(told['key'])}.")
+
+
+def restart_answer(which: str, told: Mapping[str, Any]) -> str:
+    """Say what a charger answered to a restart."""
+    return plain(f"{which}: {_RESTART_ANSWERS.get(told['answer'], told['answer'])}.")
 
 
 def charger_facts(point: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

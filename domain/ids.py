@@ -49,6 +49,11 @@ def owner_news_workflow_id(charge_point_id: ChargePointId, news: str, day: date,
     return f"owner-news-{charge_point_id}-{news}-{day.isoformat()}" + (f"-{occasion}" if occasion else "")
 
 
+def charger_order_workflow_id(charge_point_id: ChargePointId, order: str, request_id: str) -> str:
+    """Give the workflow id that has a charger told something outside any transfer, once for each request."""
+    return f"charger-order-{charge_point_id}-{order}-{request_id}"
+
+
 def gateway_queue(node: NodeId) -> str:
     """Give the task queue of one gateway process: commands to the chargers whose sockets it holds."""
     return f"gateway-{node}"

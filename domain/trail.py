@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final, NewType, TypeAlias, assert_never
 
 from domain.approval import Decision
+from domain.charger_orders import ChargerOrder
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, LinkId, TransferId
 from domain.transfer import OperatorAction, TransferState
@@ -190,6 +191,17 @@ def of_resolution(action: OperatorAction) -> TrailAction:
             assert_never(action)
 
 
+def of_order(order: ChargerOrder) -> TrailAction:
+    """Give the action that an order to a charger, outside any transfer, is noted as."""
+    match order:
+        case ChargerOrder.ROTATE_KEY:
+            return TrailAction.KEY_ROTATION_ASKED
+        case ChargerOrder.IDENTIFY:
+            return TrailAction.IDENTIFIED
+        case _:
+            assert_never(order)
+
+
 def of_refused(attempt: Attempt) -> TrailAction:
     """Give the action that a refused attempt is noted as."""
     return _REFUSED[attempt]
@@ -305,6 +317,11 @@ def attempt_refused(attempt: Attempt, actor: str, refusal: ErrorCode) -> str:
 def request_refused(actor: str, refusal: ErrorCode, day: date) -> str:
     """Mark what an actor was refused on a day, by its code."""
     return f"{TrailAction.REQUEST_REFUSED.value}:{actor}:{refusal.value}:{day}"
+
+
+def ordered(order: ChargerOrder, request_id: str) -> str:
+    """Mark one request that a charger be told something."""
+    return f"{of_order(order).value}:{request_id}"
 
 
 def two_holders(day: date) -> str:

@@ -129,17 +129,24 @@ class Enrolment:
             return None
         self._begun.append(_Begun(session.charge_point_id, self._clock()))
         self._watch.enrolment(answer.said.value)
-        if answer.said is KeyAnswer.ACCEPTED:
-            if await self._until_idle(session):
-                await self._rule.make_it_reconnect(session)
-        elif answer.said is KeyAnswer.REBOOT_REQUIRED and await self._until_idle(session, restart=True):
-            await self._rule.restart(session)
+        await self.bring_back(session, answer.said)
         return answer.said
 
-    async def _until_idle(self, session: Session, *, restart: bool = False) -> bool:
-        """Wait until no charging session runs, and with `restart` for the hour; False where it is gone before."""
+    async def bring_back(self, session: Session, said: KeyAnswer, *, at_any_hour: bool = False) -> None:
+        """Have a charger that has taken its key come back with it, once it is idle; a restart waits for its hour.
+
+        `at_any_hour`: somebody asked for the key, and knows that a restart may follow.
+        """
+        if said is KeyAnswer.ACCEPTED:
+            if await self._until_idle(session):
+                await self._rule.make_it_reconnect(session)
+        elif said is KeyAnswer.REBOOT_REQUIRED and await self._until_idle(session, its_hour=not at_any_hour):
+            await self._rule.restart(session)
+
+    async def _until_idle(self, session: Session, *, its_hour: bool = False) -> bool:
+        """Wait until no charging session runs, and with `its_hour` for that; False where it is gone before."""
         while not session.over:
-            if not restart or self._options.may_restart(datetime.now(UTC)):
+            if not its_hour or self._options.may_restart(datetime.now(UTC)):
                 async with self._db.reading() as rows:
                     if not await charging.session_running(rows, session.charge_point_id):
                         return True

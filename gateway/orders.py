@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from websockets.frames import CloseCode
 
 from domain.ids import ChargePointId
-from domain.keys import REFUSALS, KeyAnswer
+from domain.keys import REFUSALS, TAKEN, KeyAnswer
 from gateway.credentials import Answer, KeyRule
 from gateway.dialect import Outcome
-from gateway.line import NotConnected
+from gateway.enrolment import Enrolment
+from gateway.facts import Tasks
+from gateway.line import CallRefused, NoAnswer, NotConnected
 from gateway.sessions import Session, Sessions
 from persistence import charger_links, charging, credentials, local_lists, upgrades
 from persistence.session import Database
@@ -20,11 +22,13 @@ class Orders:
     `order_id` is what makes an order idempotent; it means nothing here.
     """
 
-    def __init__(self, db: Database, sessions: Sessions, rule: KeyRule) -> None:
-        """Carry orders out over `sessions`."""
+    def __init__(self, db: Database, sessions: Sessions, rule: KeyRule, enrolment: Enrolment, tasks: Tasks) -> None:
+        """Carry orders out over `sessions`; what follows from one afterwards runs in `tasks`."""
         self._db = db
         self._sessions = sessions
         self._rule = rule
+        self._enrolment = enrolment
+        self._tasks = tasks
 
     async def quiet(self, charge_point_id: ChargePointId, *, stop_session: bool) -> Outcome:
         """Make the charger inoperative; with `stop_session` ask it to stop what runs. A repeat asks the same again."""
@@ -75,10 +79,28 @@ class Orders:
     async def take_own_key(self, charge_point_id: ChargePointId) -> Answer | None:
         """Send a fresh key in place of the present owner's own, and say what the charger answered; None: none may be.
 
-        A repeat sends the same key again.
+        A repeat sends the same key again. One that keeps its socket, or needs a restart for its key, has the one closed
+        or is restarted afterwards, as soon as no charging session runs.
         """
         session = await self._find(charge_point_id)
-        return await self._rule.send_own(session, asked=True)
+        answer = await self._rule.send_own(session, asked=True)
+        if answer is not None and answer.said.value in TAKEN:
+            work = self._enrolment.bring_back(session, answer.said, at_any_hour=True)
+            self._tasks.start(work, f"the return of {charge_point_id} with its new key")
+        return answer
+
+    async def identify(self, charge_point_id: ChargePointId) -> Outcome | None:
+        """Restart the charger over its ordinary connection; None: no answer was heard, and it may be restarting.
+
+        A repeat restarts it again. Raises NotConnected only where it was told nothing.
+        """
+        session = await self._find(charge_point_id)
+        try:
+            return await session.dialect.restart()
+        except CallRefused:
+            return Outcome.REJECTED
+        except (NotConnected, NoAnswer):
+            return None
 
     async def reset(self, charge_point_id: ChargePointId) -> Outcome:
         """Restart the charger. A repeat restarts it again."""

@@ -138,7 +138,7 @@ class Gateway:
             open_line=self._open_line,
         )
         self._sweep = Sweep(db, node, self._sessions, self._rule, self._contests, sweep_every)
-        self.orders = Orders(db, self._sessions, self._rule)
+        self.orders = Orders(db, self._sessions, self._rule, self._enrolment, self._tasks)
 
     @property
     def port(self) -> int:

@@ -12,6 +12,8 @@ from typing import Final
 from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charger_orders import KeyFacts, check_replaceable
+from domain.errors import Refusal
 from domain.ids import ChargePointId, TransferId
 from domain.keys import OWN, REFUSALS, TAKEN, KeyAnswer, KeyPurpose, KnownTo
 from domain.trail import TrailAction
@@ -160,17 +162,16 @@ async def make_own(
     at work; a pending key of another purpose that the charger may hold stays good beside the old one.
     """
     keys = await lock_keys(session, charge_point_id)
-    current, pending = keys.current, keys.pending
+    pending = keys.pending
+    at_work = await transfers.at_charger(session, charge_point_id) is not None
     people = keys.known_to is KnownTo.PEOPLE
-    if current is None or (people and not keys.is_owners(current)):
-        return None
     if not asked and (not people or keys.holder.rotates is False):
         return None
-    if await transfers.at_charger(session, charge_point_id) is not None:
+    try:
+        check_replaceable(facts_of(keys, transfer_at_work=at_work))
+    except Refusal:
         return None
     if pending is not None and pending.withdrawn_at is None:
-        if pending.purpose not in OWN:
-            return None
         if asked and pending.answer in TAKEN:  # the owner asks again: it is to be sent again
             await turn(session, pending, answer=None, maybe_taken=True)
         return KeyPurpose(pending.purpose)
@@ -180,6 +181,17 @@ async def make_own(
     await _fresh(session, vault, charge_point_id, keys, purpose, now)
     await session.flush()
     return purpose
+
+
+def facts_of(keys: Keys, *, transfer_at_work: bool) -> KeyFacts:
+    """Say what decides whether a fresh key may be sent in place of the one in use."""
+    current, pending = keys.current, keys.pending
+    return KeyFacts(
+        known_to=keys.known_to if current is not None else None,
+        owners=current is not None and keys.is_owners(current),
+        other_awaited=pending is not None and pending.withdrawn_at is None and pending.purpose not in OWN,
+        transfer_at_work=transfer_at_work,
+    )
 
 
 async def _open_by(session: AsyncSession, charge_point_id: ChargePointId, until_new_key: UntilNewKey | None) -> None:

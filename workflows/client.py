@@ -2,11 +2,11 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
@@ -22,8 +22,9 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import OpenAccount, SendCode, TellOwner
+from activities.contracts import KeyTold, OpenAccount, PointAsk, RestartTold, SendCode, TellOwner
 from domain.approval import Decision
+from domain.charger_orders import ChargerOrder, RestartAnswer
 from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
 from domain.ids import (
     TASK_QUEUE,
@@ -32,17 +33,20 @@ from domain.ids import (
     TransferId,
     UserId,
     account_workflow_id,
+    charger_order_workflow_id,
     code_workflow_id,
     owner_news_workflow_id,
     rescue_workflow_id,
     workflow_id,
 )
+from domain.keys import KeyAnswer
 from domain.news import OwnerNews
 from domain.policy import Policy
 from domain.reconciliation import RunStatus
 from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
 from workflows import pauses
 from workflows.accounts import AccountWorkflow
+from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.messages import (
     ChargerNews,
@@ -61,8 +65,14 @@ from workflows.rescue import RescueWorkflow
 from workflows.runs import Runs
 from workflows.transfer import TransferWorkflow
 
+Told = TypeVar("Told", KeyTold, RestartTold)
+
 LOST: Final = "The transfer was interrupted, and is about to go on; try again in a minute."
 _NOT_OPEN: Final = "The account is not open yet; try again in a moment."
+_NOT_HEARD: Final = (
+    "Nothing was heard in time, and it may still be done. Send the same request again, with its Idempotency-Key."
+)
+_NOT_TOLD: Final = "The charger could not be told; try again in a moment."
 _AWAY: Final = "The transfer's engine does not answer; try again in a moment."
 #: Which step a pending activity belongs to.
 _STEP_OF: Final = {
@@ -355,6 +365,60 @@ class TransferClient:
                     static_summary=f"News to the owner of {charge_point_id}",
                     rpc_timeout=self._within,
                 )
+
+    async def rotate_key(
+        self, charge_point_id: ChargePointId, *, actor: str, actor_id: UserId | None, request_id: str
+    ) -> KeyAnswer:
+        """Have a fresh key sent to a charger in place of its owner's own, and say what it answered.
+
+        The same `request_id` is the same act, and has the same answer; one that was refused, or came to nothing, is
+        tried anew. Without `actor_id` it is an operator's, whose right was checked. Raises NotAllowed, NotFound,
+        TransferInProgress, NotPossible, and Unavailable where nothing is heard in time: it may still be done.
+        """
+        ask = PointAsk(
+            charge_point_id=charge_point_id,
+            order=ChargerOrder.ROTATE_KEY,
+            request_id=request_id,
+            actor=actor,
+            actor_id=actor_id,
+        )
+        return (await self._order(RotateKeyWorkflow.run, ask)).answer
+
+    async def identify(
+        self, charge_point_id: ChargePointId, *, actor: str, actor_id: UserId | None, request_id: str
+    ) -> RestartAnswer:
+        """Have a charger restarted, and say what it answered; for the rest as `rotate_key`."""
+        ask = PointAsk(
+            charge_point_id=charge_point_id,
+            order=ChargerOrder.IDENTIFY,
+            request_id=request_id,
+            actor=actor,
+            actor_id=actor_id,
+        )
+        return (await self._order(IdentifyWorkflow.run, ask)).answer
+
+    async def _order(self, run: Callable[[Any, PointAsk], Awaitable[Told]], ask: PointAsk) -> Told:
+        name = charger_order_workflow_id(ask.charge_point_id, ask.order.value, ask.request_id)
+        async with self._errors():
+            try:
+                handle = await self._client.start_workflow(
+                    run,
+                    ask,
+                    id=name,
+                    task_queue=TASK_QUEUE,
+                    task_timeout=TASK_TIMEOUT,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                    static_summary=f"{ask.order.value} at {ask.charge_point_id}",
+                    rpc_timeout=self._within,
+                )
+            except WorkflowAlreadyStartedError:
+                handle = self._client.get_workflow_handle_for(run, name)
+            try:
+                return await asyncio.wait_for(handle.result(), (self._within * 3).total_seconds())
+            except TimeoutError:
+                raise Unavailable(_NOT_HEARD) from None
+            except WorkflowFailureError as error:
+                raise refusal_of(error) or Unavailable(_NOT_TOLD) from None
 
     async def ready(self) -> bool:
         """Whether Temporal answers."""

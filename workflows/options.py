@@ -29,6 +29,11 @@ WAKE_UPS: Final = 200
 #: How often a charger that accepted a new key may come back with the old one before an operator is asked.
 OLD_KEY_RETURNS: Final = 3
 
+#: How long after it was asked for a charger is told something outside any transfer, and not later: who asked stands
+#: before it, or has asked again. Between two look-ups of its node there is a pause.
+ORDER_HOLDS_FOR: Final = timedelta(minutes=1)
+ORDER_PAUSE: Final = timedelta(seconds=1)
+
 
 @dataclass(frozen=True)
 class Options:

@@ -2,20 +2,39 @@
 
 import secrets
 from contextlib import suppress
+from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import cursors, examples, schemas, trails
-from api.dependencies import CallerDep, Cursor, KeyDep, LastingCallerDep, Limit, PartsDep, PathId, no_query
+from api.dependencies import (
+    CallerDep,
+    Cursor,
+    KeyDep,
+    LastingCallerDep,
+    Limit,
+    Parts,
+    PartsDep,
+    PathId,
+    act_id,
+    no_query,
+)
 from api.describing import call
 from api.paging import cut
-from domain.errors import ErrorCode, NotAllowed, Unavailable
-from domain.ids import ChargePointId
+from domain.charger_orders import ChargerOrder, check_asker, check_keeper
+from domain.errors import ErrorCode, Unavailable
+from domain.ids import ChargePointId, UserId
 from domain.news import OwnerNews
+from persistence.callers import Caller
 from persistence.doorway import Repeatable
 from persistence.vault import fingerprint
 
 router = APIRouter(prefix="/charge-points", tags=["charge points"])
+#: What an order to a charger may come to.
+_ORDERED: Final = (
+    *(ErrorCode.NOT_ALLOWED, ErrorCode.NOT_FOUND, ErrorCode.TRANSFER_IN_PROGRESS),
+    ErrorCode.NOT_POSSIBLE,
+)
 
 
 @router.get("", **call("list_charge_points", "List charge points", examples.CHARGE_POINTS, ErrorCode.INVALID_REQUEST))
@@ -66,10 +85,9 @@ async def connect_afresh(
     """
     point = ChargePointId(charge_point_id)
     view = await parts.reads.charge_point(caller, point)
-    if caller.id != view.owner_id and not caller.operator:
-        raise NotAllowed("Only the charge point's owner, or an operator, may make new credentials for it; ask them.")
+    check_keeper(view.owner_id, caller.id, operator=caller.operator, wish="make new credentials for it")
     call = Repeatable(caller.id, key, f"connect {point}".encode())
-    actor = f"{'user' if caller.id == view.owner_id else 'operator'}:{caller.id}"
+    actor = _acting(caller, view.owner_id)
     response.headers["Cache-Control"] = "no-store"
     tells = caller.id != view.owner_id or view.active_transfer_id is not None
     if tells and not await parts.transfers.ready():  # nothing is changed of which nobody would be told
@@ -82,6 +100,87 @@ async def connect_afresh(
         occasion = fingerprint(f"{caller.id} {key}")[:16] if key else secrets.token_hex(8)
         await parts.transfers.tell_owner(point, OwnerNews.RESET, occasion=occasion)
     return schemas.Credentials(identity=view.identity, password=afresh.password)
+
+
+@router.post(
+    "/{charge_point_id}/key/rotate",
+    dependencies=[Depends(no_query)],
+    **call(
+        "rotate_charge_point_key",
+        "Send a fresh key",
+        examples.KEY_ROTATED,
+        *_ORDERED,
+        answered="The charger was asked: what it answered, and what its key is now.",
+        post=True,
+    ),
+)
+async def rotate_key(caller: CallerDep, parts: PartsDep, charge_point_id: PathId, key: KeyDep) -> schemas.KeyRotation:
+    """Send the charger a fresh key over its open connection, in place of its own: nobody types anything.
+
+    For the charge point's owner, and operators. The `answer` is the charger's; `key` changes once it has come back with
+    the new one, by itself or after a restart that it is given when no charging session runs. Until then the old key is
+    good. `unknown`: nothing was heard of it, and it may have taken the key; asked again, it is sent the same one. A
+    charger that refused before is asked again.
+
+    `not_possible` where it is not connected, or in quarantine; where it has no key; and where the key in use is older
+    than its owner's time and people know it: a former owner could be at the other end, so a new one is made
+    (`POST …/connection`) and typed in. No call while a transfer is past its acceptance. A repeat under the same
+    `Idempotency-Key` gives the same `answer`; one that was refused is tried anew.
+    """
+    point = ChargePointId(charge_point_id)
+    actor, actor_id = await _asking(caller, parts, point, ChargerOrder.ROTATE_KEY, key)
+    request_id = act_id(caller, key)
+    answer = await parts.transfers.rotate_key(point, actor=actor, actor_id=actor_id, request_id=request_id)
+    view = await parts.reads.charge_point(caller, point)
+    return schemas.KeyRotation.model_validate({"answer": answer, "key": view.key}, from_attributes=True)
+
+
+@router.post(
+    "/{charge_point_id}/identify",
+    dependencies=[Depends(no_query)],
+    **call(
+        "identify_charge_point",
+        "Restart, to see which one it is",
+        examples.IDENTIFIED,
+        *_ORDERED,
+        answered="The charger was asked: what it answered.",
+        post=True,
+    ),
+)
+async def identify(caller: CallerDep, parts: PartsDep, charge_point_id: PathId, key: KeyDep) -> schemas.Identification:
+    """Restart the charger now, so that whoever stands before it sees whether it is this one.
+
+    For the charge point's owner, and operators; while a transfer waits for its new owner's key (`attention` is
+    `new_key`) that is who received it. If what stands there does not restart, something else is connected in its place.
+    `unknown`: nothing was heard of it, and it may be restarting; it is not told again by itself.
+
+    `not_possible` where it is not connected, or in quarantine, or where a charging session runs. No call while a
+    transfer is past its acceptance, but for one that waits for the new owner's key. A repeat under the same
+    `Idempotency-Key` restarts nothing and gives the same `answer`; one that was refused is tried anew.
+    """
+    point = ChargePointId(charge_point_id)
+    actor, actor_id = await _asking(caller, parts, point, ChargerOrder.IDENTIFY, key)
+    request_id = act_id(caller, key)
+    answer = await parts.transfers.identify(point, actor=actor, actor_id=actor_id, request_id=request_id)
+    return schemas.Identification(answer=answer)
+
+
+async def _asking(
+    caller: Caller, parts: Parts, point: ChargePointId, order: ChargerOrder, key: str | None
+) -> tuple[str, UserId | None]:
+    """Say who asks, as in the trail, and whose right is checked again; raises where it is not theirs to ask.
+
+    Whether the charger may be told now is seen where it is done.
+    """
+    view = await parts.reads.charge_point(caller, point)
+    check_asker(order, view.owner_id, caller.id, operator=caller.operator)
+    await parts.doorway.claim(Repeatable(caller.id, key, f"{order.value} {point}".encode()))
+    return _acting(caller, view.owner_id), None if caller.operator else caller.id
+
+
+def _acting(caller: Caller, owner_id: UserId) -> str:
+    """Name who acts, as the trail does: an owner who is staff, too, acts as the owner."""
+    return f"{'user' if caller.id == owner_id else 'operator'}:{caller.id}"
 
 
 @router.get(

@@ -1,6 +1,5 @@
 """The parties' decisions on a transfer, and the operators' acts."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Body
 
 from api import actions, example_bodies, examples, schemas
 from api.bodies import AcceptBody, HoldBody, ResolveBody
-from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId
+from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, act_id
 from api.describing import DECIDED, call
 from domain.approval import Decision, check_resender
 from domain.errors import (
@@ -28,7 +27,6 @@ from domain.transfer import ACTIVE, TransferState, UntilNewKey
 from persistence.callers import Caller
 from persistence.doorway import Repeatable
 from persistence.transfer_views import TransferView
-from persistence.vault import fingerprint
 from workflows.client import LOST
 
 router = APIRouter(prefix="/transfers", tags=["decisions"])
@@ -94,7 +92,7 @@ async def resend(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: K
             check_resender(caller.id, view.requested_by)
         await parts.doorway.claim_resend(Repeatable(caller.id, key, f"resend {transfer}".encode()), transfer)
         actor_id = None if caller.operator else caller.id
-        await parts.transfers.resend(transfer, actor=actor, actor_id=actor_id, request_id=_act(caller, key))
+        await parts.transfers.resend(transfer, actor=actor, actor_id=actor_id, request_id=act_id(caller, key))
     return await _shown(parts, caller, transfer)
 
 
@@ -125,7 +123,7 @@ async def resolve(
             body.action,
             reason=body.reason,
             actor=actor,
-            request_id=_act(caller, key),
+            request_id=act_id(caller, key),
             under_way=view.state in ACTIVE,
         )
     return await _shown(parts, caller, transfer)
@@ -158,7 +156,7 @@ async def _hold(
         if not caller.operator:
             raise NotAllowed(f"Only an operator may {call} a step; this takes a key with the scope operator.")
         await parts.doorway.claim(Repeatable(caller.id, key, f"{call} {transfer} {body.model_dump_json()}".encode()))
-        act = held(call, _act(caller, key))
+        act = held(call, act_id(caller, key))
         if not await parts.doorway.is_noted(transfer, act):
             if paused:
                 await parts.transfers.pause(transfer, body.step, reason=body.reason, actor=actor)
@@ -221,11 +219,6 @@ async def _attempt(
 def _acting(caller: Caller) -> str:
     """Name who acts, as the audit trail does."""
     return f"{'operator' if caller.operator else 'user'}:{caller.id}"
-
-
-def _act(caller: Caller, key: str | None) -> str:
-    """Give the id of an operator's act: the same for the same idempotency key, else one of its own."""
-    return fingerprint(f"{caller.id} {key}")[:32] if key else secrets.token_hex(16)
 
 
 async def _shown(parts: Parts, caller: Caller, transfer: TransferId) -> schemas.Transfer:

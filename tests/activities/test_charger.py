@@ -13,9 +13,12 @@ from temporalio.testing import ActivityEnvironment
 from websockets.asyncio.client import ClientConnection
 
 from activities.charger import GatewayCharger
-from activities.contracts import NOT_CONNECTED, DeviceOrder, DeviceOutcome, RotateAnswer
+from activities.contracts import NOT_CONNECTED, DeviceOrder, DeviceOutcome, PointOrder, RotateAnswer
 from demo.faults import Fault as Trouble
+from domain.charger_orders import RestartAnswer
+from domain.errors import NotPossible
 from domain.ids import TransferId
+from domain.keys import KeyAnswer
 from gateway.facts import Fact
 from gateway.line import CallRefused, NoAnswer
 from persistence.session import Database
@@ -85,6 +88,42 @@ async def test_what_the_charger_answers_is_what_the_workflow_hears(
         await world.order_key()
         for _ in range(2):
             assert (await run(charger.rotate, TRANSFER)).answer is answer
+
+
+@pytest.mark.parametrize("step", ["take_own_key", "identify"])
+async def test_outside_a_transfer_too_it_is_told_nothing_elsewhere(world: World, step: str) -> None:
+    with pytest.raises(ApplicationError) as caught:
+        await ActivityEnvironment().run(getattr(GatewayCharger(world.gateway), step), PointOrder(charge_point_id=CP))
+    assert (caught.value.type, caught.value.non_retryable) == (NOT_CONNECTED, True)
+
+
+async def test_a_fresh_key_and_a_restart_are_answered_and_no_answer_holds_the_key(world: World) -> None:
+    charger, run, order = GatewayCharger(world.gateway), ActivityEnvironment().run, PointOrder(charge_point_id=CP)
+    async with world.station() as station:
+        await station.until(lambda: station.online)
+        told = await run(charger.take_own_key, order)
+        await world.heard(Fact.PROVED)
+        assert told.model_dump() == {"answer": "accepted"}
+        await world.heard(Fact.CONNECTED, 2)
+        await station.until(lambda: station.online)
+        assert (await run(charger.identify, order)).answer is RestartAnswer.ACCEPTED
+
+
+async def test_silence_is_an_answer_outside_a_transfer(world: World) -> None:
+    charger, run, order = GatewayCharger(world.gateway), ActivityEnvironment().run, PointOrder(charge_point_id=CP)
+    async with world.client():
+        await world.heard(Fact.CONNECTED)
+        assert (await run(charger.identify, order)).answer is RestartAnswer.UNKNOWN
+        assert (await run(charger.take_own_key, order)).answer is KeyAnswer.UNKNOWN
+
+
+async def test_a_key_that_may_not_be_replaced_any_more_is_refused(world: World) -> None:
+    """The owner has changed since it was looked up, and a transfer's key is pending."""
+    async with world.client():
+        await world.heard(Fact.CONNECTED)
+        await world.order_key()
+        with pytest.raises(NotPossible, match="ask again"):
+            await ActivityEnvironment().run(GatewayCharger(world.gateway).take_own_key, PointOrder(charge_point_id=CP))
 
 
 async def test_a_list_that_is_not_taken_is_sent_again_under_higher_versions_and_never_counts_as_done(

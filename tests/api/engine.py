@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import update
 
 from domain.approval import Decision
+from domain.charger_orders import ChargerOrder, RestartAnswer
 from domain.errors import HandoverError, Refusal
 from domain.ids import ChargePointId, LinkId, TransferId, UserId
+from domain.keys import KeyAnswer
 from domain.news import OwnerNews
 from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
 from persistence.session import Database
@@ -38,6 +40,10 @@ class Engine(TransferClient):
     codes: list[tuple[LinkId, int]] = field(default_factory=list)
     opened: list[tuple[LinkId, str, str]] = field(default_factory=list)
     news: list[tuple[ChargePointId, OwnerNews, str]] = field(default_factory=list)
+    orders: list[tuple[Any, ...]] = field(default_factory=list)
+    """What chargers were to be told outside any transfer."""
+    key_answer: KeyAnswer = KeyAnswer.ACCEPTED
+    restart_answer: RestartAnswer = RestartAnswer.ACCEPTED
 
     async def start(self, transfer_id: TransferId) -> bool:
         self.started.append(transfer_id)
@@ -139,6 +145,22 @@ class Engine(TransferClient):
         if self.fails:
             raise self.fails
         self.news.append((charge_point_id, news, occasion))
+
+    async def rotate_key(
+        self, charge_point_id: ChargePointId, *, actor: str, actor_id: UserId | None, request_id: str
+    ) -> KeyAnswer:
+        if self.fails:
+            raise self.fails
+        self.orders.append((charge_point_id, ChargerOrder.ROTATE_KEY, actor, actor_id, request_id))
+        return self.key_answer
+
+    async def identify(
+        self, charge_point_id: ChargePointId, *, actor: str, actor_id: UserId | None, request_id: str
+    ) -> RestartAnswer:
+        if self.fails:
+            raise self.fails
+        self.orders.append((charge_point_id, ChargerOrder.IDENTIFY, actor, actor_id, request_id))
+        return self.restart_answer
 
     async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:
         return self.attempts

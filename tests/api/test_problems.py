@@ -151,6 +151,8 @@ async def test_the_openapi_document_lists_every_call_and_describes_its_answers_t
     assert calls == {
         "POST /v1/charge-points/{charge_point_id}/transfers",
         "POST /v1/charge-points/{charge_point_id}/connection",
+        "POST /v1/charge-points/{charge_point_id}/key/rotate",
+        "POST /v1/charge-points/{charge_point_id}/identify",
         *("GET /v1/charge-points", "GET /v1/charge-points/{charge_point_id}"),
         "GET /v1/charge-points/{charge_point_id}/events",
         "GET /v1/charge-points/{charge_point_id}/ownership",

@@ -1,13 +1,20 @@
-"""What `charge-points list` and `charge-points show` show."""
+"""What `charge-points list` and `show` show, and what `rotate-key` and `identify` do."""
 
 import json
 from collections.abc import Callable
 
+import pytest
+
+from commands.charge_point_tables import _KEY_ANSWERS, _RESTART_ANSWERS
 from demo import plain_http
+from domain.charger_orders import RestartAnswer
+from domain.errors import NotPossible
 from domain.ids import ChargePointId
+from domain.keys import KeyAnswer
 from domain.trail import TrailAction, of_charge_point
 from persistence import audit
 from persistence.session import Database
+from tests.api.engine import Engine
 from tests.api.world import add, add_transfer, bearer, charge_point
 from tests.commands.shell import Shell
 
@@ -63,3 +70,35 @@ async def test_show_has_the_audit_trail_where_it_is_asked_for(
     assert [event["action"] for event in document["events"]] == ["rotates_no"]
     assert document["id"] == "cp-1"
     assert "events" not in json.loads((await shell("charge-points", "show", "cp-1", "--json")).out)
+
+
+@pytest.mark.parametrize("answer", KeyAnswer)
+async def test_a_fresh_key_is_sent_and_the_answer_said(shell: Shell, engine: Engine, answer: KeyAnswer) -> None:
+    engine.key_answer = answer
+
+    said = await shell("charge-points", "rotate-key", "cp-1")
+    shown = json.loads((await shell("charge-points", "rotate-key", "cp-1", "--json")).out)
+
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"cp-1: {_KEY_ANSWERS[answer]}. Now: none.")
+    assert shown == {"answer": answer.value, "key": None}
+
+
+@pytest.mark.parametrize("answer", RestartAnswer)
+async def test_a_charger_is_restarted_and_the_answer_said(shell: Shell, engine: Engine, answer: RestartAnswer) -> None:
+    engine.restart_answer = answer
+
+    said = await shell("charge-points", "identify", "cp-1")
+    shown = json.loads((await shell("charge-points", "identify", "cp-1", "--json")).out)
+
+    assert (said.code, said.out) == (0, f"cp-1: {_RESTART_ANSWERS[answer]}.\n")
+    assert shown == {"answer": answer.value}
+    assert len({asked[-1] for asked in engine.orders}) == 2, "each call is a request of its own"
+
+
+@pytest.mark.parametrize("verb", ["rotate-key", "identify"])
+async def test_why_a_charger_was_not_told_is_said(shell: Shell, engine: Engine, verb: str) -> None:
+    engine.fails = NotPossible("The charger is not connected: ask again once it is.")
+    said = await shell("charge-points", verb, "cp-1")
+    assert (said.code, said.out) == (1, "")
+    assert "ask again once it is" in said.err

@@ -10,6 +10,7 @@ import pytest
 from activities.contracts import Subject
 from domain import trail
 from domain.approval import Decision
+from domain.charger_orders import ChargerOrder
 from domain.errors import ErrorCode
 from domain.ids import ID_PATTERN, ChargePointId, LinkId
 from domain.trail import Attempt, TrailAction, of_charge_point, tells_place, without_places
@@ -72,6 +73,7 @@ def test_a_mark_is_read_back_and_no_other_is_taken_for_it() -> None:
         trail.attempt_refused(Attempt.CANCEL, "user:u-1", ErrorCode.TOO_LATE),
         trail.held(Attempt.PAUSE, "act"),
         trail.noted(TrailAction.ROLLING_BACK, ""),
+        trail.ordered(ChargerOrder.ROTATE_KEY, "act"),
     ]
     assert [trail.read_decided(mark) for mark in others] == [None] * len(others)
     assert [trail.read_resent(mark) for mark in others] == [None] * len(others)
@@ -88,6 +90,7 @@ def test_the_longest_marks_fit_their_column(code: ErrorCode) -> None:
         trail.request_refused(f"user:{_LONGEST_ID}", code, day),
         trail.ended_key_tried("6f1c2a9e-0000-0000-0000-000000000000", day),
         trail.two_holders(day),
+        *(trail.ordered(order, "0" * 32) for order in ChargerOrder),
         *(trail.attempt_refused(attempt, actor, code) for attempt in Attempt),
     ]
     assert max(map(len, marks)) <= 128

@@ -17,6 +17,7 @@ from telemetry.traces import Tracing
 from tests.telemetry.spans import Kept
 from worker import workflow_runner
 from workflows.accounts import AccountWorkflow
+from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.owner_news import OwnerNewsWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -28,6 +29,7 @@ MAY_RUN_AGAIN = {
     *("registry.validate", "registry.look_up", "registry.reserve", "registry.refuse"),
     *("registry.locate", "registry.credentials", "registry.block_sessions", "registry.allow_sessions"),
     *("registry.restore_ownership", "registry.withdraw_credentials", "records.note"),
+    "charge_points.locate",
 }
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
@@ -36,7 +38,7 @@ def replayer(tracing: Tracing | None = None) -> Replayer:
     return Replayer(
         workflows=[
             *(TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow),
-            *(OwnerNewsWorkflow, ReconciliationWorkflow),
+            *(OwnerNewsWorkflow, ReconciliationWorkflow, RotateKeyWorkflow, IdentifyWorkflow),
         ],
         data_converter=pydantic_data_converter,
         workflow_runner=workflow_runner(),
@@ -91,7 +93,7 @@ def test_every_workflow_has_a_history() -> None:
         json.loads(history.read_text())["events"][0]["workflowExecutionStartedEventAttributes"]["workflowType"]["name"]
         for history in HISTORIES
     }
-    assert begun >= {"transfer", "open_account", "rescue", "reconcile"}
+    assert begun >= {"transfer", "open_account", "rescue", "reconcile", "rotate_key", "identify"}
 
 
 def _outcome(history: Path) -> str | None:

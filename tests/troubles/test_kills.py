@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from temporalio.service import RPCError
 
 import demo.supervisor
-from activities.contracts import CONTRACTS, wire_names
+from activities.contracts import OF_TRANSFERS, wire_names
 from demo.control import tell
 from demo.faults import Fault
 from demo.findings import Registered, Remembered, in_charger, in_database
@@ -135,7 +135,9 @@ WAYS = {
 #: Each way is taken once, and again where some boundary was not met.
 ROUNDS = 6
 #: Whatever worker and gateway do for a transfer: each is died of.
-STEPS = {name for contract in CONTRACTS for name in wire_names(contract).values()} | {"charger.replace_lists+restore"}
+STEPS = {name for contract in OF_TRANSFERS for name in wire_names(contract).values()} | {
+    "charger.replace_lists+restore"
+}
 CALLS = (
     "GetConfiguration", "ChangeAvailability", "ClearChargingProfile", "GetLocalListVersion", "SendLocalList",
     "ClearCache", "ChangeConfiguration", "Reset",

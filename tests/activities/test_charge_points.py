@@ -1,0 +1,165 @@
+"""Whether a charger may be told something outside any transfer, on both databases: as the register has it now."""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select, update
+
+from activities.charge_points import DatabaseChargePoints
+from activities.contracts import PointAsk, TransferRef
+from activities.registry import DatabaseRegistry
+from domain.charger_orders import ChargerOrder
+from domain.errors import NotAllowed, NotFound, NotPossible, Refusal, TransferInProgress
+from domain.ids import ChargePointId, UserId
+from domain.keys import KnownTo
+from domain.transfer import Attention
+from persistence import credentials
+from persistence.session import Database
+from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Transfer
+from persistence.vault import Vault
+from tests.activities.test_registry import BOB_OWNS, CP, TO_BOB, change, keep, know_key, registry
+from tests.activities.test_rescues import connect
+
+__all__ = ["registry"]
+NOW = datetime.now(UTC)
+
+
+def ask(order: ChargerOrder, user: str | None = "ada", point: ChargePointId = CP) -> PointAsk:
+    """Ask as a user, or as an operator."""
+    actor = f"user:{user}" if user else "operator:olive"
+    return PointAsk(
+        charge_point_id=point, order=order, request_id="r-1", actor=actor, actor_id=UserId(user) if user else None
+    )
+
+
+@pytest.fixture
+async def points(registry: DatabaseRegistry, database: Database) -> DatabaseChargePoints:
+    """With a charger that is there, whose key only it knows."""
+    await connect(database)
+    return DatabaseChargePoints(database)
+
+
+async def refusal(points: DatabaseChargePoints, order: ChargerOrder, user: str | None = "ada") -> type[Refusal] | None:
+    try:
+        await points.find_charger(ask(order, user))
+    except Refusal as refused:
+        return type(refused)
+    return None
+
+
+@pytest.mark.parametrize("order", ChargerOrder)
+async def test_its_owner_and_operators_are_told_where_it_is(points: DatabaseChargePoints, order: ChargerOrder) -> None:
+    for user in ("ada", None):
+        assert (await points.find_charger(ask(order, user))).node == "node"
+    assert await refusal(points, order, "bob") is NotAllowed, "an owner of its group, but not its owner"
+    with pytest.raises(NotFound):
+        await points.find_charger(ask(order, point=ChargePointId("cp-9")))
+
+
+@pytest.mark.parametrize("order", ChargerOrder)
+async def test_an_owner_who_is_one_no_more_when_it_is_looked_at_is_refused(
+    points: DatabaseChargePoints, database: Database, order: ChargerOrder
+) -> None:
+    await change(database, update(ChargePoint).values(owner_id="bob"))
+    assert await refusal(points, order, "ada") is NotAllowed
+    assert await refusal(points, order, "bob") is None
+
+
+@pytest.mark.parametrize("order", ChargerOrder)
+async def test_only_over_a_released_connection(
+    registry: DatabaseRegistry, database: Database, order: ChargerOrder
+) -> None:
+    points = DatabaseChargePoints(database)
+    assert await refusal(points, order) is NotPossible, "it is not there"
+    await connect(database, quarantined=True)
+    assert await refusal(points, order) is NotPossible
+    await connect(database)
+    assert await refusal(points, order) is None
+
+
+async def test_a_transfer_that_is_at_work_stands_in_the_way(
+    points: DatabaseChargePoints, registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    """One that waits for its recipient does not; one that waits for the new owner's key lets its charger be found."""
+    offered = await keep(database, vault, TO_BOB)
+    await registry.reserve(offered)
+    assert [await refusal(points, order) for order in ChargerOrder] == [None, None]
+    await change(database, update(Transfer).values(state="reconfiguring", attention=""))
+    assert [await refusal(points, order) for order in ChargerOrder] == [TransferInProgress] * 2
+    await change(database, update(Transfer).values(attention=Attention.NEW_KEY))
+    assert await refusal(points, ChargerOrder.ROTATE_KEY) is TransferInProgress
+    assert await refusal(points, ChargerOrder.IDENTIFY) is None
+
+
+async def changed_hands(registry: DatabaseRegistry, database: Database, vault: Vault) -> TransferRef:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    return ref
+
+
+async def test_a_key_of_a_former_owners_time_is_not_replaced_so_and_a_roll_back_makes_it_the_owners_again(
+    points: DatabaseChargePoints, registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    await know_key(database, KnownTo.PEOPLE)
+    assert await refusal(points, ChargerOrder.ROTATE_KEY) is None
+    ref = await changed_hands(registry, database, vault)
+    await change(database, update(Transfer).values(state="completed_with_warnings", active=False))
+    with pytest.raises(NotPossible, match=r"former owner may know it.*/connection"):
+        await points.find_charger(ask(ChargerOrder.ROTATE_KEY, "bob"))
+    assert await refusal(points, ChargerOrder.IDENTIFY, "bob") is None
+    await change(database, update(Transfer).values(state="rolling_back", active=True))
+    await registry.restore_ownership(ref)
+    await change(database, update(Transfer).values(state="rolled_back", active=False))
+    assert await refusal(points, ChargerOrder.ROTATE_KEY) is None
+
+
+async def test_a_key_that_is_waited_for_is_not_overtaken(
+    points: DatabaseChargePoints, registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    await changed_hands(registry, database, vault)
+    await change(database, update(Transfer).values(state="completed_with_warnings", active=False))
+    with pytest.raises(NotPossible, match="waited for"):
+        await points.find_charger(ask(ChargerOrder.ROTATE_KEY, "bob"))
+
+
+async def test_without_a_key_there_is_none_to_replace(points: DatabaseChargePoints, database: Database) -> None:
+    async with database.writing() as session:
+        await credentials.revoke_all(session, CP, NOW)
+    with pytest.raises(NotPossible, match="has no key"):
+        await points.find_charger(ask(ChargerOrder.ROTATE_KEY))
+
+
+async def test_a_charging_session_is_not_ended_by_a_restart(points: DatabaseChargePoints, database: Database) -> None:
+    async with database.writing() as session:
+        session.add(
+            ChargingSession(
+                charge_point_id=CP,
+                connector=1,
+                id_tag="NORTH",
+                owner_id="ada",
+                group_id="north",
+                started_at=NOW,
+                meter_start=0,
+            )
+        )
+    with pytest.raises(NotPossible, match="session runs"):
+        await points.find_charger(ask(ChargerOrder.IDENTIFY))
+    assert await refusal(points, ChargerOrder.ROTATE_KEY) is None
+
+
+async def test_what_was_asked_is_in_the_trail_once_for_each_request(
+    points: DatabaseChargePoints, database: Database
+) -> None:
+    for order in ChargerOrder:
+        for user in ("ada", "ada", None):
+            wish = ask(order, user)
+            await points.note_order(wish if user else wish.model_copy(update={"request_id": "r-2"}))
+    async with database.reading() as session:
+        entries = (await session.scalars(select(AuditEvent).order_by(AuditEvent.sequence))).all()
+    assert [(entry.subject, entry.actor, entry.action) for entry in entries] == [
+        ("charge_point:cp-1", "user:ada", "key_rotation_asked"),
+        ("charge_point:cp-1", "operator:olive", "key_rotation_asked"),
+        ("charge_point:cp-1", "user:ada", "identified"),
+        ("charge_point:cp-1", "operator:olive", "identified"),
+    ]
