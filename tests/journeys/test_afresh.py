@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from demo.readiness import knows_keys
 from demo.simulation import Station
 from persistence.tables import Link
 from tests.journeys.people import LOOK_EVERY, ask, see_it_end
@@ -28,7 +29,10 @@ async def test_the_new_owner_connects_it_afresh(tmp_path: Path, database_url: st
         state = tmp_path / "afresh.json"
         afresh = Station(system.stage.gateway, made["identity"], made["password"], state)
         charges = asyncio.create_task(afresh.run())
-        await afresh.until(lambda: afresh.online and afresh.state.enrolled_with, 30)
+        async with asyncio.timeout(60):
+            while not await knows_keys(system.db, ["cp-1"]):
+                await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
+        await afresh.until(lambda: afresh.online, 30)
         assert await afresh.start_session("NORTH") != "charging"
         assert await afresh.start_session("BOB1") == "charging"
         refused = former.refused
