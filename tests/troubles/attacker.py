@@ -1,4 +1,4 @@
-"""A former owner who passes for his charger: a small OCPP client that comes again and again with the keys that he knows."""
+"""A former owner who passes for his charger: an OCPP client that comes again and again with every key he knows."""
 
 import asyncio
 import json
@@ -21,6 +21,7 @@ from demo.simulation import Version
 ADDRESS: Final = "127.0.0.2"
 #: The pauses between his tries, and between what he says on a connection, in seconds.
 AGAIN: Final = 1.0
+BEAT: Final = 3.0
 #: How long he waits for an answer: what a waiting socket tells of sessions is left without one.
 PATIENCE: Final = 5.0
 
@@ -166,7 +167,7 @@ class Attacker:
             for tag in self.tags:
                 await self._try_to_charge(socket, password, tag)
             await self._ask(socket, "Heartbeat", {})
-            await asyncio.sleep(AGAIN)
+            await asyncio.sleep(BEAT)
 
     async def _try_to_charge(self, socket: ClientConnection, password: str, tag: str) -> None:
         at, name = datetime.now(UTC), uuid.uuid4().hex
