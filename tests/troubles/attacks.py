@@ -30,9 +30,11 @@ ENROLLED, NOT_ENROLLED = "Handover demo", "Old"
 #: So soon a charger that tries has a socket, if only one that waits.
 A_WAY_IN: Final = 60.0
 #: How long the parts of a row may take that are not the matter of it.
-LONG: Final = 150.0
+LONG: Final = 300.0
 #: What a transfer may wait for while its new owner may have a key to type made.
 WAITS = frozenset({"new_key", "charger_offline", "operator"})
+#: The warnings that are about its key; others depend on who was there when.
+OF_KEYS = frozenset({"old_key_known", "credentials_due", "credentials_cannot_be_rotated"})
 TWO_HOLDERS = "Somebody else is connected as your charge point"
 ENDED_KEY = "An old key of your charge point"
 NEW_KEY = "needs a new key from you"
@@ -187,6 +189,8 @@ class Life:
         await self._begin_at(Moment.END)
         if "station" not in self._tasks and attack.company is Company.RACING and attack.story is not Story.CLONE:
             self._start_station()
+        if "watch" in self._tasks:
+            await self.station.until(lambda: self.station.connected, A_WAY_IN)
         await self._has_had_his_say(changed)
         await self._told_before()
         before = _spell(self._looks[-1])
@@ -313,6 +317,8 @@ class Life:
             body = {"action": "roll_back", "reason": "the former owner asks for it"}
             refused = await self._ada.post(f"/v1/transfers/{self._transfer_id}/resolve", json=body)
             assert refused.status_code == 409, refused.text
+        if "watch" in self._tasks:
+            await self.station.until(lambda: self.station.connected, A_WAY_IN)  # it is typed into one that is there
         typed = datetime.now(UTC)
         order = f"{self._attack.identity} password {made.json()['password']}"
         assert await tell(self._system.stage.ports.stations, order) == {"password": "taken"}
@@ -329,7 +335,7 @@ class Life:
         async def over() -> bool:
             found = await self._look()
             point = (await patiently(lambda: self._bob.get(f"/v1/charge-points/{self._attack.charge_point}"))).json()
-            known = {"old_key_known", "credentials_due"} & set(found["warnings"])
+            known = OF_KEYS & set(found["warnings"])
             return found["state"] in FINAL and point["connected"] and not point["quarantined"] and not known
 
         await eventually(over)
@@ -427,7 +433,7 @@ class Life:
 
 def _spell(found: dict[str, Any]) -> str:
     waits = f" ({found['attention']})" if found["attention"] and found["state"] not in FINAL else ""
-    warnings = f" ({', '.join(sorted(found['warnings']))})" if found["warnings"] else ""
+    warnings = f" ({', '.join(sorted(OF_KEYS & set(found['warnings'])))})" if OF_KEYS & set(found["warnings"]) else ""
     return f"{found['state']}{waits}{warnings}"
 
 

@@ -23,7 +23,7 @@ from tests.troubles.test_two_gateways import another_gateway
 TABLE = ROOT / "docs" / "attacks.md"
 SETTINGS = {
     "HANDOVER_START_TIMEOUT": "PT60S",
-    "HANDOVER_POLICY__OFFLINE_DEADLINE": "PT40S",
+    "HANDOVER_POLICY__OFFLINE_DEADLINE": "PT55S",
     "HANDOVER_POLICY__RETRIES_USED_UP": "PT2M",
     "HANDOVER_ENROLMENT": "handover demo",
 }
@@ -50,7 +50,7 @@ during the transfer, or only before it; whether it had been enrolled, so that no
 from when on she comes; what she answers to what the platform tells her; whether the charger is away while she is there
 (`alone`) or comes, too (`racing`); at which of two gateway nodes she is; what Bob chose as `until_new_key`. Then what
 was found: what she was from the change of owner on, how the transfer stood before Bob typed a new key into the charger
-(in brackets what it waited for, and its warnings), and how it stood afterwards.
+(in brackets what it waited for, and its warnings about the key), and how it stood afterwards.
 
 These rows were chosen so that each value of a column meets each value of every other one; `make test-attacks
 ARGS=--every-attack` tries all {all} combinations. In every one of them holds:
