@@ -163,7 +163,7 @@ class Attacker:
         while True:
             at = datetime.now(UTC)
             booted = await self._ask(socket, "BootNotification", self._boot())
-            self._note(self.said, Said(at, password, booted and booted.get("status")))
+            self._note(self.said, Said(at, password, booted["status"] if booted else None))
             for tag in self.tags:
                 await self._try_to_charge(socket, password, tag)
             await self._ask(socket, "Heartbeat", {})
@@ -174,7 +174,7 @@ class Attacker:
         action, payload = self._start(tag, name)
         begun = await self._ask(socket, action, payload)
         info = (begun or {}).get("idTagInfo") or (begun or {}).get("idTokenInfo")
-        self._note(self.said, Said(at, password, info and info["status"], tag))
+        self._note(self.said, Said(at, password, info["status"] if info else None, tag))
         if begun is not None:
             action, payload = self._stop(begun, name)
             await self._ask(socket, action, payload)

@@ -51,6 +51,10 @@ async def two_nodes(folder: Path, url: str, charge_points: int) -> AsyncIterator
         yield system, second
 
 
+async def is_online(station: Station) -> None:
+    await station.until(lambda: station.online, A_WAY_IN)
+
+
 async def waits(system: System, charge_point: str) -> bool:
     async with system.db.reading() as session:
         link = await session.get(Link, charge_point)
@@ -70,7 +74,7 @@ async def test_a_charger_whose_connection_is_lost_on_the_way_has_its_place_again
             stations[number] = Station(relay.url, f"CP-{number}", f"first-password-of-{number}", state)
             await stack.enter_async_context(alive(stations[number]))
         for station in stations.values():
-            await station.until(lambda one=station: one.online, A_WAY_IN)
+            await is_online(station)
         relays[1].target = second  # another network leads to another node
         relays[2].address = "127.0.0.3"  # the router has another address after its restart
         for number in (1, 2):
@@ -84,7 +88,7 @@ async def test_a_charger_whose_connection_is_lost_on_the_way_has_its_place_again
         os.kill(system.supervisor.pid("gateway"), signal.SIGKILL)
         await eventually(has_another(system, 3, before), A_WAY_IN)
         for station in stations.values():
-            await station.until(lambda one=station: one.online, A_WAY_IN)
+            await is_online(station)
         async with system.user("ada") as ada:
             for number in relays:
                 trail = await patiently(lambda one=number: ada.get(f"/v1/charge-points/cp-{one}/events"))
@@ -128,7 +132,7 @@ async def test_one_that_takes_no_keys_and_was_offline_is_served_or_kept_as_the_r
         await stack.enter_async_context(Control(stations.values()).listening(system.stage.ports.stations))
         for station in stations.values():
             async with alive(station):
-                await station.until(lambda one=station: one.online, A_WAY_IN)
+                await is_online(station)
         lives = (taken_over(system, stations[number], number, choice) for number, (_, choice) in cases.items())
         await asyncio.gather(*lives)
 
@@ -144,7 +148,7 @@ async def taken_over(system: System, station: Station, number: int, choice: Unti
         async with alive(station):
             await station.until(lambda: station.connected, A_WAY_IN)
             if choice is UntilNewKey.SERVE:
-                await station.until(lambda: station.online, A_WAY_IN)
+                await is_online(station)
             shown = (await patiently(lambda: bob.get(point))).json()
             assert shown["quarantined"] is (choice is UntilNewKey.QUARANTINE)
             made = await patiently(lambda: bob.post(f"{point}/connection", headers={"Idempotency-Key": f"k-{number}"}))
