@@ -57,6 +57,10 @@ migrate: .venv/has-demo ## Bring database and Temporal up to date
 test: .venv/has-dev ## Run the tests; ARGS go to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: test-attacks
+test-attacks: .venv/has-dev ## Attack transfers as a former owner who knows the first password; ARGS=--every-attack
+	@$(BIN)/python -m pytest tests/troubles/test_attacks.py $(ARGS)
+
 .PHONY: check
 check: .venv/has-dev ## Run linter, formatter, types, import contracts, and compare tables with migrations
 	@$(BIN)/ruff check $(PROGRAMS)

@@ -5,7 +5,7 @@ import gc
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.client import Client
@@ -39,6 +39,7 @@ from persistence import rescues, transfers
 from persistence.doorway import Doorway
 from persistence.schema import is_current
 from persistence.session import LOCK_WAIT_SECONDS, PATIENT_LOCK_WAIT_SECONDS, Database
+from persistence.tables import ChargePoint
 from persistence.upgrades import OldKeys
 from persistence.vault import Vault
 from process import leave, stop_requested
@@ -128,7 +129,11 @@ def charger_news(database: Database, client: TransferClient) -> Callable[[Charge
 
     async def tell(charge_point_id: ChargePointId, fact: str) -> None:
         if fact in _NEWS:
-            await client.tell_owner(charge_point_id, _NEWS[Fact(fact)])
+            async with database.reading() as session:
+                point = await session.get_one(ChargePoint, charge_point_id)
+            # the owner may be another than whoever was told today
+            occasion = f"{datetime.now(UTC).date()}-{point.owner_version}" if point.owner_version else ""
+            await client.tell_owner(charge_point_id, _NEWS[Fact(fact)], occasion=occasion)
         if fact == Fact.DISCONNECTED or fact in _NEWS:  # no transfer waits for that
             return
         async with database.reading() as session:

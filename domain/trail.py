@@ -324,11 +324,15 @@ def ordered(order: ChargerOrder, request_id: str) -> str:
     return f"{of_order(order).value}:{request_id}"
 
 
-def two_holders(day: date) -> str:
-    """Mark that two hold the key on a day."""
-    return f"{TrailAction.TWO_HOLDERS.value}:{day}"
+def two_holders(day: date, owner_version: int) -> str:
+    """Mark that two hold the key on a day, in the time of the owner since that version of the charge point."""
+    return f"{TrailAction.TWO_HOLDERS.value}:{day}{_in_the_time_of(owner_version)}"
 
 
-def ended_key_tried(credential_id: str, day: date) -> str:
-    """Mark that a key that is over was tried on a day."""
-    return f"{TrailAction.ENDED_KEY_TRIED.value}:{credential_id}:{day}"
+def ended_key_tried(credential_id: str, day: date, owner_version: int) -> str:
+    """Mark that a key that is over was tried on a day, in the time of the owner since that version."""
+    return f"{TrailAction.ENDED_KEY_TRIED.value}:{credential_id}:{day}{_in_the_time_of(owner_version)}"
+
+
+def _in_the_time_of(owner_version: int) -> str:
+    return f":{owner_version}" if owner_version else ""

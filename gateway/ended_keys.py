@@ -1,4 +1,4 @@
-"""Upgrades with a key that once was the charger's: on record once a day for each such key, however often it comes."""
+"""Upgrades with a key that once was the charger's: on record once a day for each such key and owner, no more often."""
 
 import logging
 from collections import OrderedDict
@@ -24,14 +24,14 @@ class EndedKeys:
         self._db = db
         self._reporter = reporter
         self._tasks = tasks
-        self._noted: OrderedDict[str, date] = OrderedDict()
+        self._noted: OrderedDict[tuple[str, int], date] = OrderedDict()
 
     def note(self, admission: Admission, address: str) -> None:
         """Put on record that somebody came from `address` with an ended key; returns at once.
 
         It counts before it is written, so that a flood of upgrades is none of writes.
         """
-        key, now = admission.credential_id or "", datetime.now(UTC)
+        key, now = _key_of(admission), datetime.now(UTC)
         if self._noted.get(key) == now.date():
             return
         self._noted[key] = now.date()
@@ -50,8 +50,13 @@ class EndedKeys:
                     rows, point, key, ended_at=admission.ended_at, address=address, now=now
                 )
         except Unavailable:
-            self._noted.pop(key, None)  # the next time
+            self._noted.pop(_key_of(admission), None)  # the next time
             return
         if news:
             _log.warning("Somebody at %s came with a key that %s once had.", address, point)
             self._reporter.report(point, Fact.ENDED_KEY)
+
+
+def _key_of(admission: Admission) -> tuple[str, int]:
+    """Say which key it is, in which owner's time."""
+    return admission.credential_id or "", admission.owner_version

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId
 from domain.trail import TrailAction, of_charge_point
-from persistence.tables import AuditEvent
+from persistence.tables import AuditEvent, ChargePoint
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,18 @@ class Seen:
 
 
 async def seen(session: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, day: date) -> Seen:
-    """Sum up a day's entries of one action.
+    """Sum up a day's entries of one action, of the present owner's time: they may not read a former one's.
 
     An entry may stand for several `times`, and may name the `address` that it came from.
     """
-    start = datetime.combine(day, time(), UTC)
+    start = begin = datetime.combine(day, time(), UTC)
+    point = await session.get(ChargePoint, charge_point_id)
+    if point is not None and point.owner_changed_at is not None:
+        begin = max(start, point.owner_changed_at)
     wanted = select(AuditEvent).where(
         AuditEvent.subject == of_charge_point(charge_point_id),
         AuditEvent.action == action,
-        AuditEvent.at >= start,
+        AuditEvent.at >= begin,
         AuditEvent.at < start + timedelta(days=1),
     )
     entries = (await session.scalars(wanted.order_by(AuditEvent.sequence))).all()

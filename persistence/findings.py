@@ -18,10 +18,10 @@ async def note_mended(session: AsyncSession, kind: Kind, subject: str, now: date
         row.settlement, row.settled_at = "mended", now
 
 
-async def note_seen(session: AsyncSession, kind: Kind, subject: str, now: datetime) -> bool:
-    """Write that something was seen, which nobody has to settle; whether it is the first time on this day."""
+async def note_seen(session: AsyncSession, kind: Kind, subject: str, now: datetime, *, since: datetime) -> bool:
+    """Write that something was seen, which nobody has to settle; whether it is the first time since then."""
     seen = await session.get(Finding, (kind.value, subject), with_for_update=True)
-    first = seen is None or seen.found_at.date() < now.date()
+    first = seen is None or seen.found_at < since
     row = await _row(session, kind, subject, now)
     row.settlement, row.settled_at = "seen", now
     return first

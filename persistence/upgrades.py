@@ -83,6 +83,8 @@ class Admission:
     """It did so too often: nothing more is sent."""
     refused_for: RefusedFor | None = None
     ended_at: datetime | None = None
+    owner_version: int = 0
+    """Of a refused one: the version with which the present owner's time began."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,7 @@ def _refused(keys: Keys, charge_point_id: ChargePointId | None, match: Match | N
             KnownTo(ended.known_to),
             refused_for=RefusedFor.ENDED,
             ended_at=ended.revoked_at,
+            owner_version=keys.holder.owner_version,
         )
     reason = RefusedFor.REVOKED if next(keys.living, None) is None else RefusedFor.WRONG_PASSWORD
     return Admission(Entry.REFUSED, refused_for=reason if charge_point_id else RefusedFor.UNKNOWN_IDENTITY)

@@ -1,6 +1,7 @@
 """The part of the story that happens at the charger: reach it, quiet it, replace its lists, rotate, prove, release."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -56,7 +57,20 @@ class ChargerAtHand:
         self._desk = desk
         self._news = 0
         self._sent: set[object] = set()
+        self._is_unsure = False
         """The steps that some gateway was asked to take: the charger may know of them."""
+
+    @contextmanager
+    def unsure(self, *, if_so: bool = True) -> Iterator[None]:
+        """Tell it once, inside the block, and raise NotTaken where that fails: it may be somebody else.
+
+        What is connected with a key that people know is not to hold anything up, nor to have an operator called.
+        """
+        self._is_unsure = if_so
+        try:
+            yield
+        finally:
+            self._is_unsure = False
 
     def was_told(self) -> None:
         """Know that an earlier run may have sent it anything."""
@@ -283,7 +297,8 @@ class ChargerAtHand:
     ) -> Callable[[], Awaitable[A]]:
         # a charger whose credentials are revoked is told what it takes at once; nothing may keep its socket open
         revoked = self._plan.connection is Connection.DELETE and self._desk.change_begun
-        options = device_once(self._desk.policy) if revoked else device(self._desk.policy)
+        once = revoked or self._is_unsure
+        options = device_once(self._desk.policy) if once else device(self._desk.policy)
 
         async def attempt() -> A:
             self._sent.add(step)
@@ -294,6 +309,8 @@ class ChargerAtHand:
                     raise
                 if revoked or _has_moved(error):
                     raise _Moved("The charger is not connected there.") from None
+                if once:
+                    raise NotTaken("Whoever is connected did not do it.") from None
                 raise
 
         return attempt
@@ -363,6 +380,10 @@ class ChargerAtHand:
             stop_session=stop_session,
             restore=restore,
         )
+
+
+class NotTaken(HandoverError):
+    """What is connected, which may be somebody else, did not do what it was told."""
 
 
 class _Moved(HandoverError):

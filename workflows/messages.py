@@ -1,6 +1,7 @@
 """What callers send to a transfer's workflow, and what it answers. Ids only, as in every history."""
 
 from datetime import datetime
+from typing import Final
 
 from activities.contracts import Message
 from domain.ids import ChargePointId, LinkId, TransferId, UserId
@@ -53,6 +54,10 @@ class Standing(Message):
     """How the transfer stands, as the answer to a decision."""
 
     state: TransferState
+
+
+#: The fact that the new owner was given a key to type: from then on there is no way back.
+NEW_KEY: Final = "new_key"
 
 
 class ChargerNews(Message):

@@ -18,7 +18,7 @@ from domain.transfer import (
     TransferWarning,
     UntilNewKey,
 )
-from workflows.charger import CannotRotate, ChargerAtHand, ChargerOffline, KeyAwaited
+from workflows.charger import CannotRotate, ChargerAtHand, ChargerOffline, KeyAwaited, NotTaken
 from workflows.compensation import Compensations
 from workflows.steps import Desk, LeftUndone, RollBack
 
@@ -94,8 +94,9 @@ class Reconfiguration:
             await self._rotate(until)
         if self._awaits_key and not self._rotation_over:
             await self._see_new_key(until)
-        await self._replace_lists(until)
-        await self._release(until)
+        with self._charger.unsure(if_so=self._awaits_key and self._given_up):
+            await self._replace_lists(until)
+            await self._release(until)
         if self._plan.connection is Connection.DELETE:
             await self._charger.disconnect()
 
@@ -128,8 +129,9 @@ class Reconfiguration:
     async def _serve_meanwhile(self) -> None:
         """Do what the wait for the new owner's key is not to hold up, where the charger is there for it."""
         now = workflow.now()
-        await self._replace_lists(now, early=True)
-        await self._release(now, early=True)
+        with self._charger.unsure():
+            await self._replace_lists(now, early=True)
+            await self._release(now, early=True)
 
     def _leave_known(self, remark: str, *why: TransferWarning) -> None:
         self._given_up = self._rotation_over = True
@@ -249,9 +251,12 @@ class Reconfiguration:
     async def _step(self, step: StepName, do: Callable[[], Awaitable[DeviceOutcome | None]]) -> DeviceOutcome | None:
         """Run a device step, and write how it went; None where the charger is offline or an operator left it undone."""
         self._board.begin(step, note=True)
+        remark = "The charger is offline."
         try:
             with self._desk.may_be_left():
                 outcome = await do()
+        except NotTaken as failed:
+            outcome, remark = None, failed.message
         except LeftUndone as left:
             self._warnings.append(TransferWarning.LEFT_UNDONE_BY_OPERATOR)
             self._board.skipped(step, left.message)
@@ -260,7 +265,7 @@ class Reconfiguration:
             self._board.failed(step, f"Rolled back: {turn.reason.value}.")
             raise
         if outcome is None:
-            self._board.skipped(step, "The charger is offline.")
+            self._board.skipped(step, remark)
         elif outcome is DeviceOutcome.NOT_SUPPORTED:
             self._board.skipped(step, UNSUPPORTED)
         elif outcome is DeviceOutcome.REJECTED:

@@ -41,6 +41,7 @@ from workflows.calls import Step, call, transact
 from workflows.charger import ChargerAtHand
 from workflows.compensation import Compensations, to_the_end
 from workflows.messages import (
+    NEW_KEY,
     ChargerNews,
     DecisionOrder,
     Opened,
@@ -340,8 +341,10 @@ class TransferWorkflow:
             raise failure(refusal) from None
 
     @workflow.signal
-    def charger_news(self, _news: ChargerNews) -> None:
-        """Look at the charger again: something happened there."""
+    def charger_news(self, news: ChargerNews) -> None:
+        """Look at the charger again: something happened there. Once a key is handed out there is no way back."""
+        if news.fact == NEW_KEY:
+            self._desk.no_way_back = True
         if self._charger is not None:
             self._charger.hear()
 

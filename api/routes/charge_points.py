@@ -28,6 +28,7 @@ from domain.news import OwnerNews
 from persistence.callers import Caller
 from persistence.doorway import Repeatable
 from persistence.vault import fingerprint
+from workflows.messages import NEW_KEY
 
 router = APIRouter(prefix="/charge-points", tags=["charge points"])
 #: What an order to a charger may come to.
@@ -95,7 +96,7 @@ async def connect_afresh(
     afresh = await parts.doorway.connect_afresh(call, point, view.owner_id, actor=actor)
     if afresh.transfer_id is not None:  # the key is on record: one that does not hear of it now looks by itself
         with suppress(Unavailable):
-            await parts.transfers.tell_charger_news(afresh.transfer_id, point, "new_key")
+            await parts.transfers.tell_charger_news(afresh.transfer_id, point, NEW_KEY)
     if tells:
         occasion = fingerprint(f"{caller.id} {key}")[:16] if key else secrets.token_hex(8)
         await parts.transfers.tell_owner(point, OwnerNews.RESET, occasion=occasion)

@@ -13,7 +13,7 @@ from domain.ids import NodeId
 from domain.reconciliation import NEWS, Finding
 from persistence import charger_links, disagreements, findings, gateway_nodes, sightings
 from persistence.session import Database
-from persistence.tables import AuditEvent, GatewayNode
+from persistence.tables import AuditEvent, ChargePoint, GatewayNode
 from persistence.vault import Vault
 from tests.activities.test_reconciler import reconciler
 from tests.activities.test_registry import BOB_OWNS, CP, keep, registry
@@ -96,3 +96,20 @@ async def test_it_is_news_once_a_day(registry: DatabaseRegistry, database: Datab
     async with database.reading() as session:
         [found] = await findings.every(session)
     assert (found.times, found.found_at) == (3, NOW + timedelta(days=2))
+
+
+async def test_what_a_former_owner_was_told_is_news_to_the_next_one_on_the_same_day(
+    registry: DatabaseRegistry, database: Database
+) -> None:
+    del registry
+    told = []
+    for version, hours in ((0, 0), (0, 1), (1, 3), (1, 4)):
+        async with database.writing() as session:
+            point = await session.get_one(ChargePoint, CP)
+            point.owner_version = version
+            point.owner_changed_at = NOW + timedelta(hours=2) if version else None
+            now = NOW + timedelta(hours=hours)
+            two = await sightings.note_two_holders(session, CP, address="a", holder_address="b", now=now)
+            ended = await sightings.note_ended_key(session, CP, "key", ended_at=NOW, address="a", now=now)
+            told.append((two, ended))
+    assert told == [(True, True), (False, False), (True, True), (False, False)]

@@ -88,8 +88,8 @@ def test_the_longest_marks_fit_their_column(code: ErrorCode) -> None:
     actor, day = f"operator:{_LONGEST_ID}", date(2026, 11, 29)
     marks = [
         trail.request_refused(f"user:{_LONGEST_ID}", code, day),
-        trail.ended_key_tried("6f1c2a9e-0000-0000-0000-000000000000", day),
-        trail.two_holders(day),
+        trail.ended_key_tried("6f1c2a9e-0000-0000-0000-000000000000", day, 2**31),
+        trail.two_holders(day, 2**31),
         *(trail.ordered(order, "0" * 32) for order in ChargerOrder),
         *(trail.attempt_refused(attempt, actor, code) for attempt in Attempt),
     ]

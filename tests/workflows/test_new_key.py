@@ -10,6 +10,7 @@ from domain.errors import TooLate
 from domain.transfer import Attention, IfOffline, OperatorAction, StepName, StepState, TransferWarning, UntilNewKey
 from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World, plan
+from workflows.messages import NEW_KEY
 
 #: Long enough for what a test does while a transfer waits for a key.
 PATIENT = POLICY.model_copy(update={"offline_deadline": timedelta(minutes=5)})
@@ -212,3 +213,44 @@ async def test_a_transfer_may_be_cancelled_while_it_waits_for_an_enrolment(stage
     await transfer.handle.cancel()
     assert await transfer.outcome() == "rolled_back"
     assert "change_ownership" not in world.calls
+
+
+async def test_from_the_moment_that_it_is_told_of_the_key_a_roll_back_is_refused(stage: Set) -> None:
+    """Before it has looked itself."""
+    world = World(new_key=True)
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    gate = world.gates["credentials"] = asyncio.Event()
+    await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, NEW_KEY)
+    with pytest.raises(TooLate):
+        await resolve(transfer, OperatorAction.ROLL_BACK)
+    world.proven = True
+    gate.set()
+    assert await transfer.outcome() == "completed"
+
+
+async def test_what_is_connected_with_a_known_key_holds_nothing_up_by_its_refusals(stage: Set) -> None:
+    world = World(new_key=True)
+    for step in ("replace_lists", "release"):
+        world.fail[step] = [RuntimeError("refused")]
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    before = len(world.calls)
+    world.proven = True
+    await news(transfer)
+    assert await transfer.outcome() == "completed"
+    assert {"replace_lists", "release"} <= set(world.calls[before:])
+    assert "new_key" in world.letters
+
+
+async def test_nor_the_end(stage: Set) -> None:
+    world = World(new_key=True)
+    for step in ("replace_lists", "release"):
+        world.fail[step] = [RuntimeError("refused")] * 2
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    left = {TransferWarning.LISTS_DUE, TransferWarning.RELEASE_DUE}
+    assert set(world.warnings) == {TransferWarning.OLD_KEY_KNOWN, *left}
