@@ -57,13 +57,15 @@ def _waits(evidence: Evidence, point: str) -> bool:
 def local_lists(evidence: Evidence) -> Iterator[Broken]:
     """Compare: no charger lets a former group's tag charge; after a change of group it lets the new group's.
 
-    With a key that is older than its owner it lets nobody's; which of both is told so who has that key is not certain.
+    What it was sent since its key is older than its owner is empty; which of both was sent it that have that key is not
+    certain.
     """
     tags = {group: {row.id_tag for row in rows} for group, rows in evidence.by("tags", "group_id").items()}
     for point, last in judged_lists(evidence).items():
-        memory, known = _memory(evidence, point), _row(evidence, point).until_new_key is not None
-        if known and point in evidence.attacks.passwords:
+        memory, row = _memory(evidence, point), _row(evidence, point)
+        if row.until_new_key is not None and point in evidence.attacks.passwords:
             continue
+        known = row.until_new_key is not None and last.from_version + 1 >= row.owner_version
         accepted = {tag for tag, status in memory.local_list.items() if status == "Accepted"}
         present = _row(evidence, point).group_id
         wanted = set() if known else tags.get(present, set())

@@ -209,6 +209,8 @@ async def test_a_key_that_nobody_types_may_be_waited_for(sound: Evidence, db: Da
     assert not list(agreement.nothing_open(found))
     assert list(chargers.local_lists(found))
     assert not list(chargers.local_lists(remember(found, "CP-1", local_list={"NORTH1": "Blocked"})))
+    since = await change(sound, db, "UPDATE charge_points SET owner_version = 2 WHERE id = 'cp-1'")
+    assert not list(chargers.local_lists(since)), "its group has not changed with its owner"
 
 
 @pytest.mark.parametrize(("until_new_key", "open_"), [("serve", True), ("quarantine", False)])
