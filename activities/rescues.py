@@ -26,8 +26,8 @@ class DatabaseRescues(Rescues):
             return Rescue(
                 ready=ready,
                 charge_point_id=ChargePointId(row.charge_point_id),
-                lists=TransferWarning.LISTS_DUE in row.warnings or rescues.has_empty_list(row),
-                release=TransferWarning.RELEASE_DUE in row.warnings,
+                lists=TransferWarning.LISTS_DUE in row.warnings or await rescues.has_unsure_list(session, row),
+                release=TransferWarning.RELEASE_DUE in row.warnings or rescues.has_unsure_release(row),
             )
 
     async def settle(self, rescued: Rescued) -> Settled:

@@ -5,7 +5,8 @@ from typing import Any
 
 from chaos.evidence import Evidence
 from chaos.journal import Broken
-from domain.transfer import FINAL
+from domain.reconciliation import NEWS
+from domain.transfer import DUE, FINAL, TransferWarning
 
 AGREE = "the workflow ended as the database says"
 SHOWN = "the API shows what the database says"
@@ -39,13 +40,33 @@ def shown(evidence: Evidence) -> Iterator[Broken]:
 
 
 def reconciled(evidence: Evidence) -> Iterator[Broken]:
-    """Look at what was found: nobody terminates a run here, and failing parts alone leave nothing behind."""
+    """Look at what was found: nobody terminates a run here, and failing parts alone leave nothing behind.
+
+    What was seen at the sockets is no disagreement.
+    """
     for row in evidence.of("findings"):
+        if row.kind in NEWS:
+            continue
         yield Broken(RECONCILED, row.subject, f"{row.kind}, {row.settlement}")
 
 
+def waits_for_its_owner(evidence: Evidence, transfer: Any) -> bool:
+    """Whether an ended transfer has left nothing due but a key that its new owner is to type, and what waits for that.
+
+    Where the old key opens quarantine only, all else waits for it; where it serves, nothing does, unless somebody else
+    with that key is in the charger's place.
+    """
+    left = DUE.intersection(transfer.warnings)
+    until = next(row.until_new_key for row in evidence.of("charge_points") if row.id == transfer.charge_point_id)
+    waits = until == "quarantine" or (until and transfer.charge_point_id in evidence.attacks.passwords)
+    return until is not None and (left == {TransferWarning.OLD_KEY_KNOWN} or (bool(left) and bool(waits)))
+
+
 def nothing_open(evidence: Evidence) -> Iterator[Broken]:
-    """Look for the rest: each request led to a transfer that ended and left nothing due, or waits for an operator."""
+    """Look for the rest: each request led to a transfer that ended and left nothing due, or waits for an operator.
+
+    What waits for nothing but a key that its new owner never types may be due.
+    """
     transfers = {row.id: row for row in evidence.of("transfers")}
     waiting = set(parked(evidence))
     for request in evidence.of("requests"):
@@ -56,8 +77,10 @@ def nothing_open(evidence: Evidence) -> Iterator[Broken]:
             yield Broken(NOTHING_OPEN, row.id, f"{row.state}, and reserved: {row.active}")
         if row.active and row.id not in waiting:
             yield Broken(NOTHING_OPEN, row.id, f"{row.state}, {row.attention or 'running'}")
-        if row.due:
+        if row.due and not waits_for_its_owner(evidence, row):
             yield Broken(NOTHING_OPEN, row.id, f"still due at its charger: {row.warnings}")
     for point in evidence.of("charge_points"):
-        if point.sessions_blocked_by is not None and point.sessions_blocked_by not in waiting:
+        blocker = transfers.get(point.sessions_blocked_by or "")
+        known = blocker is not None and blocker.due and waits_for_its_owner(evidence, blocker)
+        if point.sessions_blocked_by is not None and point.sessions_blocked_by not in waiting and not known:
             yield Broken(NOTHING_OPEN, point.id, f"{point.sessions_blocked_by} still lets no session start")

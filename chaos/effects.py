@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from chaos.evidence import Evidence
 from chaos.journal import Broken
+from domain.keys import KeyPurpose, KnownTo
 from domain.trail import TrailAction
 from domain.transfer import FINAL
+from persistence.charger_keys import BESIDE_KEPT, KeyState
 
 ONCE = "every effect once"
 ONE_KEY = "one new key for each order, and it is proven"
@@ -45,21 +47,37 @@ def _told(trail: list[Any]) -> int:
 
 
 def keys(evidence: Evidence) -> Iterator[Broken]:
-    """Count: no order has two keys; a change of owner without a warning has one, which its charger has proven."""
+    """Count: no order has two keys that are sent; a change of owner without a warning has one that was proven.
+
+    A key that its new owner types may be asked for again. At rest a charge point has one current key, beside it one
+    that is pending at most, and of those that its charger may hold none that is older than its last proof.
+    """
     ordered = evidence.by("credentials", "order_id")
     for order, found in ordered.items():
-        if order is not None and len(found) > 1:
-            yield Broken(ONE_KEY, order, f"it has {len(found)} keys")
+        sent = [key for key in found if key.purpose != KeyPurpose.TYPED]
+        if order is not None and len(sent) > 1:
+            yield Broken(ONE_KEY, order, f"it has {len(sent)} keys")
     for row in evidence.of("transfers"):
         rotates = row.from_owner_id != row.to_owner_id and row.connection == "keep"
         if row.state == "completed" and rotates:
             proven = [key for key in ordered[row.id] if key.proved_at is not None and key.withdrawn_at is None]
-            if len(proven) != 1:
-                yield Broken(ONE_KEY, row.id, f"completed with {len(proven)} keys that were proven")
-    living = Counter((key.charge_point_id, key.state) for key in evidence.of("credentials") if key.state != "revoked")
-    for (point, state), count in living.items():
-        if count > 1:
-            yield Broken(ONE_KEY, point, f"{count} keys are {state}")
+            if not proven:
+                yield Broken(ONE_KEY, row.id, "completed, and no key of its was proven")
+    for point, found in evidence.by("credentials", "charge_point_id").items():
+        yield from _living(point, [key for key in found if key.state != KeyState.REVOKED])
+
+
+def _living(point: str, keys: list[Any]) -> Iterator[Broken]:
+    counts = Counter(key.state for key in keys)
+    if counts[KeyState.CURRENT] != 1 or counts[KeyState.PENDING] > 1 or counts[KeyState.BESIDE] > BESIDE_KEPT:
+        yield Broken(ONE_KEY, point, f"its living keys are {dict(counts)}")
+        return
+    [current] = [key for key in keys if key.state == KeyState.CURRENT]
+    for key in keys:
+        if key is not current and current.proved_at is not None and key.created_at < current.proved_at:
+            yield Broken(ONE_KEY, point, f"the {key.purpose} key {key.id}, {key.state}, is older than the last proof")
+        if key.state == KeyState.BESIDE and (key.known_to != KnownTo.PEOPLE or key.sealed_key is not None):
+            yield Broken(ONE_KEY, point, f"the {key.purpose} key {key.id} is beside, and could be sent")
 
 
 def letters(evidence: Evidence) -> Iterator[Broken]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
@@ -19,6 +20,22 @@ _LOOK_EVERY: Final = 1.5
 _BY_LINK_WITHIN: Final = 60.0
 #: How often in a hundred a session runs when a transfer is asked for, and a request is sent twice at once.
 _CHARGING, _TWICE = 15, 15
+
+
+#: How long a new owner takes to get to the charger, in seconds: longer than the transfer waits, now and then.
+_WALK: Final = (1.0, 24.0)
+
+
+class NewKey(StrEnum):
+    """What a new owner does who is asked to type a key into their charger."""
+
+    TYPED = "typed"
+    SHOWN = "shown"
+    """They have one shown, and never type it."""
+    LEFT = "left"
+
+
+_NEW_KEY: Final[Mapping[NewKey, int]] = {NewKey.TYPED: 60, NewKey.SHOWN: 15, NewKey.LEFT: 25}
 
 
 @dataclass(frozen=True)
@@ -90,11 +107,12 @@ class Errand:
     # --- the decisions --------------------------------------------------------------------------------------------
 
     async def _decide(self, wanted: Wish, transfer_id: str) -> None:
-        await self._see(wanted.sender, transfer_id, lambda state: state != "requested")  # nobody can decide before
+        # nobody can decide before
+        await self._see(wanted.sender, transfer_id, lambda found: found["state"] != "requested")
         await asyncio.sleep(self._chance.uniform(0, 2))  # pacing: people think about it
         match wanted.course:
             case Course.ACCEPT:
-                await self._say("accept", wanted.decider, transfer_id)
+                await self._say("accept", wanted.decider, transfer_id, until_new_key=wanted.until_new_key)
             case Course.ACCEPT_BY_LINK:
                 await self._accept_by_link(wanted, transfer_id)
             case Course.DECLINE:
@@ -110,10 +128,9 @@ class Errand:
             case Course.LET_BE | Course.EXPIRE:
                 return
 
-    async def _say(self, decision: str, who: str, transfer_id: str) -> None:
-        await self._people.integrators[who].command(
-            decision, f"/v1/transfers/{transfer_id}/{decision}", f"{self._key}-{decision}", subject=transfer_id
-        )
+    async def _say(self, decision: str, who: str, transfer_id: str, **body: str) -> None:
+        path, key = f"/v1/transfers/{transfer_id}/{decision}", f"{self._key}-{decision}"
+        await self._people.integrators[who].command(decision, path, key, subject=transfer_id, body=body or None)
 
     async def _accept_by_link(self, wanted: Wish, transfer_id: str) -> None:
         try:
@@ -122,27 +139,42 @@ class Errand:
         except TimeoutError:
             self._people.journal.unknown["accept_by_link"] += 1
 
-    async def _see(self, who: str, transfer_id: str, enough: Callable[[str], bool]) -> dict[str, Any]:
-        """Look at a transfer until its state is `enough`."""
+    async def _see(self, who: str, transfer_id: str, enough: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
+        """Look at a transfer until it is `enough`."""
         while True:
             found = await self._people.integrators[who].get(f"/v1/transfers/{transfer_id}")
-            if enough(found["state"]):
+            if enough(found):
                 return found
             await asyncio.sleep(_LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
 
     async def _see_it_end(self, who: str, transfer_id: str) -> None:
-        found = await self._see(who, transfer_id, lambda state: state in FINAL)
+        found = await self._see(who, transfer_id, lambda found: found["state"] in FINAL or _waits_for_key(found))
+        if _waits_for_key(found):
+            await self._give_key()
+            found = await self._see(who, transfer_id, lambda found: found["state"] in FINAL)
         if found["state"].startswith("completed") and found["connection"] == "delete":
             await connect_afresh(self._people, self._point, f"{self._key}-connect")
 
+    async def _give_key(self) -> None:
+        """Let the new owner have a key shown, and type it in, or not."""
+        does = self._chance.choices(list(_NEW_KEY), list(_NEW_KEY.values()))[0]
+        self._people.journal.new_keys[does] += 1
+        await asyncio.sleep(self._chance.uniform(*_WALK))  # pacing: until they are at the charger
+        if does is not NewKey.LEFT:
+            await connect_afresh(self._people, self._point, f"{self._key}-new-key", typed=does is NewKey.TYPED)
 
-async def connect_afresh(people: People, point: Mapping[str, Any], key: str) -> None:
-    """Let a charge point's present owner make new credentials, and somebody type them in at the charger."""
+
+def _waits_for_key(found: Mapping[str, Any]) -> bool:
+    return bool(found["attention"] == "new_key")
+
+
+async def connect_afresh(people: People, point: Mapping[str, Any], key: str, *, typed: bool = True) -> None:
+    """Let a charge point's present owner make new credentials, and somebody type them in at the charger, or nobody."""
     now = await people.operator.get(f"/v1/charge-points/{point['id']}")
     answer = await people.integrators[str(now["owner_id"])].command(
         "connect", f"/v1/charge-points/{point['id']}/connection", key, subject=str(point["id"])
     )
-    if answer is None or not answer.is_success:
+    if answer is None or not answer.is_success or not typed:
         return
     while True:
         try:

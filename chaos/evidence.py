@@ -13,6 +13,7 @@ from sqlalchemy import select
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError, RPCStatusCode
 
+from chaos.attackers import Attacks
 from chaos.journal import Promise
 from chaos.letters import Mail
 from chaos.watch import Seen
@@ -45,6 +46,7 @@ class Evidence:
     mails: Sequence[Mail] = ()
     promises: Sequence[Promise] = ()
     seen: Seen = field(default_factory=dict)
+    attacks: Attacks = field(default_factory=Attacks)
 
     def of(self, table: str) -> Sequence[Any]:
         """Give the rows of a table."""
@@ -104,5 +106,12 @@ def write(evidence: Evidence, file: Path) -> None:
         table: [{name: str(value) for name, value in row._asdict().items() if name not in secret} for row in found]
         for table, found in evidence.rows.items()
     }
-    facts = {"outcomes": dict(evidence.outcomes), "mails": [mail.message_id for mail in evidence.mails], "rows": rows}
+    facts = {
+        "outcomes": dict(evidence.outcomes),
+        "mails": [mail.message_id for mail in evidence.mails],
+        "attackers_heard": [f"{one.at} {one.point} {one.action}" for one in evidence.attacks.heard],
+        "attackers_stayed": [f"{one.began} {one.ended} {one.point}" for one in evidence.attacks.stays],
+        "attackers_came_in_at_the_end": dict(evidence.attacks.opens),
+        "rows": rows,
+    }
     file.write_text(json.dumps(facts, indent=1), "utf-8")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from chaos import agreement, chargers, effects, ledger, promises
+from chaos import agreement, attacks, chargers, effects, ledger, promises
 from chaos.evidence import Evidence
 from chaos.journal import Broken
 from chaos.watch import ONE_OWNER
@@ -27,6 +27,10 @@ INVARIANTS: Final[Mapping[Invariant, str]] = {
     chargers.passwords: chargers.OPENS,
     chargers.local_lists: chargers.TAGS,
     chargers.in_service: chargers.IN_SERVICE,
+    attacks.untold: attacks.UNTOLD,
+    attacks.over: attacks.OVER,
+    attacks.unmoved: attacks.UNMOVED,
+    attacks.ways_in: attacks.WAY_IN,
 }
 
 

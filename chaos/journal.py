@@ -48,6 +48,9 @@ class Journal:
         self.unknown: Counter[str] = Counter()
         """Calls that were given up without an answer."""
 
+        self.new_keys: Counter[str] = Counter()
+        """What new owners did who were asked to type a key."""
+
     def keep(self, promise: Promise) -> None:
         """Keep one, for good."""
         self.promises.append(promise)

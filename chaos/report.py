@@ -31,6 +31,8 @@ class Run:
     """How many transfers waited for an operator at some time."""
     stubborn: int
     """How many chargers stayed in quarantine until somebody typed new credentials in."""
+    tries: Counter[str]
+    """How often an attacker's try ended how."""
     journal: Journal
     evidence: Evidence
     broken: list[Broken]
@@ -49,8 +51,12 @@ def _head(run: Run) -> Iterator[str]:
         f"Written by `{command}`. Real parts: PostgreSQL, a Temporal server with its database in a file, two workers, "
         f"two gateway nodes, two API processes, a mailbox, and {versions.total()} charge points "
         f"({versions['1.6']} speak OCPP 1.6, {versions['2.0.1']} OCPP 2.0.1) that come in at either node. "
-        "Every link between them can be slow, held up or reset. A run of the same seed has the same charge points, "
-        "faults, and order of mishaps and wishes; when each meets the other is up to the machine."
+        "Every link between them can be slow, held up or reset. Chargers are enrolled; where one is not, a change of "
+        "owner waits for a key that its new owner types, and ends without it where they never do. Clients of former "
+        f"owners, which know the first password of {len(run.evidence.attacks.passwords)} charge points, come with it "
+        "all the time, each from its own address, at either node, and answer as chance has it. A run of the same seed "
+        "has the same charge points, faults, and order of mishaps and wishes; when each meets the other is up to the "
+        "machine."
     )
     yield from ("# A chaos run", "", textwrap.fill(parts, _WIDTH, break_on_hyphens=False), "")
     yield f"{verdict} {run.minutes:g} minutes of load and mishaps, {run.drained_in:.0f} s until nothing was open."
@@ -67,12 +73,16 @@ def _counts(run: Run) -> Iterator[str]:
     yield from _table("Mishaps", run.mishaps)
     yield from _table("Acknowledged commands", Counter(promise.call for promise in journal.promises))
     yield from _table("Answers", Counter({k: v for k, v in journal.answers.items() if not k.startswith("read 200")}))
+    yield from _table("What attackers' tries came to", run.tries)
+    yield from _table("What new owners did who were asked to type a key", journal.new_keys)
+    yield from _table("Seen at the chargers' sockets", Counter(row.kind for row in evidence.of("findings")))
     yield from _table("Why a client sent a request again", journal.repeats)
     yield from _table("Given up without an answer, so judged by the database alone", journal.unknown)
 
 
 def _invariants(run: Run) -> Iterator[str]:
     evidence = run.evidence
+    known = sum(point.until_new_key is not None for point in evidence.of("charge_points"))
     yield from _table(
         "What was judged",
         {
@@ -86,6 +96,12 @@ def _invariants(run: Run) -> Iterator[str]:
             "letters": len({mail.message_id for mail in evidence.mails}),
             "letters delivered again, under the same Message-ID": len(evidence.mails)
             - len({(mail.message_id, mail.to) for mail in evidence.mails}),
+            "charge points that were attacked": len(evidence.attacks.passwords),
+            "connections that attackers had": len(evidence.attacks.stays),
+            "calls that attackers heard": len(evidence.attacks.heard),
+            "attackers that their charge point's own owner enrolled": len(evidence.attacks.became),
+            "attackers that the known key lets in still": sum(evidence.attacks.opens.values()),
+            "charge points whose owner never typed a key that is not known": known,
             "charging sessions": len(evidence.of("charging_sessions")),
             "chargers' memories": len(evidence.memories),
             "of these with a local list that is known": len(judged_lists(evidence)),

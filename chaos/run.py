@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from chaos import evidence, site, town
+from chaos.attackers import Attackers, Attacks
 from chaos.errand import People
 from chaos.evidence import Evidence
 from chaos.integrator import Integrator
@@ -69,6 +70,8 @@ class _Chaos:
         self._staff = Staff(self._people, found)
         self._traffic = Traffic(self._people, found.town, _chance(options, "traffic"))
         self._mishaps = Mishaps(found, _chance(options, "mishaps"), self._journal)
+        self._attackers = Attackers(found, _chance(options, "attackers"), self._journal)
+        self._attacks = Attacks()
         self._drained_in = 0.0
         self._broken: list[Broken] = []
 
@@ -79,17 +82,20 @@ class _Chaos:
         return People(integrators, readers, journal, found.stage.ports.stations)
 
     async def live(self) -> None:
-        """Go through load, mishaps and drain; stops at the first thing that is broken."""
+        """Go through load, mishaps and drain, all of it under attack; stops at the first thing that is broken."""
         try:
             async with asyncio.TaskGroup() as group, self._in_background(group, self._watch.run()):
                 self._report(f"{self._options.minutes:g} minutes of load and mishaps …")
-                async with (
-                    self._in_background(group, self._staff.run()),
-                    self._in_background(group, self._mishaps.run()),
-                    self._in_background(group, self._traffic.run(group, self._options.every)),
-                ):
-                    await asyncio.sleep(self._options.minutes * 60)  # pacing: the length of the run
-                await self._drain()
+                async with self._in_background(group, self._attackers.run()):
+                    async with (
+                        self._in_background(group, self._staff.run()),
+                        self._in_background(group, self._mishaps.run()),
+                        self._in_background(group, self._traffic.run(group, self._options.every)),
+                    ):
+                        await asyncio.sleep(self._options.minutes * 60)  # pacing: the length of the run
+                    await self._drain()
+                self._attacks = await self._attackers.conclude()
+                await self._staff.until_back()
                 for task in self._traffic.under_way:
                     task.cancel()
         except* Broken as group_of_broken:
@@ -106,6 +112,7 @@ class _Chaos:
     async def _drain(self) -> None:
         self._report("Draining …")
         began = time.monotonic()
+        self._staff.cloned |= self._attackers.became
         try:
             async with asyncio.timeout(_DRAIN_AT_MOST):
                 await self._staff.drain(self._traffic.under_way)
@@ -135,6 +142,7 @@ class _Chaos:
             mishaps=self._mishaps.counts,
             parked=len(self._staff.parked),
             stubborn=len(self._staff.stubborn),
+            tries=self._attackers.counts,
             journal=self._journal,
             evidence=found,
             broken=self._broken,
@@ -153,4 +161,5 @@ class _Chaos:
             mails=self._mailbox.look(),
             promises=self._journal.promises,
             seen=self._watch.seen,
+            attacks=self._attacks,
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 import devserver
 from chaos import postgres
 from chaos.links import Link
-from chaos.town import OPERATOR, Town
+from chaos.town import ENROLLED_MODEL, OPERATOR, Town
 from demo import parts
 from demo.ports import HOST, Ports
 from demo.readiness import answers, listens, when
@@ -46,6 +46,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "HANDOVER_POLICY__RETRIES_USED_UP": "PT90S",
     "HANDOVER_POLICY__OPERATOR_RETRIES_EVERY": "PT2M",
     "HANDOVER_POLICY__LOOK_AGAIN": "PT3S",
+    "HANDOVER_POLICY__ENROLMENT_PATIENCE": "PT10S",
+    "HANDOVER_ENROLMENT": ENROLLED_MODEL,
 }
 _KINDS: Final = ("worker", "gateway", "api")
 
@@ -88,10 +90,12 @@ class Site:
     keys: Mapping[str, str]
     apis: list[str]
     links: Mapping[str, Link] = field(default_factory=dict)
+    gateways: Sequence[int] = ()
+    """The ports of both gateway nodes, without a link."""
 
     def repair_stations(self) -> None:
         """Take every fault out of the stations, from their next start on."""
-        parts.stations(self.stage, self.town.charge_points, self.db, {})
+        parts.stations(self.stage, self.town.charge_points, self.db, {}, models=self.town.models)
 
 
 @asynccontextmanager
@@ -123,9 +127,10 @@ async def running(folder: Path, town: Town, chance: Random, report: Report) -> A
                 report(f"Starting {part.name} …")
                 await supervisor.start(part)
             report("Starting stations …")
-            await supervisor.start(parts.stations(stage, town.charge_points, db, town.faults))
+            await supervisor.start(parts.stations(stage, town.charge_points, db, town.faults, models=town.models))
             apis = [f"http://{HOST}:{port}" for port in (ports.api, more.api)]
-            yield Site(stage, town, server, db, client, supervisor, keys, apis, links)
+            gateways = (ports.gateway, more.gateway)
+            yield Site(stage, town, server, db, client, supervisor, keys, apis, links, gateways)
             report("Stopping …")
 
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,7 +12,9 @@ from sqlalchemy import text
 
 from chaos.errand import People, connect_afresh
 from chaos.site import Site
+from demo.ports import HOST
 from domain.trail import TOLD_OF_END
+from domain.transfer import DUE, TransferWarning
 
 _LOOK_EVERY: Final = 5.0
 #: How often a parked transfer is tried again before an operator turns it round, or leaves the step undone.
@@ -21,12 +24,24 @@ _SWITCH_EVERY: Final = 45.0
 _OPEN: Final = text(
     "SELECT EXISTS (SELECT 1 FROM requests r WHERE r.started_at IS NULL)"
     " OR EXISTS (SELECT 1 FROM requests r LEFT JOIN transfers t ON t.id = r.transfer_id WHERE t.id IS NULL)"
-    " OR EXISTS (SELECT 1 FROM transfers t WHERE t.active OR t.due)"
+    " OR EXISTS (SELECT 1 FROM transfers t WHERE t.active)"
     " OR EXISTS (SELECT 1 FROM transfers t WHERE t.state <> 'refused' AND NOT EXISTS"
     "  (SELECT 1 FROM audit_events a WHERE a.subject = t.id AND a.once = :told))"
     " OR EXISTS (SELECT 1 FROM charge_points c LEFT JOIN charger_links l ON l.charge_point_id = c.id"
-    "  WHERE l.node IS NULL OR l.quarantined)"
+    "  WHERE l.node IS NULL)"
 ).bindparams(told=TOLD_OF_END)
+#: What is due at each charge point, and what of it its old key opens that somebody knows.
+_DUE: Final = text(
+    "SELECT c.id, c.until_new_key, l.quarantined, t.warnings FROM charge_points c"
+    " LEFT JOIN charger_links l ON l.charge_point_id = c.id"
+    " LEFT JOIN transfers t ON t.charge_point_id = c.id AND t.due WHERE t.due OR l.quarantined"
+)
+#: Charge points whose place is not their charger's, but somebody's at another address, or with another key.
+_TAKEN: Final = text("SELECT charge_point_id FROM charger_links WHERE node IS NULL OR address <> :host")
+#: Of so many charge points whose old key is known, one keeps it to the end.
+_LEFT_OF: Final = 3
+_KNOWN: Final = text("SELECT id FROM charge_points WHERE until_new_key IS NOT NULL")
+_BACK_WITHIN: Final = 60.0
 _RUNNING: Final = 'WorkflowType = "transfer" AND ExecutionStatus = "Running"'
 
 
@@ -41,6 +56,8 @@ class Staff:
         """Every transfer that waited for an operator at some time."""
         self.stubborn: set[str] = set()
         """Every charge point that had to be connected afresh because it stayed in quarantine."""
+        self.cloned: set[str] = set()
+        """Every charge point whose owner enrolled somebody else's client, and has not typed a key since."""
 
     async def run(self) -> None:
         """Answer what waits for an operator until cancelled."""
@@ -82,7 +99,8 @@ class Staff:
             if loop.time() - switched > _SWITCH_EVERY:
                 switched, rounds = loop.time(), rounds + 1
                 await self._connect_deleted(rounds)
-                if rounds > 1:
+                if rounds > 1:  # what people have in hand comes first
+                    await self._connect_known(rounds)
                     await self._connect_stubborn(rounds)
                 self._site.supervisor.signal("stations", signal.SIGKILL)
             await asyncio.sleep(_LOOK_EVERY)  # pacing: other processes' doing
@@ -96,7 +114,39 @@ class Staff:
         async with self._site.db.reading() as session:
             if await session.scalar(_OPEN):
                 return True
+            rows = (await session.execute(_DUE)).all()
+        if any(not self._is_left(row) for row in rows):
+            return True
         return (await self._site.client.count_workflows(_RUNNING)).count > 0
+
+    def _is_left(self, row: Any) -> bool:
+        """Whether all that is due there waits for a key that nobody types."""
+        waits = row.until_new_key == "quarantine" or row.id in self._site.town.attacked
+        known = not DUE.intersection(row.warnings or ()) - {TransferWarning.OLD_KEY_KNOWN}
+        return _keeps_known_key(row.id) and row.until_new_key is not None and (known or waits)
+
+    async def until_back(self) -> None:
+        """Wait until every charger has its place again, once nobody else is after it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_BACK_WITHIN):
+                while True:
+                    async with self._site.db.reading() as session:
+                        if (await session.execute(_TAKEN, {"host": HOST})).first() is None:
+                            return
+                    await asyncio.sleep(1)  # pacing: other processes' doing
+
+    async def _connect_known(self, round_: int) -> None:
+        """Type a new key into those whose old one is known to a former owner, and into those that lost their place.
+
+        Some owners never do.
+        """
+        async with self._site.db.reading() as session:
+            known = set(await session.scalars(_KNOWN))
+        for point in self._site.town.charge_points:
+            typed = point["id"] in known and not _keeps_known_key(point["id"])
+            if typed or point["id"] in self.cloned:
+                self.cloned.discard(point["id"])
+                await connect_afresh(self._people, point, f"{point['id']}-known-{round_}")
 
     async def _connect_deleted(self, round_: int) -> None:
         """Connect those afresh whose connection went with a transfer since somebody connected them last."""
@@ -133,6 +183,11 @@ class Staff:
             found += page["items"]
             cursor = page["next"]
         return found
+
+
+def _keeps_known_key(point: str) -> bool:
+    """Whether nobody ever types a key there that a former owner does not know."""
+    return int(point.rpartition("-")[2]) % _LEFT_OF == 0
 
 
 def _at(moment: str | None) -> datetime:

@@ -1,7 +1,7 @@
 """Who and what there is: users, groups, charge points in both versions of OCPP, and what is wrong with some."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
@@ -18,8 +18,23 @@ USERS: Final = ("ada", "bob", "cleo", "dan", "eve", "finn")
 #: How many charge points in a hundred have something wrong with them.
 _FAULTY: Final = 40
 
-#: What no run is without: two faults that bring a transfer to an operator, one that keeps it waiting.
-_ALWAYS: Final = (Trouble(Fault.LIE), Trouble(Fault.REJECT, Step.LISTS), Trouble(Fault.NEVER_RETURN))
+#: What no run is without: two faults that bring a transfer to an operator, one that keeps it waiting, one that keeps a
+#: charger from being enrolled.
+_ALWAYS: Final = (
+    Trouble(Fault.LIE),
+    Trouble(Fault.REJECT, Step.LISTS),
+    Trouble(Fault.NEVER_RETURN),
+    Trouble(Fault.REJECT, Step.ENROL),
+)
+#: The one model that is enrolled, and one that is not: its chargers have the key that people know for as long as nobody
+#: types another.
+ENROLLED_MODEL: Final = "Handover demo"
+OTHER_MODEL: Final = "Handover old"
+#: Of so many charge points a former owner's client attacks one; of so many of these one is enrolled all the same; of so
+#: many that nobody attacks one is not.
+_ATTACKED_OF: Final = 3
+_ENROLLED_OF: Final = 3
+_OTHER_OF: Final = 5
 
 
 @dataclass(frozen=True)
@@ -30,6 +45,10 @@ class Town:
     """An import."""
     faults: Mapping[str, Sequence[Trouble]]
     """By the id of the charge point."""
+    attacked: Sequence[str] = ()
+    """The ids of charge points whose first password somebody else knows, and comes with."""
+    models: Mapping[str, str] = field(default_factory=dict)
+    """The models of those that are not the one that is enrolled."""
 
     @property
     def charge_points(self) -> list[Mapping[str, Any]]:
@@ -54,7 +73,20 @@ def build(charge_points: int, chance: Random) -> Town:
     troubles = [*_ALWAYS, *chance.sample(others, len(others))]
     faulty = chance.sample([str(point["id"]) for point in points], charge_points * _FAULTY // 100)
     faults = {point: [troubles[number % len(troubles)]] for number, point in enumerate(faulty)}
-    return Town([*_people(), *_teams(), *points], faults)
+    attacked = _attacked(points, chance)
+    spared = [str(point["id"]) for point in points if point["id"] not in attacked]
+    models = {point: OTHER_MODEL for number, point in enumerate(attacked) if number % _ENROLLED_OF != 1}
+    models |= dict.fromkeys(spared[::_OTHER_OF], OTHER_MODEL)
+    return Town([*_people(), *_teams(), *points], faults, attacked, models)
+
+
+def _attacked(points: Sequence[Mapping[str, Any]], chance: Random) -> list[str]:
+    """Choose as many of either version of OCPP."""
+    each = max(1, len(points) // _ATTACKED_OF // 2)
+    found: list[str] = []
+    for version in ("1.6", "2.0.1"):
+        found += chance.sample([str(point["id"]) for point in points if point["ocpp"] == version], each)
+    return found
 
 
 def _people() -> list[Mapping[str, Any]]:

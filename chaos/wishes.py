@@ -30,12 +30,13 @@ _NOT_ASKED: Final[Mapping[Course, int]] = {Course.LET_BE: 85, Course.CANCEL: 15}
 
 @dataclass(frozen=True)
 class Wish:
-    """One request: whose, what, and what becomes of it; `decider` may accept."""
+    """One request: whose, what, and what becomes of it; `decider` may accept, and chooses what a known key opens."""
 
     sender: str
     decider: str
     body: Mapping[str, Any]
     course: Course
+    until_new_key: str = "serve"
 
 
 def wish(point: Mapping[str, Any], chance: Random) -> Wish:
@@ -52,9 +53,12 @@ def wish(point: Mapping[str, Any], chance: Random) -> Wish:
         "running_session": chance.choice(["wait", "stop"]),
         "if_offline": chance.choices(["complete", "roll_back"], [7, 3])[0],
     }
+    until_new_key = chance.choices(["serve", "quarantine"], [3, 2])[0]
     if asked:
         body["expires_in"] = "PT4S" if course is Course.EXPIRE else "PT45S"
-    return Wish(sender, decider, body, course)
+    else:
+        body["until_new_key"] = until_new_key
+    return Wish(sender, decider, body, course, until_new_key)
 
 
 def _what(owner: str, group: str, chance: Random) -> tuple[str, str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import ChargePointId, TransferId
 from domain.transfer import DUE, TransferWarning
 from persistence import charger_links, credentials, transfers
-from persistence.tables import ChargePoint, Link, Transfer
+from persistence.tables import ChargePoint, Link, LocalList, Transfer
 
 #: How long a charger that is there and did not take what is due is left alone: at first, and at most.
 FIRST_PAUSE: Final = timedelta(minutes=15)
@@ -76,8 +76,19 @@ async def _until_new_key(session: AsyncSession, charge_point_id: ChargePointId) 
     ).scalar_one()
 
 
-def has_empty_list(row: Transfer) -> bool:
-    """Whether its charger was sent an empty list, as people knew its key, in place of the new group's."""
+async def has_unsure_list(session: AsyncSession, row: Transfer) -> bool:
+    """Whether its charger may not have the present group's list: while people knew its key no list had tags in it.
+
+    A later move to another group sent an empty one, too; and it may have been somebody else who took it.
+    """
+    if TransferWarning.OLD_KEY_KNOWN not in row.warnings:
+        return False
+    listed = select(LocalList.version).where(LocalList.charge_point_id == row.charge_point_id)
+    return row.from_group_id != row.to_group_id or (await session.execute(listed)).first() is not None
+
+
+def has_unsure_release(row: Transfer) -> bool:
+    """Whether its charger may still be inoperative: it was made so, and somebody else may have been told otherwise."""
     return TransferWarning.OLD_KEY_KNOWN in row.warnings and row.from_group_id != row.to_group_id
 
 
@@ -102,8 +113,10 @@ async def settle(session: AsyncSession, row: Transfer, *, lists: bool, release: 
             left.append(TransferWarning.OLD_KEY_KNOWN)
         elif await credentials.was_refused(session, point, row.id):
             left.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
-    if has_empty_list(row) and not awaited and not lists:
+    if not awaited and not lists and await has_unsure_list(session, row):
         left.append(TransferWarning.LISTS_DUE)
+    if not awaited and not release and has_unsure_release(row):
+        left.append(TransferWarning.RELEASE_DUE)
     row.warnings = [warning.value for warning in dict.fromkeys(left)]
     row.due = not DUE.isdisjoint(left)
     return [warning for warning in warnings if warning not in left]

@@ -107,6 +107,7 @@ class Reconfiguration:
         key that it is sent, there is nothing to wait for.
         """
         step, serves = StepName.ROTATE_CREDENTIALS, self._plan.until_new_key is UntilNewKey.SERVE
+        noted = len(self._warnings)
         if serves:
             await self._serve_meanwhile()
         if serves and self._rotates is False:
@@ -123,7 +124,11 @@ class Reconfiguration:
             raise
         if not proven:
             return self._leave_known("People know the key in use; it ends once the new owner's is.")
-        self._lists_over = False
+        # whoever else has the old key may have said that it was done, or that it can't be
+        self._warnings[noted:] = [
+            one for one in self._warnings[noted:] if one is TransferWarning.LEFT_UNDONE_BY_OPERATOR
+        ]
+        self._lists_over = self._release_over = False
         return self.proven()
 
     async def _serve_meanwhile(self) -> None:

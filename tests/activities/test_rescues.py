@@ -13,7 +13,7 @@ from domain.ids import NodeId
 from domain.transfer import TransferState, TransferWarning
 from persistence import charger_links, rescues
 from persistence.session import Database
-from persistence.tables import AuditEvent
+from persistence.tables import AuditEvent, ChargePoint, LocalList, Transfer
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, TO_BOB, by, keep, registry, row
 
@@ -82,6 +82,38 @@ async def test_what_is_due_waits_for_its_charger_and_is_settled_once(
         assert (await session.scalars(settled)).all() == [
             {"cleared": "lists_due"}, {"cleared": "release_due"},
         ]  # fmt: skip
+
+
+async def test_what_somebody_else_with_the_old_key_may_have_been_told_is_done_again_once_that_is_over(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    steps = DatabaseRescues(database)
+    ref = await left(registry, database, vault, TransferWarning.OLD_KEY_KNOWN)
+    await connect(database)
+    async with database.writing() as session:
+        (await session.get_one(ChargePoint, CP)).until_new_key = "serve"
+        (await session.get_one(Transfer, ref.transfer_id)).from_group_id = "south"
+    assert not (await steps.begin(ref)).ready
+    async with database.writing() as session:
+        (await session.get_one(ChargePoint, CP)).until_new_key = None
+    found = await steps.begin(ref)
+    assert (found.ready, found.lists, found.release) == (True, True, True)
+    assert not (await steps.settle(Rescued(transfer_id=ref.transfer_id, lists=False, release=False))).done
+    assert (await row(database, ref)).warnings == ["lists_due", "release_due"]
+    assert (await steps.settle(Rescued(transfer_id=ref.transfer_id, lists=True, release=True))).done
+
+
+async def test_a_list_that_was_sent_while_the_key_was_known_is_sent_again(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await left(registry, database, vault, TransferWarning.OLD_KEY_KNOWN)
+    async with database.writing() as session:
+        transfer = await session.get_one(Transfer, ref.transfer_id)
+        transfer.to_group_id = transfer.from_group_id
+        assert not await rescues.has_unsure_list(session, transfer)
+        session.add(LocalList(charge_point_id=CP, version=1, entries=[], order_id="a later move", replaced=[]))
+        assert await rescues.has_unsure_list(session, transfer)
+        assert not rescues.has_unsure_release(transfer)
 
 
 async def test_a_charger_is_told_nothing_before_it_has_its_new_key(

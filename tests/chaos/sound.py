@@ -1,4 +1,7 @@
-"""A small state in which every invariant holds: a move, a transfer to a user, a roll-back, each with all its traces."""
+"""A small state in which every invariant holds: a move, a transfer to a user, a roll-back, each with all its traces.
+
+The transfer to a user was under attack: its new owner typed a key in, so its former owner's client was shut out.
+"""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from chaos import town
+from chaos.attackers import Attacks, Heard, Stay
 from chaos.evidence import Evidence, read_rows
 from chaos.journal import Promise
 from chaos.letters import Mail
@@ -56,8 +60,9 @@ async def put_in(db: Database, vault: Vault) -> Evidence:
         current = [key for key in await _keys(session) if key.charge_point_id == "cp-2"]
         current[0].state, current[0].revoked_at = KeyState.REVOKED.value, LATER
         await session.flush()
-        session.add(_proven(vault))
-        session.add_all(_link(point) for point in ("cp-1", "cp-2", "cp-3"))
+        proven = _proven(vault)
+        session.add(proven)
+        session.add_all(_link(point, proven) for point in ("cp-1", "cp-2", "cp-3"))
         session.add(_session())
     first = {str(line["identity"]): str(line["password"]) for line in lines if line["type"] == "charge_point"}
     return Evidence(
@@ -84,6 +89,12 @@ async def put_in(db: Database, vault: Vault) -> Evidence:
             Promise("olga", "resolve", BACK[0], "act", 200),
         ],
         seen={("cp-1", 0): ("ada", "north"), ("cp-1", 1): ("ada", "south")},
+        attacks=Attacks(
+            passwords={"cp-2": first["CP-2"]},
+            heard=[Heard("cp-2", LATER, "SendLocalList", ["Full"])],
+            stays=[Stay("cp-2", BEGAN, LATER)],
+            opens={"cp-2": False},
+        ),
     )
 
 
@@ -103,6 +114,7 @@ def _transfer(story: Any) -> Transfer:
         running_session="wait", if_offline="complete", from_owner_id=before[0], from_group_id=before[1],
         to_owner_id=after[0], to_group_id=after[1], asked_over_owner=False, requested_by=before[0],
         requested_at=BEGAN, finished_at=LATER + timedelta(seconds=1), from_version=0, due=False,
+        new_key=story is GIFT,
     )  # fmt: skip
 
 
@@ -161,13 +173,16 @@ async def _keys(session: Any) -> list[Credential]:
 def _proven(vault: Vault) -> Credential:
     mac = vault.mac(PURPOSE, NEW_KEY.encode())
     point = ChargePointId("cp-2")
-    key = new_key(point, KeyState.CURRENT, mac, LATER, purpose=KeyPurpose.TRANSFER, version=0)
+    key = new_key(point, KeyState.CURRENT, mac, LATER, purpose=KeyPurpose.TYPED, version=1)
     key.order_id, key.proved_at = GIFT[0], LATER
     return key
 
 
-def _link(point: str) -> Link:
-    return Link(charge_point_id=point, node="node-1", generation=1, quarantined=False, connected_at=LATER)
+def _link(point: str, proven: Credential) -> Link:
+    return Link(
+        charge_point_id=point, node="node-1", generation=1, quarantined=False, connected_at=LATER, address="127.0.0.1",
+        credential_id=proven.id if point == proven.charge_point_id else None,
+    )  # fmt: skip
 
 
 def _session() -> ChargingSession:

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
-from chaos import agreement, chargers, effects, ledger, promises
+from chaos import agreement, attacks, chargers, effects, ledger, promises
+from chaos.attackers import Heard, Stay
 from chaos.evidence import Evidence, read_rows
 from chaos.invariants import INVARIANTS, Invariant, judge
 from chaos.journal import Broken, Promise
@@ -15,7 +17,7 @@ from chaos.watch import Watch
 from demo.station_state import StationState
 from persistence.session import Database
 from persistence.vault import Vault
-from tests.chaos.sound import put_in
+from tests.chaos.sound import BEGAN, LATER, NEW_KEY, put_in
 
 #: What breaks which invariant, as statements on the database.
 IN_DATABASE: list[tuple[Invariant, str]] = [
@@ -66,6 +68,20 @@ IN_DATABASE: list[tuple[Invariant, str]] = [
     (chargers.in_service, "UPDATE charger_links SET node = NULL"),
     (chargers.in_service, "UPDATE charger_links SET quarantined = 1"),
     (chargers.in_service, "UPDATE credentials SET state = 'revoked' WHERE charge_point_id = 'cp-1'"),
+    (effects.keys, "UPDATE credentials SET state = 'beside' WHERE charge_point_id = 'cp-2' AND purpose = 'given'"),
+    (effects.keys, "UPDATE credentials SET state = 'revoked' WHERE charge_point_id = 'cp-1'"),
+    (effects.keys, "UPDATE credentials SET state = 'pending' WHERE charge_point_id = 'cp-2' AND state = 'current'"),
+    (agreement.nothing_open, "UPDATE transfers SET due = 1, warnings = '[\"old_key_known\"]' WHERE id = 'trf_move'"),
+    (attacks.over, "UPDATE credentials SET state = 'beside' WHERE charge_point_id = 'cp-2' AND purpose = 'given'"),
+    (attacks.unmoved, "UPDATE credentials SET proved_at = NULL"),
+    (attacks.unmoved, "UPDATE credentials SET purpose = 'transfer' WHERE order_id = 'trf_gift'"),
+    (attacks.unmoved, "UPDATE transfers SET state = 'rolled_back', reason = 'charger_rejected' WHERE id = 'trf_gift'"),
+    (attacks.unmoved, "UPDATE transfers SET state = 'rolled_back', reason = 'charger_offline' WHERE id = 'trf_gift'"),
+    (attacks.unmoved, "UPDATE transfers SET warnings = '[\"credentials_cannot_be_rotated\"]' WHERE id = 'trf_gift'"),
+    (attacks.ways_in, "UPDATE charger_links SET node = NULL"),
+    (attacks.ways_in, "UPDATE charger_links SET address = '127.0.0.11'"),
+    (attacks.ways_in, "UPDATE charger_links SET credential_id = 'another'"),
+    (attacks.ways_in, "UPDATE credentials SET state = 'revoked' WHERE charge_point_id = 'cp-2'"),
 ]  # fmt: skip
 
 
@@ -80,6 +96,20 @@ def told(evidence: Evidence, *mails: Mail) -> Evidence:
 
 def promised(evidence: Evidence, user: str, call: str, subject: str, key: str) -> Evidence:
     return replace(evidence, promises=[*evidence.promises, Promise(user, call, subject, key, 200)])
+
+
+def heard(evidence: Evidence, action: str, *texts: str) -> Evidence:
+    call = Heard("cp-2", LATER + timedelta(seconds=2), action, texts)
+    return replace(evidence, attacks=replace(evidence.attacks, heard=[*evidence.attacks.heard, call]))
+
+
+def stayed(evidence: Evidence, began: timedelta, ended: timedelta) -> Evidence:
+    stay = Stay("cp-2", LATER + began, LATER + ended)
+    return replace(evidence, attacks=replace(evidence.attacks, stays=[stay]))
+
+
+def opened(evidence: Evidence) -> Evidence:
+    return replace(evidence, attacks=replace(evidence.attacks, opens={"cp-2": True}))
 
 
 #: What breaks which invariant elsewhere: in answers, workflows, mails, chargers.
@@ -102,6 +132,14 @@ ELSEWHERE: list[tuple[Invariant, Callable[[Evidence], Evidence]]] = [
     (chargers.local_lists, lambda found: remember(found, "CP-1", local_list={"NORTH1": "Accepted"})),
     (chargers.local_lists, lambda found: remember(found, "CP-1", local_list={})),
     (chargers.in_service, lambda found: remember(found, "CP-2", available=False)),
+    (attacks.untold, lambda found: heard(found, "ChangeConfiguration", "AuthorizationKey", "one that nobody knows")),
+    (attacks.untold, lambda found: heard(found, "SetVariables", "SecurityCtrlr", "BasicAuthPassword", "a word")),
+    (attacks.untold, lambda found: heard(found, "SetNetworkProfile")),
+    (attacks.untold, lambda found: heard(found, "DataTransfer", NEW_KEY)),
+    (attacks.over, opened),
+    (attacks.over, lambda found: stayed(found, timedelta(minutes=5), timedelta(minutes=5))),
+    (attacks.over, lambda found: stayed(found, -timedelta(minutes=5), timedelta(minutes=5))),
+    (attacks.ways_in, lambda found: remember(found, "CP-2", password="another")),
 ]
 
 
@@ -150,6 +188,75 @@ async def test_a_locked_out_charger_is_found_though_its_key_is_pending(sound: Ev
     assert not list(chargers.passwords(found))
     lost = {**found.memories, "CP-2": StationState("neither of them")}
     assert list(chargers.passwords(replace(found, memories=lost)))
+
+
+async def change(sound: Evidence, db: Database, *statements: str) -> Evidence:
+    async with db.writing() as session:
+        for statement in statements:
+            await session.execute(text(statement))
+    return replace(sound, rows=await read_rows(db))
+
+
+#: A transfer that ended without its new owner's key, at its charge point.
+KNOWN = "UPDATE charge_points SET until_new_key = '{}' WHERE id = '{}'"
+PENDING = "UPDATE credentials SET state = 'pending', {} WHERE charge_point_id = 'cp-2' AND state = 'revoked'"
+DUE = "UPDATE transfers SET state = 'completed_with_warnings', due = 1, warnings = '[{}]' WHERE id = '{}'"
+
+
+async def test_a_key_that_nobody_types_may_be_waited_for(sound: Evidence, db: Database) -> None:
+    known = DUE.format('"old_key_known"', "trf_move")
+    found = await change(sound, db, known, KNOWN.format("serve", "cp-1"))
+    assert not list(agreement.nothing_open(found))
+    assert list(chargers.local_lists(found))
+    assert not list(chargers.local_lists(remember(found, "CP-1", local_list={"NORTH1": "Blocked"})))
+    since = await change(sound, db, "UPDATE charge_points SET owner_version = 2 WHERE id = 'cp-1'")
+    assert not list(chargers.local_lists(since)), "its group has not changed with its owner"
+
+
+@pytest.mark.parametrize(("until_new_key", "open_"), [("serve", True), ("quarantine", False)])
+async def test_where_the_old_key_serves_nothing_else_waits(
+    sound: Evidence, db: Database, until_new_key: str, open_: bool
+) -> None:
+    due = DUE.format('"old_key_known", "lists_due"', "trf_move")
+    found = await change(sound, db, due, KNOWN.format(until_new_key, "cp-1"))
+    assert bool(list(agreement.nothing_open(found))) is open_
+
+
+@pytest.mark.parametrize(
+    ("what", "holds"),
+    [
+        ("purpose = 'typed'", False),
+        ("purpose = 'transfer'", False),
+        ("purpose = 'enrolment'", True),
+        ("purpose = 'enrolment', version = -1", False),
+        ("purpose = 'transfer', withdrawn_at = created_at", False),
+        ("purpose = 'transfer', withdrawn_at = created_at, sent_at = created_at", True),
+    ],
+)
+async def test_a_key_is_pending_at_rest_only_as_the_rule_allows(
+    sound: Evidence, db: Database, what: str, holds: bool
+) -> None:
+    found = await change(sound, db, PENDING.format(what))
+    assert bool(list(chargers.passwords(found))) is not holds
+
+
+async def test_a_transfer_under_attack_ends_no_earlier_than_its_deadline(sound: Evidence, db: Database) -> None:
+    unproven = "UPDATE credentials SET proved_at = NULL"
+    ended = (
+        "UPDATE audit_events SET action = 'completed_with_warnings', detail = '{}', at = '{}'"
+        " WHERE subject = 'trf_gift' AND once = 'finished'"
+    )
+    state = DUE.format('"old_key_known"', "trf_gift")
+    known, late = '{"warnings": "old_key_known"}', LATER + timedelta(minutes=1)
+    early = await change(sound, db, unproven, state, ended.format(known, LATER))
+    assert list(attacks.unmoved(early))
+    assert not list(attacks.unmoved(await change(sound, db, ended.format(known, late))))
+    assert list(attacks.unmoved(await change(sound, db, ended.format('{"warnings": "lists_due"}', late))))
+
+
+async def test_what_is_its_own_owners_client_may_be_sent_a_key(sound: Evidence) -> None:
+    call = Heard("cp-2", BEGAN - timedelta(hours=1), "ChangeConfiguration", ["AuthorizationKey", "any"])
+    assert not list(attacks.untold(replace(sound, attacks=replace(sound.attacks, heard=[call]))))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ async def test_a_report_has_the_counts_and_the_verdict(sqlite_url: str, vault: V
     journal.close()
     run = Run(
         seed=7, minutes=0.5, drained_in=3, errands=3, looks=9, mishaps=Counter({"worker-1 killed": 2}), parked=1,
-        stubborn=0, journal=journal, evidence=evidence, broken=[],
+        stubborn=0, tries=Counter({"refused with 401": 3}), journal=journal, evidence=evidence, broken=[],
     )  # fmt: skip
     text = markdown(run)
     assert "--seed 7" in text
@@ -29,6 +29,8 @@ async def test_a_report_has_the_counts_and_the_verdict(sqlite_url: str, vault: V
     assert "**broken**" not in text
     assert "| worker-1 killed | 2 |" in text
     assert "| transfer_to_user: rolled_back | 1 |" in text
+    assert "| refused with 401 | 3 |" in text
+    assert "| charge points that were attacked | 1 |" in text
     assert max(map(len, text.splitlines())) <= 120
     lost = replace(evidence, promises=[Promise("ada", "start", "trf_lost", "key", 201)])
     text = markdown(replace(run, broken=judge(lost)))

@@ -44,6 +44,7 @@ async def test_lists_and_release_come_first_no_key_is_sent_and_the_new_owners_co
     await news(transfer)
     assert await transfer.outcome() == "completed"
     assert "replace_lists" in world.calls[len(before) :], "the group may know its tags again"
+    assert "release" in world.calls[len(before) :], "it may have been somebody else who was told"
     assert "rotate" not in world.calls
     assert world.steps[StepName.ROTATE_CREDENTIALS] is StepState.DONE
     assert world.letters == ["new_key", "ended"]
