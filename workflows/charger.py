@@ -57,8 +57,9 @@ class ChargerAtHand:
         self._desk = desk
         self._news = 0
         self._sent: set[object] = set()
-        self._is_unsure = False
         """The steps that some gateway was asked to take: the charger may know of them."""
+        self._is_unsure = False
+        """What is connected may be somebody else."""
 
     @contextmanager
     def unsure(self, *, if_so: bool = True) -> Iterator[None]:
