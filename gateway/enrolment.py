@@ -85,18 +85,21 @@ class Enrolment:
     async def see_to(self, session: Session) -> None:
         """Enrol a charger on its ordinary connection, opened with a key that people know, if that is wanted.
 
-        One that gives no answer is tried again after its next BootNotification, or after an hour.
+        One that gives no answer is tried again after its next BootNotification, or after an hour; one that is not
+        wanted, as long as it has not said what it is, after its BootNotification.
         """
-        await self._rule.wait_for_boot(session, self._boot_patience)
-        while not session.over and await self._is_wanted(session) and await self._wait_for_turn(session):
+        patience: float | None = self._boot_patience
+        while not session.over:
+            await self._rule.wait_for_boot(session, patience)
             try:
-                async with self._slots:
-                    answer = await self._enrol(session)
+                if not await self._is_wanted(session):
+                    patience = None
+                elif not await self._wait_for_turn(session) or await self._enrol(session) is not KeyAnswer.UNKNOWN:
+                    return
+                else:
+                    patience = _AGAIN_AFTER
             except Unavailable:
-                answer = KeyAnswer.UNKNOWN
-            if answer is not KeyAnswer.UNKNOWN:
-                return
-            await self._rule.wait_for_boot(session, _AGAIN_AFTER)
+                patience = _AGAIN_AFTER
 
     async def _is_wanted(self, session: Session) -> bool:
         """Whether the session may enrol its charger, and its model is one that is."""
@@ -105,11 +108,8 @@ class Enrolment:
             return False
         if models is None:
             return True
-        try:
-            async with self._db.reading() as rows:
-                model = await charger_links.model_of(rows, session.charge_point_id)
-        except Unavailable:
-            return False
+        async with self._db.reading() as rows:
+            model = await charger_links.model_of(rows, session.charge_point_id)
         return (model or "").lower() in models
 
     async def _wait_for_turn(self, session: Session) -> bool:
@@ -124,7 +124,9 @@ class Enrolment:
         return False
 
     async def _enrol(self, session: Session) -> KeyAnswer | None:
-        answer = await self._rule.send_own(session)
+        """Send the key, so many at once; what the charger waits for before it comes back holds up no other."""
+        async with self._slots:
+            answer = await self._rule.send_own(session)
         if answer is None:
             return None
         self._begun.append(_Begun(session.charge_point_id, self._clock()))

@@ -139,7 +139,7 @@ async def test_a_charging_session_is_not_disturbed(world: World) -> None:
 
 
 async def started(station: Station, boots: int) -> None:
-    await station.until(lambda: station.state.boots == boots and station.online)
+    await station.until(lambda: station.state.boots == boots and station.online, 30)
 
 
 async def until_sent(world: World, answer: KeyAnswer) -> None:
@@ -247,3 +247,30 @@ async def test_nothing_is_sent_after_the_change_over_what_a_former_owner_may_hav
             assert await credentials.make_own(session, world.vault, CP, datetime.now(UTC), asked=True) is None
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(socket.recv(), 0.5)
+
+
+async def test_one_that_waits_for_its_hour_holds_up_no_other(database: Database, vault: Vault, tmp_path: Path) -> None:
+    await seed(database, vault, known_to=KnownTo.PEOPLE)
+    never = (datetime.now(UTC).hour + 2) % 24
+    options = EnrolmentOptions(at_once=1, restart_hours=(never, never + 1))
+    async with (
+        gateway_world(database, vault, tmp_path, enrolment=options) as world,
+        world.station(enrolled=False, faults=[At(Trouble.REBOOT_REQUIRED, Step.ENROL)]),
+    ):
+        await until_sent(world, KeyAnswer.REBOOT_REQUIRED)
+        await asyncio.wait_for(world.gateway._enrolment._slots.acquire(), 5)
+
+
+async def test_a_named_model_is_enrolled_however_late_it_says_what_it_is(
+    database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    await seed(database, vault, known_to=KnownTo.PEOPLE)
+    options = EnrolmentOptions(models=frozenset({"m"}), restart_hours=(0, 24))
+    async with (
+        gateway_world(database, vault, tmp_path, enrolment=options, boot_patience=timedelta()) as world,
+        world.client() as socket,
+    ):
+        await world.heard(Fact.CONNECTED)
+        await ask(socket, "Heartbeat")
+        await boot(socket)
+        assert json.loads(await said(socket))[2] == "ChangeConfiguration"
