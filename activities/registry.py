@@ -51,6 +51,7 @@ from persistence import (
     charger_keys,
     charger_links,
     charging,
+    contenders,
     credentials,
     judgement,
     transfers,
@@ -257,6 +258,8 @@ class DatabaseRegistry(Registry):
             detail={"version": version, "owner_id": after.owner_id, "group_id": after.group_id}
             | ({"generation": opened.generation, "address": opened.address} if opened else {}),
         )
+        if after.owner_id != facts.charge_point.holding.owner_id:
+            await contenders.ask_again(session, facts.charge_point.id)
         return version
 
     async def restore_ownership(self, ref: TransferRef) -> Changed:

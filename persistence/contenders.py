@@ -115,6 +115,11 @@ async def note_answer(session: AsyncSession, charge_point_id: ChargePointId, gen
     return (await session.execute(query)).scalar_one() or ""
 
 
+async def ask_again(session: AsyncSession, charge_point_id: ChargePointId) -> None:
+    """Have the socket that has the place asked once more, where one waits: who owns it now is to hear of both."""
+    await _change(session, Link.charge_point_id == charge_point_id, contender_answered=False)
+
+
 async def contests_at(session: AsyncSession, node: NodeId) -> list[Contest]:
     """List the places for which a socket waits, where either is at `node`. Only reads."""
     mine = or_(and_(Link.node == node, Link.contender.is_not(None)), Link.contender_node == node)

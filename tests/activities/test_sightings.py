@@ -11,9 +11,9 @@ from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.ids import NodeId
 from domain.reconciliation import NEWS, Finding
-from persistence import charger_links, disagreements, findings, gateway_nodes, sightings
+from persistence import charger_links, contenders, disagreements, findings, gateway_nodes, sightings
 from persistence.session import Database
-from persistence.tables import AuditEvent, ChargePoint, GatewayNode
+from persistence.tables import AuditEvent, ChargePoint, GatewayNode, Link
 from persistence.vault import Vault
 from tests.activities.test_reconciler import reconciler
 from tests.activities.test_registry import BOB_OWNS, CP, keep, registry
@@ -52,6 +52,20 @@ async def test_a_change_of_owner_notes_which_connection_was_open(
     await connect(database)
     detail = await changed(registry, database, vault)
     assert (detail["generation"], detail["address"]) == (2, "192.0.2.1")
+
+
+async def test_who_waited_before_the_change_is_news_to_the_new_owner_too(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    """The socket that has the place is asked once more, and its answer is on record in the new owner's time."""
+    await connect(database)
+    async with database.writing() as session:
+        await contenders.enter(session, CP, "who waits", NODE, "192.0.2.7")
+        await contenders.note_answer(session, CP, 1)
+    await changed(registry, database, vault)
+    async with database.reading() as session:
+        link = await session.get_one(Link, CP)
+        assert (link.contender, link.contender_answered) == ("who waits", False)
 
 
 async def test_of_a_charger_that_is_not_there_it_notes_none(

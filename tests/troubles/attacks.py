@@ -62,7 +62,7 @@ class Story(StrEnum):
 
     PLAIN = ""
     TYPED_IN_TIME = "the new owner types a key while the transfer waits"
-    CLONE = "his client was enrolled while he was the owner"
+    CLONE = "her client was enrolled while she was the owner"
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,8 @@ class Life:
         )
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._transfer_id = ""
+        self._losses = 0
+        """How often the charger lost its connection while it was watched."""
         self._looks: list[dict[str, Any]] = []
 
     async def __call__(self) -> Found:
@@ -181,6 +183,7 @@ class Life:
             await self._begin_at(Moment.ACCEPTANCE)
             changed = await self._until_changed()
         self.attacker.tags = (FORMER, PRESENT)  # a session of the former owner's time would hold the change up
+        self.attacker.model = ENROLLED  # so that a key is sent to him, if to anybody
         await self._begin_at(Moment.CHANGE)
         await self._until(lambda found: found["attention"] in WAITS or found["state"] in FINAL)
         await self._begin_at(Moment.WAIT)
@@ -241,6 +244,7 @@ class Life:
         while True:
             await self.station.until(lambda: self.station.connected, A_WAY_IN)
             await self.station.until(lambda: not self.station.connected, 3600)
+            self._losses += 1
 
     async def _end(self, *names: str) -> None:
         for name in names:
@@ -352,7 +356,7 @@ class Life:
         attack, he = self._attack, self.attacker
         if attack.story is Story.CLONE:
             assert [told for told in he.keys if told.at > changed], "the charger is who was enrolled"
-            return "he is the charger"
+            return "she is the charger"
         assert not he.keys, "he was sent a key"
         since = [said for said in he.said if said.at > changed]
         charging = [said for said in since if said.tag and said.answer == "Accepted"]
@@ -367,6 +371,10 @@ class Life:
         if attack.company is Company.ALONE:
             assert booted, "nobody else is there, and he is not served"
             return "served"
+        if attack.online:
+            assert not self._losses, "the charger lost its place to a newcomer"
+            assert not booted, "the charger is there, and he is served"
+            return "held"
         return "served or held"
 
     async def _judge_what_he_has_said(self, changed: datetime, typed: datetime) -> None:

@@ -45,7 +45,8 @@ HEAD = """# What a former owner can do who knows a charge point's first password
 Made by `make test-attacks ARGS=--write-tables`, and compared with what every run finds. Each row is one transfer from
 Ada to Bob, `connection: keep`, of a charge point that was imported with a password. Ada, or whoever has that password
 from her, comes with a client of her own from the moment that the row names, again and again until its end, with every
-key that she was ever sent, and tries to charge. The columns: the version of OCPP; whether the charger was connected
+key that she was ever sent, and tries to charge; from the change of owner on she names a model that is sent keys. The
+columns: the version of OCPP; whether the charger was connected
 during the transfer, or only before it; whether it had been enrolled, so that nobody else knew its key, or not;
 from when on she comes; what she answers to what the platform tells her; whether the charger is away while she is there
 (`alone`) or comes, too (`racing`); at which of two gateway nodes she is; what Bob chose as `until_new_key`. Then what

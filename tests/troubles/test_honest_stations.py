@@ -149,8 +149,12 @@ async def taken_over(system: System, station: Station, number: int, choice: Unti
             await station.until(lambda: station.connected, A_WAY_IN)
             if choice is UntilNewKey.SERVE:
                 await is_online(station)
-            shown = (await patiently(lambda: bob.get(point))).json()
-            assert shown["quarantined"] is (choice is UntilNewKey.QUARANTINE)
+
+            async def there() -> bool:
+                shown = (await patiently(lambda: bob.get(point))).json()
+                return bool(shown["quarantined" if choice is UntilNewKey.QUARANTINE else "connected"])
+
+            await eventually(there, A_WAY_IN)
             made = await patiently(lambda: bob.post(f"{point}/connection", headers={"Idempotency-Key": f"k-{number}"}))
             assert made.status_code == 201, made.text
             await tell(system.stage.ports.stations, f"CP-{number} password {made.json()['password']}")
