@@ -36,6 +36,8 @@ class NewKey(StrEnum):
 
 
 _NEW_KEY: Final[Mapping[NewKey, int]] = {NewKey.TYPED: 60, NewKey.SHOWN: 15, NewKey.LEFT: 25}
+#: The same where somebody attacks: most leave it for later, or the attack would be over at once.
+_UNDER_ATTACK: Final[Mapping[NewKey, int]] = {NewKey.TYPED: 15, NewKey.SHOWN: 15, NewKey.LEFT: 70}
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class People:
     readers: Mapping[str, Reader]
     journal: Journal
     stations: int
+    attacked: frozenset[str] = frozenset()
+    """Charge points whose owners are in no hurry with a new key."""
 
     @property
     def operator(self) -> Integrator:
@@ -157,7 +161,8 @@ class Errand:
 
     async def _give_key(self) -> None:
         """Let the new owner have a key shown, and type it in, or not."""
-        does = self._chance.choices(list(_NEW_KEY), list(_NEW_KEY.values()))[0]
+        wanted = _UNDER_ATTACK if self._point["id"] in self._people.attacked else _NEW_KEY
+        does = self._chance.choices(list(wanted), list(wanted.values()))[0]
         self._people.journal.new_keys[does] += 1
         await asyncio.sleep(self._chance.uniform(*_WALK))  # pacing: until they are at the charger
         if does is not NewKey.LEFT:

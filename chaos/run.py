@@ -79,7 +79,8 @@ class _Chaos:
         found, journal = self._site, self._journal
         integrators = {user: Integrator(user, key, found.apis, journal) for user, key in found.keys.items()}
         readers = {user: Reader(user, town.email_of(user), found.apis, self._mailbox, journal) for user in town.USERS}
-        return People(integrators, readers, journal, found.stage.ports.stations)
+        attacked = frozenset(found.town.attacked)
+        return People(integrators, readers, journal, found.stage.ports.stations, attacked)
 
     async def live(self) -> None:
         """Go through load, mishaps and drain, all of it under attack; stops at the first thing that is broken."""
