@@ -124,7 +124,8 @@ class TrailAction(StrEnum):
     KEY_MADE = "key_made"
     """A key was made: `known_to`, what it will be once proven, and `purpose`."""
     KEY_SENT = "key_sent"
-    """A key went to the charger: `purpose`, `serials`, `open_line`, `connection` (its generation), `address`."""
+    """A key went to the charger: `purpose`, `serials`, `open_line`, `connection` (its generation), `address`; `iccid`
+    and `imsi` where it named them."""
     KEY_REFUSED = "key_refused"
     """The charger refused a key: `purpose`, `answer`."""
     KEY_PROVEN = "key_proven"

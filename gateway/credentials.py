@@ -91,7 +91,7 @@ class KeyRule:
         gateway makes it the new owner's to type one.
         """
         point = session.charge_point_id
-        connection = Connection(session.generation, session.serials, session.open_line, session.address)
+        connection = Connection(session.generation, session.serials, session.open_line, session.address, session.sim)
         async with self._db.writing() as rows:
             now = datetime.now(UTC)
             key = await key_sending.record_sent(rows, self._vault, point, connection, now, order_id=order_id)

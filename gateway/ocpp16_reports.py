@@ -7,7 +7,7 @@ from typing import Any, Final
 from ocpp.v16 import call_result
 
 from gateway.line import Handler
-from gateway.reports import TAG_STATUS, About, Reports, read_time, spell_time
+from gateway.reports import SIM, TAG_STATUS, About, Reports, read_time, spell_time
 from persistence.charging import Start, TagStatus
 
 _SERIALS: Final = ("charge_point_serial_number", "charge_box_serial_number", "meter_serial_number")
@@ -39,7 +39,8 @@ class Reports16(Reports):
         self, charge_point_vendor: str, charge_point_model: str, firmware_version: str | None = None, **more: Any
     ) -> Any:
         serials = tuple(str(more[name]) for name in _SERIALS if more.get(name))
-        about = About(charge_point_vendor, charge_point_model, firmware_version, serials)
+        sim = {name: str(more[name]) for name in SIM if more.get(name)}
+        about = About(charge_point_vendor, charge_point_model, firmware_version, serials, sim)
         answer, seconds = await self.boots(about)
         return call_result.BootNotification(spell_time(datetime.now(UTC)), seconds, answer)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from ocpp.v201 import call_result
 
 from gateway.line import Handler
-from gateway.reports import TAG_STATUS, About, Reports, read_time, spell_time
+from gateway.reports import SIM, TAG_STATUS, About, Reports, read_time, spell_time
 from persistence.charging import Start, TagStatus
 
 _REGISTER: Final = "Energy.Active.Import.Register"
@@ -49,7 +49,9 @@ class Reports201(Reports):
     async def _boot(self, charging_station: dict[str, Any], **_: Any) -> Any:
         serial = charging_station.get("serial_number")
         vendor, model = charging_station["vendor_name"], charging_station["model"]
-        about = About(vendor, model, charging_station.get("firmware_version"), (str(serial),) if serial else ())
+        modem = charging_station.get("modem", {})
+        sim = {name: str(modem[name]) for name in SIM if modem.get(name)}
+        about = About(vendor, model, charging_station.get("firmware_version"), (str(serial),) if serial else (), sim)
         answer, seconds = await self.boots(about)
         return call_result.BootNotification(spell_time(datetime.now(UTC)), seconds, answer)
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import ClassVar, Final
 
@@ -19,6 +19,8 @@ HEARTBEAT: Final = 300
 BOOT_AGAIN: Final = 30
 #: The same for one that waits for the place of a socket with the same key.
 BOOT_AGAIN_SOON: Final = 10
+#: How both versions name a modem's SIM card, and its subscription.
+SIM: Final = ("iccid", "imsi")
 #: How both versions spell whether a tag may charge.
 TAG_STATUS: Final = {TagStatus.ACCEPTED: "Accepted", TagStatus.BLOCKED: "Blocked", TagStatus.INVALID: "Invalid"}
 
@@ -31,6 +33,8 @@ class About:
     model: str
     firmware: str | None
     serials: tuple[str, ...] = ()
+    sim: Mapping[str, str] = field(default_factory=dict)
+    """`iccid` and `imsi` of its modem, where it names them."""
 
 
 class Reports(ABC):
@@ -56,7 +60,7 @@ class Reports(ABC):
         Gives the answer and how many seconds follow from it. A socket that was replaced is rejected; one without a key
         is left pending, as orders may still go over it.
         """
-        self._session.serials = about.serials
+        self._session.serials, self._session.sim = about.serials, about.sim
         if self._session.waits:
             return "Pending", BOOT_AGAIN_SOON
         if self._session.quarantined and not await self._rule.lift_quarantine(self._session):

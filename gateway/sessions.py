@@ -1,7 +1,7 @@
 """Which chargers' sockets this process holds: of two sockets of one charger the newer wins."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +38,8 @@ class Session:
     """Another socket with the same key has the place, and is there: it is quarantined, and nothing is sent to it."""
     serials: tuple[str, ...] = ()
     """The serial numbers that its BootNotification named."""
+    sim: Mapping[str, str] = field(default_factory=dict)
+    """`iccid` and `imsi` of its modem, where that named them."""
     booted: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it sends a BootNotification."""
     over: bool = False

@@ -3,6 +3,7 @@
 Every function works in the caller's writing transaction and leaves the commit to it. No key is in any error or repr.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -39,6 +40,8 @@ class Connection:
     serials: tuple[str, ...] = ()
     open_line: bool = False
     address: str = ""
+    sim: Mapping[str, str] = field(default_factory=dict)
+    """`iccid` and `imsi` of its modem, where it named them."""
 
 
 async def record_sent(
@@ -84,6 +87,7 @@ async def record_sent(
         "open_line": connection.open_line,
         "connection": connection.generation,
         "address": connection.address,
+        **connection.sim,
     }
     await note(session, charge_point_id, TrailAction.KEY_SENT, detail)
     return PendingKey(pending.id, vault.unseal(pending.sealed_key).decode())

@@ -22,7 +22,7 @@ from gateway.facts import Fact
 from gateway.watch import Watch
 from persistence import credentials
 from persistence.session import Database
-from persistence.tables import ChargePoint, Credential, Transfer
+from persistence.tables import AuditEvent, ChargePoint, Credential, Transfer
 from persistence.vault import Vault
 from tests.gateway.bare import ask, place
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, add_transfer, change_owner, gateway_world, keys, said, seed
@@ -274,3 +274,20 @@ async def test_a_named_model_is_enrolled_however_late_it_says_what_it_is(
         await ask(socket, "Heartbeat")
         await boot(socket)
         assert json.loads(await said(socket))[2] == "ChangeConfiguration"
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+async def test_what_was_connected_when_a_key_was_sent_is_on_record(world: World, ocpp: str) -> None:
+    named: dict[str, Any] = {"chargePointSerialNumber": "SN-1", "iccid": "8933", "imsi": "2080"}
+    about: dict[str, Any] = {"chargePointVendor": "V", "chargePointModel": "M", **named}
+    if ocpp == "2.0.1":
+        modem = {"iccid": "8933", "imsi": "2080"}
+        station = {"vendorName": "V", "model": "M", "serialNumber": "SN-1", "modem": modem}
+        about = {"reason": "PowerUp", "chargingStation": station}
+    async with world.client(subprotocols=[Subprotocol(f"ocpp{ocpp}")]) as socket:
+        await ask(socket, "BootNotification", **about)
+        await said(socket)
+        async with world.database.reading() as session:
+            sent = select(AuditEvent.detail).where(AuditEvent.action == "key_sent")
+            detail = (await session.scalars(sent)).one()
+    assert (detail["serials"], detail["iccid"], detail["imsi"], detail["open_line"]) == (["SN-1"], "8933", "2080", True)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from chaos.links import Link
 from demo.control import tell
@@ -32,6 +36,7 @@ SETTINGS = {
     "HANDOVER_POLICY__RECONNECT_AFTER": "PT2S",
     "HANDOVER_POLICY__PROOF_DEADLINE": "PT20S",
     "HANDOVER_RECONCILE_EVERY": "PT3S",
+    "HANDOVER_ENROLMENT": "off",
 }
 FAULTS: dict[str, list[Fault | Trouble]] = {
     "cp-4": [Trouble(Fault.REJECT, Step.LISTS)],
@@ -172,12 +177,42 @@ async def credentials(operator: Operator, commands: list[list[str]]) -> None:
 
 async def somebody_else(operator: Operator, commands: list[list[str]]) -> None:
     show, identify = commands
-    async with asyncio.timeout(60), operator.system.user("ada") as ada:
-        while not (await ada.get("/v1/charge-points/cp-13")).json()["connected"]:
-            await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
-    words = (await operator.run(show, "cp-13")).out.split()
-    assert {"charger", "device", "key"} <= set(words), "what the entry tells to look at"
-    assert "restarts now" in (await operator.run(identify, "cp-13")).out
+    key = await typed(operator, "cp-13")
+    async with connected_with(operator.system, "CP-13", key):
+        async with asyncio.timeout(60):
+            while "somebody else has come with the same key" not in (said := await page_of(operator, show)):
+                await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
+        assert "people can know it" in said
+        assert "restarts now" in (await operator.run(identify, "cp-13")).out
+    await typed(operator, "cp-13")
+    with pytest.raises(InvalidStatus, match="401"):
+        async with connected_with(operator.system, "CP-13", key):
+            pass
+
+
+async def page_of(operator: Operator, show: list[str]) -> str:
+    return " ".join((await operator.run(show, "cp-13")).out.split())
+
+
+async def typed(operator: Operator, charge_point: str) -> str:
+    """Have new credentials made and type them into the charger, until it is connected with them; gives the key."""
+    async with operator.system.user("ada") as ada:
+        made = (await ada.post(f"/v1/charge-points/{charge_point}/connection")).json()
+        await tell(operator.system.stage.ports.stations, f"{made['identity']} password {made['password']}")
+        async with asyncio.timeout(60):
+            while not (await ada.get(f"/v1/charge-points/{charge_point}")).json()["connected"]:
+                await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
+    return str(made["password"])
+
+
+def connected_with(system: System, identity: str, key: str) -> connect:
+    """Come with a charger's key, as somebody else who knows it."""
+    basic = b64encode(f"{identity}:{key}".encode()).decode()
+    return connect(
+        f"{system.stage.gateway}/{identity}",
+        subprotocols=[Subprotocol("ocpp1.6")],
+        additional_headers={"Authorization": f"Basic {basic}"},
+    )
 
 
 _REFUSAL = """
