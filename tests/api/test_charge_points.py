@@ -31,8 +31,13 @@ async def seen(http: httpx.AsyncClient, who: str = "olga") -> dict[str, Any]:
         ({"node": "node-1"}, True, False, False),
         ({"node": "node-1", "quarantined": True}, False, True, False),
         ({"node": None, "quarantined": True}, False, False, False),
-        ({"node": "node-1", "contender": "socket-2"}, True, False, True),
-        ({"node": "node-1", "quarantined": True, "contender": "socket-2"}, False, True, True),
+        ({"node": "node-1", "contender": "socket-2", "contender_node": "node-2"}, True, False, True),
+        (
+            {"node": "node-1", "quarantined": True, "contender": "socket-2", "contender_node": "node-2"},
+            False,
+            True,
+            True,
+        ),
     ],
 )
 async def test_connected_is_only_what_may_charge(
