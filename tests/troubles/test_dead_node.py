@@ -8,6 +8,7 @@ from pathlib import Path
 
 from demo.ports import free_port
 from demo.simulation import Station
+from domain.keys import KnownTo
 from persistence.tables import GatewayNode, Link
 from tests.journeys.people import LOOK_EVERY
 from tests.journeys.system import System, running, two_users
@@ -38,7 +39,10 @@ async def test_a_charger_whose_node_is_killed_has_its_place_once_that_is_known(
     Not on SQLite, whose file a process that stands still may have locked.
     """
     settings = {"HANDOVER_ENROLMENT": "off"}
-    async with running(tmp_path / "system", postgres_url, two_users(1), away={"cp-1"}, settings=settings) as system:
+    lines, people = two_users(1), KnownTo.PEOPLE
+    async with running(
+        tmp_path / "system", postgres_url, lines, away={"cp-1"}, settings=settings, known_to=people
+    ) as system:
         balancer, second = Cutting(system.stage.ports.gateway), free_port()
         await system.supervisor.start(another_gateway(system, second))
         async with balancer.listening():
