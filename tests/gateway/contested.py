@@ -16,6 +16,7 @@ from websockets.http11 import Response
 
 from domain.ids import NodeId
 from domain.keys import KnownTo
+from domain.trail import TrailAction
 from gateway.limits import Limits
 from persistence.session import Database
 from persistence.tables import AuditEvent, Finding, GatewayNode, Link
@@ -113,10 +114,11 @@ async def refusal(world: World, password: str = OLD_KEY, **how: Any) -> Response
 
 
 async def on_record(database: Database) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, int]]:
-    """Give the charge point's own trail, and how often what was found of it."""
+    """Give what the charge point's own trail has of keys in other hands, and how often what was found of it."""
     async with database.reading() as session:
         trail = select(AuditEvent).where(AuditEvent.subject == f"charge_point:{CP}").order_by(AuditEvent.sequence)
-        events = [(row.action, row.detail) for row in await session.scalars(trail)]
+        others = {TrailAction.TWO_HOLDERS, TrailAction.ENDED_KEY_TRIED}
+        events = [(row.action, row.detail) for row in await session.scalars(trail) if row.action in others]
         found = {row.kind: row.times for row in await session.scalars(select(Finding).where(Finding.subject == CP))}
     return events, found
 
