@@ -217,15 +217,14 @@ async def see_it_through(operator: httpx.AsyncClient, transfer_id: str) -> dict[
 
     A charger that refuses its key in quarantine, as its gateway had just died, proves nothing: an operator rolls back.
     """
-    path = f"/v1/transfers/{transfer_id}"
+    path, headers = f"/v1/transfers/{transfer_id}", {"Idempotency-Key": f"{transfer_id}-back"}
+    body = {"action": "roll_back", "reason": "It refused its key while it was in quarantine."}
     async with asyncio.timeout(PATIENCE):
         while True:
             found: dict[str, Any] = (await patiently(lambda: operator.get(path))).json()
             if found["state"] in FINAL:
                 return found
             if found["attention"] == "new_key":
-                body = {"action": "roll_back", "reason": "It refused its key while it was in quarantine."}
-                headers = {"Idempotency-Key": f"{transfer_id}-back"}
                 await patiently(lambda: operator.post(f"{path}/resolve", json=body, headers=headers))
             await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
 
@@ -256,7 +255,8 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
         trail = (await session.scalars(query)).all()
     assert [event.sequence for event in trail] == list(range(1, len(trail) + 1))
     once = [
-        event for event in trail if event.once not in {"told:accepted", "told:new_key"}
+    # no news any more, where it came to its end; of a key to be typed, where a refusal proved nothing
+    once = [event for event in trail if event.once not in {"told:accepted", "told:new_key"}]
     ]  # no news any more, where it came to its end
     actions = [event.action.removesuffix("_with_warnings") for event in once]
     actions = [action for action in actions if action != "resolved_roll_back"]  # see_it_through
