@@ -254,10 +254,8 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
         query = select(AuditEvent).where(AuditEvent.subject == transfer_id).order_by(AuditEvent.sequence)
         trail = (await session.scalars(query)).all()
     assert [event.sequence for event in trail] == list(range(1, len(trail) + 1))
-    once = [
     # no news any more, where it came to its end; of a key to be typed, where a refusal proved nothing
     once = [event for event in trail if event.once not in {"told:accepted", "told:new_key"}]
-    ]  # no news any more, where it came to its end
     actions = [event.action.removesuffix("_with_warnings") for event in once]
     actions = [action for action in actions if action != "resolved_roll_back"]  # see_it_through
     afterwards = ["settled", "told"] if "settled" in actions else []
