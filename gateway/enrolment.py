@@ -18,7 +18,7 @@ from gateway.credentials import KeyRule
 from gateway.limits import Bucket
 from gateway.sessions import Session
 from gateway.watch import Watch
-from persistence import charger_links, charging
+from persistence import charger_links, charging, credentials
 from persistence.session import Database
 
 _log = logging.getLogger(__name__)
@@ -128,11 +128,20 @@ class Enrolment:
         async with self._slots:
             answer = await self._rule.send_own(session)
         if answer is None:
+            await self._restart_where_due(session)
             return None
         self._begun.append(_Begun(session.charge_point_id, self._clock()))
         self._watch.enrolment(answer.said.value)
         await self.bring_back(session, answer.said)
         return answer.said
+
+    async def _restart_where_due(self, session: Session) -> None:
+        """Restart a charger that took its key over an earlier connection and was lost before it was restarted."""
+        async with self._db.reading() as rows:
+            due = await credentials.needs_restart(rows, session.charge_point_id)
+        if due:
+            self._begun.append(_Begun(session.charge_point_id, self._clock()))
+            await self.bring_back(session, KeyAnswer.REBOOT_REQUIRED)
 
     async def bring_back(self, session: Session, said: KeyAnswer, *, at_any_hour: bool = False) -> None:
         """Have a charger that has taken its key come back with it, once it is idle; a restart waits for its hour.

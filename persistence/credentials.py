@@ -27,6 +27,7 @@ from persistence.charger_keys import (
     may_be_taken,
     new_key,
     note,
+    read_keys,
     revoke,
     set_aside,
     turn,
@@ -158,8 +159,9 @@ async def make_own(
     """Make the key that replaces a present owner's own, or find it pending; None where none may be.
 
     Enrolment replaces a key that people know; with `asked`, by its owner, one that only the charger knows is replaced
-    too, and it is tried where it was refused before. Not where the key is older than its owner, nor while a transfer is
-    at work; a pending key of another purpose that the charger may hold stays good beside the old one.
+    too, and it is tried where it was refused before or taken without a proof yet. Not where the key is older than its
+    owner, nor while a transfer is at work; a pending key of another purpose that the charger may hold stays good beside
+    the old one.
     """
     keys = await lock_keys(session, charge_point_id)
     pending = keys.pending
@@ -172,7 +174,9 @@ async def make_own(
     except Refusal:
         return None
     if pending is not None and pending.withdrawn_at is None:
-        if asked and pending.answer in TAKEN:  # the owner asks again: it is to be sent again
+        if pending.answer in TAKEN:
+            if not asked:
+                return None
             await turn(session, pending, answer=None, maybe_taken=True)
         return KeyPurpose(pending.purpose)
     if pending is not None:
@@ -181,6 +185,17 @@ async def make_own(
     await _fresh(session, vault, charge_point_id, keys, purpose, now)
     await session.flush()
     return purpose
+
+
+async def needs_restart(session: AsyncSession, charge_point_id: ChargePointId) -> bool:
+    """Whether the charger has taken a key in place of the present owner's own, and needs a restart to use it.
+
+    Not while a transfer is at work.
+    """
+    pending = (await read_keys(session, charge_point_id)).pending
+    if pending is None or pending.withdrawn_at is not None or pending.purpose not in OWN:
+        return False
+    return pending.answer == KeyAnswer.REBOOT_REQUIRED and await transfers.at_charger(session, charge_point_id) is None
 
 
 def facts_of(keys: Keys, *, transfer_at_work: bool) -> KeyFacts:

@@ -115,6 +115,30 @@ async def refuse(socket: Any) -> None:
     await socket.send(json.dumps([3, frame[1], {"status": "Rejected"}]))
 
 
+async def accept(socket: Any, status: str) -> None:
+    frame = json.loads(await said(socket))
+    assert frame[2] == "ChangeConfiguration"
+    await socket.send(json.dumps([3, frame[1], {"status": status}]))
+
+
+@pytest.mark.parametrize("status", ["Accepted", "RebootRequired"])
+async def test_one_that_took_its_key_is_not_sent_it_again_over_another_connection(world: World, status: str) -> None:
+    answer = KeyAnswer.ACCEPTED if status == "Accepted" else KeyAnswer.REBOOT_REQUIRED
+    async with world.client() as socket:
+        await boot(socket)
+        await accept(socket, status)
+        await until_sent(world, answer)
+    async with world.client() as socket:
+        await boot(socket)
+        if answer is KeyAnswer.REBOOT_REQUIRED:
+            assert json.loads(await said(socket))[2] == "Reset"
+        else:
+            with pytest.raises(TimeoutError):  # neither the key nor the end of its connection
+                async with asyncio.timeout(1.5):
+                    await socket.recv()
+    assert not (await keys(world.database))["pending"].sent_elsewhere
+
+
 async def test_a_liar_is_found_out_by_two_starts_and_serves_all_the_while(world: World) -> None:
     async with world.station(enrolled=False, faults=[At(Trouble.LIE, Step.ENROL)]) as station:
         await until_sent(world, KeyAnswer.ACCEPTED)

@@ -113,6 +113,15 @@ async def test_two_starts_with_the_old_key_show_that_it_does_not_rotate(rule: Ru
     assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT
 
 
+@pytest.mark.parametrize("answer", [KeyAnswer.ACCEPTED, KeyAnswer.REBOOT_REQUIRED])
+async def test_a_key_that_was_taken_waits_for_its_proof_until_the_owner_asks(rule: Rule, answer: KeyAnswer) -> None:
+    await enrol(rule, answer)
+    assert await enrol(rule) is None
+    assert await rule.start() is None
+    assert await enrol(rule) is None
+    assert await enrol(rule, asked=True)
+
+
 async def test_starts_before_the_last_sending_show_nothing(rule: Rule) -> None:
     await enrol(rule, KeyAnswer.ACCEPTED)
     await rule.start()
