@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,23 @@ from temporalio.service import RPCError
 import demo.supervisor
 from activities.contracts import OF_TRANSFERS, wire_names
 from demo.control import tell
-from demo.faults import Fault
+from demo.faults import Fault, Trouble
 from demo.findings import Registered, Remembered, in_charger, in_database
 from demo.person import FINAL
 from demo.simulation import Station
 from domain.ids import TransferId, rescue_workflow_id, workflow_id
 from persistence.session import Database
 from persistence.tables import AuditEvent, Code, Credential, OwnershipPeriod, Transfer, User
-from tests.journeys.people import LOOK_EVERY, PATIENCE, accept_by_link, ask, mailed_link, mails, patiently
+from tests.journeys.people import (
+    LOOK_EVERY,
+    PATIENCE,
+    accept_by_link,
+    ask,
+    mailed_link,
+    mails,
+    patiently,
+    see_it_end,
+)
 from tests.journeys.searches import check_no_secret_is_left
 from tests.journeys.system import System, running, two_users
 
@@ -48,6 +58,8 @@ class Way:
     fault: Fault | None = None
     away: bool = False
     """The charger connects only after the end."""
+    refuses_late: bool = False
+    """The charger is away at the change, then refuses its key in quarantine: its new owner types one."""
     contradictions: list[str] = field(default_factory=list)
     """Until then."""
     rescued: Remembered | None = None
@@ -114,6 +126,16 @@ WAYS = {
         away=True,
         contradictions=["a key is still pending", "it is not connected"],
     ),
+    "key typed": Way(
+        OWNERSHIP,
+        Registered("completed", "bob", "north", 1),
+        NEW_KEY,
+        ("reserved", "ownership_changed", "completed", "told"),
+        keys=2,
+        fault=Fault.REJECT,
+        refuses_late=True,
+        contradictions=["it is not connected"],
+    ),
     "moved": Way(
         {"kind": "move_to_group", "group_id": "south"},
         Registered("completed", "ada", "south", 1),
@@ -163,7 +185,7 @@ async def test_every_death_is_survived_and_every_effect_counts_once(
         tmp_path / "system",
         sqlite_url,
         two_users(len(points)),
-        away={point for point, way in points.items() if way.away},
+        away={point for point, way in points.items() if way.away or way.refuses_late},
         faults={point: [way.fault] for point, way in points.items() if way.fault},
         settings={"HANDOVER_START_TIMEOUT": "PT60S", "HANDOVER_POLICY__RECONNECT_AFTER": "PT3S"},
         more_apis=[{"HANDOVER_POLICY__OFFLINE_DEADLINE": "PT3S"}],
@@ -205,7 +227,12 @@ async def go(system: System, way: Way, number: int) -> str:
             assert (await patiently(lambda: ada.post(again, headers=headers))).status_code == 200
         if way.asks:
             await accept_by_link(system, name, replaced)
-        found = await see_it_through(ada, transfer_id)
+        if way.refuses_late:
+            found = await type_key(system, ada, number, transfer_id)
+        elif way.fault is Fault.REJECT:
+            found = await see_it_through(ada, transfer_id)
+        else:
+            found = await see_it_end(ada, transfer_id)
     if found["state"] != way.registered.state:  # its gateway had just died, and it does not wait for its charger
         assert set(found["warnings"]) <= {"lists_due", "release_due"}, found
     await system.ended(transfer_id)
@@ -227,6 +254,45 @@ async def see_it_through(operator: httpx.AsyncClient, transfer_id: str) -> dict[
             if found["attention"] == "new_key":
                 await patiently(lambda: operator.post(f"{path}/resolve", json=body, headers=headers))
             await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
+
+
+async def type_key(system: System, ada: httpx.AsyncClient, number: int, transfer_id: str) -> dict[str, Any]:
+    """Have the charger back, refusing its key; be its new owner, who types one; give how the transfer ended."""
+    path = f"/v1/transfers/{transfer_id}"
+    await until_attention(ada, path, "charger_offline")
+    async with returned(system, number, [Trouble(Fault.REJECT)]) as station, system.user("bob") as bob:
+        await until_attention(ada, path, "new_key")
+        shown = f"/v1/charge-points/cp-{number}/connection"
+        made = await patiently(lambda: bob.post(shown, headers={"Idempotency-Key": f"typed-{number}"}))
+        assert made.status_code == 201, made.text
+        station.take_password(made.json()["password"], typed=True)
+        await station.reconnect()
+        found = await see_it_end(ada, transfer_id)
+        await settled(system, transfer_id)
+    async with asyncio.timeout(60):
+        while "it is not connected" not in (await in_database(system.db, f"cp-{number}"))[1]:
+            await asyncio.sleep(LOOK_EVERY)  # the gateway's doing: there is nothing here to wait on
+    return found
+
+
+async def until_attention(user: httpx.AsyncClient, path: str, wanted: str) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while (await patiently(lambda: user.get(path))).json()["attention"] != wanted:
+            await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
+
+
+@contextlib.asynccontextmanager
+async def returned(system: System, number: int, faults: Sequence[Trouble] = ()) -> AsyncIterator[Station]:
+    """Run a charger that was away inside the block."""
+    identity, first = f"CP-{number}", f"first-password-of-{number}"
+    state = system.stage.state_file(identity)
+    station = Station(system.stage.gateway, identity, first, state, enrolled=True, faults=faults)
+    running_station = asyncio.create_task(station.run())
+    try:
+        yield station
+    finally:
+        running_station.cancel()
+        await asyncio.gather(running_station, return_exceptions=True)
 
 
 async def check_once(system: System, name: str, number: int, transfer_id: str) -> None:
@@ -254,7 +320,7 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
         query = select(AuditEvent).where(AuditEvent.subject == transfer_id).order_by(AuditEvent.sequence)
         trail = (await session.scalars(query)).all()
     assert [event.sequence for event in trail] == list(range(1, len(trail) + 1))
-    # no news any more, where it came to its end; of a key to be typed, where a refusal proved nothing
+    # no news any more, where it came to its end; of a key to be typed
     once = [event for event in trail if event.once not in {"told:accepted", "told:new_key"}]
     actions = [event.action.removesuffix("_with_warnings") for event in once]
     actions = [action for action in actions if action != "resolved_roll_back"]  # see_it_through
@@ -265,15 +331,10 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
 
 async def come_back(system: System, number: int, transfer_id: str) -> None:
     """Let a charger that was away connect with its old key: it is given its new one, and nothing contradicts itself."""
-    identity, first = f"CP-{number}", f"first-password-of-{number}"
-    station = Station(system.stage.gateway, identity, first, system.stage.state_file(identity), enrolled=True)
-    running_station = asyncio.create_task(station.run())
-    try:
-        await station.until(lambda: station.state.password != first and station.online, 60)
+    async with returned(system, number) as station:
+        await station.until(lambda: station.state.password != f"first-password-of-{number}" and station.online, 60)
         await settled(system, transfer_id)
         assert (await in_database(system.db, f"cp-{number}"))[1] == []
-    finally:
-        running_station.cancel()
 
 
 async def connect_afresh(system: System, number: int) -> None:
