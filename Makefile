@@ -59,7 +59,7 @@ test: .venv/has-dev ## Run the tests; ARGS go to pytest
 
 .PHONY: test-attacks
 test-attacks: .venv/has-dev ## Attack transfers as a former owner who knows the first password; ARGS=--every-attack
-	@$(BIN)/python -m pytest tests/troubles/test_attacks.py $(ARGS)
+	@$(BIN)/python -m pytest tests/troubles/test_attacks.py tests/troubles/test_many_enrolments.py $(ARGS)
 
 .PHONY: check
 check: .venv/has-dev ## Run linter, formatter, types, import contracts, and compare tables with migrations

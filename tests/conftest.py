@@ -37,7 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make record` write the histories that the replay tests read."""
     parser.addoption("--record-histories", action="store_true", help="write the histories of tests marked `recorded`")
     parser.addoption("--every-fault", action="store_true", help="try every fault at every step, not a third of them")
-    parser.addoption("--every-attack", action="store_true", help="try every combination of an attack, not some of each")
+    parser.addoption(
+        "--every-attack", action="store_true", help="try every combination of an attack, and many chargers"
+    )
     parser.addoption("--write-tables", action="store_true", help="write the tables of docs/ from what is found")
     parser.addoption("--screenshots", action="store_true", help="take the screenshots of docs/ anew, with chromium")
     parser.addoption("--every-death", action="store_true", help="kill at every boundary of every step, not at some")
