@@ -594,6 +594,8 @@ class Rescued(TransferRef):
 
     lists: bool
     release: bool
+    lists_not_supported: bool = False
+    """There is nothing to replace: the charger takes no list."""
 
 
 class Settled(Message):

@@ -34,7 +34,13 @@ class DatabaseRescues(Rescues):
         """Clear the warnings of what was done, once; a repeat finds them cleared."""
         async with self._db.writing() as session:
             row = await transfers.get(session, rescued.transfer_id)
-            cleared = await rescues.settle(session, row, lists=rescued.lists, release=rescued.release)
+            cleared = await rescues.settle(
+                session,
+                row,
+                lists=rescued.lists,
+                release=rescued.release,
+                lists_not_supported=rescued.lists_not_supported,
+            )
             if cleared:
                 detail = {"cleared": ",".join(cleared)}
                 await audit.append(

@@ -92,9 +92,12 @@ def has_unsure_release(row: Transfer) -> bool:
     return TransferWarning.OLD_KEY_KNOWN in row.warnings and row.from_group_id != row.to_group_id
 
 
-async def settle(session: AsyncSession, row: Transfer, *, lists: bool, release: bool) -> list[TransferWarning]:
+async def settle(
+    session: AsyncSession, row: Transfer, *, lists: bool, release: bool, lists_not_supported: bool = False
+) -> list[TransferWarning]:
     """Clear what was done from a transfer's warnings, and give what was cleared; nothing of one that has none due.
 
+    `lists` are done, too, where the charger says now that it takes none: `lists_not_supported`.
     New credentials that the charger refused in the meantime stay a warning, under their own name: that the old key is
     known, where the new owner is to type one.
     """
@@ -104,10 +107,12 @@ async def settle(session: AsyncSession, row: Transfer, *, lists: bool, release: 
     awaited = await _until_new_key(session, point) is not None
     done = {TransferWarning.CHARGER_OFFLINE, TransferWarning.CREDENTIALS_DUE}
     done |= set() if awaited else {TransferWarning.OLD_KEY_KNOWN}
-    done |= {TransferWarning.LISTS_DUE} if lists else set()
+    done |= {TransferWarning.LISTS_DUE, TransferWarning.LISTS_NOT_SUPPORTED} if lists else set()
     done |= {TransferWarning.RELEASE_DUE} if release else set()
     warnings = [TransferWarning(warning) for warning in row.warnings]
     left = [warning for warning in warnings if warning not in done]
+    if lists_not_supported:
+        left.append(TransferWarning.LISTS_NOT_SUPPORTED)
     if TransferWarning.CREDENTIALS_DUE in warnings:
         if awaited:
             left.append(TransferWarning.OLD_KEY_KNOWN)

@@ -33,6 +33,7 @@ from workflows.options import device, letter
 
 #: How often one rescue is tried again by itself.
 TRIES: Final = 3
+_TAKEN: Final = frozenset({DeviceOutcome.DONE, DeviceOutcome.SCHEDULED})
 
 
 @workflow.defn(name="rescue")
@@ -71,11 +72,19 @@ class RescueWorkflow:
 
     async def _work(self, rescue: Rescue) -> bool:
         """Do what is left to do, each thing whether or not the others are taken; whether nothing is left."""
-        lists = rescue.lists and await self._command(Charger.replace_lists, rescue, "replace the local list")
+        lists = release = None
+        if rescue.lists:
+            lists = await self._command(Charger.replace_lists, rescue, "replace the local list")
         # another transfer may have begun meanwhile, which makes it inoperative
-        release = rescue.release and (await self._begin()).ready
-        release = release and await self._command(Charger.release, rescue, "make the charger operative")
-        done = Rescued(transfer_id=self._ref.transfer_id, lists=lists, release=release)
+        if rescue.release and (await self._begin()).ready:
+            release = await self._command(Charger.release, rescue, "make the charger operative")
+        unsupported = lists is DeviceOutcome.NOT_SUPPORTED
+        done = Rescued(
+            transfer_id=self._ref.transfer_id,
+            lists=unsupported or lists in _TAKEN,
+            release=release in _TAKEN,
+            lists_not_supported=unsupported,
+        )
         settled = await transact(
             Rescues.settle, done, self._policy, summary="what is left to do", for_ever=True, on_record=True
         )
@@ -90,19 +99,20 @@ class RescueWorkflow:
             Rescues.begin, self._ref, self._policy, summary="what is left to do", for_ever=True, on_record=True
         )
 
-    async def _command(self, step: Step[DeviceOrder, DeviceAnswer], rescue: Rescue, summary: str) -> bool:
+    async def _command(
+        self, step: Step[DeviceOrder, DeviceAnswer], rescue: Rescue, summary: str
+    ) -> DeviceOutcome | None:
+        """Try one thing once; None where it did not come to the charger, or no answer did."""
         where = await transact(Registry.locate, self._ref, self._policy, summary="where the charger is")
         if where.node is None:
-            return False
+            return None
         options = replace(device(self._policy), retries=RetryPolicy(maximum_attempts=1))
         order = DeviceOrder(transfer_id=self._ref.transfer_id, charge_point_id=rescue.charge_point_id)
         try:
-            answer = await call(step, order, options, summary=summary, task_queue=gateway_queue(where.node))
+            return (await call(step, order, options, summary=summary, task_queue=gateway_queue(where.node))).outcome
         except Refusal:  # another transfer has begun meanwhile, and does it for itself
-            return False
+            return None
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
-            return False
-        lists_gone = step is Charger.replace_lists and answer.outcome is DeviceOutcome.NOT_SUPPORTED
-        return lists_gone or answer.outcome in {DeviceOutcome.DONE, DeviceOutcome.SCHEDULED}
+            return None

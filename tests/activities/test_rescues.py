@@ -103,6 +103,19 @@ async def test_what_somebody_else_with_the_old_key_may_have_been_told_is_done_ag
     assert (await steps.settle(Rescued(transfer_id=ref.transfer_id, lists=True, release=True))).done
 
 
+@pytest.mark.parametrize("due", [TransferWarning.OLD_KEY_KNOWN, TransferWarning.LISTS_DUE])
+async def test_that_it_takes_no_list_is_what_the_charger_itself_said_last(
+    registry: DatabaseRegistry, database: Database, vault: Vault, due: TransferWarning
+) -> None:
+    steps = DatabaseRescues(database)
+    ref = await left(registry, database, vault, TransferWarning.LISTS_NOT_SUPPORTED, due, TransferWarning.RELEASE_DUE)
+    ref_only = {"transfer_id": ref.transfer_id, "release": False}
+    await steps.settle(Rescued(**ref_only, lists=True, lists_not_supported=True))
+    assert (await row(database, ref)).warnings == ["release_due", "lists_not_supported"]
+    await steps.settle(Rescued(**ref_only, lists=True))
+    assert (await row(database, ref)).warnings == ["release_due"], "whoever said otherwise had the old key"
+
+
 async def test_a_list_that_was_sent_while_the_key_was_known_is_sent_again(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:

@@ -53,6 +53,14 @@ async def test_what_is_due_is_done_once_and_told(temporal: Client, request: pyte
     assert await rescue(temporal, world, request) == ["replace_lists", "release", "tell_settled"]
 
 
+async def test_a_charger_that_takes_no_list_is_left_without_and_that_is_on_record(temporal: Client) -> None:
+    world = Left()
+    world.answers["replace_lists"] = [DeviceOutcome.NOT_SUPPORTED]
+    assert (await rescue(temporal, world))[-1] == "tell_settled"
+    assert world.done
+    assert (world.done.lists, world.done.lists_not_supported, world.done.release) == (True, True, True)
+
+
 async def test_nothing_is_sent_to_a_charger_that_may_not_have_it_yet(temporal: Client) -> None:
     world = Left(ready=False)
     assert await rescue(temporal, world) == []
