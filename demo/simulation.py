@@ -98,11 +98,13 @@ class Station:
         pause = _FIRST_PAUSE
         try:
             while True:
+                self._at_once = False
                 try:
                     async with self._connect() as socket:
                         self.refused = 0
                         pause = _FIRST_PAUSE
-                        await self._serve(socket)
+                        if not self._at_once:  # else it was opened with what is not its password any more
+                            await self._serve(socket)
                     while self._others:
                         await asyncio.wait(self._others)
                 except InvalidHandshake as error:
@@ -113,9 +115,7 @@ class Station:
                     _log.info("%s has no connection (%s).", self.identity, type(error).__name__)
                 if self._away is not None:
                     await self._stay_away(self._away)
-                elif self._at_once:
-                    self._at_once = False
-                else:
+                elif not self._at_once:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
         finally:

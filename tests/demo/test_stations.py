@@ -4,13 +4,18 @@ import asyncio
 import json
 import signal
 import sys
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request
+from websockets.typing import Subprotocol
 
 from demo.control import tell
 from demo.ports import free_port
+from demo.simulation import Station
 from demo.station_state import StateFile
 from gateway.facts import Fact
 from persistence.session import Database
@@ -62,3 +67,31 @@ def test_a_station_remembers_its_password_over_a_restart(tmp_path: Path) -> None
     memory.save()
     assert StateFile(file, "first").state.password == "second"
     assert [each.name for each in file.parent.iterdir()] == ["state.json"]
+
+
+async def test_a_password_that_is_typed_while_it_connects_is_the_one_it_stays_connected_with(tmp_path: Path) -> None:
+    comes, may_come, passwords = asyncio.Event(), asyncio.Event(), list[str]()
+
+    async def hold(_: ServerConnection, request: Request) -> None:
+        passwords.append(b64decode(request.headers["Authorization"].split()[1]).decode())
+        comes.set()
+        await may_come.wait()
+
+    async def take(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+
+    subprotocols = [Subprotocol("ocpp1.6")]
+    async with serve(take, "127.0.0.1", 0, process_request=hold, subprotocols=subprotocols) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        station = Station(f"ws://127.0.0.1:{port}", "CP-1", "first", tmp_path / "state.json")
+        running = asyncio.create_task(station.run())
+        try:
+            await comes.wait()
+            station.take_password("typed", typed=True)
+            await station.reconnect()
+            may_come.set()
+            await station.until(lambda: station.connected)
+            assert passwords == ["CP-1:first", "CP-1:typed"]
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -152,7 +153,11 @@ async def live_through(folder: Path, database: Path, attacks: list[Attack]) -> d
         async with Control(life.station for life in lives).listening(system.stage.ports.stations):
             found = await asyncio.gather(*(life() for life in lives), return_exceptions=True)
     pairs = list(zip(attacks, found, strict=True))
-    broken = [f"{attack}: {one!r}" for attack, one in pairs if isinstance(one, BaseException)]
+    broken = [
+        f"{attack}: {''.join(traceback.format_exception(one))}"
+        for attack, one in pairs
+        if isinstance(one, BaseException)
+    ]
     assert not broken, "\n".join(broken)
     return {attack.number: str(one) for attack, one in pairs}
 

@@ -1,6 +1,7 @@
 """Every fault of a charger, in both versions of OCPP, at every step where it can strike; this makes docs/faults.md."""
 
 import asyncio
+import traceback
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -122,7 +123,11 @@ async def test_whatever_a_charger_does_one_party_has_it_and_the_platform_knows_w
         starts = asyncio.Semaphore(8)
         lives = (live_through(system, case, starts) for case in chosen)
         found = await asyncio.gather(*lives, return_exceptions=True)
-        broken = [f"{case}: {one!r}" for case, one in zip(chosen, found, strict=True) if isinstance(one, BaseException)]
+        broken = [
+            f"{case}: {''.join(traceback.format_exception(one))}"
+            for case, one in zip(chosen, found, strict=True)
+            if isinstance(one, BaseException)
+        ]
         assert not broken, "\n".join(broken)
         await check_no_secret_is_left(system.stage, system.db, system.keys, system.charge_points)
     rows = {case: str(cell) for case, cell in zip(chosen, found, strict=True)}
