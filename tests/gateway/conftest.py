@@ -7,6 +7,7 @@ import pytest
 
 from persistence.session import Database
 from persistence.vault import Vault
+from tests.gateway.contested import SOON, two_nodes
 from tests.gateway.world import World, gateway_world, seed
 
 
@@ -15,3 +16,12 @@ async def world(database: Database, vault: Vault, tmp_path: Path) -> AsyncIterat
     await seed(database, vault)
     async with gateway_world(database, vault, tmp_path) as found:
         yield found
+
+
+@pytest.fixture(params=["one node", "two nodes"])
+async def nodes(
+    request: pytest.FixtureRequest, database: Database, vault: Vault, tmp_path: Path
+) -> AsyncIterator[tuple[World, World]]:
+    """Give the node of the socket that has the place, and that of the one that comes later."""
+    async with two_nodes(database, vault, tmp_path, limits=SOON) as (first, second):
+        yield (first, first) if request.param == "one node" else (first, second)

@@ -26,6 +26,8 @@ from tests.gateway.world import CP, OLD_KEY, World, gateway_world, seed
 
 #: A socket that answers no ping is given up so soon.
 SOON = Limits(ping_timeout=timedelta(milliseconds=400))
+#: A node does so only where it is told to.
+NEVER = timedelta(days=1)
 #: Where another source address is wanted: all of 127.0.0.0/8 is this machine.
 ELSEWHERE = ("127.0.0.2", 0)
 BOOT: dict[str, Any] = {"chargePointVendor": "V", "chargePointModel": "M"}
