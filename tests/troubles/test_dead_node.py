@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from demo.ports import free_port
@@ -60,13 +61,25 @@ async def test_a_charger_whose_node_is_killed_has_its_place_once_that_is_known(
                 await arrives(system, "node-2")
                 assert time.monotonic() - began > 10, "as long as it may be alive its socket has the place"
                 await station.until(lambda: station.connected)
+                os.kill(process, signal.SIGCONT)
+                await writes(system, "node-1", datetime.now(UTC))
+                async with system.db.reading() as session:
+                    link = await session.get_one(Link, "cp-1")
+                assert (link.node, link.contender) == ("node-2", None)
             finally:
                 os.kill(process, signal.SIGCONT)
                 runs.cancel()
                 await asyncio.gather(runs, return_exceptions=True)
+
+
+async def writes(system: System, node: str, since: datetime) -> None:
+    """Wait until a node has written a sign of life again."""
+    async with asyncio.timeout(40):
+        while True:
             async with system.db.reading() as session:
-                link = await session.get_one(Link, "cp-1")
-            assert (link.node, link.contender) == ("node-2", None)
+                if (await session.get_one(GatewayNode, node)).seen_at > since:
+                    return
+            await asyncio.sleep(LOOK_EVERY)  # the gateway's doing: there is nothing here to wait on
 
 
 async def is_steady(system: System, node: str) -> None:
