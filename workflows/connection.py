@@ -27,7 +27,8 @@ _REASONS: Final = {
     r"InvalidCertificate\((\w+)": "its certificate is not accepted: {}",
     r"InvalidContentType": "it speaks no TLS",
     r"(PermissionDenied|Unauthenticated)": "it refuses the API key or the certificate: {}",
-    r"AlertReceived\((\w+)": "it refuses the client certificate: {}",
+    r"fatal alert: (\w+)": "it refuses the client certificate: {}",
+    r"Invalid headers": "what TEMPORAL_GRPC_META_… sets is no header",
     r"UnexpectedEof|BrokenPipe|ConnectionReset": "it closes the connection, as with no TLS or another certificate",
 }
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 from domain.errors import Unavailable
 from settings import read_settings
 from tests.mutual_tls import API_KEY, Authority, Door
-from workflows.connection import BadConnection, read_connection, read_namespace
+from workflows.connection import BadConnection, Connection, read_connection, read_namespace
 
 #: Of an operator's machine nothing is to count.
 NOTHING = {"TEMPORAL_CONFIG_FILE": os.devnull}
@@ -197,6 +197,21 @@ async def test_who_has_none_stays_out_and_reads_why(
             await read_connection(address, environ=environ).open()
     assert door.names == set()
     assert not door.heard(API_KEY)
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [  # what the SDK makes of server 1.30.4: without a certificate, with a stranger's, and without a claim
+        ('hyper::Error(Io, Custom { error: "received fatal alert: CertificateRequired" })', "CertificateRequired"),
+        ('hyper::Error(Io, Custom { error: "received fatal alert: UnknownCA" })', "client certificate: UnknownCA"),
+        ('Status { code: PermissionDenied, message: "Request unauthorized." }', "the API key .*: PermissionDenied"),
+        ('Invalid headers: Invalid ASCII header value for key x: "secret"', "TEMPORAL_GRPC_META_… sets is no header"),
+    ],
+)
+def test_what_a_server_says_is_told_in_our_words(seen: str, said: str) -> None:
+    with pytest.raises(Unavailable, match=said) as away:
+        raise Connection()._away(f"Failed client connect: {seen}")
+    assert "secret" not in str(away.value)
 
 
 async def test_nobody_there_and_a_namespace_that_is_not_are_told_apart(temporal_address: str) -> None:
