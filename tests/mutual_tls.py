@@ -1,6 +1,7 @@
 """A door to Temporal as its servers have with mutual TLS: only who has a certificate of its authority gets in."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,8 +19,10 @@ from cryptography.x509.oid import NameOID
 
 #: What a key of a test is made of: each has five bits in HTTP/2's Huffman code, by this order (RFC 7541, appendix B).
 _FIVE_BITS: Final = "012aceiost"
-#: A key whose eight characters fill whole bytes there, as `Bearer ` before it does.
+#: A key that fills whole bytes there, each eight of its characters five, as `Bearer ` before it does.
 API_KEY: Final = "toast1oscat2seat"
+#: What keeps the profile of an operator's machine out of it.
+NOTHING: Final = {"TEMPORAL_CONFIG_FILE": os.devnull}
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,15 @@ class Door:
     def heard(self, api_key: str) -> bool:
         """Whether a call came with this key."""
         return _on_the_wire(api_key) in self.said
+
+
+def of_client(folder: Path, name: str = "client", authority: str = "authority") -> dict[str, str]:
+    """Give the variables of whoever has a certificate."""
+    return NOTHING | {
+        "TEMPORAL_TLS_SERVER_CA_CERT_PATH": str(folder / f"{authority}.crt"),
+        "TEMPORAL_TLS_CLIENT_CERT_PATH": str(folder / f"{name}.crt"),
+        "TEMPORAL_TLS_CLIENT_KEY_PATH": str(folder / f"{name}.key"),
+    }
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, copy: bytearray | None = None) -> None:
