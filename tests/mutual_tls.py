@@ -103,15 +103,13 @@ class Door:
         self._open.add(task)
         shown = writer.get_extra_info("peercert")
         self.names |= {value for part in shown["subject"] for kind, value in part if kind == "commonName"}
-        inner_reader, inner = await asyncio.open_connection("127.0.0.1", self._target)
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(_carry(reader, inner, self.said))
-                both.create_task(_carry(inner_reader, writer))
+            with suppress(ConnectionError):  # the server behind it is not up, or not any more
+                inner_reader, inner = await asyncio.open_connection("127.0.0.1", self._target)
+                await asyncio.gather(_carry(reader, inner, self.said), _carry(inner_reader, writer))
         finally:
             self._open.discard(task)
-            for side in (inner, writer):
-                side.transport.abort()
+            writer.close()
 
     def heard(self, api_key: str) -> bool:
         """Whether a call came with this key."""
@@ -128,12 +126,14 @@ def of_client(folder: Path, name: str = "client", authority: str = "authority") 
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, copy: bytearray | None = None) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65536):
-            if copy is not None:
-                copy += data
-            writer.write(data)
-            await writer.drain()
+    try:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                if copy is not None:
+                    copy += data
+                writer.write(data)
+                await writer.drain()
+    finally:
         writer.close()
 
 

@@ -29,7 +29,7 @@ _REASONS: Final = {
     r"(PermissionDenied|Unauthenticated)": "it refuses the API key or the certificate: {}",
     r"fatal alert: (\w+)": "it refuses the client certificate: {}",
     r"Invalid headers": "what TEMPORAL_GRPC_META_… sets is no header",
-    r"UnexpectedEof|BrokenPipe|ConnectionReset": "it closes the connection, as with no TLS or another certificate",
+    r"connection: Status . code: (?:Unknown|Cancelled)": "it closes the connection: it may want TLS, or a certificate",
 }
 
 

@@ -67,6 +67,7 @@ async def test_who_has_none_stays_out_and_reads_why(
     [  # what the SDK makes of server 1.30.4: without a certificate, with a stranger's, and without a claim
         ('hyper::Error(Io, Custom { error: "received fatal alert: CertificateRequired" })', "CertificateRequired"),
         ('hyper::Error(Io, Custom { error: "received fatal alert: UnknownCA" })', "client certificate: UnknownCA"),
+        ("after connection: Status { code: Cancelled, source: Some(hyper::Error(Io, Kind(ConnectionReset)))", "closes"),
         ('Status { code: PermissionDenied, message: "Request unauthorized." }', "the API key .*: PermissionDenied"),
         ('Invalid headers: Invalid ASCII header value for key x: "secret"', "TEMPORAL_GRPC_META_… sets is no header"),
     ],
