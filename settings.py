@@ -46,10 +46,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HANDOVER_", env_nested_delimiter="__", extra="ignore")
 
     database_url: str = "sqlite+aiosqlite:///.handover/handover.db"
-    temporal_address: str = Field(
-        "127.0.0.1:7233", validation_alias=AliasChoices("HANDOVER_TEMPORAL_ADDRESS", "TEMPORAL_ADDRESS")
-    )
-    temporal_namespace: str = "default"
+    temporal_address: str | None = None
+    """Where Temporal is; unset: where its own environment and profile file say. TLS and keys always come from those."""
+    temporal_namespace: str | None = None
+    """Its namespace; unset: the same."""
     secret_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
     """At least 32 characters each, comma-separated; the first writes, all read."""
 

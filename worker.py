@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
@@ -50,6 +49,7 @@ from workflows.accounts import AccountWorkflow
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.client import TransferClient
 from workflows.codes import OneTimeCodeWorkflow
+from workflows.connection import BadConnection, read_connection
 from workflows.owner_news import OwnerNewsWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
@@ -100,24 +100,6 @@ def gateway_worker(client: Client, charger: object, node: NodeId) -> Worker:
         graceful_shutdown_timeout=GRACE,
         max_concurrent_activities=500,
     )
-
-
-async def connect(settings: Settings, instruments: Instruments | None = None) -> Client:
-    """Connect to Temporal, watched by `instruments`; raises Unavailable, naming the address."""
-    tracing = instruments.tracing.interceptors if instruments else []
-    watch = [StepWatch(instruments.registry)] if instruments else []
-    try:
-        return await Client.connect(
-            settings.temporal_address,
-            namespace=settings.temporal_namespace,
-            data_converter=pydantic_data_converter,
-            interceptors=[*tracing, *watch],  # the workers made with it take them over
-            runtime=instruments.runtime if instruments else None,
-        )
-    except RuntimeError:
-        raise Unavailable(
-            f"Temporal does not answer at {settings.temporal_address}; start it, or set HANDOVER_TEMPORAL_ADDRESS."
-        ) from None
 
 
 #: What is told to a charge point's owner, and to nobody else.
@@ -230,7 +212,8 @@ async def main(*, gateway: bool) -> int:
     try:
         settings = read_settings()
         vault = Vault(settings.server_keys())
-    except (WrongSetting, ValueError) as error:
+        connection = read_connection(settings.temporal_address, settings.temporal_namespace)
+    except (WrongSetting, ValueError, BadConnection) as error:
         sys.stderr.write(f"{'gateway' if gateway else 'worker'}: {error}\n")
         return 1
     start_logging(settings.log_level, settings.log_format)
@@ -244,7 +227,8 @@ async def main(*, gateway: bool) -> int:
             service, settings.metrics_ports, traced=settings.traced, log_format=settings.log_format
         )
         try:
-            client = await connect(settings, instruments)
+            interceptors = [*instruments.tracing.interceptors, StepWatch(instruments.registry)]  # of its workers, too
+            client = await connection.open(interceptors=interceptors, runtime=instruments.runtime)
             if gateway:
                 await run_gateway(settings, database, vault, client, instruments)
             else:

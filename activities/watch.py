@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from opentelemetry import trace
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from temporalio import activity, client, worker
 from temporalio.exceptions import ApplicationError, CancelledError
 
@@ -40,6 +40,8 @@ class StepWatch(client.Interceptor, worker.Interceptor):
         """Count into `registry`."""
         name, text = "handover_step_duration_seconds", "How long a try of a step took, however it ended."
         self.durations = Histogram(name, text, ["step"], registry=registry, buckets=SECONDS)
+        name, text = "handover_step_last_done_timestamp_seconds", "When a step was last done here."
+        self.last_done = Gauge(name, text, ["step"], registry=registry)
         name, text = "handover_step_failures_total", "Tries of a step that failed, by the kind of failure."
         self.failures = Counter(name, text, ["step", "kind"], registry=registry)
         for contract in CONTRACTS:
@@ -69,6 +71,7 @@ class _Watched(worker.ActivityInboundInterceptor):
                 raise
             finally:
                 self._watch.durations.labels(step).observe(time.perf_counter() - began)
+            self._watch.last_done.labels(step).set_to_current_time()
             log.info("step %s: done", step)
             return answer
 

@@ -11,8 +11,6 @@ from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
-from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.app import create_app
 from api.dependencies import Options, Parts
@@ -28,6 +26,7 @@ from settings import Settings, WrongSetting, read_settings
 from telemetry.instruments import PortTaken, open_instruments
 from telemetry.logs import start_logging
 from workflows.client import TransferClient
+from workflows.connection import BadConnection, read_connection
 
 log = logging.getLogger("api")
 
@@ -57,7 +56,7 @@ def main() -> None:
         settings = read_settings()
         start_logging(settings.log_level, settings.log_format)
         asyncio.run(_serve(settings))
-    except (CannotStart, PortTaken, WrongSetting) as error:
+    except (BadConnection, CannotStart, PortTaken, WrongSetting) as error:
         sys.stderr.write(f"api: {error}\n")
         leave(1)
     leave(0)
@@ -65,20 +64,14 @@ def main() -> None:
 
 async def _serve(settings: Settings) -> None:
     vault = _open_vault(settings)
+    connection = read_connection(settings.temporal_address, settings.temporal_namespace)
     listener = _listen(settings.api_host, settings.api_port)
     ports = replace(settings.metrics_ports, own=None)  # the application answers /metrics itself
     instruments = open_instruments("handover-api", ports, traced=settings.traced, log_format=settings.log_format)
     database = Database(settings.database_url, lock_wait=PATIENT_LOCK_WAIT_SECONDS)
     try:
         await _check_database(database)
-        client = await Client.connect(
-            settings.temporal_address,
-            namespace=settings.temporal_namespace,
-            data_converter=pydantic_data_converter,
-            lazy=True,
-            interceptors=instruments.tracing.interceptors,
-            runtime=instruments.runtime,
-        )
+        client = await connection.open_later(interceptors=instruments.tracing.interceptors, runtime=instruments.runtime)
         transfers = TransferClient(client, settings.policy, settings.start_timeout, Doorway(database, vault))
         options = Options(
             default_expiry=settings.default_expiry,

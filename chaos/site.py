@@ -11,7 +11,6 @@ from random import Random
 from typing import Final
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 import devserver
 from chaos import postgres
@@ -150,7 +149,7 @@ async def _lay_links(
 async def _start_temporal(supervisor: Supervisor, stage: Stage, program: Path, report: Report) -> Client:
     report("Starting temporal …")
     await supervisor.start(parts.temporal(stage, program))
-    client = await Client.connect(stage.temporal, data_converter=pydantic_data_converter)
+    client = await stage.connection.open()
     await register_search_attributes(client)
     return client
 

@@ -1,13 +1,14 @@
 """What `migrate` does, on the database and at Temporal."""
 
 import typer
-from temporalio.client import Client
 from temporalio.service import RPCError
 
 from commands.database import do
 from commands.ends import Wrong
+from domain.errors import Unavailable
 from persistence import migrating
 from settings import read_settings
+from workflows.connection import read_connection
 from workflows.namespace import register_search_attributes
 
 
@@ -22,16 +23,16 @@ async def _migrate(*, database: bool, search_attributes: bool) -> None:
         await migrating.migrate(settings.database_url)
         typer.echo("The database is up to date.")
     if search_attributes:
+        connection = read_connection(settings.temporal_address, settings.temporal_namespace)
         try:
-            client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
-            new = await register_search_attributes(client)
-        except (RPCError, RuntimeError) as error:
+            new = await register_search_attributes(await connection.open())
+        except (RPCError, Unavailable) as error:
             raise Wrong(
-                f"Temporal at {settings.temporal_address} can't be set up ({_first_line(error)}). Start it, or set "
-                "HANDOVER_TEMPORAL_ADDRESS, or leave it out with --no-search-attributes."
+                f"Temporal at {connection.address} can't be set up: {_first_line(error)}. Or leave it out with "
+                "--no-search-attributes."
             ) from None
         typer.echo(f"Temporal has the search attributes ({len(new)} new).")
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0][:120]
+    return str(error).split("\n", 1)[0][:300].removesuffix(".")

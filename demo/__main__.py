@@ -17,6 +17,7 @@ from demo.script import perform
 from demo.stage import Occupied
 from demo.supervisor import ROOT, PartFailed
 from devserver import NoServer
+from domain.errors import HandoverError
 from process import leave, stop_requested
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -74,7 +75,7 @@ async def _play(data: Path, ports: PortChoice, *, stories: bool, stay: bool, wit
                 interrupt.cancel()
                 _show_addresses(play)
                 await stop.wait()
-    except (PortProblem, Occupied, PartFailed, NoServer) as problem:
+    except (PortProblem, Occupied, PartFailed, NoServer, HandoverError) as problem:
         console.print(str(problem), style="red", markup=False)
         return 1
     except asyncio.CancelledError:

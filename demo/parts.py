@@ -49,7 +49,7 @@ def mailbox(stage: Stage) -> Part:
 def worker(stage: Stage) -> Part:
     """Give the worker: workflows, and the activities that are not a charger's."""
     argv = [sys.executable, "worker.py"]
-    ready = when(lambda: polled(stage.temporal, TASK_QUEUE, _WORKFLOWS))
+    ready = when(lambda: polled(stage.connection, TASK_QUEUE, _WORKFLOWS))
     return Part("worker", argv, ready, stage.environment)
 
 

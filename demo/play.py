@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from temporalio.client import Client
-
 import devserver
 from demo import parts
 from demo.ports import HOST, Ports
@@ -76,7 +74,7 @@ async def _start(
 
     if program is not None:
         await start(parts.temporal(stage, program))
-    await register_search_attributes(await Client.connect(stage.temporal))
+    await register_search_attributes(await stage.connection.open())
     for part in (parts.mailbox, parts.worker, parts.gateway, parts.api):
         await start(part(stage))
     if with_stations:

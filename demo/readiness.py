@@ -9,15 +9,16 @@ from sqlalchemy import and_, func, select
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client
 from temporalio.service import RPCError
 
 from demo import plain_http
 from demo.ports import HOST
 from demo.supervisor import Alive
+from domain.errors import Unavailable
 from domain.keys import KnownTo
 from persistence.session import Database
 from persistence.tables import Credential, Link
+from workflows.connection import Connection
 
 _LOOK_EVERY = 0.1
 _SECONDS = 90.0
@@ -58,14 +59,15 @@ async def answers(url: str) -> bool:
         return False
 
 
-async def polled(address: str, queue: str, kind: TaskQueueType.ValueType, namespace: str = "default") -> bool:
+async def polled(connection: Connection, queue: str, kind: TaskQueueType.ValueType) -> bool:
     """Whether a worker asks for the tasks of a queue."""
+    asked = TaskQueue(name=queue)
     try:
-        client = await Client.connect(address, namespace=namespace)
+        client = await connection.open()
         answer = await client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(namespace=namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind)
+            DescribeTaskQueueRequest(namespace=connection.namespace, task_queue=asked, task_queue_type=kind)
         )
-    except (RPCError, RuntimeError):
+    except (RPCError, Unavailable):
         return False
     return bool(answer.pollers)
 

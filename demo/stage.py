@@ -13,6 +13,7 @@ from typing import Any
 
 from demo.ports import HOST, Ports
 from persistence.vault import new_secret
+from workflows.connection import Connection, read_connection
 
 #: What the demo sets where the caller did not: answers that come while one watches, however often one tries.
 _QUICK = {
@@ -85,11 +86,19 @@ class Stage:
         return key
 
     @property
+    def connection(self) -> Connection:
+        """How Temporal is reached: a dev server of ours as it is, another one as its environment and profile say."""
+        if self.own_temporal:
+            return Connection(self.temporal)
+        return read_connection(self.temporal, os.environ.get("HANDOVER_TEMPORAL_NAMESPACE"))
+
+    @property
     def environment(self) -> dict[str, str]:
         """The settings of every part; what the caller has set stays, but for what makes the parts one demo."""
         quick = {name: os.environ.get(name, value) for name, value in _QUICK.items()}
         return {
             **quick,
+            **(without_profile() if self.own_temporal else {}),
             "HANDOVER_DATABASE_URL": self.database_url,
             "HANDOVER_SECRET_KEYS": self.secret_key,
             "HANDOVER_TEMPORAL_ADDRESS": self.temporal,
@@ -136,6 +145,12 @@ class Stage:
         }
         write_private(file, json.dumps(facts, indent=2) + "\n")
         return file
+
+
+def without_profile() -> dict[str, str]:
+    """Give what keeps Temporal's environment and profile file from a process: they are about another server."""
+    ours = {name: "" for name in os.environ if name.startswith("TEMPORAL_") or name == "HANDOVER_TEMPORAL_NAMESPACE"}
+    return {**ours, "TEMPORAL_CONFIG_FILE": os.devnull}
 
 
 def write_private(file: Path, text: str) -> None:

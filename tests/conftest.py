@@ -16,15 +16,16 @@ import asyncpg
 import pytest
 from sqlalchemy import make_url
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 import devserver
 from demo.ports import free_port
+from demo.stage import without_profile
 from persistence.migrating import migrate
 from persistence.session import LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
 from process import leave
 from tests.postgres import NoPostgres, postgres
+from workflows.connection import read_connection
 from workflows.namespace import register_search_attributes
 
 SERVER_KEY = "0123456789abcdef0123456789abcdef-test"
@@ -46,6 +47,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--contract-seconds", default="40", help="how long, in seconds, calls are made up against the OpenAPI document"
     )
+
+
+def pytest_configure() -> None:
+    """Reach servers of this run's own whatever this machine's profile says; a given one is reached by it."""
+    if devserver.given_address() is None:
+        os.environ.update(without_profile())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -211,6 +218,6 @@ async def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
 
 @pytest.fixture(scope="session")
 async def temporal(temporal_address: str) -> Client:
-    client = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+    client = await read_connection(temporal_address).open()
     await register_search_attributes(client)
     return client

@@ -1,6 +1,7 @@
 """What is counted and logged of a step, whichever way it ends."""
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +65,7 @@ async def test_a_step_that_is_done_is_timed_and_its_line_says_what_it_was_about(
     facts = {"transfer_id": "trf_1", "charge_point_id": "cp-1", "step": "charger.quiet", "attempt": "3"}
     assert (facts | {"workflow": "transfer-trf_1", "level": "INFO"}).items() <= line.items()
     assert registry.get_sample_value("handover_step_duration_seconds_count", {"step": "charger.quiet"}) == 1
+    assert abs(time.time() - (last_done(registry) or 0)) < 60
     kinds = ("retried", "refused", "cancelled", "not_connected")
     assert [failures(registry, kind) for kind in kinds] == [0, None, None, None]
 
@@ -88,6 +90,7 @@ async def test_a_failure_is_counted_by_its_kind_and_logged_without_its_text(
     assert isinstance(raised, BaseException)
     assert failures(registry, kind) == 1
     assert registry.get_sample_value("handover_step_duration_seconds_count", {"step": "charger.quiet"}) == 1
+    assert last_done(registry) is None
     assert (line["transfer_id"], line["level"]) == ("trf_1", level)
     assert "0123" not in str(line)
 
@@ -99,6 +102,10 @@ async def test_the_transfer_is_known_from_the_workflow_or_learned_where_the_orde
     _, (of_code,) = await run(CollectorRegistry(), Step(None, learns="trf_3"), code, workflow="code-lnk_1-1")
 
     assert (of_rescue["transfer_id"], of_code["transfer_id"]) == ("trf_2", "trf_3")
+
+
+def last_done(registry: CollectorRegistry) -> float | None:
+    return registry.get_sample_value("handover_step_last_done_timestamp_seconds", {"step": "charger.quiet"})
 
 
 def failures(registry: CollectorRegistry, kind: str) -> float | None:

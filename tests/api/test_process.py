@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from demo.ports import free_port
+from demo.stage import without_profile
 from persistence.session import Database
 from tests.api.listeners import listening, say, slow_reader
 from tests.api.world import add_transfer
@@ -30,8 +31,10 @@ def port() -> int:
 @pytest.fixture
 def environment(sqlite_url: str, port: int) -> dict[str, str]:
     """A migrated database of its own, and a Temporal address at which nobody answers."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith(("HANDOVER_", "TEMPORAL_"))}
-    return ours | {
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("HANDOVER_")}
+    return {
+        **ours,
+        **without_profile(),
         "HANDOVER_DATABASE_URL": sqlite_url,
         "HANDOVER_SECRET_KEYS": KEY,
         "HANDOVER_API_PORT": str(port),

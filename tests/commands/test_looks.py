@@ -100,6 +100,8 @@ async def test_show_says_what_it_waits_for_its_steps_and_what_can_be_done(
     )
     assert lines["replace_lists"] == "replace_lists running, paused 7 no answer within 30 s"
     assert lines["Temporal"] == "Temporal http://temporal.test/namespaces/default/workflows/transfer-trf_1"
+    named = await shell("show", "trf_1", HANDOVER_TEMPORAL_UI="http://temporal.test", TEMPORAL_NAMESPACE="charging")
+    assert "http://temporal.test/namespaces/charging/workflows/transfer-trf_1" in named.out
     text = " ".join(said.out.split())
     assert "resolve ID retry --reason … Tries the step replace_lists again now." in text
     assert "resolve ID roll_back --reason … Undoes every step in reverse order" in text

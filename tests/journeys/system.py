@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 from sqlalchemy import update
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 import devserver
 from demo import parts, plain_http
@@ -133,7 +132,7 @@ async def running(
         points = [line for line in lines if line["type"] == "charge_point"]
         try:
             await supervisor.start(parts.temporal(stage, program))
-            client = await Client.connect(stage.temporal, data_converter=pydantic_data_converter)
+            client = await stage.connection.open()
             await register_search_attributes(client)
             for part in (parts.mailbox, parts.worker, parts.gateway, parts.api):
                 made = part(stage)
