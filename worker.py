@@ -150,7 +150,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         DatabaseReconciler(
             database,
             Doorway(database, vault),
-            TransferClient(client, settings.policy),
+            TransferClient(client),
             Runs(client),
             settings.addresses_kept,
         ),
@@ -166,7 +166,7 @@ async def run_gateway(
 ) -> None:
     """Hold sockets, and run the commands to their chargers, until a stop is asked for."""
     gc.set_threshold(20_000, 50, 1_000)  # thousands of sockets: a full collection pauses them all
-    transfer_client = TransferClient(client, settings.policy)
+    transfer_client = TransferClient(client)
     node = NodeId(settings.gateway_node)
     cert, key = settings.gateway_tls_cert, settings.gateway_tls_key
     gateway = Gateway(

@@ -18,15 +18,17 @@ from temporalio import activity
 from domain.approval import Decision
 from domain.charger_orders import ChargerOrder, RestartAnswer
 from domain.errors import ErrorCode
-from domain.ids import ChargePointId, LinkId, NodeId, TransferId, UserId
+from domain.ids import ChargePointId, LinkId, NodeId, OrderId, TransferId
 from domain.keys import KeyAnswer
 from domain.news import OwnerNews
+from domain.policy import Policy
 from domain.reconciliation import Finding
 from domain.trail import TrailAction
 from domain.transfer import (
     Attention,
     Connection,
     IfOffline,
+    OperatorAction,
     Reason,
     RunningSession,
     StepName,
@@ -54,11 +56,20 @@ class TransferRef(Message):
     transfer_id: TransferId
 
 
+class TransferRun(TransferRef):
+    """A run of a workflow that says it is this transfer's. The request row is the proof, and the workflow's id."""
+
+    workflow_id: str
+    run_id: str
+
+
 class Validated(Message):
     """The request is allowed."""
 
     kind: TransferKind
     charge_point_id: ChargePointId
+    policy: Policy = Policy()
+    """How long the transfer waits for what, as it was set when it was asked for."""
 
 
 class Plan(Message):
@@ -68,6 +79,8 @@ class Plan(Message):
     charge_point_id: ChargePointId
     state: TransferState
     """`awaiting_acceptance` or `transferring`."""
+    again: bool = False
+    """An earlier run reserved it: this one goes on where the transfer stands."""
     expires_at: datetime | None
     """Until when the recipient may decide; None where nobody is asked."""
     remind_at: tuple[datetime, ...] = ()
@@ -82,26 +95,16 @@ class Plan(Message):
 
 
 class DecisionRecord(TransferRef):
-    """A decision on a transfer, and who took it."""
+    """A decision on a transfer; whose, and what they chose, is read from their order. The clock gives none."""
 
     decision: Decision
-    actor: str
-    """As in the audit trail: `user:<id>`, `link:<id>`, `system`."""
-    actor_id: UserId | None
-    """The user whose right to decide is checked; None for the clock, and for a link that binds its own recipient."""
-    link_id: LinkId | None = None
-    until_new_key: UntilNewKey | None = None
-    """With an accept: what the recipient chose; None: the default."""
+    order_id: OrderId | None = None
 
 
 class ResendRecord(TransferRef):
-    """A wish that whoever must decide is asked anew; `request_id` makes a repeat the same wish."""
+    """An order that whoever must decide is asked anew."""
 
-    request_id: str
-    actor: str
-    """As in the audit trail."""
-    actor_id: UserId | None
-    """The user whose right is checked; None for an operator, whose right was checked with their key."""
+    order_id: OrderId | None
 
 
 class Resent(Message):
@@ -114,23 +117,19 @@ class Decided(Message):
     """The state that the decision led to."""
 
     state: TransferState
+    order_id: OrderId | None = None
+    """The order that was found to ask for it; None where nobody's was needed."""
     quiet: bool = False
     lists: bool = False
     rotate: bool = False
     until_new_key: UntilNewKey = UntilNewKey.SERVE
 
 
-class TakeUp(TransferRef):
-    """A run of a transfer whose earlier run ended before it; `run_id` makes the entry in the audit trail one."""
-
-    run_id: str
-
-
 class Taken(Message):
     """A decision that was taken, and what it led to."""
 
     decision: Decision
-    actor: str
+    order_id: OrderId | None
     state: TransferState
 
 
@@ -142,8 +141,8 @@ class TakenUp(Message):
     decisions: tuple[Taken, ...] = ()
     generation: int = 1
     """Of the links that are valid."""
-    resent: tuple[str, ...] = ()
-    """The `request_id` of every resend so far."""
+    resent: tuple[OrderId, ...] = ()
+    """Every order to resend so far."""
 
 
 class Changed(Message):
@@ -164,7 +163,7 @@ class Finish(TransferRef):
     warnings: tuple[TransferWarning, ...] = ()
 
 
-class RefusedRecord(TransferRef):
+class RefusedRecord(TransferRun):
     """A refusal, to be readable by its sender."""
 
     code: ErrorCode
@@ -219,8 +218,11 @@ class Registry(ABC):
 
     @activity.defn(name="registry.validate")
     @abstractmethod
-    async def validate(self, ref: TransferRef) -> Validated:
-        """Check the sender's rights and the request; refuses NotAllowed, NotFound, CoolingDown, NotPossible."""
+    async def validate(self, run: TransferRun) -> Validated:
+        """Check the sender's rights and the request; refuses NotAllowed, NotFound, CoolingDown, NotPossible.
+
+        NotAllowed, too, where nobody has asked for this transfer, or another workflow is it.
+        """
 
     @activity.defn(name="registry.look_up")
     @abstractmethod
@@ -229,13 +231,13 @@ class Registry(ABC):
 
     @activity.defn(name="registry.reserve")
     @abstractmethod
-    async def reserve(self, ref: TransferRef) -> Plan:
+    async def reserve(self, run: TransferRun) -> Plan:
         """Reserve the charge point and write the transfer; refuses TransferInProgress."""
 
     @activity.defn(name="registry.refuse")
     @abstractmethod
     async def refuse(self, refusal: RefusedRecord) -> Done:
-        """Write a refused transfer that its sender can read."""
+        """Write a refused transfer that its sender can read; nothing of a run that is none of its."""
 
     @activity.defn(name="registry.decide")
     @abstractmethod
@@ -249,7 +251,7 @@ class Registry(ABC):
 
     @activity.defn(name="registry.take_up")
     @abstractmethod
-    async def take_up(self, order: TakeUp) -> TakenUp:
+    async def take_up(self, run: TransferRun) -> TakenUp:
         """Say where an earlier run of the transfer, which was terminated, left it."""
 
     @activity.defn(name="registry.block_sessions")
@@ -391,14 +393,10 @@ class PointOrder(Message):
 
 
 class PointAsk(PointOrder):
-    """Who wants a charger told what; `request_id` makes a repeat the same wish."""
+    """What a charger is to be told; who wants that is read from their order."""
 
     order: ChargerOrder
-    request_id: str
-    actor: str
-    """As in the audit trail."""
-    actor_id: UserId | None
-    """The user whose right is checked; None for an operator, whose right was checked with their key."""
+    order_id: OrderId
 
 
 class PointPlace(Message):
@@ -413,10 +411,7 @@ class ChargePoints(ABC):
     @activity.defn(name="charge_points.locate")
     @abstractmethod
     async def find_charger(self, ask: PointAsk) -> PointPlace:
-        """Say where its charger is, which may be told that; refuses NotAllowed, TransferInProgress, NotPossible.
-
-        Only reads.
-        """
+        """Say where its charger is, which may be told that; refuses NotAllowed, TransferInProgress, NotPossible."""
 
     @activity.defn(name="charge_points.note_order")
     @abstractmethod
@@ -568,6 +563,16 @@ class Note(TransferRef):
     """An entry for the audit trail, with `actor` and `detail`."""
     actor: str = "system"
     detail: dict[str, str] = {}
+    resolution: OperatorAction | None = None
+    """What an operator has had done, as an entry: theirs whose `order_id` it is, else the Temporal UI's."""
+    order_id: OrderId | None = None
+
+
+class Noted(Message):
+    """It is on record."""
+
+    order_id: OrderId | None = None
+    """The order that was found to ask for it."""
 
 
 class Records(ABC):
@@ -575,7 +580,7 @@ class Records(ABC):
 
     @activity.defn(name="records.note")
     @abstractmethod
-    async def note(self, note: Note) -> Done:
+    async def note(self, note: Note) -> Noted:
         """Write how the transfer stands; a repeat writes the same."""
 
 
@@ -587,6 +592,7 @@ class Rescue(Message):
     charge_point_id: ChargePointId
     lists: bool = False
     release: bool = False
+    policy: Policy = Policy()
 
 
 class Rescued(TransferRef):

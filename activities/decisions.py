@@ -1,20 +1,22 @@
-"""A decision's way into the register, and a resend's: who may take it, and what it leads to."""
+"""A decision's way into the register, and a resend's: whose order it is, whether they may, and what it leads to."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import Decided, DecisionRecord, ResendRecord, Resent, Taken
+from activities.contracts import Decided, DecisionRecord, Resent, Taken
 from activities.rows import steps_of
 from domain import trail
 from domain.approval import Decision, check_decider, check_resender
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, TooLate
-from domain.ids import GroupId, TransferId, UserId
+from domain.ids import GroupId, LinkId, OrderId, TransferId, UserId
+from domain.orders import UNPROVEN_ACTOR, OrderAct
 from domain.rights import Role
 from domain.trail import TrailAction
 from domain.transfer import FINAL, Reason, TransferKind, TransferState, UntilNewKey
-from persistence import accounts, approvals, audit, judgement, transfers
-from persistence.tables import Transfer
+from persistence import accounts, approvals, audit, judgement, orders, transfers
+from persistence.tables import Order, Transfer
 from persistence.vault import Vault
 
 _ENDS = {
@@ -24,23 +26,67 @@ _ENDS = {
 }
 
 
-async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) -> Decided:
-    """Take the decision, if it is the first and the actor's to take; a repeat gives the state that it led to then."""
+@dataclass(frozen=True)
+class Party:
+    """Who decides, as their order says; the clock and the Temporal UI need none."""
+
+    actor: str
+    """As in the audit trail."""
+    order_id: OrderId | None = None
+    user_id: UserId | None = None
+    """Whose right to decide is checked; None for the clock, an operator, and a link that binds its own recipient."""
+    link_id: LinkId | None = None
+    choice: UntilNewKey | None = None
+
+
+async def party_of(session: AsyncSession, record: DecisionRecord) -> Party | None:
+    """Read who decides; None where that takes an order, and there is none. A cancel may come from the Temporal UI."""
+    decision, subject = record.decision, record.transfer_id
+    if decision is Decision.EXPIRE:
+        return Party("system")
+    order = await orders.find(session, subject, OrderAct(decision.value), record.order_id)
+    if order is None and decision is Decision.CANCEL:
+        return await _cancelling(session, record)
+    if order is None:
+        return None
+    orders.prove(order, trail.decided(decision, order.actor))
+    return Party(
+        actor=order.actor,
+        order_id=OrderId(order.id),
+        user_id=UserId(order.user_id) if order.user_id else None,
+        link_id=LinkId(order.link_id) if order.link_id else None,
+        choice=UntilNewKey(order.choice) if order.choice else None,
+    )
+
+
+async def _cancelling(session: AsyncSession, record: DecisionRecord) -> Party:
+    """Say who cancels without an order for that: an operator whose roll-back it is, or the Temporal UI."""
+    order = await orders.find(session, record.transfer_id, OrderAct.ROLL_BACK, record.order_id)
+    if order is None or order.carried_out_as is not None:
+        return Party(UNPROVEN_ACTOR)
+    return Party(order.actor, OrderId(order.id))
+
+
+async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord, party: Party) -> Decided:
+    """Take the decision, if it is the first and the party's to take; a repeat gives the state that it led to then."""
     row = await transfers.get(session, record.transfer_id)
-    once = trail.decided(record.decision, record.actor)
+    once = trail.decided(record.decision, party.actor)
     known = await audit.action_of(session, record.transfer_id, once)
     if known is None:
-        actor_id = await _check(session, vault, row, record)
+        user_id = await _check(session, vault, row, record.decision, party)
         if record.decision is Decision.ACCEPT:
-            await _accept(session, vault, row, actor_id)
-            row.until_new_key = (record.until_new_key or UntilNewKey.SERVE).value
+            await _accept(session, vault, row, user_id)
+            row.until_new_key = (party.choice or UntilNewKey.SERVE).value
         else:
             await _end(session, row, record.decision)
         known = trail.of_state(TransferState(row.state))
-        await audit.append(session, record.transfer_id, actor=record.actor, action=known, once=once)
+        await audit.append(
+            session, record.transfer_id, actor=party.actor, action=known, order_id=party.order_id, once=once
+        )
     steps = steps_of(row)
     return Decided(
         state=TransferState(known),
+        order_id=party.order_id,
         quiet=steps.quiet,
         lists=steps.lists,
         rotate=steps.rotate,
@@ -48,73 +94,90 @@ async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord) ->
     )
 
 
-async def resend(session: AsyncSession, record: ResendRecord) -> Resent:
-    """Raise the generation of the links, while somebody is asked; a repeat gives the newest one and raises nothing."""
-    row = await transfers.get(session, record.transfer_id)
-    once = trail.resent(record.request_id)
-    if await audit.action_of(session, record.transfer_id, once) is None:
+async def resend(session: AsyncSession, order: Order) -> Resent:
+    """Raise the generation of the links, while somebody is asked; a repeat gives the newest one and raises nothing.
+
+    An operator's right was checked with their key.
+    """
+    transfer_id, order_id = TransferId(order.subject), OrderId(order.id)
+    row = await transfers.get(session, transfer_id)
+    once = trail.resent(order_id)
+    if await audit.action_of(session, transfer_id, once) is None:
         if row.state != TransferState.AWAITING_ACCEPTANCE:
             raise AlreadyDecided(f"The transfer is {row.state}; nobody is asked any more; see how it stands.")
         if row.expires_at and row.expires_at <= datetime.now(UTC):
             raise TooLate("The request has expired; start a new one.")
-        if record.actor_id is not None:
-            check_resender(record.actor_id, UserId(row.requested_by))
+        if order.user_id is not None:
+            check_resender(UserId(order.user_id), UserId(row.requested_by))
         row.link_generation += 1
-        detail = {"generation": row.link_generation}
-        resent_it = TrailAction.RESENT
-        await audit.append(session, record.transfer_id, actor=record.actor, action=resent_it, detail=detail, once=once)
+        orders.prove(order, once)
+        await audit.append(
+            session,
+            transfer_id,
+            actor=order.actor,
+            action=TrailAction.RESENT,
+            detail={"generation": row.link_generation},
+            order_id=order_id,
+            once=once,
+        )
     return Resent(generation=row.link_generation)
 
 
-async def resent(session: AsyncSession, transfer_id: TransferId) -> tuple[str, ...]:
-    """List the `request_id` of every resend so far. Only reads."""
+async def resent(session: AsyncSession, transfer_id: TransferId) -> tuple[OrderId, ...]:
+    """List every order to resend so far. Only reads."""
     known = [trail.read_resent(once) for once, _ in await audit.once_only(session, transfer_id)]
-    return tuple(request_id for request_id in known if request_id is not None)
+    return tuple(order_id for order_id in known if order_id is not None)
 
 
 async def taken(session: AsyncSession, transfer_id: TransferId) -> tuple[Taken, ...]:
     """List the decisions on a transfer so far, and what each led to. Only reads."""
-    found = []
+    given, found = await orders.given_by(session, transfer_id), []
     for once, action in await audit.once_only(session, transfer_id):
         if (known := trail.read_decided(once)) is not None:
             decision, actor = known
-            found.append(Taken(decision=decision, actor=actor, state=TransferState(action)))
+            order_id = given.get((decision.value, actor))
+            found.append(Taken(decision=decision, order_id=order_id, state=TransferState(action)))
     return tuple(found)
 
 
-async def _check(session: AsyncSession, vault: Vault, row: Transfer, record: DecisionRecord) -> UserId | None:
-    """Refuse what is decided already or not the actor's; give the user who decides."""
+async def _check(session: AsyncSession, vault: Vault, row: Transfer, decision: Decision, party: Party) -> UserId | None:
+    """Refuse what is decided already or not the party's; give the user who decides."""
     state = TransferState(row.state)
-    may_still_cancel = record.decision is Decision.CANCEL and state is TransferState.TRANSFERRING
-    if state is TransferState.RECONFIGURING and record.decision is Decision.CANCEL:
+    may_still_cancel = decision is Decision.CANCEL and state is TransferState.TRANSFERRING
+    if state is TransferState.RECONFIGURING and decision is Decision.CANCEL:
         raise TooLate("The ownership has changed; ask an operator to roll the transfer back.")
     if state is not TransferState.AWAITING_ACCEPTANCE and not may_still_cancel:
         raise AlreadyDecided(f"The transfer is {state.value}; it can't be decided any more; see how it stands.")
-    if record.decision is Decision.ACCEPT and row.expires_at and row.expires_at <= datetime.now(UTC):
+    if decision is Decision.ACCEPT and row.expires_at and row.expires_at <= datetime.now(UTC):
         raise TooLate("The request has expired; ask the sender for a new one.")
     owners = await accounts.members(session, GroupId(row.to_group_id or ""), Role.OWNER)
-    if record.link_id is not None:
-        return await _holder(session, vault, row, record, owners)
-    if record.actor_id is not None:
+    if party.link_id is not None:
+        return await _holder(session, vault, row, decision, party.link_id, owners)
+    if party.user_id is not None:
         recipient = row.to_owner_id or await _recipient_by_address(session, vault, TransferId(row.id))
         check_decider(
-            record.decision,
-            actor_id=record.actor_id,
+            decision,
+            actor_id=party.user_id,
             recipient_id=UserId(recipient) if recipient else None,
             target_group_owners=owners,
             sender_id=UserId(row.requested_by),
             present_owner_id=UserId(row.from_owner_id),
             kind=TransferKind(row.kind),
         )
-    return record.actor_id
+    return party.user_id
 
 
 async def _holder(
-    session: AsyncSession, vault: Vault, row: Transfer, record: DecisionRecord, owners: frozenset[UserId]
+    session: AsyncSession,
+    vault: Vault,
+    row: Transfer,
+    decision: Decision,
+    link_id: LinkId,
+    owners: frozenset[UserId],
 ) -> UserId | None:
     """Give the user a link was sent to; None for an address without an account, which may only decline."""
-    link = await approvals.valid_link(session, record.link_id) if record.link_id else None
-    if link is None or link.transfer_id != row.id or record.decision is Decision.CANCEL:
+    link = await approvals.valid_link(session, link_id)
+    if link is None or link.transfer_id != row.id or decision is Decision.CANCEL:
         raise NotAllowed("This link is not valid any more; use the newest one.")
     if row.kind == TransferKind.MOVE_TO_GROUP.value:
         holder = next((owner for owner in owners if approvals.owner_channel(owner) == link.channel), None)
@@ -123,7 +186,7 @@ async def _holder(
         return holder
     if row.to_owner_id:
         return UserId(row.to_owner_id)
-    accepts = record.decision is Decision.ACCEPT
+    accepts = decision is Decision.ACCEPT
     return await _recipient_by_address(session, vault, TransferId(row.id)) if accepts else None
 
 

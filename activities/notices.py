@@ -23,17 +23,18 @@ from activities.point_drafts import PointDrafts
 from domain import trail
 from domain.ids import TransferId
 from domain.news import OwnerNews
+from domain.orders import OrderAct, unproven
 from domain.policy import Policy
 from domain.trail import TrailAction
 from domain.transfer import FINAL, TransferState, TransferWarning
 from notices.letters import AnyLetter, EndedLetter, SettledLetter
 from notices.mail import Sender
-from persistence import audit, transfers
+from persistence import audit, orders, transfers
 from persistence.approvals import make_code, make_link, note_code_sent, valid_link
 from persistence.parties import TransferFacts, read_facts
 from persistence.session import Database
 from persistence.sight import hides_recipient
-from persistence.tables import ChargePoint
+from persistence.tables import ApprovalLink, ChargePoint
 from persistence.vault import Vault, fingerprint
 from telemetry.subject import learn
 
@@ -175,10 +176,17 @@ class Notices(contracts.Notices):
         """Make a code and send it to whoever the link is for at this moment, at their address of this moment.
 
         Idempotent: the digits follow from link and number, and their ten minutes run from the first try. Nothing is
-        sent once the transfer is decided, the link was replaced, or the ten minutes are over.
+        sent once the transfer is decided, the link was replaced, or the ten minutes are over. Refuses one that nobody
+        has asked for at the link's page, on record once: a number ahead would make every genuine code an old one.
         """
         async with self._db.writing() as session:
-            made = await self._code(session, order)
+            link = await session.get(ApprovalLink, order.link_id)
+            asked = link is not None and 1 <= order.number <= link.codes_asked
+            if link is not None and not asked:
+                await orders.note_unproven(session, TransferId(link.transfer_id), OrderAct.SEND_CODE)
+            made = await self._code(session, order) if asked else None
+        if not asked:
+            raise unproven()
         if made is None:
             return Done()
         transfer_id, codes = made
@@ -195,19 +203,22 @@ class Notices(contracts.Notices):
     async def tell_owner(self, order: TellOwner) -> Done:
         """Tell whoever owns the charge point at this moment; of new credentials also who is asked about it.
 
-        Idempotent by (charge point, news, day), or (charge point, news, occasion): the Message-ID follows from them,
-        and the charge point's trail has one entry `told`. Who is asked is written to after that entry, and on each
-        repeat: whether a letter reaches them is nothing for those who read the trail.
+        Of what is not on record nobody is told. Idempotent by (charge point, news, day), or (charge point, news,
+        occasion): the Message-ID follows from them, and the charge point's trail has one entry `told`. Who is asked is
+        written to after that entry, and on each repeat: whether a letter reaches them is nothing for those who read the
+        trail.
         """
         subject = trail.of_charge_point(order.charge_point_id)
         once = trail.told(f"{order.news.value}:{order.occasion or order.day.isoformat()}")
         async with self._db.reading() as session:
             on_record = await audit.action_of(session, subject, once) is not None
+            if not on_record and not await self._point_drafts.is_untold(session, order):
+                return Done()
             to_owner, to_asked = await self._owner_news(session, order)
         if to_owner and not on_record:
             await self._letterbox.post(to_owner)
             async with self._db.writing() as session:
-                detail = {"subject": order.news.value}
+                detail = {"subject": order.news.value, "day": order.day.isoformat()}
                 await audit.append(session, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
         if to_asked:
             await self._letterbox.post(to_asked)

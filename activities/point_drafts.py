@@ -10,7 +10,7 @@ from domain.news import OwnerNews
 from domain.trail import TrailAction
 from domain.transfer import Connection, TransferKind
 from notices.letters import AnyLetter, EndedKeyLetter, ResetAskedLetter, ResetLetter, TwoHoldersLetter
-from persistence.charger_trail import Seen, seen
+from persistence.charger_trail import Seen, is_untold, seen
 from persistence.parties import TransferFacts
 from persistence.tables import ChargePoint
 
@@ -38,6 +38,11 @@ class PointDrafts:
     def __init__(self, origin: str) -> None:
         """Take where Handover is reached."""
         self._origin = origin.rstrip("/")
+
+    async def is_untold(self, session: AsyncSession, order: TellOwner) -> bool:
+        """Whether there is something to tell."""
+        action = _ENTRIES[order.news]
+        return await is_untold(session, order.charge_point_id, action, order.news.value, order.day)
 
     async def to_owner(self, session: AsyncSession, order: TellOwner, point: ChargePoint) -> AnyLetter:
         """Draft what the owner is told."""

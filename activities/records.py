@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime
 
-from activities.contracts import Done, Note, Records
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.contracts import Note, Noted, Records
 from domain import trail
-from domain.transfer import FINAL, TransferState
-from persistence import audit, transfers
+from domain.ids import OrderId
+from domain.orders import UNPROVEN_ACTOR, OrderAct
+from domain.transfer import FINAL, OperatorAction, TransferState
+from persistence import audit, orders, transfers
 from persistence.session import Database
 
 
@@ -16,7 +20,7 @@ class DatabaseRecords(Records):
         """Take what it is written to."""
         self._db = database
 
-    async def note(self, note: Note) -> Done:
+    async def note(self, note: Note) -> Noted:
         """Write what the note says; a repeat writes the same, and its audit entry once.
 
         What a transfer waits for is written while it is under way, and of an ended one what its letters wait for: a
@@ -44,4 +48,28 @@ class DatabaseRecords(Records):
                 await audit.append(
                     session, note.transfer_id, actor=note.actor, action=note.action, detail=note.detail, once=once
                 )
-            return Done()
+            if note.resolution is not None:
+                return Noted(order_id=await _note_resolution(session, note, note.resolution))
+            return Noted()
+
+
+async def _note_resolution(session: AsyncSession, note: Note, resolution: OperatorAction) -> OrderId | None:
+    """Write what was done as theirs who ordered it, and say by which order; one that nobody did as the Temporal UI's.
+
+    An order proves the one update that it was carried out by.
+    """
+    action = trail.of_resolution(resolution)
+    once = trail.noted(action, note.detail.get("update", ""))
+    found = await orders.find(session, note.transfer_id, OrderAct(resolution.value), note.order_id)
+    order = orders.prove(found, once)
+    order_id = OrderId(order.id) if order else None
+    await audit.append(
+        session,
+        note.transfer_id,
+        actor=order.actor if order else UNPROVEN_ACTOR,
+        action=action,
+        detail=note.detail,
+        order_id=order_id,
+        once=once,
+    )
+    return order_id

@@ -20,17 +20,18 @@ from activities.contracts import (
     Resent,
     RotateAnswer,
     TakenUp,
-    TakeUp,
     TransferRef,
+    TransferRun,
     Validated,
     Whereabouts,
 )
-from activities.decisions import decide, resend, resent, taken
+from activities.decisions import decide, party_of, resend, resent, taken
 from activities.rows import new_row, plan_of, refused_row, standing
 from domain import trail
 from domain.charge_point import Holding
 from domain.errors import NotAllowed, TooLate, TransferInProgress
-from domain.ids import ChargePointId, GroupId, UserId
+from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import TrailAction
 from domain.transfer import (
@@ -54,6 +55,7 @@ from persistence import (
     contenders,
     credentials,
     judgement,
+    orders,
     transfers,
 )
 from persistence.session import Database
@@ -70,15 +72,29 @@ class DatabaseRegistry(Registry):
         self._vault = vault
         self._cool_down = cool_down
 
-    async def validate(self, ref: TransferRef) -> Validated:
-        """Only reads. What was reserved or refused stands: a repeat after that says so, whatever the rights are now."""
+    async def validate(self, run: TransferRun) -> Validated:
+        """Only reads. What was reserved or refused stands: a repeat after that says so, whatever the rights are now.
+
+        A run that is none of its transfer's is on record, once.
+        """
         async with self._db.reading() as session:
-            if row := standing(await session.get(Transfer, ref.transfer_id)):
-                return Validated(kind=TransferKind(row.kind), charge_point_id=ChargePointId(row.charge_point_id))
-            facts = await judgement.gather(session, await transfers.requested(session, self._vault, ref.transfer_id))
-            await judgement.check_rights(session, facts)
-            judgement.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
-            return Validated(kind=facts.request.kind, charge_point_id=facts.charge_point.id)
+            if started := await transfers.is_run_of(session, run.transfer_id, run.workflow_id):
+                asked = await transfers.requested(session, self._vault, run.transfer_id)
+                if row := standing(await session.get(Transfer, run.transfer_id)):
+                    kind = TransferKind(row.kind)
+                else:
+                    facts = await judgement.gather(session, asked)
+                    await judgement.check_rights(session, facts)
+                    judgement.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
+                    kind = facts.request.kind
+        if not started:
+            await self._note_unproven(run.transfer_id, OrderAct.START)
+            raise unproven()
+        return Validated(kind=kind, charge_point_id=asked.charge_point_id, policy=asked.policy)
+
+    async def _note_unproven(self, transfer_id: TransferId, act: OrderAct) -> None:
+        async with self._db.writing() as session:
+            await orders.note_unproven(session, transfer_id, act)
 
     async def look_up(self, ref: TransferRef) -> Done:
         """Only reads. What was reserved or refused stands, as for `validate`."""
@@ -89,37 +105,37 @@ class DatabaseRegistry(Registry):
             await judgement.target_of(session, facts)
             return Done()
 
-    async def reserve(self, ref: TransferRef) -> Plan:
+    async def reserve(self, run: TransferRun) -> Plan:
         """Insert the transfer's row, whose unique index reserves the charge point; a repeat gives the same plan.
 
         A repeat after it was refused refuses it again.
         """
         try:
             async with self._db.writing() as session:
-                row = standing(await transfers.find(session, ref.transfer_id))
+                row = standing(await transfers.find(session, run.transfer_id))
                 if row is None:
-                    row = await self._insert(session, ref)
-                return plan_of(row)
+                    row = await self._insert(session, run)
+                return plan_of(row, run.run_id)
         except IntegrityError:
-            return await self._reserved(ref)
+            return await self._reserved(run)
 
-    async def _reserved(self, ref: TransferRef) -> Plan:
+    async def _reserved(self, run: TransferRun) -> Plan:
         """Give the plan that an earlier try wrote whose answer was lost; else another transfer was first."""
         async with self._db.reading() as session:
-            row = standing(await session.get(Transfer, ref.transfer_id))
+            row = standing(await session.get(Transfer, run.transfer_id))
             if row is None:
                 raise _in_progress()
-            return plan_of(row)
+            return plan_of(row, run.run_id)
 
-    async def _insert(self, session: AsyncSession, ref: TransferRef) -> Transfer:
-        asked = await transfers.requested(session, self._vault, ref.transfer_id)
-        if await transfers.active_on(session, asked.charge_point_id) not in {None, ref.transfer_id}:
+    async def _insert(self, session: AsyncSession, run: TransferRun) -> Transfer:
+        asked = await transfers.requested(session, self._vault, run.transfer_id)
+        if await transfers.active_on(session, asked.charge_point_id) not in {None, run.transfer_id}:
             raise _in_progress()
         facts = await judgement.gather(session, asked)
         judgement.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
         after = await judgement.target_of(session, facts)
-        row = new_row(ref, asked, facts.charge_point)
-        row.active = True
+        row = new_row(run, asked, facts.charge_point)
+        row.active, row.run_id = True, run.run_id
         row.asked_over_owner = judgement.takes_from_owner(facts, after)
         row.to_owner_id, row.to_group_id = (after.owner_id, after.group_id) if after else (None, None)
         if facts.request.acceptance is Acceptance.REQUIRED:
@@ -129,26 +145,28 @@ class DatabaseRegistry(Registry):
             row.state = TransferState.TRANSFERRING.value
         session.add(row)
         await session.flush()
-        session.add_all(transfers.pending_steps(ref.transfer_id))
+        session.add_all(transfers.pending_steps(run.transfer_id))
         await session.flush()
         for step in (StepName.VALIDATE_RIGHTS, StepName.LOOK_UP_TARGET, StepName.RESERVE):
-            await transfers.note_step(session, ref.transfer_id, step, StepState.DONE)
+            await transfers.note_step(session, run.transfer_id, step, StepState.DONE)
         if facts.request.acceptance is Acceptance.NOT_REQUIRED:
-            await transfers.note_step(session, ref.transfer_id, StepName.ASK_RECIPIENT, StepState.SKIPPED)
+            await transfers.note_step(session, run.transfer_id, StepName.ASK_RECIPIENT, StepState.SKIPPED)
         await audit.append(
             session,
-            ref.transfer_id,
+            run.transfer_id,
             actor=f"{'operator' if facts.sender.operator else 'user'}:{asked.sender_id}",
             action=TrailAction.RESERVED,
             once=trail.once(TrailAction.RESERVED),
-            detail={"kind": row.kind, "state": row.state}
-            | ({"reason": asked.request.reason} if asked.request.reason else {}),
+            detail={"kind": row.kind, "state": row.state},
+            order_id=await orders.start_of(session, run.transfer_id),
         )
         return row
 
     async def refuse(self, refusal: RefusedRecord) -> Done:
         """Insert a refused row; a repeat, or one that was reserved after all, changes nothing."""
         async with self._db.writing() as session:
+            if not await transfers.is_run_of(session, refusal.transfer_id, refusal.workflow_id):
+                return Done()
             if await transfers.find(session, refusal.transfer_id) is None:
                 asked = await transfers.requested(session, self._vault, refusal.transfer_id)
                 charge_point = await charge_points.get(session, asked.charge_point_id)
@@ -164,28 +182,37 @@ class DatabaseRegistry(Registry):
             return Done()
 
     async def decide(self, record: DecisionRecord) -> Decided:
-        """Write the first decision; the same one by the same actor again gives the state that it led to."""
+        """Write the first decision; the same one by the same party again gives the state that it led to.
+
+        One that takes an order, and has none, is on record, once for each decision.
+        """
         async with self._db.writing() as session:
-            return await decide(session, self._vault, record)
+            if party := await party_of(session, record):
+                return await decide(session, self._vault, record, party)
+        await self._note_unproven(record.transfer_id, OrderAct(record.decision.value))
+        raise unproven()
 
     async def resend(self, record: ResendRecord) -> Resent:
-        """Raise the links' generation; the same request again raises nothing."""
+        """Raise the links' generation; the same order again raises nothing. Without one it is on record, once."""
         async with self._db.writing() as session:
-            return await resend(session, record)
+            if order := await orders.find(session, record.transfer_id, OrderAct.RESEND, record.order_id):
+                return await resend(session, order)
+        await self._note_unproven(record.transfer_id, OrderAct.RESEND)
+        raise unproven()
 
-    async def take_up(self, order: TakeUp) -> TakenUp:
+    async def take_up(self, run: TransferRun) -> TakenUp:
         """Read, and write once a run that it takes up; what the transfer waited for is looked at afresh."""
         async with self._db.writing() as session:
-            row = await transfers.get(session, order.transfer_id)
+            row = await transfers.get(session, run.transfer_id)
             row.attention, row.waiting_until = "", None
-            detail, once, taken_up = {"state": row.state}, trail.taken_up(order.run_id), TrailAction.TAKEN_UP
-            await audit.append(session, order.transfer_id, actor="system", action=taken_up, detail=detail, once=once)
+            detail, once, taken_up = {"state": row.state}, trail.taken_up(run.run_id), TrailAction.TAKEN_UP
+            await audit.append(session, run.transfer_id, actor="system", action=taken_up, detail=detail, once=once)
             return TakenUp(
                 state=TransferState(row.state),
                 reason=Reason(row.reason) if row.reason else None,
-                decisions=await taken(session, order.transfer_id),
+                decisions=await taken(session, run.transfer_id),
                 generation=row.link_generation,
-                resent=await resent(session, order.transfer_id),
+                resent=await resent(session, run.transfer_id),
             )
 
     async def block_sessions(self, ref: TransferRef) -> Done:

@@ -28,6 +28,7 @@ class DatabaseRescues(Rescues):
                 charge_point_id=ChargePointId(row.charge_point_id),
                 lists=TransferWarning.LISTS_DUE in row.warnings or await rescues.has_unsure_list(session, row),
                 release=TransferWarning.RELEASE_DUE in row.warnings or rescues.has_unsure_release(row),
+                policy=await transfers.policy_of(session, ref.transfer_id),
             )
 
     async def settle(self, rescued: Rescued) -> Settled:

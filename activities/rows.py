@@ -75,13 +75,14 @@ def steps_of(row: Transfer) -> DeviceSteps:
     )
 
 
-def plan_of(row: Transfer) -> Plan:
-    """Give the plan of a reserved transfer: the same whenever it is asked for."""
+def plan_of(row: Transfer, run_id: str) -> Plan:
+    """Give the plan of a reserved transfer to a run of it: the same whenever it is asked for."""
     steps = steps_of(row)
     return Plan(
         kind=TransferKind(row.kind),
         charge_point_id=ChargePointId(row.charge_point_id),
         state=TransferState.AWAITING_ACCEPTANCE if row.expires_at else TransferState.TRANSFERRING,
+        again=row.run_id != run_id,
         expires_at=row.expires_at,
         remind_at=tuple(reminders(row.requested_at, row.expires_at)) if row.expires_at else (),
         tell_present_owner=row.asked_over_owner,

@@ -72,7 +72,7 @@ async def _serve(settings: Settings) -> None:
     try:
         await _check_database(database)
         client = await connection.open_later(interceptors=instruments.tracing.interceptors, runtime=instruments.runtime)
-        transfers = TransferClient(client, settings.policy, settings.start_timeout, Doorway(database, vault))
+        transfers = TransferClient(client, settings.start_timeout, Doorway(database, vault))
         options = Options(
             default_expiry=settings.default_expiry,
             shortest_expiry=settings.shortest_expiry,
@@ -87,7 +87,7 @@ async def _serve(settings: Settings) -> None:
                 limit_per_user=settings.stream_limit_per_user,
             ),
             origin=settings.origin,
-            offline_deadline=settings.policy.offline_deadline,
+            policy=settings.policy,
         )
         watch = HttpWatch(instruments.registry, instruments.tracing.tracer)
         await _run(create_app(database, vault, transfers, options, watch), listener, settings)

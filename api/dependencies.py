@@ -16,7 +16,7 @@ from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.errors import InvalidRequest, NotAuthenticated
 from domain.ids import ID_PATTERN
 from domain.limits import NO_LIMITS, CallLimits
-from domain.policy import Policy
+from domain.policy import DEFAULT_POLICY, Policy
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import PLACES_KEPT
 from persistence.callers import Caller, Callers
@@ -48,8 +48,8 @@ class Options:
     """How long after an entry it is shown where somebody was."""
     origin: str = "http://127.0.0.1:8000"
     """Where recipients reach the pages."""
-    offline_deadline: timedelta = Policy().offline_deadline
-    """How long a transfer that starts now waits for an offline charger."""
+    policy: Policy = DEFAULT_POLICY
+    """Of a transfer that is asked for now."""
 
 
 class Parts:
@@ -74,7 +74,7 @@ class Parts:
         watch.count_streams(lambda: self.streams.open)
         self.links = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
-        self.doorway = Doorway(database, vault, options.limits)
+        self.doorway = Doorway(database, vault, options.limits, options.policy)
 
 
 def parts_of(request: Request) -> Parts:

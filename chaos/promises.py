@@ -7,7 +7,8 @@ from typing import Final
 from chaos.evidence import Evidence
 from chaos.journal import Broken
 from domain.approval import Decision
-from domain.trail import decided
+from domain.trail import decided, of_resolution
+from domain.transfer import OperatorAction
 from persistence.vault import fingerprint
 
 KEPT = "every acknowledged command reached its effect or an end"
@@ -22,6 +23,9 @@ _AFTER: Final[Mapping[str, frozenset[str]]] = {
     "decline": frozenset({"declined"}),
     "cancel": frozenset({"cancelled"}) | _TURNED,
 }
+
+
+_RESOLUTIONS: Final = frozenset(of_resolution(action) for action in OperatorAction)
 
 
 def commands(evidence: Evidence) -> Iterator[Broken]:
@@ -47,12 +51,15 @@ def _decisions(evidence: Evidence) -> Iterator[Broken]:
 
 
 def _acts(evidence: Evidence) -> Iterator[Broken]:
-    """Each act of an operator is in the audit trail once, under the id that its update has."""
-    trails = evidence.by("audit_events", "subject")
+    """Each act of an operator is in the audit trail once, as theirs, with its order."""
+    trails, orders = evidence.by("audit_events", "subject"), evidence.by("orders", "subject")
     for promise in evidence.promises:
         if promise.call == "resolve":
-            update = f"resolve-{fingerprint(f'{promise.user} {promise.key}')[:32]}"
-            noted = [event for event in trails[promise.subject] if event.detail.get("update") == update]
+            request = fingerprint(f"{promise.user} {promise.key}")[:32]
+            given = {order.id for order in orders[promise.subject] if order.request_id == request}
+            actor = f"operator:{promise.user}"
+            resolutions = (event for event in trails[promise.subject] if event.action in _RESOLUTIONS)
+            noted = [event for event in resolutions if event.order_id in given and event.actor == actor]
             if len(noted) != 1:
                 yield Broken(KEPT, promise.subject, f"{promise} is {len(noted)} times in the audit trail")
 

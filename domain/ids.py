@@ -10,6 +10,7 @@ ChargePointId = NewType("ChargePointId", str)
 TransferId = NewType("TransferId", str)
 LinkId = NewType("LinkId", str)
 NodeId = NewType("NodeId", str)
+OrderId = NewType("OrderId", str)
 
 #: What an id may look like: also the form that an import file's ids must have.
 ID_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
@@ -49,9 +50,9 @@ def owner_news_workflow_id(charge_point_id: ChargePointId, news: str, day: date,
     return f"owner-news-{charge_point_id}-{news}-{day.isoformat()}" + (f"-{occasion}" if occasion else "")
 
 
-def charger_order_workflow_id(charge_point_id: ChargePointId, order: str, request_id: str) -> str:
-    """Give the workflow id that has a charger told something outside any transfer, once for each request."""
-    return f"charger-order-{charge_point_id}-{order}-{request_id}"
+def charger_order_workflow_id(charge_point_id: ChargePointId, act: str, order_id: OrderId) -> str:
+    """Give the workflow id that has a charger told something outside any transfer, once for each order."""
+    return f"charger-order-{charge_point_id}-{act}-{order_id}"
 
 
 def gateway_queue(node: NodeId) -> str:

@@ -1,6 +1,7 @@
-"""How long a transfer waits for what: one value that travels with each transfer."""
+"""How long a transfer waits for what: one value that stands with each request."""
 
 from datetime import timedelta
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 class Policy(BaseModel):
     """The durations of one transfer; the defaults are product.md's.
 
-    Set once, when the transfer starts: changing a setting does not change transfers under way.
+    Set once, when the transfer is asked for: changing a setting does not change transfers under way.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -29,3 +30,7 @@ class Policy(BaseModel):
     """How often a step that waits for an operator tries again by itself."""
     look_again: timedelta = timedelta(minutes=1)
     """How often a fact is looked up where its signal may have been lost."""
+
+
+#: Where the settings say nothing else.
+DEFAULT_POLICY: Final = Policy()

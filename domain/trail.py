@@ -8,7 +8,8 @@ from typing import Any, Final, NewType, TypeAlias, assert_never
 from domain.approval import Decision
 from domain.charger_orders import ChargerOrder
 from domain.errors import ErrorCode
-from domain.ids import ChargePointId, LinkId, TransferId
+from domain.ids import ChargePointId, LinkId, OrderId, TransferId
+from domain.orders import OrderAct
 from domain.transfer import OperatorAction, TransferState
 
 # --- whose trail --------------------------------------------------------------------------------------------------
@@ -30,7 +31,10 @@ def of_charge_point(charge_point_id: ChargePointId) -> ChargePointTrail:
 
 
 class TrailAction(StrEnum):
-    """What an entry says was done, and what its detail holds. On the wire: a word is never changed or used anew."""
+    """What an entry says was done, and what its detail shows. On the wire: a word is never changed or used anew.
+
+    A `reason` that somebody typed stands with their order, and is shown as long as that is kept.
+    """
 
     # a transfer's beginning
     RESERVED = "reserved"
@@ -106,9 +110,12 @@ class TrailAction(StrEnum):
     RESUME_REFUSED = "resume_refused"
     """`code`."""
 
+    UNPROVEN = "unproven"
+    """Somebody had it tried at Temporal without an order on record; once for each `act`."""
+
     # what is done by itself
     TOLD = "told"
-    """The parties were told: `subject`."""
+    """The parties were told: `subject`; of a charge point's news its `day`, too."""
     TAKEN_UP = "taken_up"
     """Its run was lost, and a new one went on: `state`."""
     PARKED = "parked"
@@ -245,6 +252,11 @@ def once(action: TrailAction) -> str:
     return action.value
 
 
+def unproven(act: OrderAct) -> str:
+    """Mark an act that was tried without an order."""
+    return f"{TrailAction.UNPROVEN.value}:{act.value}"
+
+
 def told(subject: str) -> str:
     """Mark that the parties were told of something."""
     return f"told:{subject}"
@@ -265,14 +277,14 @@ def read_decided(mark: str) -> tuple[Decision, str] | None:
     return (Decision(decision), actor) if actor and decision in set(Decision) else None
 
 
-def resent(request_id: str) -> str:
-    """Mark one request for new links."""
-    return f"{_RESENT}{request_id}"
+def resent(order_id: OrderId) -> str:
+    """Mark one order for new links."""
+    return f"{_RESENT}{order_id}"
 
 
-def read_resent(mark: str) -> str | None:
-    """Read the id of the request of a mark; None of any other mark."""
-    return mark.removeprefix(_RESENT) if mark.startswith(_RESENT) else None
+def read_resent(mark: str) -> OrderId | None:
+    """Read the order of a mark; None of any other mark."""
+    return OrderId(mark.removeprefix(_RESENT)) if mark.startswith(_RESENT) else None
 
 
 def asked(generation: int, reminder: int) -> str:
@@ -320,9 +332,9 @@ def request_refused(actor: str, refusal: ErrorCode, day: date) -> str:
     return f"{TrailAction.REQUEST_REFUSED.value}:{actor}:{refusal.value}:{day}"
 
 
-def ordered(order: ChargerOrder, request_id: str) -> str:
-    """Mark one request that a charger be told something."""
-    return f"{of_order(order).value}:{request_id}"
+def ordered(order: ChargerOrder, order_id: OrderId) -> str:
+    """Mark one order that a charger be told something."""
+    return f"{of_order(order).value}:{order_id}"
 
 
 def two_holders(day: date, owner_version: int) -> str:

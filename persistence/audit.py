@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.ids import OrderId
 from domain.trail import TrailAction, TrailSubject, tells_place, without_places
 from persistence.tables import AuditCounter, AuditEvent
 
@@ -19,13 +20,14 @@ async def append(
     actor: str,
     action: TrailAction,
     detail: dict[str, Any] | None = None,
+    order_id: OrderId | None = None,
     once: str | None = None,
 ) -> bool:
     """Write one entry of `subject`'s trail, and say whether it is new; with `once` (domain.trail), a repeat is not.
 
     `actor` is `user:<id>`, `operator:<id>`, `link:<id>`, `system` or `temporal-ui`. `detail` is what
-    domain.trail says of the action: ids and words, never a key, and where somebody is only under its PLACES. Holds the
-    trail's counter until the transaction ends.
+    domain.trail says of the action: ids and words, never a key, and where somebody is only under its PLACES; what
+    somebody typed stands with the order `order_id`. Holds the trail's counter until the transaction ends.
     """
     if once is not None:
         # the counter first: a twin that runs at the same time waits here, and then sees our entry
@@ -43,6 +45,7 @@ async def append(
             action=action.value,
             detail=detail or {},
             tells_place=tells_place(detail or {}),
+            order_id=order_id,
             once=once,
         )
     )
@@ -90,7 +93,7 @@ async def forget_places(session: AsyncSession, before: datetime, limit: int) -> 
     `limit` of them at most, and none that somebody else is at.
     """
     kept_too_long = select(AuditEvent).where(AuditEvent.tells_place, AuditEvent.at < before)
-    wanted = kept_too_long.order_by(AuditEvent.at).limit(limit).with_for_update(skip_locked=True)
+    wanted = kept_too_long.order_by(AuditEvent.at).limit(limit).with_for_update(skip_locked=True, of=AuditEvent)
     entries = (await session.scalars(wanted)).all()
     for entry in entries:
         entry.detail, entry.tells_place = without_places(entry.detail), False

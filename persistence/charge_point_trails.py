@@ -13,7 +13,7 @@ from persistence.callers import Caller
 from persistence.session import Database
 from persistence.sight import period_in_sight
 from persistence.tables import AuditEvent, ChargePoint, OwnershipPeriod
-from persistence.transfer_views import EventView
+from persistence.transfer_views import EventView, detail_of
 
 _NONE: Final = "There is no such charge point, or you never had it."
 
@@ -77,5 +77,5 @@ async def _check(session: AsyncSession, caller: Caller, charge_point_id: ChargeP
 
 
 def _view(row: AuditEvent, *, places: bool) -> EventView:
-    detail = row.detail if places else without_places(row.detail)
+    detail = detail_of(row) if places else without_places(detail_of(row))
     return EventView(row.sequence, row.at, row.actor, row.action, detail)

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId
 from domain.trail import TrailAction, of_charge_point
 from persistence.tables import AuditEvent, ChargePoint
+
+#: How long before a day something may have happened that is told as that day's.
+_SLACK: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,26 @@ class Seen:
     """Of the last time."""
     addresses: tuple[str, ...] = ()
     """Where it came from."""
+
+
+async def is_untold(
+    session: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, news: str, day: date
+) -> bool:
+    """Whether more happened of one kind in a day than its owner was told of: nobody is told of what is not on record.
+
+    What happened a moment before midnight may be told as the next day's.
+    """
+    end = datetime.combine(day, time(), UTC) + timedelta(days=1)
+    entries = (
+        AuditEvent.subject == of_charge_point(charge_point_id),
+        AuditEvent.at >= end - timedelta(days=1) - _SLACK,
+    )
+    happened = select(func.count()).where(*entries, AuditEvent.action == action, AuditEvent.at < end)
+    told = select(AuditEvent.detail).where(*entries, AuditEvent.action == TrailAction.TOLD)
+    said = {"subject": news, "day": day.isoformat()}
+    times_told = (await session.scalars(told)).all().count(said)
+    times: int = (await session.execute(happened)).scalar_one()
+    return times > times_told
 
 
 async def seen(session: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, day: date) -> Seen:

@@ -15,16 +15,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import trail
 from domain.account import parse_locale, parse_name
 from domain.errors import ErrorCode, IdempotencyConflict, NotAllowed
-from domain.ids import ChargePointId, LinkId, TransferId, UserId
+from domain.ids import ChargePointId, LinkId, OrderId, TransferId, UserId
 from domain.keys import KeyPurpose
 from domain.limits import NO_LIMITS, CallLimits
+from domain.orders import OrderAct
+from domain.policy import DEFAULT_POLICY, Policy
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.trail import Attempt, TrailAction
 from domain.transfer import TransferState
-from persistence import audit, charger_keys, charger_links, openings, transfers, typed_keys
+from persistence import audit, charger_keys, charger_links, openings, orders, transfers, typed_keys
 from persistence.limits import Counters
 from persistence.openings import Typed
+from persistence.orders import NewOrder
 from persistence.session import Database
 from persistence.tables import ChargePoint, IdempotencyKey, Request, Transfer
 from persistence.vault import Vault, fingerprint
@@ -69,10 +72,16 @@ def new_transfer_id() -> TransferId:
 class Doorway:
     """Writes for the API; each method is one transaction and raises Unavailable where the database is away."""
 
-    def __init__(self, db: Database, vault: Vault, limits: CallLimits = NO_LIMITS) -> None:
-        """Take the database, the vault that seals bodies, and how often somebody may do what is limited."""
+    def __init__(
+        self, db: Database, vault: Vault, limits: CallLimits = NO_LIMITS, policy: Policy = DEFAULT_POLICY
+    ) -> None:
+        """Take the database, the vault that seals bodies, and how often somebody may do what is limited.
+
+        `policy` goes with every transfer that is asked for here.
+        """
         self._db = db
         self._vault = vault
+        self._policy = policy
         self._counters = Counters(vault, limits)
 
     async def earlier_request(self, call: Repeatable) -> KeptRequest | None:
@@ -111,11 +120,16 @@ class Doorway:
                     kind=request.kind.value,
                     idempotency_key=call.key,
                     body_hash=self._fingerprint(call),
-                    sealed_body=self._vault.seal(request.model_dump_json().encode()),
+                    sealed_body=self._vault.seal(request.model_dump_json(exclude={"reason"}).encode()),
+                    policy=self._policy.model_dump(mode="json"),
                     requested_at=datetime.now(UTC),
                     started_at=None,
                 )
             )
+            if request.reason:
+                actor = f"operator:{call.user_id}"  # nobody else gives one
+                order = NewOrder(transfer_id, OrderAct.START, actor, call.user_id, reason=request.reason)
+                await orders.give(session, order, datetime.now(UTC))
         return KeptRequest(transfer_id, started=False)
 
     async def mark_started(self, transfer_id: TransferId) -> None:
@@ -140,14 +154,17 @@ class Doorway:
                 body = TransferRequest.model_validate_json(self._vault.unseal(row.sealed_body))
                 await self._counters.no_message(session, body, row.requested_at)
 
-    async def claim(self, call: Repeatable) -> None:
-        """Bind the idempotency key, if there is one, to this call; raises IdempotencyConflict if it was another's."""
-        if call.key is not None:
-            async with self._db.writing() as session:
-                await self._claim(session, call)
+    async def order(self, call: Repeatable, order: NewOrder) -> OrderId:
+        """Bind the idempotency key, if there is one, to this call, and write its order; of a repeat it is the same one.
 
-    async def claim_resend(self, call: Repeatable, transfer_id: TransferId) -> None:
-        """Do as `claim`; raises RateLimited where it is no repeat, and one question to its target too many.
+        Raises IdempotencyConflict if the key was another's.
+        """
+        async with self._db.writing() as session:
+            await self._claim(session, call)
+            return await orders.give(session, order, datetime.now(UTC))
+
+    async def order_resend(self, call: Repeatable, transfer_id: TransferId, order: NewOrder) -> OrderId:
+        """Do as `order`; raises RateLimited where it is no repeat, and one question to its target too many.
 
         Where nobody is asked any more nothing is counted: the workflow refuses it.
         """
@@ -158,6 +175,7 @@ class Doorway:
                 if request and transfer and transfer.state == TransferState.AWAITING_ACCEPTANCE:
                     body = TransferRequest.model_validate_json(self._vault.unseal(request.sealed_body))
                     await self._counters.message(session, body)
+            return await orders.give(session, order, datetime.now(UTC))
 
     async def note_miss(self, client: str) -> None:
         """Count an unknown link that was opened from the address `client`; raises RateLimited.
@@ -258,11 +276,20 @@ class Doorway:
             )
 
     async def note_act(
-        self, transfer_id: TransferId, *, actor: str, action: TrailAction, detail: dict[str, str], act: str
+        self,
+        transfer_id: TransferId,
+        order_id: OrderId,
+        *,
+        actor: str,
+        action: TrailAction,
+        detail: dict[str, str],
+        act: str,
     ) -> None:
         """Write what an operator did at Temporal into the audit trail; once for the same `act` (domain.trail.held)."""
         async with self._db.writing() as session:
-            await audit.append(session, transfer_id, actor=actor, action=action, detail=detail, once=act)
+            await audit.append(
+                session, transfer_id, actor=actor, action=action, detail=detail, order_id=order_id, once=act
+            )
 
     async def is_noted(self, transfer_id: TransferId, act: str) -> bool:
         """Whether `note_act` has written an act: it is not to be done again."""

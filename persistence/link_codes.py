@@ -9,7 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.approval import Decision
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, TriesUsedUp, WrongCode
 from domain.errors import Refusal
-from domain.ids import LinkId
+from domain.ids import LinkId, OrderId, TransferId
+from domain.orders import OrderAct
+from domain.transfer import UntilNewKey
+from persistence import orders
+from persistence.orders import NewOrder
 from persistence.session import Database
 from persistence.tables import ApprovalLink, Code
 from persistence.vault import Vault
@@ -43,16 +47,27 @@ class LinkCodes:
             link.codes_asked += 1
             return link.codes_asked
 
-    async def use(self, link_id: LinkId, code: str, decision: Decision) -> None:
-        """Use up the link's latest code for `decision`; with the same decision it may be used again, for an hour.
+    async def use(
+        self, link_id: LinkId, code: str, decision: Decision, until_new_key: UntilNewKey | None = None
+    ) -> OrderId:
+        """Use up the link's latest code for `decision`, and write that order; for an hour it may be used again for it.
 
         Raises WrongCode, TriesUsedUp after five of those, CodeExpired, NoCodeSent, and CodeUsed for one that was used
         for another decision. A wrong try stays counted.
         """
         async with self._db.writing() as session:
             refusal = await self._try(session, link_id, code, decision)
-        if refusal is not None:
-            raise refusal
+            if refusal is None:
+                link = await session.get_one(ApprovalLink, link_id)
+                order = NewOrder(
+                    TransferId(link.transfer_id),
+                    OrderAct(decision.value),
+                    f"link:{link_id}",
+                    link_id=link_id,
+                    choice=until_new_key.value if until_new_key else None,
+                )
+                return await orders.give(session, order, datetime.now(UTC))
+        raise refusal
 
     async def _try(self, session: AsyncSession, link_id: LinkId, code: str, decision: Decision) -> Refusal | None:
         """Count a try first, so that any number of guesses at once is counted; take it back for the right code."""

@@ -10,6 +10,7 @@ from domain.charge_point import Holding
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.keys import KeyInUse
+from domain.policy import Policy
 from domain.request import TransferRequest
 from domain.transfer import DeviceSteps, StepName, TransferKind
 from persistence import catalogue, judgement, keys_in_use, transfers
@@ -48,7 +49,7 @@ class Rehearsals:
     async def try_out(self, caller: Caller, charge_point_id: ChargePointId, request: TransferRequest) -> Rehearsal:
         """Say what a start of `request` would do; raises NotFound for an unknown charge point."""
         now = datetime.now(UTC)
-        asked = Requested(caller.id, caller.scopes, charge_point_id, request, now)
+        asked = Requested(caller.id, caller.scopes, charge_point_id, request, now, Policy())
         async with self._db.reading() as session:
             facts = await judgement.gather(session, asked)
             blockers: list[Refusal] = []

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 ID = String(80)
 
@@ -347,6 +347,8 @@ class Request(Table):
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     body_hash: Mapped[str] = mapped_column(String(64))
     sealed_body: Mapped[bytes] = mapped_column(LargeBinary)
+    policy: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """domain.policy.Policy as it was set when it was asked for."""
     requested_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     """When its workflow answered; empty: to be started again."""
@@ -393,6 +395,8 @@ class Transfer(Table):
     """It takes the charge point from an owner who did not ask."""
     requested_by: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
     requested_at: Mapped[datetime]
+    run_id: Mapped[str | None] = mapped_column(ID)
+    """The run of its workflow that reserved it: any other goes on where the transfer stands."""
     expires_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     from_version: Mapped[int]
@@ -438,6 +442,46 @@ class TransferStep(Table):
     last_error: Mapped[str | None] = mapped_column(Text)
 
 
+class Order(Table):
+    """What somebody has done to a transfer or a charge point, written before a workflow hears of it: by its id alone.
+
+    The free text that people type lies here, and nowhere else.
+    """
+
+    __tablename__ = "orders"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    subject: Mapped[str] = mapped_column(ID)
+    """domain.trail.TrailSubject, as in the audit trail."""
+    act: Mapped[str] = mapped_column(String(16))
+    """domain.orders.OrderAct."""
+    actor: Mapped[str] = mapped_column(String(96))
+    """As in the audit trail."""
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    """Whose right is checked when it is carried out; None for an operator and for a link."""
+    link_id: Mapped[str | None] = mapped_column(ForeignKey("approval_links.id"))
+    """The link whose code was used up for it."""
+    request_id: Mapped[str | None] = mapped_column(String(64))
+    """Of what may be ordered more than once: a repeat of the same request is the same order."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    choice: Mapped[str | None] = mapped_column(String(16))
+    """Of an accept: `until_new_key`."""
+    at: Mapped[datetime]
+    carried_out_as: Mapped[str | None] = mapped_column(String(128))
+    """The mark of the entry in the audit trail that it led to: it proves that one, and no other."""
+    __table_args__ = (
+        Index("uq_orders_request", "subject", "act", "actor", "request_id", unique=True),
+        Index(
+            "uq_orders_decision",
+            "subject",
+            "act",
+            "actor",
+            unique=True,
+            sqlite_where=text("request_id IS NULL"),
+            postgresql_where=text("request_id IS NULL"),
+        ),
+    )
+
+
 class AuditEvent(Table):
     """One entry of an audit trail; `sequence` counts from 1 without gaps in each."""
 
@@ -449,6 +493,9 @@ class AuditEvent(Table):
     actor: Mapped[str] = mapped_column(String(96))
     action: Mapped[str] = mapped_column(String(64))
     detail: Mapped[dict[str, Any]]
+    order_id: Mapped[str | None] = mapped_column(ForeignKey("orders.id"))
+    """Whose order it was, and why: as long as that is kept."""
+    order: Mapped[Order | None] = relationship(lazy="joined")
     once: Mapped[str | None] = mapped_column(String(128))
     """What makes a repeat of the same entry no second one."""
     tells_place: Mapped[bool] = mapped_column(Boolean, default=False)

@@ -163,6 +163,12 @@ _MASKED: Final[Mapping[str, str]] = {
 }
 
 
+def detail_of(row: AuditEvent) -> dict[str, Any]:
+    """Give an entry's detail, with the `reason` of whose order it was, as long as that is kept."""
+    reason = row.order.reason if row.order else None
+    return row.detail | ({"reason": reason} if reason else {})
+
+
 def event_view(row: AuditEvent, transfer: Transfer | None, caller: Caller) -> EventView:
     """Show an entry of a transfer's trail; who may not know the recipient reads `recipient`, and nothing else of them.
 
@@ -171,7 +177,7 @@ def event_view(row: AuditEvent, transfer: Transfer | None, caller: Caller) -> Ev
     refused no code, as one is for accounts that are blocked. Where somebody is nobody reads here: a transfer's
     trail is seen by both sides, and by nobody for their own time alone.
     """
-    actor, action, detail = row.actor, row.action, without_places(row.detail)
+    actor, action, detail = row.actor, row.action, without_places(detail_of(row))
     if transfer is not None and not knows_recipient(transfer, caller):
         hidden = [known for known in (transfer.to_owner_id, transfer.to_group_id) if known is not None]
         actor = "recipient" if actor.partition(":")[2] in hidden else actor

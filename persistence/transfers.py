@@ -8,7 +8,8 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound, TransferInProgress
-from domain.ids import ChargePointId, TransferId, UserId
+from domain.ids import ChargePointId, TransferId, UserId, workflow_id
+from domain.policy import Policy
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.transfer import (
@@ -38,6 +39,7 @@ class Requested:
     charge_point_id: ChargePointId
     request: TransferRequest
     requested_at: datetime
+    policy: Policy
 
 
 async def requested(session: AsyncSession, vault: Vault, transfer_id: TransferId) -> Requested:
@@ -52,7 +54,19 @@ async def requested(session: AsyncSession, vault: Vault, transfer_id: TransferId
         charge_point_id=ChargePointId(row.charge_point_id),
         request=TransferRequest.model_validate_json(vault.unseal(row.sealed_body)),
         requested_at=row.requested_at,
+        policy=Policy.model_validate(row.policy),
     )
+
+
+async def policy_of(session: AsyncSession, transfer_id: TransferId) -> Policy:
+    """Give how long a transfer waits for what. Only reads; raises NoResultFound."""
+    wanted = select(Request.policy).where(Request.transfer_id == transfer_id)
+    return Policy.model_validate((await session.execute(wanted)).scalar_one())
+
+
+async def is_run_of(session: AsyncSession, transfer_id: TransferId, name: str) -> bool:
+    """Whether a workflow of the id `name` is this transfer's, and somebody has asked for it. Only reads."""
+    return name == workflow_id(transfer_id) and await session.get(Request, transfer_id) is not None
 
 
 async def find(session: AsyncSession, transfer_id: TransferId) -> Transfer | None:

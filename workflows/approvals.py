@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from activities.contracts import Ask, DecisionRecord, Notices, Plan, Registry, ResendRecord, TakenUp
+from activities.contracts import Ask, Decided, DecisionRecord, Notices, Plan, Registry, ResendRecord, TakenUp
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, TooLate
-from domain.ids import TransferId
+from domain.ids import OrderId, TransferId
 from domain.transfer import FINAL, Attention, StepName, TransferState
 from workflows.calls import call, transact
-from workflows.messages import DecisionOrder, ResendOrder
+from workflows.messages import Standing
 from workflows.options import letter
 from workflows.steps import Desk, RollBack
 
@@ -27,8 +27,8 @@ class Approvals:
         """Start undecided."""
         self._transfer_id = transfer_id
         self._desk = desk
-        self._taken: dict[tuple[Decision, str], TransferState] = {}
-        self._resent: set[str] = set()
+        self._taken: dict[tuple[Decision, OrderId | None], TransferState] = {}
+        self._resent: set[OrderId] = set()
         self._generation = 1
         self._deciding = False
         self._letter_again = False
@@ -45,18 +45,18 @@ class Approvals:
 
     def remember(self, earlier: TakenUp) -> None:
         """Know what an earlier run was told, a repeat gets the same answer, and which links it has sent last."""
-        self._taken.update({(taken.decision, taken.actor): taken.state for taken in earlier.decisions})
+        self._taken.update({(taken.decision, taken.order_id): taken.state for taken in earlier.decisions})
         self._resent.update(earlier.resent)
         self._generation = earlier.generation
 
     # --- what the parties send ------------------------------------------------------------------------------------
 
-    def check(self, decision: Decision, order: DecisionOrder) -> None:
+    def check(self, decision: Decision, order_id: OrderId | None) -> None:
         """Refuse what can't be decided any more; a repeat of a decision that was taken is none.
 
         What comes before it is known how the transfer stands has to wait.
         """
-        if (decision, order.actor) in self._taken:
+        if (decision, order_id) in self._taken:
             return
         state = self._board_state
         if state in {TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE}:
@@ -68,28 +68,30 @@ class Approvals:
         if state is not TransferState.TRANSFERRING:
             raise AlreadyDecided(f"The transfer is {state.value}; it can't be cancelled any more; see how it stands.")
 
-    async def take(self, decision: Decision, order: DecisionOrder) -> TransferState:
-        """Take a decision into the register and give the state it led to. Refuses as `check`, or without the right."""
+    async def take(self, decision: Decision, order_id: OrderId | None = None) -> Standing:
+        """Take a decision into the register and say what it led to. Refuses as `check`, or without the right."""
         async with self._in_turn():
-            self.check(decision, order)
-            if known := self._taken.get((decision, order.actor)):
-                return known
-            record = DecisionRecord(
-                transfer_id=self._transfer_id,
-                decision=decision,
-                actor=order.actor,
-                actor_id=order.actor_id,
-                link_id=order.link_id,
-                until_new_key=order.until_new_key,
-            )
-            summary = f"{decision.value} by {order.actor}"
+            self.check(decision, order_id)
+            if known := self._taken.get((decision, order_id)):
+                return Standing(state=known, order_id=order_id)
+            record = DecisionRecord(transfer_id=self._transfer_id, decision=decision, order_id=order_id)
             decided = await transact(
-                Registry.decide, record, self._desk.policy, summary=summary, for_ever=True, on_record=True
+                Registry.decide,
+                record,
+                self._desk.policy,
+                summary=decision.value,
+                for_ever=True,
+                on_record=True,
             )
-        self._taken[decision, order.actor] = decided.state
+        self._taken[decision, decided.order_id] = decided.state
+        self._follow(decision, decided)
+        return Standing(state=decided.state, order_id=decided.order_id)
+
+    def _follow(self, decision: Decision, decided: Decided) -> None:
+        """Go on as was decided."""
         if decision is Decision.CANCEL and decided.state is TransferState.ROLLING_BACK:
             self._desk.cancelled = True
-            return decided.state
+            return
         if decision is Decision.ACCEPT and self.plan:
             self.plan = self.plan.model_copy(
                 update={
@@ -100,35 +102,27 @@ class Approvals:
                 }
             )
         self._desk.board.enter(decided.state)
-        return decided.state
 
-    def check_resend(self, order: ResendOrder) -> None:
+    def check_resend(self, order_id: OrderId | None) -> None:
         """Refuse what comes when nobody is asked any more; a repeat is none."""
         state = self._board_state
-        if order.request_id in self._resent or state in {TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE}:
+        if order_id in self._resent or state in {TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE}:
             return
         raise AlreadyDecided(f"The transfer is {state.value}; nobody is asked any more; see how it stands.")
 
-    async def resend(self, order: ResendOrder) -> TransferState:
+    async def resend(self, order_id: OrderId | None) -> Standing:
         """Let every link sent so far die, and have new ones sent at once. Refuses as `check_resend`, or a stranger."""
         async with self._in_turn():
-            self.check_resend(order)
-            if order.request_id in self._resent:
-                return self._board_state
-            record = ResendRecord(
-                transfer_id=self._transfer_id,
-                request_id=order.request_id,
-                actor=order.actor,
-                actor_id=order.actor_id,
-            )
-            summary = f"new links, by {order.actor}"
-            resent = await transact(
-                Registry.resend, record, self._desk.policy, summary=summary, for_ever=True, on_record=True
-            )
-        self._resent.add(order.request_id)
-        self._generation = resent.generation
-        self._letter_again = True  # one that can't be sent is out of date
-        return self._board_state
+            self.check_resend(order_id)
+            if order_id is None or order_id not in self._resent:
+                record = ResendRecord(transfer_id=self._transfer_id, order_id=order_id)
+                resent = await transact(
+                    Registry.resend, record, self._desk.policy, summary="new links", for_ever=True, on_record=True
+                )
+                self._generation = resent.generation
+                self._letter_again = True  # one that can't be sent is out of date
+                self._resent |= {order_id} if order_id else set()
+        return Standing(state=self._board_state, order_id=order_id)
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncIterator[None]:
@@ -175,14 +169,14 @@ class Approvals:
             if left > timedelta() and not await self._desk.wait(self._decided, left, "expiry"):
                 self._letter_again = True
         except RollBack:
-            await self._decide_alone(Decision.CANCEL, "temporal-ui")
+            await self._decide_alone(Decision.CANCEL)
         if plan.expires_at and workflow.now() >= plan.expires_at and not self._decided():
-            await self._decide_alone(Decision.EXPIRE, "system")
+            await self._decide_alone(Decision.EXPIRE)
 
-    async def _decide_alone(self, decision: Decision, actor: str) -> None:
+    async def _decide_alone(self, decision: Decision) -> None:
         """Decide for the clock or the Temporal UI, unless somebody was first."""
         try:
-            await self.take(decision, DecisionOrder(actor=actor))
+            await self.take(decision)
         except AlreadyDecided:
             return
 

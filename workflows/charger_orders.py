@@ -31,7 +31,7 @@ A = TypeVar("A", bound=Message)
 
 @workflow.defn(name="rotate_key")
 class RotateKeyWorkflow:
-    """A short affair, of the id `charger-order-<charge point>-rotate_key-<request>`: a repeat is the same one."""
+    """A short affair, of the id `charger-order-<charge point>-rotate_key-<order>`: a repeat is the same one."""
 
     @workflow.run
     async def run(self, ask: PointAsk) -> KeyTold:
@@ -50,7 +50,7 @@ class RotateKeyWorkflow:
 
 @workflow.defn(name="identify")
 class IdentifyWorkflow:
-    """A short affair, of the id `charger-order-<charge point>-identify-<request>`: a repeat is the same one."""
+    """A short affair, of the id `charger-order-<charge point>-identify-<order>`: a repeat is the same one."""
 
     @workflow.run
     async def run(self, ask: PointAsk) -> RestartTold:

@@ -30,8 +30,8 @@ from domain.ids import (
     TASK_QUEUE,
     ChargePointId,
     LinkId,
+    OrderId,
     TransferId,
-    UserId,
     account_workflow_id,
     charger_order_workflow_id,
     code_workflow_id,
@@ -41,19 +41,17 @@ from domain.ids import (
 )
 from domain.keys import KeyAnswer
 from domain.news import OwnerNews
-from domain.policy import Policy
 from domain.reconciliation import RunStatus
-from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
+from domain.transfer import OperatorAction, StepName, TransferState
 from workflows import pauses
 from workflows.accounts import AccountWorkflow
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.messages import (
     ChargerNews,
-    DecisionOrder,
     Opened,
+    OrderRef,
     Outcome,
-    ResendOrder,
     ResolveOrder,
     Standing,
     TransferOrder,
@@ -123,17 +121,15 @@ class TransferClient:
     def __init__(
         self,
         client: Client,
-        policy: Policy,
         answer_within: timedelta = timedelta(seconds=5),
         openings: Openings | None = None,
     ) -> None:
-        """Take a client with the pydantic data converter; `policy` goes with every transfer started here.
+        """Take a client with the pydantic data converter.
 
         `openings` is needed where accounts are opened.
         """
         self._openings = openings
         self._client = client
-        self._policy = policy
         self._within = answer_within
 
     async def start(self, transfer_id: TransferId) -> bool:
@@ -142,8 +138,7 @@ class TransferClient:
         True: validated and reserved, or ended by now. False: no worker has answered in time. Raises its refusal, unless
         that came when nobody asked: then it is in the register alone.
         """
-        order = TransferOrder(transfer_id=transfer_id, policy=self._policy)
-        operation = self._run(order, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        operation = self._run(transfer_id, WorkflowIDReusePolicy.REJECT_DUPLICATE)
         update_id = f"open-{transfer_id}"
         try:
             async with self._errors(timeout_is_unknown=True):
@@ -165,10 +160,7 @@ class TransferClient:
 
     async def take_up(self, transfer_id: TransferId) -> None:
         """Start a transfer anew whose run was lost: it goes on where that was; one that runs is left alone."""
-        operation = self._run(
-            TransferOrder(transfer_id=transfer_id, policy=self._policy, again=True),
-            WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        )
+        operation = self._run(transfer_id, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
         with suppress(Refusal):
             async with self._errors():
                 await self._client.execute_update_with_start_workflow(
@@ -180,81 +172,53 @@ class TransferClient:
                 )
 
     def _run(
-        self, order: TransferOrder, reuse: WorkflowIDReusePolicy
+        self, transfer_id: TransferId, reuse: WorkflowIDReusePolicy
     ) -> WithStartWorkflowOperation[TransferWorkflow, Outcome]:
         return WithStartWorkflowOperation(
             TransferWorkflow.run,
-            order,
-            id=workflow_id(order.transfer_id),
+            TransferOrder(transfer_id=transfer_id),
+            id=workflow_id(transfer_id),
             task_queue=TASK_QUEUE,
             task_timeout=TASK_TIMEOUT,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             id_reuse_policy=reuse,
-            static_summary=f"Transfer {order.transfer_id}",
+            static_summary=f"Transfer {transfer_id}",
             static_details="One charge point to another owner or group. Search by Handover… attributes; "
             "stuck ones have `HandoverAttention`.",
         )
 
-    async def decide(
-        self,
-        transfer_id: TransferId,
-        decision: Decision,
-        *,
-        actor: str,
-        actor_id: UserId | None,
-        link_id: LinkId | None = None,
-        until_new_key: UntilNewKey | None = None,
-    ) -> TransferState:
-        """Take a decision; the answer is the durable state that it led to. The same decision again answers the same.
-
-        `until_new_key` goes with an accept, whose first choice stands.
+    async def decide(self, transfer_id: TransferId, decision: Decision, order_id: OrderId) -> TransferState:
+        """Have a decision taken that was ordered; the answer is the durable state that it led to, each time.
 
         Raises Unavailable where the transfer's run was lost: it is taken up by and by.
         """
-        order = DecisionOrder(actor=actor, actor_id=actor_id, link_id=link_id, until_new_key=until_new_key)
-        update_id = f"{decision.value}-{actor}"
-        try:
-            return await self._update(transfer_id, decision.value, order, update_id)
-        except (NotAllowed, NotPossible):
-            # a refusal by the register is that update's answer for ever; what it rested on may have changed since
-            return await self._update(transfer_id, decision.value, order, f"{update_id}-{secrets.token_hex(4)}")
+        return await self._update(transfer_id, decision.value, OrderRef(order_id=order_id))
 
-    async def resend(self, transfer_id: TransferId, *, actor: str, actor_id: UserId | None, request_id: str) -> None:
-        """Have the recipient asked anew; older links are dead once this returns. The same `request_id` is the same act.
-
-        Without `actor_id` it is an operator's, whose right was checked.
-        """
-        order = ResendOrder(request_id=request_id, actor=actor, actor_id=actor_id)
-        await self._update(transfer_id, "resend", order, f"resend-{request_id}")
+    async def resend(self, transfer_id: TransferId, order_id: OrderId) -> None:
+        """Have the recipient asked anew, as was ordered; older links are dead once this returns."""
+        await self._update(transfer_id, "resend", OrderRef(order_id=order_id))
 
     async def resolve(
-        self,
-        transfer_id: TransferId,
-        action: OperatorAction,
-        *,
-        reason: str,
-        actor: str,
-        request_id: str,
-        under_way: bool = False,
+        self, transfer_id: TransferId, action: OperatorAction, order_id: OrderId, *, under_way: bool = False
     ) -> TransferState:
-        """Do what an operator wants; the same `request_id` again is the same act.
+        """Do what an operator has ordered, once.
 
         `under_way`: the register says that it is, so a run that has ended is taken up first.
         """
-        order, update_id = ResolveOrder(action=action, reason=reason, actor=actor), f"resolve-{request_id}"
+        order = ResolveOrder(action=action, order_id=order_id)
         try:
-            return await self._update(transfer_id, "resolve", order, update_id)
+            return await self._update(transfer_id, "resolve", order)
         except (AlreadyDecided, NotFound, Unavailable):
             if not under_way or (await Runs(self._client).latest(transfer_id)).status is RunStatus.RUNNING:
                 raise
         await self.take_up(transfer_id)
-        return await self._update(transfer_id, "resolve", order, update_id)
+        return await self._update(transfer_id, "resolve", order)
 
-    async def pause(self, transfer_id: TransferId, step: StepName, *, reason: str, actor: str) -> None:
+    async def pause(self, transfer_id: TransferId, step: StepName, order_id: OrderId, *, actor: str) -> None:
         """Let no further try of a step begin; raises NotPossible where it is not being tried."""
         async with self._errors():
             pending = await self._pending(transfer_id, step)
-            await pauses.pause(self._client, transfer_id, step, pending, reason=reason, actor=actor)
+            await pauses.pause(self._client, transfer_id, step, pending, order_id=order_id, actor=actor)
 
     async def resume(self, transfer_id: TransferId, step: StepName, *, actor: str) -> None:
         """Let a paused step be tried again, at once; raises NotPossible where it is not paused."""
@@ -341,7 +305,7 @@ class TransferClient:
         async with self._errors():
             await self._client.start_workflow(
                 RescueWorkflow.run,
-                TransferOrder(transfer_id=transfer_id, policy=self._policy),
+                TransferOrder(transfer_id=transfer_id),
                 id=rescue_workflow_id(transfer_id),
                 task_queue=TASK_QUEUE,
                 task_timeout=TASK_TIMEOUT,
@@ -366,39 +330,22 @@ class TransferClient:
                     rpc_timeout=self._within,
                 )
 
-    async def rotate_key(
-        self, charge_point_id: ChargePointId, *, actor: str, actor_id: UserId | None, request_id: str
-    ) -> KeyAnswer:
-        """Have a fresh key sent to a charger in place of its owner's own, and say what it answered.
+    async def rotate_key(self, charge_point_id: ChargePointId, order_id: OrderId) -> KeyAnswer:
+        """Have a fresh key sent to a charger in place of its owner's own, as was ordered, and say what it answered.
 
-        The same `request_id` is the same act, and has the same answer; one that was refused, or came to nothing, is
-        tried anew. Without `actor_id` it is an operator's, whose right was checked. Raises NotAllowed, NotFound,
-        TransferInProgress, NotPossible, and Unavailable where nothing is heard in time: it may still be done.
+        The same order has the same answer; one that was refused, or came to nothing, is tried anew. Raises NotAllowed,
+        NotFound, TransferInProgress, NotPossible, and Unavailable where nothing is heard in time: it may still be done.
         """
-        ask = PointAsk(
-            charge_point_id=charge_point_id,
-            order=ChargerOrder.ROTATE_KEY,
-            request_id=request_id,
-            actor=actor,
-            actor_id=actor_id,
-        )
+        ask = PointAsk(charge_point_id=charge_point_id, order=ChargerOrder.ROTATE_KEY, order_id=order_id)
         return (await self._order(RotateKeyWorkflow.run, ask)).answer
 
-    async def identify(
-        self, charge_point_id: ChargePointId, *, actor: str, actor_id: UserId | None, request_id: str
-    ) -> RestartAnswer:
+    async def identify(self, charge_point_id: ChargePointId, order_id: OrderId) -> RestartAnswer:
         """Have a charger restarted, and say what it answered; for the rest as `rotate_key`."""
-        ask = PointAsk(
-            charge_point_id=charge_point_id,
-            order=ChargerOrder.IDENTIFY,
-            request_id=request_id,
-            actor=actor,
-            actor_id=actor_id,
-        )
+        ask = PointAsk(charge_point_id=charge_point_id, order=ChargerOrder.IDENTIFY, order_id=order_id)
         return (await self._order(IdentifyWorkflow.run, ask)).answer
 
     async def _order(self, run: Callable[[Any, PointAsk], Awaitable[Told]], ask: PointAsk) -> Told:
-        name = charger_order_workflow_id(ask.charge_point_id, ask.order.value, ask.request_id)
+        name = charger_order_workflow_id(ask.charge_point_id, ask.order.value, ask.order_id)
         async with self._errors():
             try:
                 handle = await self._client.start_workflow(
@@ -432,15 +379,26 @@ class TransferClient:
     def _handle(self, transfer_id: TransferId) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle(workflow_id(transfer_id))
 
-    async def _update(
-        self, transfer_id: TransferId, name: str, order: DecisionOrder | ResendOrder | ResolveOrder, update_id: str
-    ) -> TransferState:
+    async def _update(self, transfer_id: TransferId, name: str, order: OrderRef) -> TransferState:
+        """Have an order carried out under an update id of its own, so that a repeat has the same answer.
+
+        What an update was answered is its answer for ever. So one is asked anew, under another id, that was refused by
+        the register, as what that rested on may have changed since; and one that somebody else had sent under that id.
+        """
+        update_id = f"{name}-{order.order_id}"
+        with suppress(NotAllowed, NotPossible):
+            standing = await self._ask(transfer_id, name, order, update_id)
+            if standing.order_id == order.order_id:
+                return standing.state
+        return (await self._ask(transfer_id, name, order, f"{update_id}-{secrets.token_hex(4)}")).state
+
+    async def _ask(self, transfer_id: TransferId, name: str, order: OrderRef, update_id: str) -> Standing:
         try:
             async with self._errors():
-                standing = await self._handle(transfer_id).execute_update(
+                standing: Standing = await self._handle(transfer_id).execute_update(
                     name, order, id=update_id, result_type=Standing, rpc_timeout=self._within
                 )
-                return TransferState(standing.state)
+                return standing
         except AlreadyDecided:
             if (await Runs(self._client).latest(transfer_id)).status is RunStatus.LOST:
                 raise Unavailable(LOST) from None

@@ -4,18 +4,14 @@ from datetime import datetime
 from typing import Final
 
 from activities.contracts import Message
-from domain.ids import ChargePointId, LinkId, TransferId, UserId
-from domain.policy import Policy
-from domain.transfer import OperatorAction, TransferState, UntilNewKey
+from domain.ids import ChargePointId, OrderId, TransferId
+from domain.transfer import OperatorAction, TransferState
 
 
 class TransferOrder(Message):
     """What starts a transfer: the request row has the rest."""
 
     transfer_id: TransferId
-    policy: Policy = Policy()
-    again: bool = False
-    """An earlier run of it was terminated: this one goes on where that was."""
 
 
 class Opened(Message):
@@ -24,39 +20,27 @@ class Opened(Message):
     state: TransferState
 
 
-class DecisionOrder(Message):
-    """Who decides: a user, or whoever holds the link and its code."""
+class OrderRef(Message):
+    """Somebody's order: its row says who gives it, what they chose and why. None: it came from the Temporal UI."""
 
-    actor: str
-    actor_id: UserId | None = None
-    link_id: LinkId | None = None
-    until_new_key: UntilNewKey | None = None
-    """With an accept: what the recipient chose; None: the default."""
+    order_id: OrderId | None = None
 
 
-class ResendOrder(Message):
-    """Who wants the recipient asked anew; without `actor_id` an operator, whose right was checked."""
-
-    request_id: str
-    actor: str
-    actor_id: UserId | None = None
-
-
-class ResolveOrder(Message):
-    """What an operator wants done, and why. Without `actor` it came from the Temporal UI, unverified."""
+class ResolveOrder(OrderRef):
+    """What an operator wants done."""
 
     action: OperatorAction
-    reason: str = ""
-    actor: str = "temporal-ui"
 
 
 class Standing(Message):
-    """How the transfer stands, as the answer to a decision."""
+    """How the transfer stands, as the answer to an order."""
 
     state: TransferState
+    order_id: OrderId | None = None
+    """The order that was carried out; None where it came from the Temporal UI."""
 
 
-#: The fact that the new owner was given a key to type: from then on there is no way back.
+#: The fact that the new owner was given a key to type.
 NEW_KEY: Final = "new_key"
 
 

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import NotPossible
-from domain.ids import TransferId, workflow_id
+from domain.ids import OrderId, TransferId, workflow_id
 from domain.transfer import StepName
 
 _WITHIN: Final = timedelta(seconds=5)
@@ -23,12 +23,13 @@ async def pause(
     step: StepName,
     pending: Iterable[PendingActivityInfo],
     *,
-    reason: str,
+    order_id: OrderId,
     actor: str,
 ) -> None:
     """Let no further try of `step`'s pending activities begin; one that is under way may end. A repeat changes nothing.
 
-    Raises NotPossible where none is pending. The time that the step's retries may take in all goes on meanwhile.
+    `order_id` says why, to whoever may read it. Raises NotPossible where none is pending. The time that the step's
+    retries may take in all goes on meanwhile.
     """
     waiting = list(pending)
     if not waiting:
@@ -38,7 +39,7 @@ async def pause(
         )
     for activity in waiting:
         request = PauseActivityRequest(
-            **_which(client, transfer_id), identity=actor, id=activity.activity_id, reason=reason
+            **_which(client, transfer_id), identity=actor, id=activity.activity_id, reason=order_id
         )
         await _send(client.workflow_service.pause_activity, request, step)
 

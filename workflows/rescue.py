@@ -27,6 +27,7 @@ from activities.contracts import (
 )
 from domain.errors import Refusal
 from domain.ids import gateway_queue
+from domain.policy import Policy
 from workflows.calls import Step, call, transact
 from workflows.messages import TransferOrder
 from workflows.options import device, letter
@@ -43,7 +44,7 @@ class RescueWorkflow:
     @workflow.init
     def __init__(self, order: TransferOrder) -> None:
         """Start with nobody having said anything."""
-        self._ref, self._policy = TransferRef(transfer_id=order.transfer_id), order.policy
+        self._ref, self._policy = TransferRef(transfer_id=order.transfer_id), Policy()
         self._news = 0
 
     @workflow.signal
@@ -95,9 +96,11 @@ class RescueWorkflow:
         return await call(Notices.tell, news, letter(self._policy), summary="tell the parties", for_ever=True)
 
     async def _begin(self) -> Rescue:
-        return await transact(
+        rescue = await transact(
             Rescues.begin, self._ref, self._policy, summary="what is left to do", for_ever=True, on_record=True
         )
+        self._policy = rescue.policy
+        return rescue
 
     async def _command(
         self, step: Step[DeviceOrder, DeviceAnswer], rescue: Rescue, summary: str

@@ -47,10 +47,11 @@ _RUNBOOK = "Each wait is described in docs/operations.md.\n\n\u00a0"
 class Board:
     """The one place that says how the transfer stands. Showing is synchronous; writing follows in the background."""
 
-    def __init__(self, transfer_id: TransferId, policy: Policy) -> None:
+    def __init__(self, transfer_id: TransferId) -> None:
         """Start as `requested`."""
         self._transfer_id = transfer_id
-        self._policy = policy
+        self.policy = Policy()
+        """The request's, once that is read."""
         self.state = TransferState.REQUESTED
         self.step: StepName | None = None
         self.attention = Attention.NONE
@@ -200,7 +201,7 @@ class Board:
                 steps=tuple(self._unwritten),
             )
             self._changed, self._unwritten = False, []
-            await transact(Records.note, note, self._policy, summary="how the transfer stands", for_ever=True)
+            await transact(Records.note, note, self.policy, summary="how the transfer stands", for_ever=True)
 
 
 @contextmanager

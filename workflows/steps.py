@@ -51,10 +51,9 @@ class _Resolution:
 class Desk:
     """Runs the story's steps, and hears who interrupts them: an operator, or a cancel."""
 
-    def __init__(self, board: Board, policy: Policy) -> None:
+    def __init__(self, board: Board) -> None:
         """Start with nobody interrupting."""
         self.board = board
-        self.policy = policy
         self.cancelled = False
         """A cancel was decided: the running step is left, and the transfer rolled back."""
         self.change_begun = False
@@ -66,6 +65,11 @@ class Desk:
         self._may_be_left = False
         self._resolution: _Resolution | None = None
         self._tries: Counter[StepName] = Counter()
+
+    @property
+    def policy(self) -> Policy:
+        """How long the transfer waits for what."""
+        return self.board.policy
 
     # --- who interrupts -------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """The story of one transfer: validate, look up, reserve, ask, quiet, change, reconfigure, tell - or undo it all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 from temporalio import workflow
@@ -19,13 +20,15 @@ from activities.contracts import (
     RefusedRecord,
     Registry,
     Subject,
-    TakeUp,
     Tell,
     TransferRef,
+    TransferRun,
 )
 from domain.approval import Decision
 from domain.errors import HandoverError, NotAllowed, Refusal
-from domain.trail import TrailAction, of_resolution
+from domain.ids import OrderId
+from domain.policy import Policy
+from domain.trail import TrailAction
 from domain.transfer import (
     FINAL,
     Connection,
@@ -41,12 +44,10 @@ from workflows.calls import Step, call, transact
 from workflows.charger import ChargerAtHand
 from workflows.compensation import Compensations, to_the_end
 from workflows.messages import (
-    NEW_KEY,
     ChargerNews,
-    DecisionOrder,
     Opened,
+    OrderRef,
     Outcome,
-    ResendOrder,
     ResolveOrder,
     Standing,
     TransferOrder,
@@ -58,6 +59,7 @@ from workflows.search_attributes import CHARGE_POINT, KIND
 from workflows.standing import Board
 from workflows.steps import Desk, RollBack
 
+Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
 
 
@@ -69,10 +71,8 @@ class TransferWorkflow:
     def __init__(self, order: TransferOrder) -> None:
         """Start as requested, with nothing to undo."""
         self._ref = TransferRef(transfer_id=order.transfer_id)
-        self._again = order.again
-        self._policy = order.policy
-        self._board = Board(order.transfer_id, order.policy)
-        self._desk = Desk(self._board, order.policy)
+        self._board = Board(order.transfer_id)
+        self._desk = Desk(self._board)
         self._approvals = Approvals(order.transfer_id, self._desk)
         self._undo = Compensations()
         self._warnings: list[TransferWarning] = []
@@ -84,6 +84,15 @@ class TransferWorkflow:
         self._told: set[tuple[Subject, int]] = set()
         self._turned: Reason | None = None
         """Why a roll-back that is taken up was begun."""
+
+    @property
+    def _policy(self) -> Policy:
+        return self._board.policy
+
+    @property
+    def _run(self) -> TransferRun:
+        info = workflow.info()
+        return TransferRun(transfer_id=self._ref.transfer_id, workflow_id=info.workflow_id, run_id=info.run_id)
 
     # --- the story ------------------------------------------------------------------------------------------------
 
@@ -110,24 +119,26 @@ class TransferWorkflow:
 
     async def _open(self) -> Plan:
         """Validate the rights, look up the target, reserve the charge point."""
-        validated = await self._register(StepName.VALIDATE_RIGHTS, Registry.validate, "may the sender do this")
+        validated = await self._register(
+            StepName.VALIDATE_RIGHTS, Registry.validate, "may the sender do this", self._run
+        )
+        self._board.policy = validated.policy
         workflow.upsert_search_attributes(
             [KIND.value_set(validated.kind.value), CHARGE_POINT.value_set(validated.charge_point_id)]
         )
-        await self._register(StepName.LOOK_UP_TARGET, Registry.look_up, "who is to receive it")
-        plan = await self._register(StepName.RESERVE, Registry.reserve, "reserve the charge point")
+        await self._register(StepName.LOOK_UP_TARGET, Registry.look_up, "who is to receive it", self._ref)
+        plan = await self._register(StepName.RESERVE, Registry.reserve, "reserve the charge point", self._run)
         self._charger = ChargerAtHand(self._ref.transfer_id, plan, self._desk)
         self._desk.connection = plan.connection
-        self._board.enter(await self._take_up() if self._again else plan.state)
+        self._board.enter(await self._take_up() if plan.again else plan.state)
         self._board.open()
         self._plan = plan
         return plan
 
     async def _take_up(self) -> TransferState:
         """Go on where an earlier run was terminated: every step that it took may be taken again."""
-        order = TakeUp(transfer_id=self._ref.transfer_id, run_id=workflow.info().run_id)
-        summary = "where the earlier run left it"
-        taken = await transact(Registry.take_up, order, self._policy, summary=summary, for_ever=True, on_record=True)
+        summary, run = "where the earlier run left it", self._run
+        taken = await transact(Registry.take_up, run, self._policy, summary=summary, for_ever=True, on_record=True)
         self._approvals.remember(taken)
         self._required_charger().was_told()
         self._turned = taken.reason
@@ -135,7 +146,7 @@ class TransferWorkflow:
 
     async def _refuse(self, refusal: Refusal) -> Outcome:
         """Write the refusal for its sender to read, then let the caller have it."""
-        record = RefusedRecord(transfer_id=self._ref.transfer_id, code=refusal.code, message=refusal.message)
+        record = RefusedRecord(**self._run.model_dump(), code=refusal.code, message=refusal.message)
         await transact(Registry.refuse, record, self._policy, summary=f"refused: {refusal.code.value}", for_ever=True)
         self._board.enter(TransferState.REFUSED)
         self._refusal = refusal
@@ -196,7 +207,7 @@ class TransferWorkflow:
         self._push_change(plan)
         try:
             changed = await self._register(
-                StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership", on_record=True
+                StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership", self._ref, on_record=True
             )
         except Refusal as refusal:
             self._desk.no_way_back = False
@@ -280,84 +291,82 @@ class TransferWorkflow:
         return Opened(state=self._board.state)
 
     @workflow.update
-    async def accept(self, order: DecisionOrder) -> Standing:
+    async def accept(self, order: OrderRef) -> Standing:
         """Accept the transfer: the recipient's."""
         return await self._decide(Decision.ACCEPT, order)
 
     @accept.validator
-    def _check_accept(self, order: DecisionOrder) -> None:
+    def _check_accept(self, order: OrderRef) -> None:
         self._check(Decision.ACCEPT, order)
 
     @workflow.update
-    async def decline(self, order: DecisionOrder) -> Standing:
+    async def decline(self, order: OrderRef) -> Standing:
         """Decline the transfer: the recipient's."""
         return await self._decide(Decision.DECLINE, order)
 
     @decline.validator
-    def _check_decline(self, order: DecisionOrder) -> None:
+    def _check_decline(self, order: OrderRef) -> None:
         self._check(Decision.DECLINE, order)
 
     @workflow.update
-    async def cancel(self, order: DecisionOrder) -> Standing:
+    async def cancel(self, order: OrderRef) -> Standing:
         """Cancel the transfer: the sender's and the present owner's, until the ownership change begins."""
         return await self._decide(Decision.CANCEL, order)
 
     @cancel.validator
-    def _check_cancel(self, order: DecisionOrder) -> None:
+    def _check_cancel(self, order: OrderRef) -> None:
         self._check(Decision.CANCEL, order)
 
     @workflow.update
-    async def resend(self, order: ResendOrder) -> Standing:
+    async def resend(self, order: OrderRef) -> Standing:
         """Ask the recipient anew, with a new link: the sender's and the operators'."""
-        try:
-            return Standing(state=await self._approvals.resend(order))
-        except Refusal as refusal:
-            raise failure(refusal) from None
+        with _refusals_raised():
+            return await self._approvals.resend(order.order_id)
 
     @resend.validator
-    def _check_resend(self, order: ResendOrder) -> None:
-        try:
-            self._approvals.check_resend(order)
-        except Refusal as refusal:
-            raise failure(refusal) from None
+    def _check_resend(self, order: OrderRef) -> None:
+        with _refusals_raised():
+            self._approvals.check_resend(order.order_id)
 
     @workflow.update
     async def resolve(self, order: ResolveOrder) -> Standing:
         """Do what an operator says about the step that runs or waits: at once, the audit trail follows."""
+        await self._look_for_way_back(order.action)
         state, step = self._board.state, self._board.step
         if order.action is OperatorAction.ROLL_BACK and state is TransferState.AWAITING_ACCEPTANCE:
-            state = (await self._decide(Decision.CANCEL, DecisionOrder(actor=order.actor))).state
+            with _refusals_raised():
+                state = (await self._approvals.take(Decision.CANCEL, order.order_id)).state
         else:
             self._desk.resolve(order.action)
-        if self._plan is not None:  # before that the transfer has no row
-            await self._note_resolution(order, step)
-        return Standing(state=state)
+        if self._plan is None:  # the transfer has no row yet
+            return Standing(state=state, order_id=order.order_id)
+        return Standing(state=state, order_id=await self._note_resolution(order, step))
+
+    async def _look_for_way_back(self, action: OperatorAction) -> None:
+        """Refuse a roll-back where the charger has proven its new key by now, or the new owner was given one."""
+        if action is OperatorAction.ROLL_BACK and self._desk.change_begun and not self._desk.no_way_back:
+            found = await transact(Registry.credentials, self._ref, self._policy, summary="is there a way back")
+            with _refusals_raised():
+                self._desk.no_way_back = self._desk.no_way_back or found.proven or found.handed_out
+                self._desk.check_resolve(action)
 
     @resolve.validator
     def _check_resolve(self, order: ResolveOrder) -> None:
-        try:
+        with _refusals_raised():
             self._desk.check_resolve(order.action)
-        except Refusal as refusal:
-            raise failure(refusal) from None
 
     @workflow.signal
-    def charger_news(self, news: ChargerNews) -> None:
-        """Look at the charger again: something happened there. Once a key is handed out there is no way back."""
-        if news.fact == NEW_KEY:
-            self._desk.no_way_back = True
+    def charger_news(self, _news: ChargerNews) -> None:
+        """Look at the charger again: something happened there. What did is read from the database."""
         if self._charger is not None:
             self._charger.hear()
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 
-    async def _register(
-        self, name: StepName, step: Step[TransferRef, A], summary: str, *, on_record: bool = False
-    ) -> A:
+    async def _register(self, name: StepName, step: Step[Q, A], summary: str, ask: Q, *, on_record: bool = False) -> A:
         """Run one of the register's steps, which writes its own row."""
         self._board.begin(name, note=False)
-        return await self._desk.run(
-            lambda: transact(step, self._ref, self._policy, summary=summary, on_record=on_record)
-        )
+        return await self._desk.run(lambda: transact(step, ask, self._policy, summary=summary, on_record=on_record))
 
     def _undoing(self, step: Step[TransferRef, A], summary: str) -> Callable[[], Awaitable[None]]:
         async def undo() -> None:
@@ -365,35 +374,42 @@ class TransferWorkflow:
 
         return undo
 
-    async def _note_resolution(self, order: ResolveOrder, step: StepName | None) -> None:
+    async def _note_resolution(self, order: ResolveOrder, step: StepName | None) -> OrderId | None:
+        """Write what an operator has had done, and say whose order it was."""
         note = Note(
             transfer_id=self._ref.transfer_id,
             attention=self._board.attention,
             waiting_until=self._board.waiting_until,
             ended=self._board.state in FINAL,
-            action=of_resolution(order.action),
-            actor=order.actor,
-            detail={"reason": order.reason, "step": step.value if step else "", "update": _update_id()},
+            resolution=order.action,
+            order_id=order.order_id,
+            detail={"step": step.value if step else "", "update": _update_id()},
         )
-        await transact(Records.note, note, self._policy, summary=f"operator: {order.action.value}", for_ever=True)
+        summary = f"operator: {order.action.value}"
+        return (await transact(Records.note, note, self._policy, summary=summary, for_ever=True)).order_id
 
-    async def _decide(self, decision: Decision, order: DecisionOrder) -> Standing:
-        try:
-            return Standing(state=await self._approvals.take(decision, order))
-        except Refusal as refusal:
-            raise failure(refusal) from None
+    async def _decide(self, decision: Decision, order: OrderRef) -> Standing:
+        with _refusals_raised():
+            return await self._approvals.take(decision, order.order_id)
 
-    def _check(self, decision: Decision, order: DecisionOrder) -> None:
-        try:
-            self._approvals.check(decision, order)
-        except Refusal as refusal:
-            raise failure(refusal) from None
+    def _check(self, decision: Decision, order: OrderRef) -> None:
+        with _refusals_raised():
+            self._approvals.check(decision, order.order_id)
 
     def _required_charger(self) -> ChargerAtHand:
         if self._charger is None:
             msg = "no plan yet"
             raise AssertionError(msg)
         return self._charger
+
+
+@contextmanager
+def _refusals_raised() -> Iterator[None]:
+    """Let a caller have a refusal by its code."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise failure(refusal) from None
 
 
 def _update_id() -> str:

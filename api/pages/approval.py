@@ -95,18 +95,12 @@ class ApprovalPages:
         except InvalidRequest as malformed:
             return await self._refused(request, malformed, typed)
         try:
-            await self._parts.codes.use(link.id, typed.code, decision)
+            choice = typed.until_new_key if decision is Decision.ACCEPT and link.replaces_key else None
+            order_id = await self._parts.codes.use(link.id, typed.code, decision, choice)
             if opens:
                 language = self._sheets.words(request, link).language
                 await self._parts.transfers.open_account(link.id, name=typed.name, locale=language)
-            await self._parts.transfers.decide(
-                link.transfer_id,
-                decision,
-                actor=actor,
-                actor_id=None,
-                link_id=link.id,
-                until_new_key=typed.until_new_key if decision is Decision.ACCEPT and link.replaces_key else None,
-            )
+            await self._parts.transfers.decide(link.transfer_id, decision, order_id)
         except Refusal as refusal:
             await self._parts.doorway.note_refused_attempt(
                 link.transfer_id, actor=actor, attempt=Attempt(decision.value), code=refusal.code
@@ -141,7 +135,7 @@ class ApprovalPages:
 
     def _offer(self, request: Request, link: LinkView, error: HandoverError | None = None) -> Response:
         code = qr_code(f"{self._origin}/t/{doors.token_of(request)}")
-        follows = self._sheets.words(request, link).follows_of(link, self._parts.options.offline_deadline)
+        follows = self._sheets.words(request, link).follows_of(link, self._parts.options.policy.offline_deadline)
         return self._form(request, "offer.html", link, error, again="", qr_code=code, follows=follows)
 
     def _typing(

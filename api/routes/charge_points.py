@@ -23,10 +23,13 @@ from api.describing import call
 from api.paging import cut
 from domain.charger_orders import ChargerOrder, check_asker, check_keeper
 from domain.errors import ErrorCode, Unavailable
-from domain.ids import ChargePointId, UserId
+from domain.ids import ChargePointId, OrderId, UserId
 from domain.news import OwnerNews
+from domain.orders import OrderAct
+from domain.trail import of_charge_point
 from persistence.callers import Caller
 from persistence.doorway import Repeatable
+from persistence.orders import NewOrder
 from persistence.vault import fingerprint
 from workflows.messages import NEW_KEY
 
@@ -129,9 +132,7 @@ async def rotate_key(caller: CallerDep, parts: PartsDep, charge_point_id: PathId
     `Idempotency-Key` gives the same `answer`; one that was refused is tried anew.
     """
     point = ChargePointId(charge_point_id)
-    actor, actor_id = await _asking(caller, parts, point, ChargerOrder.ROTATE_KEY, key)
-    request_id = act_id(caller, key)
-    answer = await parts.transfers.rotate_key(point, actor=actor, actor_id=actor_id, request_id=request_id)
+    answer = await parts.transfers.rotate_key(point, await _order(caller, parts, point, ChargerOrder.ROTATE_KEY, key))
     view = await parts.reads.charge_point(caller, point)
     return schemas.KeyRotation.model_validate({"answer": answer, "key": view.key}, from_attributes=True)
 
@@ -160,23 +161,25 @@ async def identify(caller: CallerDep, parts: PartsDep, charge_point_id: PathId, 
     `Idempotency-Key` restarts nothing and gives the same `answer`; one that was refused is tried anew.
     """
     point = ChargePointId(charge_point_id)
-    actor, actor_id = await _asking(caller, parts, point, ChargerOrder.IDENTIFY, key)
-    request_id = act_id(caller, key)
-    answer = await parts.transfers.identify(point, actor=actor, actor_id=actor_id, request_id=request_id)
+    answer = await parts.transfers.identify(point, await _order(caller, parts, point, ChargerOrder.IDENTIFY, key))
     return schemas.Identification(answer=answer)
 
 
-async def _asking(
-    caller: Caller, parts: Parts, point: ChargePointId, order: ChargerOrder, key: str | None
-) -> tuple[str, UserId | None]:
-    """Say who asks, as in the trail, and whose right is checked again; raises where it is not theirs to ask.
+async def _order(caller: Caller, parts: Parts, point: ChargePointId, order: ChargerOrder, key: str | None) -> OrderId:
+    """Write whose order it is, who are looked at again where it is done; raises where it is not theirs to give.
 
-    Whether the charger may be told now is seen where it is done.
+    Whether the charger may be told now is seen there, too.
     """
     view = await parts.reads.charge_point(caller, point)
     check_asker(order, view.owner_id, caller.id, operator=caller.operator)
-    await parts.doorway.claim(Repeatable(caller.id, key, f"{order.value} {point}".encode()))
-    return _acting(caller, view.owner_id), None if caller.operator else caller.id
+    given = NewOrder(
+        of_charge_point(point),
+        OrderAct(order.value),
+        _acting(caller, view.owner_id),
+        None if caller.operator else caller.id,
+        request_id=act_id(caller, key),
+    )
+    return await parts.doorway.order(Repeatable(caller.id, key, f"{order.value} {point}".encode()), given)
 
 
 def _acting(caller: Caller, owner_id: UserId) -> str:

@@ -22,10 +22,12 @@ from domain.errors import (
     Unavailable,
 )
 from domain.ids import TransferId
+from domain.orders import OrderAct
 from domain.trail import Attempt, TrailAction, held
 from domain.transfer import ACTIVE, TransferState, UntilNewKey
 from persistence.callers import Caller
 from persistence.doorway import Repeatable
+from persistence.orders import NewOrder
 from persistence.transfer_views import TransferView
 from workflows.client import LOST
 
@@ -90,9 +92,10 @@ async def resend(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: K
     async with _attempt(parts, caller, transfer, actor, Attempt.RESEND) as view:
         if not caller.operator:
             check_resender(caller.id, view.requested_by)
-        await parts.doorway.claim_resend(Repeatable(caller.id, key, f"resend {transfer}".encode()), transfer)
-        actor_id = None if caller.operator else caller.id
-        await parts.transfers.resend(transfer, actor=actor, actor_id=actor_id, request_id=act_id(caller, key))
+        asker = None if caller.operator else caller.id
+        order = NewOrder(transfer, OrderAct.RESEND, actor, asker, request_id=act_id(caller, key))
+        repeatable = Repeatable(caller.id, key, f"resend {transfer}".encode())
+        await parts.transfers.resend(transfer, await parts.doorway.order_resend(repeatable, transfer, order))
     return await _shown(parts, caller, transfer)
 
 
@@ -117,15 +120,11 @@ async def resolve(
     async with _attempt(parts, caller, transfer, actor, Attempt.RESOLVE) as view:
         if not caller.operator:
             raise NotAllowed("Only an operator may resolve a transfer; this takes a key with the scope operator.")
-        await parts.doorway.claim(Repeatable(caller.id, key, content))
-        await parts.transfers.resolve(
-            transfer,
-            body.action,
-            reason=body.reason,
-            actor=actor,
-            request_id=act_id(caller, key),
-            under_way=view.state in ACTIVE,
+        order = NewOrder(
+            transfer, OrderAct(body.action.value), actor, request_id=act_id(caller, key), reason=body.reason
         )
+        order_id = await parts.doorway.order(Repeatable(caller.id, key, content), order)
+        await parts.transfers.resolve(transfer, body.action, order_id, under_way=view.state in ACTIVE)
     return await _shown(parts, caller, transfer)
 
 
@@ -155,16 +154,19 @@ async def _hold(
     async with _attempt(parts, caller, transfer, actor, call):
         if not caller.operator:
             raise NotAllowed(f"Only an operator may {call} a step; this takes a key with the scope operator.")
-        await parts.doorway.claim(Repeatable(caller.id, key, f"{call} {transfer} {body.model_dump_json()}".encode()))
+        repeatable = Repeatable(caller.id, key, f"{call} {transfer} {body.model_dump_json()}".encode())
+        given = NewOrder(transfer, OrderAct(call.value), actor, request_id=act_id(caller, key), reason=body.reason)
+        order_id = await parts.doorway.order(repeatable, given)
         act = held(call, act_id(caller, key))
         if not await parts.doorway.is_noted(transfer, act):
             if paused:
-                await parts.transfers.pause(transfer, body.step, reason=body.reason, actor=actor)
+                await parts.transfers.pause(transfer, body.step, order_id, actor=actor)
             else:
                 await parts.transfers.resume(transfer, body.step, actor=actor)
-            detail = {"step": body.step.value, "reason": body.reason}
             action = TrailAction.STEP_PAUSED if paused else TrailAction.STEP_RESUMED
-            await parts.doorway.note_act(transfer, actor=actor, action=action, detail=detail, act=act)
+            await parts.doorway.note_act(
+                transfer, order_id, actor=actor, action=action, detail={"step": body.step.value}, act=act
+            )
     view, live = await parts.transfer_reads.one(caller, transfer), await parts.transfers.step_attempts(transfer)
     return schemas.Transfer.of(view, caller, live)
 
@@ -181,8 +183,9 @@ async def _decide(
     async with _attempt(parts, caller, transfer, actor, Attempt(decision.value)) as view:
         if decision in actions.open_decisions(view):  # a stranger's is kept away from the workflow's history
             actions.check(view, caller, decision)
-        await parts.doorway.claim(Repeatable(caller.id, key, f"{decision.value} {transfer}{choice}".encode()))
-        await parts.transfers.decide(transfer, decision, actor=actor, actor_id=caller.id, until_new_key=until_new_key)
+        order = NewOrder(transfer, OrderAct(decision.value), actor, caller.id, choice=until_new_key)
+        repeatable = Repeatable(caller.id, key, f"{decision.value} {transfer}{choice}".encode())
+        await parts.transfers.decide(transfer, decision, await parts.doorway.order(repeatable, order))
         shown = await _shown(parts, caller, transfer)
         if until_new_key not in {None, shown.until_new_key}:
             raise AlreadyDecided(

@@ -20,6 +20,7 @@ from persistence.link_reads import LinkReads
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.activities.notices.world import TRANSFER, World
+from tests.orders import give
 
 NOBODY = "nobody@example.net"
 
@@ -81,7 +82,9 @@ async def test_an_account_is_whole_and_its_owner_accepts(world: World) -> None:
     assert await world.all(tables.AccountOpening) == []
     accepted = await DatabaseRegistry(world.database, world.vault).decide(
         DecisionRecord(
-            transfer_id=TRANSFER, decision=Decision.ACCEPT, actor=f"link:{link_id}", actor_id=None, link_id=link_id
+            transfer_id=TRANSFER,
+            decision=Decision.ACCEPT,
+            order_id=await give(world.database, TRANSFER, "accept", f"link:{link_id}", link_id=link_id),
         )
     )
     assert accepted.state is TransferState.TRANSFERRING

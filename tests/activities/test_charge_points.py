@@ -10,8 +10,9 @@ from activities.contracts import PointAsk, TransferRef
 from activities.registry import DatabaseRegistry
 from domain.charger_orders import ChargerOrder
 from domain.errors import NotAllowed, NotFound, NotPossible, Refusal, TransferInProgress
-from domain.ids import ChargePointId, UserId
+from domain.ids import ChargePointId
 from domain.keys import KnownTo
+from domain.trail import of_charge_point
 from domain.transfer import Attention
 from persistence import credentials
 from persistence.session import Database
@@ -19,17 +20,17 @@ from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Transfe
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, TO_BOB, change, keep, know_key, registry
 from tests.activities.test_rescues import connect
+from tests.orders import give
 
 __all__ = ["registry"]
 NOW = datetime.now(UTC)
 
 
-def ask(order: ChargerOrder, user: str | None = "ada", point: ChargePointId = CP) -> PointAsk:
+async def ask(database: Database, order: ChargerOrder, user: str | None = "ada", point: ChargePointId = CP) -> PointAsk:
     """Ask as a user, or as an operator."""
     actor = f"user:{user}" if user else "operator:olive"
-    return PointAsk(
-        charge_point_id=point, order=order, request_id="r-1", actor=actor, actor_id=UserId(user) if user else None
-    )
+    order_id = await give(database, of_charge_point(point), order.value, actor, request_id=f"of {actor}")
+    return PointAsk(charge_point_id=point, order=order, order_id=order_id)
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ async def points(registry: DatabaseRegistry, database: Database) -> DatabaseChar
 
 async def refusal(points: DatabaseChargePoints, order: ChargerOrder, user: str | None = "ada") -> type[Refusal] | None:
     try:
-        await points.find_charger(ask(order, user))
+        await points.find_charger(await ask(points._db, order, user))
     except Refusal as refused:
         return type(refused)
     return None
@@ -50,10 +51,10 @@ async def refusal(points: DatabaseChargePoints, order: ChargerOrder, user: str |
 @pytest.mark.parametrize("order", ChargerOrder)
 async def test_its_owner_and_operators_are_told_where_it_is(points: DatabaseChargePoints, order: ChargerOrder) -> None:
     for user in ("ada", None):
-        assert (await points.find_charger(ask(order, user))).node == "node"
+        assert (await points.find_charger(await ask(points._db, order, user))).node == "node"
     assert await refusal(points, order, "bob") is NotAllowed, "an owner of its group, but not its owner"
     with pytest.raises(NotFound):
-        await points.find_charger(ask(order, point=ChargePointId("cp-9")))
+        await points.find_charger(await ask(points._db, order, point=ChargePointId("cp-9")))
 
 
 @pytest.mark.parametrize("order", ChargerOrder)
@@ -106,7 +107,7 @@ async def test_a_key_of_a_former_owners_time_is_not_replaced_so_and_a_roll_back_
     ref = await changed_hands(registry, database, vault)
     await change(database, update(Transfer).values(state="completed_with_warnings", active=False))
     with pytest.raises(NotPossible, match=r"former owner may know it.*/connection"):
-        await points.find_charger(ask(ChargerOrder.ROTATE_KEY, "bob"))
+        await points.find_charger(await ask(points._db, ChargerOrder.ROTATE_KEY, "bob"))
     assert await refusal(points, ChargerOrder.IDENTIFY, "bob") is None
     await change(database, update(Transfer).values(state="rolling_back", active=True))
     await registry.restore_ownership(ref)
@@ -120,14 +121,14 @@ async def test_a_key_that_is_waited_for_is_not_overtaken(
     await changed_hands(registry, database, vault)
     await change(database, update(Transfer).values(state="completed_with_warnings", active=False))
     with pytest.raises(NotPossible, match="waited for"):
-        await points.find_charger(ask(ChargerOrder.ROTATE_KEY, "bob"))
+        await points.find_charger(await ask(points._db, ChargerOrder.ROTATE_KEY, "bob"))
 
 
 async def test_without_a_key_there_is_none_to_replace(points: DatabaseChargePoints, database: Database) -> None:
     async with database.writing() as session:
         await credentials.revoke_all(session, CP, NOW)
     with pytest.raises(NotPossible, match="has no key"):
-        await points.find_charger(ask(ChargerOrder.ROTATE_KEY))
+        await points.find_charger(await ask(points._db, ChargerOrder.ROTATE_KEY))
 
 
 async def test_a_charging_session_is_not_ended_by_a_restart(points: DatabaseChargePoints, database: Database) -> None:
@@ -144,7 +145,7 @@ async def test_a_charging_session_is_not_ended_by_a_restart(points: DatabaseChar
             )
         )
     with pytest.raises(NotPossible, match="session runs"):
-        await points.find_charger(ask(ChargerOrder.IDENTIFY))
+        await points.find_charger(await ask(points._db, ChargerOrder.IDENTIFY))
     assert await refusal(points, ChargerOrder.ROTATE_KEY) is None
 
 
@@ -153,8 +154,7 @@ async def test_what_was_asked_is_in_the_trail_once_for_each_request(
 ) -> None:
     for order in ChargerOrder:
         for user in ("ada", "ada", None):
-            wish = ask(order, user)
-            await points.note_order(wish if user else wish.model_copy(update={"request_id": "r-2"}))
+            await points.note_order(await ask(database, order, user))
     async with database.reading() as session:
         entries = (await session.scalars(select(AuditEvent).order_by(AuditEvent.sequence))).all()
     assert [(entry.subject, entry.actor, entry.action) for entry in entries] == [

@@ -11,7 +11,6 @@ from temporalio.client import Client
 from activities.contracts import Finish, Look, Settlement, Suspicion, Suspicions, TransferRef
 from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
-from domain.policy import Policy
 from domain.reconciliation import UNCERTAIN, Finding
 from domain.trail import TOLD_OF_END, TrailAction, of_charge_point
 from domain.transfer import Reason, TransferState
@@ -34,7 +33,7 @@ def reconciler(
     vault: Vault,
     temporal: Client,
 ) -> DatabaseReconciler:
-    engine = TransferClient(temporal, Policy(), timedelta(seconds=1))
+    engine = TransferClient(temporal, timedelta(seconds=1))
     return DatabaseReconciler(database, Doorway(database, vault), engine, Runs(temporal))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from activities.contracts import DecisionRecord, Finish, Note, RefusedRecord, TransferRef
+from activities.contracts import Decided, DecisionRecord, Finish, Note, RefusedRecord, TransferRef, TransferRun
 from activities.records import DatabaseRecords
 from activities.registry import DatabaseRegistry
 from demo.findings import Registered, in_database
@@ -23,7 +23,7 @@ from domain.errors import (
     TooLate,
     TransferInProgress,
 )
-from domain.ids import ChargePointId, TransferId, UserId
+from domain.ids import ChargePointId, TransferId, UserId, workflow_id
 from domain.keys import KnownTo
 from domain.request import TransferRequest
 from domain.rights import Scope
@@ -46,6 +46,7 @@ from persistence.tables import (
 )
 from persistence.vault import Vault
 from tests.journeys.system import two_users
+from tests.orders import give
 
 CP = ChargePointId("cp-1")
 TO_BOB: dict[str, Any] = {
@@ -72,11 +73,15 @@ async def know_key(database: Database, known_to: KnownTo) -> None:
 
 async def keep(
     database: Database, vault: Vault, fields: dict[str, Any], sender: str = "ada", *scopes: Scope
-) -> TransferRef:
+) -> TransferRun:
     request = TransferRequest(**{"expires_in": timedelta(days=7), **fields})
     call = Repeatable(UserId(sender), None, uuid.uuid4().bytes)
     kept = await Doorway(database, vault).keep_request(call, CP, request, frozenset(scopes))
-    return TransferRef(transfer_id=kept.transfer_id)
+    return run_of(kept.transfer_id)
+
+
+def run_of(transfer_id: TransferId, run_id: str = "run") -> TransferRun:
+    return TransferRun(transfer_id=transfer_id, workflow_id=workflow_id(transfer_id), run_id=run_id)
 
 
 async def row(database: Database, ref: TransferRef) -> Transfer:
@@ -91,8 +96,10 @@ async def change(database: Database, statement: Any) -> None:
         await session.execute(statement)
 
 
-def by(user: str, decision: Decision, ref: TransferRef) -> DecisionRecord:
-    return DecisionRecord(transfer_id=ref.transfer_id, decision=decision, actor=f"user:{user}", actor_id=UserId(user))
+async def decide(database: Database, vault: Vault, user: str, decision: Decision, ref: TransferRef) -> Decided:
+    order_id = await give(database, ref.transfer_id, decision.value, f"user:{user}")
+    record = DecisionRecord(transfer_id=ref.transfer_id, decision=decision, order_id=order_id)
+    return await DatabaseRegistry(database, vault).decide(record)
 
 
 async def test_a_reservation_is_made_once_and_keeps_others_out(
@@ -123,7 +130,7 @@ async def test_a_refused_transfer_reserves_nothing(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     ref = await keep(database, vault, BOB_OWNS)
-    refusal = RefusedRecord(transfer_id=ref.transfer_id, code=ErrorCode.NOT_ALLOWED, message="No.")
+    refusal = RefusedRecord(**ref.model_dump(), code=ErrorCode.NOT_ALLOWED, message="No.")
     await registry.refuse(refusal)
     await registry.refuse(refusal)
     found = await row(database, ref)
@@ -146,7 +153,7 @@ async def test_a_refusal_stands_whatever_would_be_allowed_by_now(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     ref = await keep(database, vault, BOB_OWNS)
-    await registry.refuse(RefusedRecord(transfer_id=ref.transfer_id, code=ErrorCode.COOLING_DOWN, message="Wait."))
+    await registry.refuse(RefusedRecord(**ref.model_dump(), code=ErrorCode.COOLING_DOWN, message="Wait."))
     for step in (registry.validate, registry.look_up, registry.reserve):
         with pytest.raises(CoolingDown, match="Wait"):
             await step(ref)
@@ -222,7 +229,7 @@ async def test_a_recipient_who_was_blocked_meanwhile_stops_the_change(
 ) -> None:
     ref = await keep(database, vault, TO_BOB)
     await registry.reserve(ref)
-    await registry.decide(by("bob", Decision.ACCEPT, ref))
+    await decide(database, vault, "bob", Decision.ACCEPT, ref)
     await change(database, update(User).where(User.id == "bob").values(status="blocked"))
     with pytest.raises(NotPossible):
         await registry.change_ownership(ref)
@@ -234,12 +241,14 @@ async def test_the_first_decision_wins_and_its_repeat_answers_alike(
     ref = await keep(database, vault, TO_BOB)
     await registry.reserve(ref)
     with pytest.raises(NotAllowed):
-        await registry.decide(by("ada", Decision.ACCEPT, ref))
-    first = await registry.decide(by("bob", Decision.ACCEPT, ref))
+        await decide(database, vault, "ada", Decision.ACCEPT, ref)
+    first = await decide(database, vault, "bob", Decision.ACCEPT, ref)
     await registry.change_ownership(ref)
-    assert await registry.decide(by("bob", Decision.ACCEPT, ref)) == first  # not where the transfer has got to since
+    assert (
+        await decide(database, vault, "bob", Decision.ACCEPT, ref) == first
+    )  # not where the transfer has got to since
     with pytest.raises(AlreadyDecided):
-        await registry.decide(by("bob", Decision.DECLINE, ref))
+        await decide(database, vault, "bob", Decision.DECLINE, ref)
     found = await row(database, ref)
     assert (found.state, found.accepted_by, found.to_group_id) == ("reconfiguring", "bob", "personal-bob")
 
@@ -251,8 +260,8 @@ async def test_an_expired_request_can_not_be_accepted_before_the_clock_has_said_
     await registry.reserve(ref)
     await change(database, update(Transfer).values(expires_at=datetime.now(UTC) - timedelta(seconds=1)))
     with pytest.raises(TooLate):
-        await registry.decide(by("bob", Decision.ACCEPT, ref))
-    expiry = DecisionRecord(transfer_id=ref.transfer_id, decision=Decision.EXPIRE, actor="system", actor_id=None)
+        await decide(database, vault, "bob", Decision.ACCEPT, ref)
+    expiry = DecisionRecord(transfer_id=ref.transfer_id, decision=Decision.EXPIRE)
     assert (await registry.decide(expiry)).state is TransferState.EXPIRED
 
 
@@ -264,8 +273,10 @@ async def test_an_end_by_decision_leaves_no_step_to_come_but_the_letters(
 ) -> None:
     ref = await keep(database, vault, TO_BOB)
     await registry.reserve(ref)
-    expiry = DecisionRecord(transfer_id=ref.transfer_id, decision=Decision.EXPIRE, actor="system", actor_id=None)
-    await registry.decide(by(user, decision, ref) if user else expiry)
+    if user:
+        await decide(database, vault, user, decision, ref)
+    else:
+        await registry.decide(DecisionRecord(transfer_id=ref.transfer_id, decision=decision))
     assert await pending(database, ref) == {"tell_parties"}
 
 
@@ -275,7 +286,7 @@ async def test_a_cancel_that_rolls_back_leaves_the_steps_to_the_roll_back(
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
     before = await pending(database, ref)
-    await registry.decide(by("ada", Decision.CANCEL, ref))
+    await decide(database, vault, "ada", Decision.CANCEL, ref)
     assert await pending(database, ref) == before
 
 
@@ -286,7 +297,7 @@ async def test_who_was_blocked_before_they_accept_reads_whom_to_ask(
     await registry.reserve(ref)
     await change(database, update(User).where(User.id == "bob").values(status="blocked"))
     with pytest.raises(NotPossible, match="Your account is not active, so"):
-        await registry.decide(by("bob", Decision.ACCEPT, ref))
+        await decide(database, vault, "bob", Decision.ACCEPT, ref)
 
 
 async def test_an_address_without_an_account_waits_and_binds_the_account_that_comes(
@@ -298,9 +309,9 @@ async def test_an_address_without_an_account_waits_and_binds_the_account_that_co
     await registry.reserve(ref)
     assert (await row(database, ref)).to_owner_id is None
     with pytest.raises(NotAllowed):
-        await registry.decide(by("bob", Decision.ACCEPT, ref))
+        await decide(database, vault, "bob", Decision.ACCEPT, ref)
     await change(database, update(User).where(User.id == "bob").values(email="new@example.com"))
-    assert (await registry.decide(by("bob", Decision.ACCEPT, ref))).state is TransferState.TRANSFERRING
+    assert (await decide(database, vault, "bob", Decision.ACCEPT, ref)).state is TransferState.TRANSFERRING
     assert (await row(database, ref)).to_owner_id == "bob"
 
 
@@ -318,7 +329,7 @@ async def test_a_deleted_connection_loses_every_key_with_the_change(
 ) -> None:
     ref = await keep(database, vault, TO_BOB | {"connection": Connection.DELETE})
     await registry.reserve(ref)
-    await registry.decide(by("bob", Decision.ACCEPT, ref))
+    await decide(database, vault, "bob", Decision.ACCEPT, ref)
     await registry.change_ownership(ref)
     async with database.reading() as session:
         assert set(await session.scalars(select(Credential.state))) == {"revoked"}
@@ -343,7 +354,10 @@ async def test_an_operators_start_has_its_reason_on_record(
     await registry.reserve(ref)
     async with database.reading() as session:
         entry = (await session.scalars(select(AuditEvent).where(AuditEvent.subject == ref.transfer_id))).one()
-    assert (entry.actor, entry.detail["reason"]) == ("operator:ada", "court order 7")
+        assert "reason" not in entry.detail
+        assert entry.order
+        assert (entry.order.act, entry.order.actor, entry.order.reason) == ("start", "operator:ada", "court order 7")
+    assert entry.actor == "operator:ada"
 
 
 async def test_a_roll_back_brings_the_former_cool_down_back(
@@ -389,10 +403,10 @@ async def test_sessions_that_are_blocked_late_are_not_blocked_for_ever(
 ) -> None:
     ref = await keep(database, vault, TO_BOB)
     await registry.reserve(ref)
-    await registry.decide(by("bob", Decision.ACCEPT, ref))
+    await decide(database, vault, "bob", Decision.ACCEPT, ref)
     await registry.block_sessions(ref)
     assert await blocked(database) == ref.transfer_id
-    await registry.decide(by("ada", Decision.CANCEL, ref))
+    await decide(database, vault, "ada", Decision.CANCEL, ref)
     end = Finish(transfer_id=ref.transfer_id, state=TransferState.ROLLED_BACK, reason=Reason.CANCELLED)
     await registry.finish(end)
     await registry.block_sessions(ref)
@@ -404,7 +418,7 @@ async def test_a_late_note_brings_no_ended_transfer_back(
 ) -> None:
     ref = await keep(database, vault, TO_BOB)
     await registry.reserve(ref)
-    await registry.decide(by("bob", Decision.DECLINE, ref))
+    await decide(database, vault, "bob", Decision.DECLINE, ref)
     await DatabaseRecords(database).note(Note(transfer_id=ref.transfer_id, attention=Attention.RECIPIENT))
     found = await row(database, ref)
     assert (found.state, found.attention, found.active) == ("declined", "", False)
@@ -415,7 +429,7 @@ async def test_letters_of_an_ended_transfer_that_wait_for_an_operator_are_seen(
 ) -> None:
     ref = await keep(database, vault, TO_BOB)
     await registry.reserve(ref)
-    await registry.decide(by("bob", Decision.DECLINE, ref))
+    await decide(database, vault, "bob", Decision.DECLINE, ref)
     records = DatabaseRecords(database)
     await records.note(Note(transfer_id=ref.transfer_id, attention=Attention.OPERATOR, ended=True))
     found = await row(database, ref)

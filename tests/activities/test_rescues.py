@@ -15,7 +15,7 @@ from persistence import charger_links, rescues
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, LocalList, Transfer
 from persistence.vault import Vault
-from tests.activities.test_registry import BOB_OWNS, CP, TO_BOB, by, keep, registry, row
+from tests.activities.test_registry import BOB_OWNS, CP, TO_BOB, decide, keep, registry, row
 
 __all__ = ["registry"]
 LATER = datetime.now(UTC) + timedelta(hours=1)
@@ -157,7 +157,7 @@ async def test_a_transfer_under_way_is_not_disturbed(
     offered = await keep(database, vault, TO_BOB | {"recipient": "ada@example.com"}, sender="bob")
     await registry.reserve(offered)
     assert (await DatabaseRescues(database).begin(ref)).ready, "one that waits for its recipient is not at work there"
-    await registry.decide(by("ada", Decision.ACCEPT, offered))
+    await decide(database, vault, "ada", Decision.ACCEPT, offered)
     async with database.reading() as session:
         assert await rescues.due_on(session, CP) == []
     assert not (await DatabaseRescues(database).begin(ref)).ready

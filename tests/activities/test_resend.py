@@ -5,19 +5,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.contracts import Ask, DecisionRecord, ResendRecord, SendCode, TakeUp
+from activities.contracts import Ask, DecisionRecord, ResendRecord, SendCode
 from activities.notices import Notices
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, Refusal, TooLate
-from domain.ids import LinkId, UserId
+from domain.ids import LinkId
 from persistence import tables
 from persistence.link_reads import LinkReads, LinkState
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.activities.notices.letters import ASK, ORIGIN, token_in
 from tests.activities.notices.world import TRANSFER, World
+from tests.activities.test_registry import run_of
 from tests.notices.mailbox import open_mailbox, text_of
+from tests.orders import give
 
 
 @pytest.fixture
@@ -33,17 +35,14 @@ def registry(world: World) -> DatabaseRegistry:
     return DatabaseRegistry(world.database, world.vault)
 
 
-def wish(request_id: str = "1", actor: str | None = "amelie") -> ResendRecord:
-    who = f"user:{actor}" if actor else "operator:op"
-    return ResendRecord(
-        transfer_id=TRANSFER, request_id=request_id, actor=who, actor_id=UserId(actor) if actor else None
-    )
+async def wish(world: World, request: str = "1", actor: str = "user:amelie") -> ResendRecord:
+    order_id = await give(world.database, TRANSFER, "resend", actor, request_id=request)
+    return ResendRecord(transfer_id=TRANSFER, order_id=order_id)
 
 
-def accept(link_id: LinkId) -> DecisionRecord:
-    return DecisionRecord(
-        transfer_id=TRANSFER, decision=Decision.ACCEPT, actor=f"link:{link_id}", actor_id=None, link_id=link_id
-    )
+async def accept(world: World, link_id: LinkId) -> DecisionRecord:
+    order_id = await give(world.database, TRANSFER, "accept", f"link:{link_id}", link_id=link_id)
+    return DecisionRecord(transfer_id=TRANSFER, decision=Decision.ACCEPT, order_id=order_id)
 
 
 async def test_links_and_codes_sent_before_are_dead_and_the_new_link_opens(
@@ -57,10 +56,11 @@ async def test_links_and_codes_sent_before_are_dead_and_the_new_link_opens(
         old = await reads.by_token(first)
         assert old is not None
         assert old.state is LinkState.OPEN
-        resent = await registry.resend(wish())
+        resent = await registry.resend(await wish(world))
         replaced = await reads.by_token(first)
         assert replaced is not None
         assert replaced.state is LinkState.REPLACED, "before the new one is made"
+        await world.change(tables.ApprovalLink, old.id, codes_asked=1)
         await notices.send_code(SendCode(link_id=old.id, number=1))
         await notices.ask(Ask(transfer_id=TRANSFER, generation=resent.generation))
         second = token_in(text_of(mailbox.letters[-1]))
@@ -69,24 +69,26 @@ async def test_links_and_codes_sent_before_are_dead_and_the_new_link_opens(
     assert new is not None
     assert new.state is LinkState.OPEN
     with pytest.raises(NotAllowed, match="use the newest one"):
-        await registry.decide(accept(old.id))
-    assert (await registry.decide(accept(new.id))).state == "transferring"
+        await registry.decide(await accept(world, old.id))
+    assert (await registry.decide(await accept(world, new.id))).state == "transferring"
 
 
 async def test_a_repeat_raises_nothing_and_is_one_entry(world: World, registry: DatabaseRegistry) -> None:
-    assert [(await registry.resend(wish(one))).generation for one in ("1", "1", "2", "1")] == [2, 2, 3, 3]
+    assert [(await registry.resend(await wish(world, one))).generation for one in ("1", "1", "2", "1")] == [2, 2, 3, 3]
     assert await world.trail() == [
         ("user:amelie", "resent", {"generation": 2}), ("user:amelie", "resent", {"generation": 3}),
     ]  # fmt: skip
-    taken_up = await registry.take_up(TakeUp(transfer_id=TRANSFER, run_id="run"))
-    assert (taken_up.generation, taken_up.resent) == (3, ("1", "2"))
+    taken_up = await registry.take_up(run_of(TRANSFER))
+    orders = [order.id for order in await world.all(tables.Order)]
+    assert taken_up.generation == 3
+    assert sorted(taken_up.resent) == sorted(orders)
 
 
 async def test_it_is_the_senders_and_operators(world: World, registry: DatabaseRegistry) -> None:
     for stranger in ("bruno", "zoe", "mia"):
         with pytest.raises(NotAllowed, match="who asked for the transfer"):
-            await registry.resend(wish(actor=stranger))
-    assert (await registry.resend(wish(actor=None))).generation == 2
+            await registry.resend(await wish(world, actor=f"user:{stranger}"))
+    assert (await registry.resend(await wish(world, actor="operator:op"))).generation == 2
     assert [entry[:2] for entry in await world.trail()] == [("operator:op", "resent")]
 
 
@@ -99,7 +101,7 @@ async def test_where_nobody_is_asked_any_more_nothing_is_resent(
 ) -> None:
     await world.change(tables.Transfer, TRANSFER, **changes)
     with pytest.raises(refusal):
-        await registry.resend(wish())
+        await registry.resend(await wish(world))
     assert await world.trail() == []
 
 
@@ -109,7 +111,9 @@ async def test_a_link_that_is_replaced_while_it_accepts_has_one_outcome(
     with open_mailbox() as mailbox:
         await Notices(world.database, world.vault, mailbox.sender(), ORIGIN).ask(ASK)
     (link,) = await world.all(tables.ApprovalLink)
-    told = await asyncio.gather(registry.decide(accept(link.id)), registry.resend(wish()), return_exceptions=True)
+    told = await asyncio.gather(
+        registry.decide(await accept(world, link.id)), registry.resend(await wish(world)), return_exceptions=True
+    )
     (row,) = await world.all(tables.Transfer)
     accepted, resent = (not isinstance(answer, BaseException) for answer in told)
     assert accepted != resent

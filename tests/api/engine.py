@@ -9,12 +9,15 @@ from sqlalchemy import update
 from domain.approval import Decision
 from domain.charger_orders import ChargerOrder, RestartAnswer
 from domain.errors import HandoverError, Refusal
-from domain.ids import ChargePointId, LinkId, TransferId, UserId
+from domain.ids import ChargePointId, LinkId, OrderId, TransferId
 from domain.keys import KeyAnswer
 from domain.news import OwnerNews
+from domain.orders import OrderAct
+from domain.trail import TrailSubject, of_charge_point
 from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
+from persistence import orders
 from persistence.session import Database
-from persistence.tables import Code, Request, Transfer
+from persistence.tables import Code, Order, Request, Transfer
 from tests.api.world import add_transfer
 from workflows.client import StepAttempts, TransferClient
 
@@ -66,20 +69,18 @@ class Engine(TransferClient):
             await add_transfer(self.database, transfer_id, kind=request.kind, requested_by=request.user_id)
         return self.worker_answers
 
-    async def decide(
-        self,
-        transfer_id: TransferId,
-        decision: Decision,
-        *,
-        actor: str,
-        actor_id: UserId | None,
-        link_id: LinkId | None = None,
-        until_new_key: UntilNewKey | None = None,
-    ) -> TransferState:
+    async def _given(self, subject: TrailSubject, act: str, order_id: OrderId) -> Order:
+        async with self.database.writing() as session:
+            order = await orders.find(session, subject, OrderAct(act), order_id)
+        assert order is not None, "the order comes before the workflow"
+        return order
+
+    async def decide(self, transfer_id: TransferId, decision: Decision, order_id: OrderId) -> TransferState:
         if self.fails:
             raise self.fails
-        self.decided.append((transfer_id, decision, actor, actor_id, link_id))
-        self.choices.append(until_new_key)
+        order = await self._given(transfer_id, decision.value, order_id)
+        self.decided.append((transfer_id, decision, order.actor, order.user_id, order.link_id))
+        self.choices.append(UntilNewKey(order.choice) if order.choice else None)
         state = {
             Decision.ACCEPT: TransferState.TRANSFERRING,
             Decision.DECLINE: TransferState.DECLINED,
@@ -94,30 +95,27 @@ class Engine(TransferClient):
             await session.execute(update(Transfer).where(Transfer.id == transfer_id).values(values))
         return state
 
-    async def resend(self, transfer_id: TransferId, *, actor: str, actor_id: UserId | None, request_id: str) -> None:
+    async def resend(self, transfer_id: TransferId, order_id: OrderId) -> None:
         if self.fails:
             raise self.fails
-        self.resent.append((transfer_id, actor, actor_id, request_id))
+        order = await self._given(transfer_id, "resend", order_id)
+        self.resent.append((transfer_id, order.actor, order.user_id, order.request_id))
 
     async def resolve(
-        self,
-        transfer_id: TransferId,
-        action: OperatorAction,
-        *,
-        reason: str,
-        actor: str,
-        request_id: str,
-        under_way: bool = False,
+        self, transfer_id: TransferId, action: OperatorAction, order_id: OrderId, *, under_way: bool = False
     ) -> TransferState:
         if self.fails:
             raise self.fails
-        self.resolved.append((transfer_id, action, reason, actor, request_id))
+        order = await self._given(transfer_id, action.value, order_id)
+        self.resolved.append((transfer_id, action, order.reason, order.actor, order.request_id))
         return TransferState.TRANSFERRING
 
-    async def pause(self, transfer_id: TransferId, step: StepName, *, reason: str, actor: str) -> None:
+    async def pause(self, transfer_id: TransferId, step: StepName, order_id: OrderId, *, actor: str) -> None:
         if self.fails:
             raise self.fails
-        self.held.append(("pause", transfer_id, step, reason, actor))
+        order = await self._given(transfer_id, "pause", order_id)
+        assert order.actor == actor
+        self.held.append(("pause", transfer_id, step, order.reason, actor))
         self.attempts[step] = StepAttempts(1, None, paused=True)
 
     async def resume(self, transfer_id: TransferId, step: StepName, *, actor: str) -> None:
@@ -146,21 +144,19 @@ class Engine(TransferClient):
             raise self.fails
         self.news.append((charge_point_id, news, occasion))
 
-    async def rotate_key(
-        self, charge_point_id: ChargePointId, *, actor: str, actor_id: UserId | None, request_id: str
-    ) -> KeyAnswer:
-        if self.fails:
-            raise self.fails
-        self.orders.append((charge_point_id, ChargerOrder.ROTATE_KEY, actor, actor_id, request_id))
+    async def rotate_key(self, charge_point_id: ChargePointId, order_id: OrderId) -> KeyAnswer:
+        await self._told(charge_point_id, ChargerOrder.ROTATE_KEY, order_id)
         return self.key_answer
 
-    async def identify(
-        self, charge_point_id: ChargePointId, *, actor: str, actor_id: UserId | None, request_id: str
-    ) -> RestartAnswer:
+    async def identify(self, charge_point_id: ChargePointId, order_id: OrderId) -> RestartAnswer:
+        await self._told(charge_point_id, ChargerOrder.IDENTIFY, order_id)
+        return self.restart_answer
+
+    async def _told(self, point: ChargePointId, told: ChargerOrder, order_id: OrderId) -> None:
         if self.fails:
             raise self.fails
-        self.orders.append((charge_point_id, ChargerOrder.IDENTIFY, actor, actor_id, request_id))
-        return self.restart_answer
+        order = await self._given(of_charge_point(point), told.value, order_id)
+        self.orders.append((point, told, order.actor, order.user_id, order.request_id))
 
     async def step_attempts(self, transfer_id: TransferId) -> dict[StepName, StepAttempts]:
         return self.attempts

@@ -12,6 +12,7 @@ from api.pages.english import ENGLISH
 from api.pages.sheets import WORDS
 from domain.keys import KnownTo
 from domain.languages import Language
+from domain.policy import Policy
 from domain.transfer import UntilNewKey
 from persistence.session import Database
 from persistence.tables import Transfer
@@ -152,7 +153,7 @@ async def test_that_it_goes_back_where_the_charger_stays_offline_is_said_with_th
     database: Database, vault: Vault, engine: Engine, link: str, if_offline: str, language: Language
 ) -> None:
     await change(database, Transfer, if_offline=if_offline)
-    app = create_app(database, vault, engine, Options(offline_deadline=timedelta(days=9)))
+    app = create_app(database, vault, engine, Options(policy=Policy(offline_deadline=timedelta(days=9))))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://handover.test") as http:
         offered = await words_of(http, f"{await open_link(http, f'/t/{TOKEN}')}?lang={language}")
 

@@ -28,6 +28,7 @@ from persistence.tables import (
     ChargingSession,
     Credential,
     Link,
+    Order,
     OwnershipPeriod,
     Request,
     Transfer,
@@ -128,10 +129,7 @@ def _request(transfer_id: str, point: str) -> Request:
 def _trail(story: Any) -> Iterator[AuditEvent]:
     restored: list[Entry] = [("ownership_restored", "ownership_restored", {})] if story is BACK else []
     accepted: list[Entry] = [("transferring", "accept:user:eve", {})] if story is GIFT else []
-    update = f"resolve-{fingerprint('olga act')[:32]}"
-    resolved: list[Entry] = (
-        [("resolved_roll_back", f"resolved_roll_back:{update}", {"update": update})] if story is BACK else []
-    )
+    resolved: list[Entry] = [("resolved_roll_back", "resolved_roll_back:once", {})] if story is BACK else []
     entries: list[Entry] = [
         ("reserved", "reserved", {}),
         *accepted,
@@ -142,9 +140,19 @@ def _trail(story: Any) -> Iterator[AuditEvent]:
         ("told", "told:ended", {"subject": "ended"}),
     ]
     for number, (action, once, detail) in enumerate(entries, start=1):
+        order = _order() if action == "resolved_roll_back" else None
+        actor = order.actor if order else "system"
         yield AuditEvent(
-            subject=story[0], sequence=number, at=LATER, actor="system", action=action, detail=detail, once=once
-        )
+            subject=story[0], sequence=number, at=LATER, actor=actor, action=action, detail=detail, order=order,
+            once=once,
+        )  # fmt: skip
+
+
+def _order() -> Order:
+    return Order(
+        id="ord_1", subject=BACK[0], act="roll_back", actor="operator:olga", at=LATER,
+        request_id=fingerprint("olga act")[:32],
+    )  # fmt: skip
 
 
 async def _change(session: Any, story: Any) -> None:

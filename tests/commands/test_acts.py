@@ -8,7 +8,7 @@ import pytest
 
 from commands.api import Api, Away
 from domain.errors import HandoverError, NotPossible, TooLate, Unavailable
-from domain.ids import TransferId
+from domain.ids import OrderId, TransferId
 from domain.transfer import OperatorAction, StepName, TransferState
 from persistence.session import Database
 from tests.api.engine import Engine
@@ -118,16 +118,9 @@ class Faltering(Engine):
     lost = 2
 
     async def resolve(
-        self,
-        transfer_id: TransferId,
-        action: OperatorAction,
-        *,
-        reason: str,
-        actor: str,
-        request_id: str,
-        under_way: bool = False,
+        self, transfer_id: TransferId, action: OperatorAction, order_id: OrderId, *, under_way: bool = False
     ) -> TransferState:
-        state = await super().resolve(transfer_id, action, reason=reason, actor=actor, request_id=request_id)
+        state = await super().resolve(transfer_id, action, order_id)
         if len(self.resolved) <= self.lost:
             raise Unavailable("No answer yet: it may still be done. Send the same request again.")
         return state

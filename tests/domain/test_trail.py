@@ -12,7 +12,7 @@ from domain import trail
 from domain.approval import Decision
 from domain.charger_orders import ChargerOrder
 from domain.errors import ErrorCode
-from domain.ids import ID_PATTERN, ChargePointId, LinkId
+from domain.ids import ID_PATTERN, ChargePointId, LinkId, OrderId
 from domain.trail import Attempt, TrailAction, of_charge_point, tells_place, without_places
 from domain.transfer import FINAL, OperatorAction, TransferState
 from tests.conftest import ROOT
@@ -63,7 +63,7 @@ def test_every_decision_end_order_and_attempt_has_a_word_of_its_own() -> None:
 def test_a_mark_is_read_back_and_no_other_is_taken_for_it() -> None:
     for decision in Decision:
         assert trail.read_decided(trail.decided(decision, "user:u-1")) == (decision, "user:u-1")
-    assert trail.read_resent(trail.resent("a:b")) == "a:b"
+    assert trail.read_resent(trail.resent(OrderId("a:b"))) == "a:b"
     others = [
         *(trail.once(action) for action in TrailAction),
         trail.FINISHED,
@@ -73,7 +73,7 @@ def test_a_mark_is_read_back_and_no_other_is_taken_for_it() -> None:
         trail.attempt_refused(Attempt.CANCEL, "user:u-1", ErrorCode.TOO_LATE),
         trail.held(Attempt.PAUSE, "act"),
         trail.noted(TrailAction.ROLLING_BACK, ""),
-        trail.ordered(ChargerOrder.ROTATE_KEY, "act"),
+        trail.ordered(ChargerOrder.ROTATE_KEY, OrderId("act")),
     ]
     assert [trail.read_decided(mark) for mark in others] == [None] * len(others)
     assert [trail.read_resent(mark) for mark in others] == [None] * len(others)
@@ -90,7 +90,8 @@ def test_the_longest_marks_fit_their_column(code: ErrorCode) -> None:
         trail.request_refused(f"user:{_LONGEST_ID}", code, day),
         trail.ended_key_tried("6f1c2a9e-0000-0000-0000-000000000000", day, 2**31),
         trail.two_holders(day, 2**31),
-        *(trail.ordered(order, "0" * 32) for order in ChargerOrder),
+        *(trail.ordered(order, OrderId(f"ord_{'0' * 32}")) for order in ChargerOrder),
+        *(trail.noted(trail.of_resolution(action), f"resolve-ord_{'0' * 32}-{'0' * 8}") for action in OperatorAction),
         *(trail.attempt_refused(attempt, actor, code) for attempt in Attempt),
     ]
     assert max(map(len, marks)) <= 128

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from demo import plain_http
 from demo.stage import Stage
 from persistence.session import Database
-from persistence.tables import Credential, Table
+from persistence.tables import Credential, Order, Table
 from persistence.vault import Vault
 
 _CODE = re.compile(r"^\s*(\d{3})[\s\u00a0\u202f-]?(\d{3})\s*$", re.MULTILINE)
@@ -46,6 +46,16 @@ async def check_no_secret_is_left(
     assert identity in searched["table charge_points"]
     assert charge_point in b"".join(content for place, content in searched.items() if place.startswith("temporal.db"))
     return secrets
+
+
+async def check_reasons_lie_with_orders(stage: Stage, db: Database) -> None:
+    """Fail where what people typed as a reason is anywhere but with their orders; there has to be some."""
+    async with db.reading() as session:
+        typed = {reason.encode() for reason in await session.scalars(select(Order.reason)) if reason}
+    assert typed
+    async for place, content in _places(stage, db):
+        if place != "table orders" and not place.startswith("handover.db"):
+            assert [reason for reason in typed if reason in content] == [], place
 
 
 async def _gather(

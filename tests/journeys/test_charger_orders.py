@@ -13,7 +13,7 @@ from demo.control import tell
 from demo.faults import Fault, Step, Trouble
 from domain.keys import KnownTo
 from tests.journeys.people import LOOK_EVERY, ask, patiently
-from tests.journeys.searches import check_no_secret_is_left
+from tests.journeys.searches import check_no_secret_is_left, check_reasons_lie_with_orders
 from tests.journeys.system import System, running, two_users
 
 OWNERSHIP = {"kind": "transfer_ownership", "user_id": "bob"}
@@ -69,6 +69,7 @@ async def test_keys_and_restarts_are_had_by_asking(tmp_path: Path, database_url:
         assert (refused.status_code, refused.json()["code"]) == (409, "not_possible")
         await while_a_transfer_waits_for_a_key(system, ada, bob)
         await check_no_secret_is_left(system.stage, system.db, system.keys, system.charge_points)
+        await check_reasons_lie_with_orders(system.stage, system.db)
 
 
 def has_newer_key(since: str, point: dict[str, Any]) -> bool:

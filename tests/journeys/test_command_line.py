@@ -10,10 +10,12 @@ import pytest
 from demo.faults import Fault, Step, Trouble
 from tests.commands.shell import Shell
 from tests.journeys.people import LOOK_EVERY, ask
+from tests.journeys.searches import check_reasons_lie_with_orders
 from tests.journeys.system import running, two_users
 
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com"}
 SETTINGS = {"HANDOVER_START_TIMEOUT": "PT60S", "HANDOVER_POLICY__RETRIES_USED_UP": "PT40S"}
+SOLD = {"acceptance": "not_required", "reason": "the tenant has sold it, as they wrote"}
 WHY = ("--reason", "the charger is being looked at")
 
 
@@ -24,7 +26,7 @@ async def test_an_operator_takes_a_stuck_transfer_to_its_end(tmp_path: Path, sql
     async with running(tmp_path / "system", sqlite_url, two_users(2), faults=faults, settings=SETTINGS) as system:
         shell = Shell({"HANDOVER_API_URL": system.stage.api, "HANDOVER_API_KEY": system.keys["ada"]})
         async with system.user("ada") as ada:
-            stuck = await ask(ada, "cp-1", TO_BOB | {"acceptance": "not_required"}, key="stuck")
+            stuck = await ask(ada, "cp-1", TO_BOB | SOLD, key="stuck")
             asked = await ask(ada, "cp-2", TO_BOB, key="asked")
         async with shell.started("watch", stuck, "--json", "--every", "0.2") as watching:
             await listed(shell, "retrying", stuck)
@@ -43,6 +45,9 @@ async def test_an_operator_takes_a_stuck_transfer_to_its_end(tmp_path: Path, sql
         shown = json.loads((await shell("show", stuck, "--events", "--json")).out)
         acts = [event["action"] for event in shown["events"] if event["actor"] == "operator:ada"]
         assert acts == ["reserved", "step_paused", "step_resumed", "resume_refused", "resolved_complete"]
+        whys = [event["detail"].get("reason") for event in shown["events"] if event["actor"] == "operator:ada"]
+        assert whys == [SOLD["reason"], WHY[1], WHY[1], None, WHY[1]]
+        await check_reasons_lie_with_orders(system.stage, system.db)
 
 
 async def hold_and_let_go(shell: Shell, stuck: str) -> None:

@@ -91,7 +91,7 @@ async def test_up_down_and_up_again_leaves_exactly_the_tables(url: str) -> None:
 
 
 #: Tables that came after the revision that the rows begin at.
-YOUNGER = {"findings", "account_openings", "rate_counts", "gateway_nodes"}
+YOUNGER = {"findings", "account_openings", "rate_counts", "gateway_nodes", "orders"}
 
 
 def fill(connection: Connection) -> None:
@@ -226,3 +226,31 @@ async def test_a_migration_gives_up_on_a_table_that_is_in_use(postgres_url: str)
                 await migrate(postgres_url)
     finally:
         await holder.close()
+
+
+async def test_what_operators_typed_is_kept_with_their_orders(url: str) -> None:
+    await migrate(url)
+    await asyncio.to_thread(alembic, url, "downgrade", "0008")
+    db = Database(url)
+    written = text(
+        "INSERT INTO audit_events (subject, sequence, at, actor, action, detail, tells_place)"
+        " VALUES ('trf_1', :sequence, :at, 'operator:olive', :action, :detail, false)"
+    ).bindparams(bindparam("detail", type_=JSON), bindparam("at", type_=UtcDateTime))
+    typed, at = {"reason": "He called.", "step": "replace_lists"}, datetime.now(UTC)
+    entries = {"resolved_retry": typed, "rolled_back": {"reason": "operator"}, "reserved": {"kind": "x"}}
+    async with db.writing() as session:
+        for sequence, (action, detail) in enumerate(entries.items(), start=1):
+            values = {"sequence": sequence, "at": at, "action": action, "detail": detail}
+            await session.execute(written, values)
+    await migrate(url)
+    async with db.reading() as session:
+        found = (await session.scalars(select(AuditEvent).order_by(AuditEvent.sequence))).all()
+    assert [event.detail for event in found] == [{"step": "replace_lists"}, {"reason": "operator"}, {"kind": "x"}]
+    assert [event.order and (event.order.act, event.order.actor, event.order.reason) for event in found] == [
+        ("retry", "operator:olive", "He called."), None, None,
+    ]  # fmt: skip
+    await asyncio.to_thread(alembic, url, "downgrade", "0008")
+    async with db.reading() as session:
+        kept = await session.scalars(text("SELECT detail FROM audit_events WHERE sequence = 1"))
+        assert "He called." in str(kept.one())
+    await db.close()

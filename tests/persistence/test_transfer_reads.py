@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import TransferRef
 from activities.registry import DatabaseRegistry
 from domain.ids import TransferId, UserId
 from persistence.callers import Caller
 from persistence.session import Database
 from persistence.transfer_reads import TransferFilter, TransferReads
 from persistence.vault import Vault
+from tests.activities.test_registry import run_of
 from tests.journeys.requests import keep_a_request
 
 ADA = Caller(UserId("ada"), "Ada", "ada@example.com", None, "en", frozenset())
@@ -25,7 +25,7 @@ class Overtaken(TransferReads):
         self._registry = DatabaseRegistry(db, vault)
 
     async def _overtake(self) -> None:
-        await self._registry.reserve(TransferRef(transfer_id=self.transfer_id))
+        await self._registry.reserve(run_of(self.transfer_id))
 
     async def _transfers(self, *given: Any, **named: Any) -> Any:
         found = await super()._transfers(*given, **named)

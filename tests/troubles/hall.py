@@ -9,16 +9,16 @@ from temporalio.client import Client, WorkflowHandle
 from activities.contracts import Look, Reconciled, Settlement
 from activities.reconciler import DatabaseReconciler
 from domain.approval import Decision
-from domain.ids import TASK_QUEUE, TransferId, UserId, workflow_id
-from domain.policy import Policy
+from domain.ids import TASK_QUEUE, TransferId, workflow_id
 from domain.reconciliation import Finding
-from domain.transfer import Acceptance, TransferState
+from domain.transfer import Acceptance, OperatorAction, TransferState
 from persistence import findings
 from persistence.doorway import Doorway
 from persistence.session import Database
 from persistence.tables import AuditEvent, Transfer
 from persistence.vault import Vault
 from tests.journeys.requests import keep_a_request, steps
+from tests.orders import give
 from workflows.client import TransferClient
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.runs import Runs
@@ -30,8 +30,7 @@ class Hall:
 
     def __init__(self, temporal: Client, database: Database, vault: Vault) -> None:
         self.temporal, self.database, self.vault = temporal, database, vault
-        self.policy = Policy()
-        self.client = TransferClient(temporal, self.policy)
+        self.client = TransferClient(temporal)
         self.doorway = Doorway(database, vault)
         self.transfer_id = TransferId("")
 
@@ -59,7 +58,20 @@ class Hall:
         return {one.kind: one.settlement for one in done.items}
 
     async def accept(self) -> TransferState:
-        return await self.client.decide(self.transfer_id, Decision.ACCEPT, actor="user:bob", actor_id=UserId("bob"))
+        return await self.decide(Decision.ACCEPT)
+
+    async def decide(
+        self, decision: Decision, user: str = "bob", client: TransferClient | None = None
+    ) -> TransferState:
+        order_id = await give(self.database, self.transfer_id, decision.value, f"user:{user}")
+        return await (client or self.client).decide(self.transfer_id, decision, order_id)
+
+    async def roll_back(self, client: TransferClient | None = None) -> TransferState:
+        act = OperatorAction.ROLL_BACK
+        order_id = await give(
+            self.database, self.transfer_id, act.value, "operator:op", request_id="1", reason="for a test"
+        )
+        return await (client or self.client).resolve(self.transfer_id, act, order_id)
 
     async def row(self) -> Transfer:
         async with self.database.reading() as session:

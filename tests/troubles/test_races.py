@@ -12,8 +12,7 @@ from temporalio.client import Client
 import worker
 from domain.approval import Decision
 from domain.errors import Refusal, Unavailable
-from domain.ids import UserId
-from domain.transfer import OperatorAction, TransferState
+from domain.transfer import TransferState
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.troubles.hall import Hall
@@ -43,13 +42,9 @@ async def call(hall: Hall, client: TransferClient, caller: str) -> Answer:
     while True:
         try:
             if caller == "roll_back":
-                act = OperatorAction.ROLL_BACK
-                state = await client.resolve(hall.transfer_id, act, reason="test", actor="operator:op", request_id="1")
+                state = await hall.roll_back(client)
             else:
-                user = "ada" if caller == "cancel" else "bob"
-                state = await client.decide(
-                    hall.transfer_id, Decision(caller), actor=f"user:{user}", actor_id=UserId(user)
-                )
+                state = await hall.decide(Decision(caller), "ada" if caller == "cancel" else "bob", client)
         except Unavailable:  # no worker yet: it may still be done, so the same is asked again
             continue
         except Refusal as refusal:
@@ -89,7 +84,7 @@ async def test_what_arrived_while_no_worker_was_up_has_one_outcome(
     hall = Hall(temporal, database, vault)
     async with worker.transfer_worker(temporal, hall.steps):
         await hall.ask(SOON if clock else timedelta(days=7))
-    patient = TransferClient(temporal, hall.policy, timedelta(seconds=2))
+    patient = TransferClient(temporal, timedelta(seconds=2))
     calls = {caller: asyncio.create_task(call(hall, patient, caller)) for caller in callers}
     if clock:
         expires = (await hall.row()).expires_at

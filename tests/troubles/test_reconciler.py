@@ -13,9 +13,8 @@ import worker
 from activities.contracts import Done, Settlement, Tell
 from domain.approval import Decision
 from domain.errors import Unavailable
-from domain.ids import UserId
 from domain.reconciliation import TAKE_UPS, Finding
-from domain.transfer import OperatorAction, TransferState
+from domain.transfer import TransferState
 from persistence.session import Database
 from persistence.tables import Request, Transfer
 from persistence.vault import Vault
@@ -69,7 +68,7 @@ async def test_a_run_that_was_terminated_before_the_end_was_told_tells_it(
         patch.setattr(NoLetters, "tell", _is_away)
         async with worker.transfer_worker(temporal, hall.steps):
             await hall.ask()
-            await hall.client.decide(hall.transfer_id, Decision.DECLINE, actor="user:bob", actor_id=UserId("bob"))
+            await hall.decide(Decision.DECLINE)
             assert await hall.reconcile() == {}, "it is about to be told"
             await hall.handle.terminate("by mistake")
     async with worker.transfer_worker(temporal, hall.steps):
@@ -101,7 +100,7 @@ async def test_a_transfer_that_is_lost_again_and_again_is_parked_until_an_operat
 
 async def test_a_transfer_whose_run_ended_otherwise_is_parked_and_an_operators_to_end(hall: Hall) -> None:
     await hall.ask()
-    await hall.client.decide(hall.transfer_id, Decision.DECLINE, actor="user:bob", actor_id=UserId("bob"))
+    await hall.decide(Decision.DECLINE)
     await hall.handle.result()
     put_back = {"state": "awaiting_acceptance", "active": True, "finished_at": None}  # as from a backup
     async with hall.database.writing() as session:
@@ -109,9 +108,7 @@ async def test_a_transfer_whose_run_ended_otherwise_is_parked_and_an_operators_t
     assert await hall.reconcile() == {Finding.RUN_ENDED: Settlement.PARKED}
     assert (await hall.row()).attention == "operator"
     await hall.client.take_up(hall.transfer_id)
-    await hall.client.resolve(
-        hall.transfer_id, OperatorAction.ROLL_BACK, reason="restored", actor="operator:op", request_id="1"
-    )
+    await hall.roll_back()
     await hall.until("cancelled")
     assert await hall.reconcile() == {}
     assert await hall.parked() == []

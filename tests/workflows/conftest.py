@@ -36,11 +36,9 @@ POLICY = Policy(
 class Stage:
     """One transfer at a time, and the hands that reach into it."""
 
-    def __init__(
-        self, client: Client, world: World, policy: Policy, request: pytest.FixtureRequest | None = None
-    ) -> None:
+    def __init__(self, client: Client, world: World, request: pytest.FixtureRequest | None = None) -> None:
         self._request = request
-        self.client = TransferClient(client, policy)
+        self.client = TransferClient(client)
         self.world = world
         self.transfer_id = TransferId(f"trf_{uuid.uuid4().hex}")
         self.handle: WorkflowHandle[object, Outcome] = client.get_workflow_handle(
@@ -95,6 +93,7 @@ async def stage(temporal: Client, request: pytest.FixtureRequest) -> AsyncIterat
             node = NodeId(world.node or f"gone-{uuid.uuid4().hex}")
             await stack.enter_async_context(transfer_worker(temporal, [world]))
             await stack.enter_async_context(gateway_worker(temporal, world, node))
-            return Stage(temporal, world, policy, request)
+            world.policy = policy
+            return Stage(temporal, world, request)
 
         yield make

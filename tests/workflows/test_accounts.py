@@ -14,7 +14,6 @@ from activities.accounts import DatabaseAccounts
 from activities.contracts import Done, OpenAccount
 from domain.errors import NotPossible, Unavailable
 from domain.ids import LinkId, account_workflow_id
-from domain.policy import Policy
 from persistence import tables
 from persistence.approvals import make_link
 from persistence.doorway import Doorway
@@ -46,7 +45,7 @@ async def link_id(world: World) -> LinkId:
 
 
 def client_of(temporal: Client, world: World) -> TransferClient:
-    return TransferClient(temporal, Policy(), openings=Doorway(world.database, world.vault))
+    return TransferClient(temporal, openings=Doorway(world.database, world.vault))
 
 
 @pytest.mark.recorded

@@ -23,9 +23,8 @@ from activities.contracts import (
 )
 from domain.charger_orders import RestartAnswer
 from domain.errors import HandoverError, NotPossible, TransferInProgress, Unavailable
-from domain.ids import ChargePointId, NodeId, UserId, charger_order_workflow_id
+from domain.ids import ChargePointId, NodeId, OrderId, charger_order_workflow_id
 from domain.keys import KeyAnswer
-from domain.policy import Policy
 from tests.workflows.conftest import keep_history
 from worker import gateway_worker, transfer_worker
 from workflows.client import TransferClient
@@ -68,17 +67,17 @@ class Yard(ChargePoints, ChargerOnDemand):
 
 
 class Desk:
-    """Who asks, each time as one request."""
+    """Who asks, each time by one order."""
 
     def __init__(self, temporal: Client) -> None:
-        self._client = TransferClient(temporal, Policy())
-        self.request = uuid.uuid4().hex
+        self._client = TransferClient(temporal)
+        self.order = OrderId(uuid.uuid4().hex)
 
     async def rotate(self) -> KeyAnswer:
-        return await self._client.rotate_key(POINT, actor="user:ann", actor_id=UserId("ann"), request_id=self.request)
+        return await self._client.rotate_key(POINT, self.order)
 
     async def identify(self) -> RestartAnswer:
-        return await self._client.identify(POINT, actor="operator:olive", actor_id=None, request_id=self.request)
+        return await self._client.identify(POINT, self.order)
 
 
 @pytest.fixture
@@ -104,8 +103,8 @@ async def test_a_key_is_sent_once_for_each_request_and_noted_before(
         yard.key_answer = KeyAnswer.REJECTED
         assert await desk.rotate() is KeyAnswer.ACCEPTED, "a repeat: the same answer"
     assert yard.calls == ["find", "note", "find", "key"]
-    assert {(ask.actor, ask.actor_id, ask.order) for ask in yard.asks} == {("user:ann", "ann", "rotate_key")}
-    handle = temporal.get_workflow_handle(charger_order_workflow_id(POINT, "rotate_key", desk.request))
+    assert {(ask.order_id, ask.order) for ask in yard.asks} == {(desk.order, "rotate_key")}
+    handle = temporal.get_workflow_handle(charger_order_workflow_id(POINT, "rotate_key", desk.order))
     await keep_history(request, handle)
 
 
@@ -116,7 +115,7 @@ async def test_a_restart_is_noted_once_it_is_certain(
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):
         assert [await desk.identify() for _ in range(2)] == [RestartAnswer.ACCEPTED] * 2
     assert yard.calls == ["find", "restart", "note"]
-    handle = temporal.get_workflow_handle(charger_order_workflow_id(POINT, "identify", desk.request))
+    handle = temporal.get_workflow_handle(charger_order_workflow_id(POINT, "identify", desk.order))
     await keep_history(request, handle)
 
 
@@ -198,9 +197,9 @@ async def test_what_nobody_took_in_time_is_not_done_later(
 ) -> None:
     """No worker runs: who asked hears that; once one does, nobody stands before the charger any more."""
     monkeypatch.setattr("workflows.charger_orders.ORDER_HOLDS_FOR", timedelta(seconds=1))
-    hasty = TransferClient(temporal, Policy(), timedelta(seconds=0.5))
+    hasty = TransferClient(temporal, timedelta(seconds=0.5))
     with pytest.raises(Unavailable, match="Send the same request again"):
-        await hasty.rotate_key(POINT, actor="user:ann", actor_id=UserId("ann"), request_id=desk.request)
+        await hasty.rotate_key(POINT, desk.order)
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):
         with pytest.raises(Unavailable, match="could not be told"):
             await desk.rotate()

@@ -11,8 +11,8 @@ from temporalio.client import WorkflowFailureError
 from activities.contracts import DecisionRecord, RotateAnswer
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, TooLate
-from domain.ids import UserId
-from domain.transfer import Attention, OperatorAction, UntilNewKey
+from domain.ids import OrderId, UserId
+from domain.transfer import Attention, OperatorAction
 from tests.workflows.conftest import Set, Stage
 from tests.workflows.world import World, asked, plan
 from workflows.messages import Outcome
@@ -21,7 +21,7 @@ RECIPIENT, SENDER = UserId("recipient"), UserId("sender")
 
 
 async def decide(transfer: Stage, decision: Decision, user: UserId) -> str:
-    state = await transfer.client.decide(transfer.transfer_id, decision, actor=f"user:{user}", actor_id=user)
+    state = await transfer.client.decide(transfer.transfer_id, decision, OrderId(f"user:{user}"))
     return state.value
 
 
@@ -46,21 +46,6 @@ async def test_a_transfer_that_is_not_wanted_ends(stage: Set, decision: Decision
     assert await decide(transfer, decision, user) == state
     assert await transfer.outcome() == state
     assert "change_ownership" not in transfer.world.calls
-
-
-async def test_what_the_recipient_chose_is_on_record_and_the_first_choice_stands(stage: Set) -> None:
-    transfer = await stage(World(plan=asked()))
-    await transfer.start()
-    for choice in (UntilNewKey.QUARANTINE, UntilNewKey.SERVE, None):
-        state = await transfer.client.decide(
-            transfer.transfer_id,
-            Decision.ACCEPT,
-            actor=f"user:{RECIPIENT}",
-            actor_id=RECIPIENT,
-            until_new_key=choice,
-        )
-        assert state == "transferring"
-    assert transfer.world.choices == [UntilNewKey.QUARANTINE]
 
 
 async def test_a_decision_sent_again_is_answered_alike_also_after_the_end(stage: Set) -> None:
@@ -232,13 +217,10 @@ async def test_a_present_owner_who_did_not_ask_is_told_at_once(stage: Set) -> No
 async def test_an_operator_rolls_back_an_unanswered_transfer_as_cancelled(stage: Set) -> None:
     transfer = await stage(World(plan=asked()))
     await transfer.start()
-    state = await transfer.client.resolve(
-        transfer.transfer_id, OperatorAction.ROLL_BACK, reason="asked by phone", actor="operator:op", request_id="1"
-    )
+    state = await transfer.client.resolve(transfer.transfer_id, OperatorAction.ROLL_BACK, OrderId("1"))
     assert state == "cancelled"
     assert await transfer.outcome() == "cancelled"
 
 
 def test_the_record_of_a_decision_holds_ids_only() -> None:
-    ids = {"transfer_id", "actor", "actor_id", "link_id"}
-    assert set(DecisionRecord.model_fields) == ids | {"decision", "until_new_key"}
+    assert set(DecisionRecord.model_fields) == {"transfer_id", "decision", "order_id"}

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.ids import TransferId, UserId
-from domain.policy import Policy
+from domain.ids import OrderId, TransferId
 from domain.transfer import Attention, OperatorAction
 from tests.workflows.conftest import Set
 from tests.workflows.test_trouble import broken
@@ -33,7 +32,7 @@ def _never() -> Iterator[None]:
 def test_a_workflow_that_is_put_away_shows_nothing(monkeypatch: pytest.MonkeyPatch, put_away: bool) -> None:
     """It may be put away while another workflow runs, which would take what is shown for its own."""
     shown: list[str] = []
-    board = Board(TransferId("trf_1"), Policy())
+    board = Board(TransferId("trf_1"))
     monkeypatch.setattr(board, "_show", lambda: shown.append(board.attention.value))
     monkeypatch.setattr(board, "_show_details", lambda expected="": shown.append(expected[:8]))
     monkeypatch.setattr("workflows.standing.workflow.now", lambda: datetime.now(UTC))
@@ -87,7 +86,5 @@ async def test_what_was_expected_is_gone_from_the_page_when_it_has_come(stage: S
     await transfer.start()
     await world.until(lambda: world.attention is Attention.OPERATOR)
     assert "is to come back with them" not in await transfer.page()
-    await transfer.client.resolve(
-        transfer.transfer_id, OperatorAction.COMPLETE, reason="seen", actor=f"operator:{UserId('op')}", request_id="1"
-    )
+    await transfer.client.resolve(transfer.transfer_id, OperatorAction.COMPLETE, OrderId("1"))
     assert await transfer.outcome() == "completed_with_warnings"

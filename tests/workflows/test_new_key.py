@@ -7,6 +7,7 @@ import pytest
 
 from activities.contracts import RotateAnswer
 from domain.errors import TooLate
+from domain.ids import OrderId
 from domain.transfer import Attention, IfOffline, OperatorAction, StepName, StepState, TransferWarning, UntilNewKey
 from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World, plan
@@ -25,9 +26,7 @@ async def waits(transfer: Stage) -> None:
 
 
 async def resolve(transfer: Stage, action: OperatorAction) -> None:
-    await transfer.client.resolve(
-        transfer.transfer_id, action, reason="test", actor="operator:op", request_id=action.value
-    )
+    await transfer.client.resolve(transfer.transfer_id, action, OrderId(action.value))
 
 
 @pytest.mark.recorded
@@ -216,19 +215,28 @@ async def test_a_transfer_may_be_cancelled_while_it_waits_for_an_enrolment(stage
     assert "change_ownership" not in world.calls
 
 
-async def test_from_the_moment_that_it_is_told_of_the_key_a_roll_back_is_refused(stage: Set) -> None:
-    """Before it has looked itself."""
+async def test_a_roll_back_is_refused_once_the_key_is_on_record_whoever_says_so(stage: Set) -> None:
+    """Before it has looked itself; and whoever says so to the workflow alone has said nothing."""
     world = World(new_key=True)
     transfer = await stage(world, PATIENT)
     await transfer.start()
     await waits(transfer)
-    gate = world.gates["credentials"] = asyncio.Event()
-    await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, NEW_KEY)
+    world.handed_out = True
     with pytest.raises(TooLate):
         await resolve(transfer, OperatorAction.ROLL_BACK)
     world.proven = True
-    gate.set()
+    await news(transfer)
     assert await transfer.outcome() == "completed"
+
+
+async def test_that_a_key_was_handed_out_is_nothing_to_be_said_to_the_workflow(stage: Set) -> None:
+    world = World(new_key=True)
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, NEW_KEY)
+    await resolve(transfer, OperatorAction.ROLL_BACK)
+    assert await transfer.outcome() == "rolled_back"
 
 
 async def test_what_is_connected_with_a_known_key_holds_nothing_up_by_its_refusals(stage: Set) -> None:

@@ -10,7 +10,6 @@ from activities.contracts import Ask, Done, Notices, SendCode, Tell, TellOwner
 from domain.errors import Unavailable
 from domain.ids import ChargePointId, owner_news_workflow_id
 from domain.news import OwnerNews
-from domain.policy import Policy
 from tests.workflows.conftest import keep_history
 from worker import transfer_worker
 from workflows.client import TransferClient
@@ -44,7 +43,7 @@ class Letters(Notices):
 
 @pytest.mark.recorded
 async def test_news_to_an_owner_is_one_letter_a_day(temporal: Client, request: pytest.FixtureRequest) -> None:
-    client, letters, before = TransferClient(temporal, Policy()), Letters(away=1), datetime.now(UTC).date()
+    client, letters, before = TransferClient(temporal), Letters(away=1), datetime.now(UTC).date()
     async with transfer_worker(temporal, [letters]):
         await client.tell_owner(POINT, OwnerNews.TWO_HOLDERS)
         await client.tell_owner(POINT, OwnerNews.TWO_HOLDERS)
@@ -60,7 +59,7 @@ async def test_news_to_an_owner_is_one_letter_a_day(temporal: Client, request: p
 
 
 async def test_each_occasion_and_each_kind_is_a_letter_of_its_own(temporal: Client) -> None:
-    client, letters = TransferClient(temporal, Policy()), Letters()
+    client, letters = TransferClient(temporal), Letters()
     point, day = ChargePointId("cp-2"), datetime.now(UTC).date()
     wanted = [(OwnerNews.RESET, "a"), (OwnerNews.RESET, "b"), (OwnerNews.ENDED_KEY_TRIED, "")]
     async with transfer_worker(temporal, [letters]):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import AlreadyDecided, NotFound, NotPossible
-from domain.ids import TransferId
+from domain.ids import OrderId, TransferId
 from domain.transfer import StepName
 from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World
@@ -36,7 +36,7 @@ async def test_a_paused_step_is_not_tried_until_it_is_resumed(stage: Set) -> Non
     who = "operator:op"
 
     for _ in range(2):  # a repeat changes nothing
-        await transfer.client.pause(transfer.transfer_id, LISTS, reason="test", actor=who)
+        await transfer.client.pause(transfer.transfer_id, LISTS, OrderId("1"), actor=who)
     await asyncio.sleep(1)  # a try that was under way has ended by now
     transfer.world.fail["replace_lists"].clear()
     await asyncio.sleep(4)  # longer than the pause between the first tries
@@ -46,7 +46,7 @@ async def test_a_paused_step_is_not_tried_until_it_is_resumed(stage: Set) -> Non
     await transfer.client.resume(transfer.transfer_id, LISTS, actor=who)
 
     assert held.paused
-    assert (pending.pause_info.manual.identity, pending.pause_info.manual.reason) == (who, "test")
+    assert (pending.pause_info.manual.identity, pending.pause_info.manual.reason) == (who, "1")
     assert await transfer.outcome() == "completed"
 
 
@@ -54,12 +54,12 @@ async def test_only_what_is_being_tried_is_paused_and_only_what_is_paused_is_res
     transfer = await failing(stage)
 
     with pytest.raises(NotPossible, match="No try of the step rotate_credentials is under way"):
-        await transfer.client.pause(transfer.transfer_id, StepName.ROTATE_CREDENTIALS, reason="test", actor="x")
+        await transfer.client.pause(transfer.transfer_id, StepName.ROTATE_CREDENTIALS, OrderId("1"), actor="x")
     with pytest.raises(NotPossible, match="replace_lists is not paused"):
         await transfer.client.resume(transfer.transfer_id, LISTS, actor="x")
     transfer.world.fail["replace_lists"].clear()
     assert await transfer.outcome() == "completed"
     with pytest.raises(AlreadyDecided):
-        await transfer.client.pause(transfer.transfer_id, LISTS, reason="test", actor="x")
+        await transfer.client.pause(transfer.transfer_id, LISTS, OrderId("1"), actor="x")
     with pytest.raises(NotFound):
-        await transfer.client.pause(TransferId("trf_none"), LISTS, reason="test", actor="x")
+        await transfer.client.pause(TransferId("trf_none"), LISTS, OrderId("1"), actor="x")

@@ -9,22 +9,18 @@ from temporalio.exceptions import ApplicationError
 from activities.contracts import ResendRecord
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, Unavailable
-from domain.ids import UserId
+from domain.ids import OrderId
 from domain.transfer import Attention, TransferState
 from tests.workflows.conftest import Set, Stage
 from tests.workflows.world import World, asked
 
-SENDER = UserId("sender")
 
-
-async def resend(transfer: Stage, request_id: str = "1") -> None:
-    await transfer.client.resend(transfer.transfer_id, actor="user:sender", actor_id=SENDER, request_id=request_id)
+async def resend(transfer: Stage, order: str = "1") -> None:
+    await transfer.client.resend(transfer.transfer_id, OrderId(order))
 
 
 async def decline(transfer: Stage) -> TransferState:
-    return await transfer.client.decide(
-        transfer.transfer_id, Decision.DECLINE, actor="user:recipient", actor_id=UserId("recipient")
-    )
+    return await transfer.client.decide(transfer.transfer_id, Decision.DECLINE, OrderId("user:recipient"))
 
 
 @pytest.mark.recorded
@@ -90,11 +86,11 @@ async def test_a_run_that_is_taken_up_asks_with_the_newest_link_and_knows_what_w
 
 async def test_a_resend_that_a_terminated_run_took_is_answered_alike_once_it_is_decided(stage: Set) -> None:
     transfer = await stage(World(plan=asked()))
-    world, recipient = transfer.world, UserId("recipient")
+    world = transfer.world
     world.gates["quiet"] = asyncio.Event()
     await transfer.start()
     await resend(transfer)
-    await transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, actor="user:recipient", actor_id=recipient)
+    await transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, OrderId("user:recipient"))
     await world.until(lambda: world.reached["quiet"])
     await transfer.handle.terminate("test")
     await transfer.client.take_up(transfer.transfer_id)
@@ -122,4 +118,4 @@ async def test_a_resend_that_waited_for_a_decision_finds_that_nobody_is_asked(st
 
 
 def test_the_record_of_a_resend_holds_ids_only() -> None:
-    assert set(ResendRecord.model_fields) == {"transfer_id", "request_id", "actor", "actor_id"}
+    assert set(ResendRecord.model_fields) == {"transfer_id", "order_id"}

@@ -7,7 +7,7 @@ from activities.contracts import DeviceOutcome, RotateAnswer
 from domain.errors import NotAllowed, TransferInProgress
 from domain.ids import TASK_QUEUE
 from domain.transfer import Connection, IfOffline, TransferWarning
-from tests.workflows.conftest import POLICY, Set
+from tests.workflows.conftest import Set
 from tests.workflows.world import World, plan
 from workflows.messages import TransferOrder
 from workflows.transfer import TransferWorkflow
@@ -42,7 +42,7 @@ async def test_a_refusal_that_nobody_heard_is_an_end_that_the_register_knows(sta
     world = World()
     world.fail["reserve"] = [TransferInProgress("Wait for its end.")]
     transfer = await stage(world)
-    order = TransferOrder(transfer_id=transfer.transfer_id, policy=POLICY)
+    order = TransferOrder(transfer_id=transfer.transfer_id)
     await temporal.start_workflow(TransferWorkflow.run, order, id=transfer.handle.id, task_queue=TASK_QUEUE)
     assert await transfer.outcome() == "refused"
     assert await transfer.client.start(transfer.transfer_id)

@@ -7,7 +7,7 @@ import pytest
 from activities.contracts import RotateAnswer
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, Unavailable
-from domain.ids import UserId
+from domain.ids import OrderId
 from domain.transfer import Attention, Connection, OperatorAction, Reason, TransferState
 from tests.workflows.conftest import Set, Stage
 from tests.workflows.world import World, asked, plan
@@ -56,7 +56,7 @@ async def test_a_roll_back_goes_on_where_its_run_was_terminated(stage: Set, step
 
 @pytest.mark.recorded
 async def test_a_terminated_roll_back_undoes_everything_again(stage: Set) -> None:
-    world = World(state=TransferState.ROLLING_BACK, reason=Reason.SESSION_DEADLINE, owner="after")
+    world = World(state=TransferState.ROLLING_BACK, reason=Reason.SESSION_DEADLINE, owner="after", run_id="earlier")
     transfer = await stage(world)
     await transfer.client.take_up(transfer.transfer_id)
     assert await transfer.outcome() == "rolled_back"
@@ -71,14 +71,12 @@ async def test_a_terminated_roll_back_undoes_everything_again(stage: Set) -> Non
 @pytest.mark.recorded
 async def test_what_a_terminated_run_was_told_is_known(stage: Set) -> None:
     transfer = await stage(World(plan=asked()))
-    world, recipient = transfer.world, UserId("recipient")
+    world = transfer.world
     world.gates["quiet"] = asyncio.Event()
     await transfer.start()
 
     async def accept() -> TransferState:
-        return await transfer.client.decide(
-            transfer.transfer_id, Decision.ACCEPT, actor="user:recipient", actor_id=recipient
-        )
+        return await transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, OrderId("user:recipient"))
 
     assert await accept() is TransferState.TRANSFERRING
     await world.until(lambda: world.reached["quiet"])
@@ -86,7 +84,7 @@ async def test_what_a_terminated_run_was_told_is_known(stage: Set) -> None:
     await transfer.client.take_up(transfer.transfer_id)
     assert await accept() is TransferState.TRANSFERRING
     with pytest.raises(AlreadyDecided):
-        await transfer.client.decide(transfer.transfer_id, Decision.DECLINE, actor="user:recipient", actor_id=recipient)
+        await transfer.client.decide(transfer.transfer_id, Decision.DECLINE, OrderId("user:recipient"))
     world.gates.pop("quiet").set()
     assert await transfer.outcome() == "completed"
     assert world.reached["tell_accepted"] > 1  # whether the earlier run's was sent, the register knows
@@ -97,9 +95,7 @@ async def test_who_decides_on_a_lost_run_is_asked_for_patience_not_told_that_it_
     await transfer.start()
     await transfer.handle.terminate("test")
     with pytest.raises(Unavailable, match="about to go on"):
-        await transfer.client.decide(
-            transfer.transfer_id, Decision.ACCEPT, actor="user:recipient", actor_id=UserId("recipient")
-        )
+        await transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, OrderId("user:recipient"))
 
 
 async def test_a_decision_that_comes_while_a_run_is_taken_up_waits_for_it(stage: Set) -> None:
@@ -111,9 +107,7 @@ async def test_a_decision_that_comes_while_a_run_is_taken_up_waits_for_it(stage:
     taking_up = asyncio.create_task(transfer.client.take_up(transfer.transfer_id))
     await world.until(lambda: world.reached["take_up"])
     deciding = asyncio.create_task(
-        transfer.client.decide(
-            transfer.transfer_id, Decision.ACCEPT, actor="user:recipient", actor_id=UserId("recipient")
-        )
+        transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, OrderId("user:recipient"))
     )
     await asyncio.wait({deciding}, timeout=1)
     world.gates.pop("take_up").set()
@@ -127,15 +121,11 @@ async def test_an_operator_takes_up_what_is_under_way(stage: Set) -> None:
     await transfer.start()
     await transfer.handle.terminate("test")
     with pytest.raises(Unavailable):
-        await transfer.client.resolve(
-            transfer.transfer_id, OperatorAction.ROLL_BACK, reason="test", actor="operator:op", request_id="1"
-        )
+        await transfer.client.resolve(transfer.transfer_id, OperatorAction.ROLL_BACK, OrderId("1"))
     await transfer.client.resolve(
         transfer.transfer_id,
         OperatorAction.ROLL_BACK,
-        reason="test",
-        actor="operator:op",
-        request_id="1",
+        OrderId("1"),
         under_way=True,
     )
     assert await transfer.outcome() == "cancelled"
@@ -147,9 +137,7 @@ async def test_a_terminated_question_can_still_be_answered(stage: Set) -> None:
     await transfer.world.until(lambda: transfer.world.attention is Attention.RECIPIENT)
     await transfer.handle.terminate("test")
     await transfer.client.take_up(transfer.transfer_id)
-    state = await transfer.client.decide(
-        transfer.transfer_id, Decision.DECLINE, actor="user:recipient", actor_id=UserId("recipient")
-    )
+    state = await transfer.client.decide(transfer.transfer_id, Decision.DECLINE, OrderId("user:recipient"))
     assert state is TransferState.DECLINED
     assert await transfer.outcome() == "declined"
 
@@ -181,9 +169,7 @@ async def test_an_operator_rolls_a_lost_run_back(stage: Set) -> None:
     await terminated_at(transfer, "replace_lists")
     world.gates["replace_lists"] = asyncio.Event()
     await transfer.client.take_up(transfer.transfer_id)
-    await transfer.client.resolve(
-        transfer.transfer_id, OperatorAction.ROLL_BACK, reason="test", actor="operator:op", request_id="1"
-    )
+    await transfer.client.resolve(transfer.transfer_id, OperatorAction.ROLL_BACK, OrderId("1"))
     world.gates.pop("replace_lists").set()
     assert await transfer.outcome() == "rolled_back"
     assert world.owner == "before"

@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 from activities.contracts import NOT_CONNECTED, DeviceOutcome, RotateAnswer
 from domain.approval import Decision
 from domain.errors import NotAllowed, NotPossible, TooLate
-from domain.ids import UserId
+from domain.ids import OrderId
 from domain.operator import effect
 from domain.transfer import (
     Attention,
@@ -44,9 +44,7 @@ def broken(times: int = 1000) -> list[BaseException]:
 
 
 async def resolve(transfer: Stage, action: OperatorAction, request_id: str = "1") -> None:
-    await transfer.client.resolve(
-        transfer.transfer_id, action, reason="test", actor="operator:op", request_id=request_id
-    )
+    await transfer.client.resolve(transfer.transfer_id, action, OrderId(request_id))
 
 
 async def parked(transfer: Stage) -> None:
@@ -363,9 +361,7 @@ async def test_an_accept_leaves_no_letter_behind(stage: Set) -> None:
     transfer = await stage(world)
     await transfer.start()
     await world.until(lambda: world.reached["ask"])
-    await transfer.client.decide(
-        transfer.transfer_id, Decision.ACCEPT, actor="user:recipient", actor_id=UserId("recipient")
-    )
+    await transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, OrderId("user:recipient"))
     assert await transfer.outcome() == "completed"
     assert world.attention is Attention.NONE
     asks = world.reached["ask"]
@@ -380,7 +376,8 @@ async def test_a_worker_that_stops_in_the_middle_leaves_nothing_behind_in_its_pr
     monkeypatch.setattr(sys, "unraisablehook", complaints.append)
     world = World(plan=plan(quiet=False))
     world.fail["change_ownership"] = broken()
-    transfer = Stage(temporal, world, POLICY)
+    world.policy = POLICY
+    transfer = Stage(temporal, world)
     async with transfer_worker(temporal, [world]):
         await transfer.start()
         await parked(transfer)
@@ -489,7 +486,5 @@ async def test_a_charger_that_keeps_coming_and_going_does_not_fill_the_history(s
         await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, "connected")
     seen = world.reached["locate"]
     assert seen <= WAKE_UPS + 10
-    await transfer.client.resolve(
-        transfer.transfer_id, OperatorAction.COMPLETE, reason="test", actor="operator:op", request_id="1"
-    )
+    await transfer.client.resolve(transfer.transfer_id, OperatorAction.COMPLETE, OrderId("1"))
     assert await transfer.outcome() == "completed_with_warnings"

@@ -22,6 +22,7 @@ from activities.contracts import (
     Done,
     Finish,
     Note,
+    Noted,
     Notices,
     Plan,
     Proof,
@@ -35,16 +36,18 @@ from activities.contracts import (
     SendCode,
     Taken,
     TakenUp,
-    TakeUp,
     Tell,
     TellOwner,
     TransferRef,
+    TransferRun,
     Validated,
     Whereabouts,
 )
 from domain.approval import Decision
 from domain.errors import HandoverError
-from domain.ids import ChargePointId, NodeId
+from domain.ids import ChargePointId, NodeId, OrderId
+from domain.orders import unproven
+from domain.policy import DEFAULT_POLICY, Policy
 from domain.transfer import (
     Attention,
     Connection,
@@ -56,7 +59,6 @@ from domain.transfer import (
     TransferKind,
     TransferState,
     TransferWarning,
-    UntilNewKey,
 )
 
 CHARGE_POINT = ChargePointId("cp_1")
@@ -66,6 +68,10 @@ ENDS = {
     Decision.CANCEL: TransferState.CANCELLED,
     Decision.EXPIRE: TransferState.EXPIRED,
 }
+
+
+#: Who decides where there is no order.
+BY_ITSELF = {Decision.EXPIRE: "system", Decision.CANCEL: "temporal-ui"}
 
 
 def plan(**given: Any) -> Plan:
@@ -99,8 +105,10 @@ class World(Registry, Charger, Notices, Records):
     plan: Plan = field(default_factory=plan)
     node: str | None = "node"
     calls: list[str] = field(default_factory=list)
-    choices: list[UntilNewKey | None] = field(default_factory=list)
-    """What went with each decision about a key that people know."""
+    policy: Policy = DEFAULT_POLICY
+    unproven: set[OrderId] = field(default_factory=set)
+    """Orders that nobody gave."""
+    run_id: str = ""
     fail: dict[str, list[BaseException]] = field(default_factory=lambda: defaultdict(list))
     answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -127,7 +135,7 @@ class World(Registry, Charger, Notices, Records):
     warnings: tuple[TransferWarning, ...] = ()
     reason: str | None = None
     decisions: tuple[Taken, ...] = ()
-    resent: tuple[str, ...] = ()
+    resent: tuple[OrderId, ...] = ()
     steps: dict[StepName, StepState] = field(default_factory=dict)
     errors: dict[StepName, tuple[str, int]] = field(default_factory=dict)
     letters: list[str] = field(default_factory=list)
@@ -145,19 +153,20 @@ class World(Registry, Charger, Notices, Records):
 
     # registry
 
-    async def validate(self, ref: TransferRef) -> Validated:
+    async def validate(self, run: TransferRun) -> Validated:
         await self._call("validate")
-        return Validated(kind=self.plan.kind, charge_point_id=CHARGE_POINT)
+        return Validated(kind=self.plan.kind, charge_point_id=CHARGE_POINT, policy=self.policy)
 
     async def look_up(self, ref: TransferRef) -> Done:
         await self._call("look_up")
         return Done()
 
-    async def reserve(self, ref: TransferRef) -> Plan:
+    async def reserve(self, run: TransferRun) -> Plan:
         await self._call("reserve")
         if self.state is TransferState.REQUESTED:
             self.state = self.plan.state
-        return self.plan
+        self.run_id = self.run_id or run.run_id
+        return self.plan.model_copy(update={"again": run.run_id != self.run_id})
 
     async def refuse(self, refusal: RefusedRecord) -> Done:
         await self._call("refuse")
@@ -165,23 +174,32 @@ class World(Registry, Charger, Notices, Records):
         return Done()
 
     async def decide(self, record: DecisionRecord) -> Decided:
-        await self._call(f"decide:{record.decision.value}:{record.actor}")
-        self.choices.append(record.until_new_key)
-        state = ENDS[record.decision]
-        if record.decision is Decision.CANCEL and self.state is TransferState.TRANSFERRING:
+        decision, order_id = record.decision, self._given(record.order_id)
+        if order_id is None and decision not in BY_ITSELF:
+            raise unproven()
+        await self._call(f"decide:{decision.value}:{order_id or BY_ITSELF[decision]}")
+        state = ENDS[decision]
+        if decision is Decision.CANCEL and self.state is TransferState.TRANSFERRING:
             state = TransferState.ROLLING_BACK
         self.state = state
-        self.reason = "cancelled" if record.decision is Decision.CANCEL else None
-        self.decisions += (Taken(decision=record.decision, actor=record.actor, state=state),)
-        return Decided(state=state, quiet=self.plan.quiet, lists=self.plan.lists, rotate=self.plan.rotate)
+        self.reason = "cancelled" if decision is Decision.CANCEL else None
+        self.decisions += (Taken(decision=decision, order_id=order_id, state=state),)
+        steps = {"quiet": self.plan.quiet, "lists": self.plan.lists, "rotate": self.plan.rotate}
+        return Decided(state=state, order_id=order_id, **steps)
 
     async def resend(self, record: ResendRecord) -> Resent:
-        await self._call(f"resend:{record.actor}")
-        if record.request_id not in self.resent:
-            self.resent += (record.request_id,)
+        order_id = self._given(record.order_id)
+        if order_id is None:
+            raise unproven()
+        await self._call(f"resend:{order_id}")
+        if order_id not in self.resent:
+            self.resent += (order_id,)
         return Resent(generation=1 + len(self.resent))
 
-    async def take_up(self, order: TakeUp) -> TakenUp:
+    def _given(self, order_id: OrderId | None) -> OrderId | None:
+        return None if order_id in self.unproven else order_id
+
+    async def take_up(self, run: TransferRun) -> TakenUp:
         await self._call("take_up")
         return TakenUp(
             state=self.state,
@@ -306,7 +324,7 @@ class World(Registry, Charger, Notices, Records):
         self.letters.append(order.news.value)
         return Done()
 
-    async def note(self, note: Note) -> Done:
+    async def note(self, note: Note) -> Noted:
         self.attention, self.noted_ended = note.attention, note.ended
         if note.state is not None:
             self.state = note.state
@@ -317,7 +335,7 @@ class World(Registry, Charger, Notices, Records):
             if step.last_error is not None:
                 self.errors[step.name] = (step.last_error, step.attempts)
         self.changed.set()
-        return Done()
+        return Noted(order_id=self._given(note.order_id))
 
     async def until(self, holds: Any) -> None:
         """Wait for an event after which `holds()`; the test's time-out ends it where it never does."""

@@ -42,6 +42,14 @@ async def happens(world: World, action: str, at: datetime = NOON, actor: str = "
         session.add(entry)
 
 
+#: The entry of the charge point's trail that each piece of news is about.
+ENTRIES = {
+    OwnerNews.RESET: "connected_afresh",
+    OwnerNews.TWO_HOLDERS: "two_holders",
+    OwnerNews.ENDED_KEY_TRIED: "ended_key_tried",
+}
+
+
 async def told(world: World) -> list[tables.AuditEvent]:
     return [entry for entry in await world.all(tables.AuditEvent) if entry.action == "told"]
 
@@ -86,17 +94,42 @@ async def test_an_ended_key_that_was_tried_is_told_with_where_it_came_from(
 async def test_a_day_has_one_letter_and_the_next_one_its_own(
     world: World, notices: Notices, mailbox: Mailbox, of: OwnerNews
 ) -> None:
-    for day in (DAY, DAY, DAY + timedelta(days=1)):
-        await notices.tell_owner(news(of, day=day))
+    for days in (0, 0, 1):
+        await happens(world, ENTRIES[of], NOON + timedelta(days=days))
+        await notices.tell_owner(news(of, day=DAY + timedelta(days=days)))
 
     assert recipients(mailbox) == ["bruno@example.org"] * 2
     assert len({letter["Message-ID"] for letter in mailbox.letters}) == 2
     assert [(entry.subject, entry.detail) for entry in await told(world)] == [
-        ("charge_point:cp-1", {"subject": of.value})
-    ] * 2
+        ("charge_point:cp-1", {"subject": of.value, "day": day}) for day in ("2026-11-29", "2026-11-30")
+    ]
+
+
+@pytest.mark.parametrize("of", OwnerNews)
+async def test_nobody_is_told_of_what_is_not_on_record(
+    world: World, notices: Notices, mailbox: Mailbox, of: OwnerNews
+) -> None:
+    """Whoever reaches Temporal's port may start such a letter, for any occasion."""
+    await happens(world, ENTRIES[of], NOON - timedelta(days=1))
+    await notices.tell_owner(news(of, occasion="made up"))
+    assert mailbox.letters == []
+    await happens(world, ENTRIES[of])
+    for occasion in ("real", "made up", "made up, too"):
+        await notices.tell_owner(news(of, occasion=occasion))
+    assert recipients(mailbox) == ["bruno@example.org"]
+
+
+async def test_what_happened_a_moment_before_midnight_is_told_as_the_next_days(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await happens(world, "two_holders", NOON + timedelta(hours=11, minutes=59, seconds=59))
+    await notices.tell_owner(news(OwnerNews.TWO_HOLDERS, day=DAY + timedelta(days=1)))
+    assert recipients(mailbox) == ["bruno@example.org"]
 
 
 async def test_each_reset_is_told_and_a_repeat_of_one_is_none(world: World, notices: Notices, mailbox: Mailbox) -> None:
+    for _ in range(2):
+        await happens(world, "connected_afresh")
     for occasion, day in (("a", DAY), ("b", DAY), ("a", DAY), ("a", DAY + timedelta(days=1))):
         await notices.tell_owner(news(OwnerNews.RESET, occasion=occasion, day=day))
     assert recipients(mailbox) == ["bruno@example.org"] * 2
@@ -109,20 +142,18 @@ async def test_each_reset_is_told_and_a_repeat_of_one_is_none(world: World, noti
         ("operator:grace", "Our staff have made new credentials"),
         ("user:bruno", "You have made new credentials"),
         ("user:amelie", "New credentials were made for your charge point. "),
-        (None, "New credentials were made for your charge point. "),
     ],
 )
 async def test_a_reset_is_told_to_the_owner_with_who_made_it(
-    world: World, notices: Notices, mailbox: Mailbox, actor: str | None, words: str
+    world: World, notices: Notices, mailbox: Mailbox, actor: str, words: str
 ) -> None:
-    if actor:
-        await happens(world, "connected_afresh", actor=actor)
+    await happens(world, "connected_afresh", actor=actor)
     await notices.tell_owner(news(OwnerNews.RESET, occasion="a"))
 
     assert recipients(mailbox) == ["bruno@example.org"], "nobody is asked about it"
     text = said(mailbox, "bruno@example.org")
     assert words in text
-    assert ("When: Sunday 29 November 2026, 12:00 UTC" in text) is (actor is not None)
+    assert "When: Sunday 29 November 2026, 12:00 UTC" in text
     assert "have others made" in text
 
 
@@ -130,6 +161,7 @@ async def test_between_question_and_answer_a_reset_is_told_to_the_recipient_too(
     world: World, notices: Notices, mailbox: Mailbox
 ) -> None:
     await world.to_user()
+    await happens(world, "connected_afresh")
     await notices.tell_owner(news(OwnerNews.RESET, occasion="a"))
 
     assert recipients(mailbox) == ["bruno@example.org", "zoe@example.org"]
@@ -145,6 +177,7 @@ async def test_an_address_without_an_account_is_told_of_a_reset_in_the_senders_l
     world: World, notices: Notices, mailbox: Mailbox
 ) -> None:
     await world.to_user("nobody@example.net", to=None, connection="delete")
+    await happens(world, "connected_afresh")
     await notices.tell_owner(news(OwnerNews.RESET, occasion="a"))
     assert "une autre dans la borne" not in said(mailbox, "nobody@example.net"), "the key ends with the change"
 
@@ -154,6 +187,7 @@ async def test_nobody_is_told_of_a_reset_as_one_who_is_asked_once_it_is_decided(
     world: World, notices: Notices, mailbox: Mailbox, state: str
 ) -> None:
     await world.to_user(state=state, active=state in {"transferring", "reconfiguring"})
+    await happens(world, "connected_afresh")
     await notices.tell_owner(news(OwnerNews.RESET, occasion="a"))
     assert recipients(mailbox) == ["bruno@example.org"]
 
@@ -163,6 +197,7 @@ async def test_what_is_the_owners_alone_is_not_told_to_who_is_asked(
     world: World, notices: Notices, mailbox: Mailbox, of: OwnerNews
 ) -> None:
     await world.to_user()
+    await happens(world, ENTRIES[of])
     await notices.tell_owner(news(of))
     assert recipients(mailbox) == ["bruno@example.org"]
 
@@ -171,6 +206,7 @@ async def test_a_letter_to_the_recipient_that_is_put_off_is_tried_again_and_not_
     world: World, notices: Notices, mailbox: Mailbox
 ) -> None:
     await world.to_user()
+    await happens(world, "connected_afresh")
     mailbox.answers["zoe@example.org"] = "450 4.2.1 later"
     with pytest.raises(Unavailable):
         await notices.tell_owner(news(OwnerNews.RESET, occasion="a"))
@@ -183,11 +219,13 @@ async def test_a_letter_to_the_recipient_that_is_put_off_is_tried_again_and_not_
 
 async def test_it_goes_to_who_owns_it_at_that_moment(world: World, notices: Notices, mailbox: Mailbox) -> None:
     await world.change(tables.ChargePoint, "cp-1", owner_id="adam")
+    await happens(world, "two_holders")
     await notices.tell_owner(news(OwnerNews.TWO_HOLDERS))
     assert recipients(mailbox) == ["adam@example.org"]
 
 
 async def test_with_the_mail_server_away_it_is_to_be_tried_again(world: World) -> None:
+    await happens(world, "two_holders")
     with pytest.raises(Unavailable):
         await away(world).tell_owner(news(OwnerNews.TWO_HOLDERS))
     assert await told(world) == []

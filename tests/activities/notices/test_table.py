@@ -81,6 +81,7 @@ Send = Callable[[Notices, World], Awaitable[object]]
 async def code(notices: Notices, world: World) -> None:
     await notices.ask(ASK)
     for link in await world.all(tables.ApprovalLink):
+        await world.change(tables.ApprovalLink, link.id, codes_asked=1)
         await notices.send_code(SendCode(link_id=LinkId(link.id), number=1))
 
 

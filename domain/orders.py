@@ -1,0 +1,38 @@
+"""Orders: what somebody has done to a transfer or a charge point. The row of one is its proof.
+
+A workflow is told the row's id alone: what else reaches Temporal's port may come from anybody.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from domain.errors import NotAllowed
+
+
+class OrderAct(StrEnum):
+    """What an order has done; the words are those of Decision, OperatorAction and ChargerOrder where they are one."""
+
+    START = "start"
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    CANCEL = "cancel"
+    RESEND = "resend"
+    SEND_CODE = "send_code"
+    RETRY = "retry"
+    ROLL_BACK = "roll_back"
+    COMPLETE = "complete"
+    PAUSE = "pause"
+    RESUME = "resume"
+    ROTATE_KEY = "rotate_key"
+    IDENTIFY = "identify"
+
+
+#: Each party may give one of these on a transfer: given again it is the same order.
+DECISIONS: Final = frozenset({OrderAct.ACCEPT, OrderAct.DECLINE, OrderAct.CANCEL})
+#: Who acts at Temporal without an order.
+UNPROVEN_ACTOR: Final = "temporal-ui"
+
+
+def unproven() -> NotAllowed:
+    """Give the refusal of what no order on record asks for."""
+    return NotAllowed("No order for this is on record; give it by the API, the page of the link, or ./handover.")

@@ -1,0 +1,93 @@
+"""Orders: written by whoever knows who gives them, read by whoever carries them out.
+
+Every function works in the caller's transaction and leaves the commit to it.
+"""
+
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import trail
+from domain.ids import LinkId, OrderId, TransferId, UserId
+from domain.orders import UNPROVEN_ACTOR, OrderAct
+from domain.trail import TrailAction, TrailSubject
+from persistence import audit
+from persistence.tables import Order
+
+
+@dataclass(frozen=True)
+class NewOrder:
+    """An order to be given; the columns of persistence.tables.Order."""
+
+    subject: TrailSubject
+    act: OrderAct
+    actor: str
+    user_id: UserId | None = None
+    link_id: LinkId | None = None
+    request_id: str | None = None
+    reason: str | None = None
+    choice: str | None = None
+
+
+async def give(session: AsyncSession, new: NewOrder, now: datetime) -> OrderId:
+    """Write an order, or find the one that this repeats, whose choice is this one's as long as it is not carried out.
+
+    What has no `request_id` is given by each actor once, the rest by each once under one.
+    """
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    values = asdict(new) | {"id": f"ord_{secrets.token_hex(16)}", "act": new.act.value, "at": now}
+    statement = insert(Order).values(values).on_conflict_do_nothing().returning(Order.id)
+    written = (await session.execute(statement)).scalar_one_or_none()
+    if written is not None:
+        return OrderId(written)
+    same = Order.request_id.is_(None) if new.request_id is None else Order.request_id == new.request_id
+    given = (Order.subject == new.subject, Order.act == new.act.value, Order.actor == new.actor, same)
+    wanted = select(Order).where(*given).with_for_update()
+    row = (await session.scalars(wanted)).one()
+    if row.carried_out_as is None:
+        row.choice = new.choice
+    return OrderId(row.id)
+
+
+async def find(session: AsyncSession, subject: TrailSubject, act: OrderAct, order_id: OrderId | None) -> Order | None:
+    """Read an order that has this done to `subject`; None where there is no such order."""
+    row = await session.get(Order, order_id, with_for_update=True) if order_id else None
+    return row if row is not None and (row.subject, row.act) == (subject, act.value) else None
+
+
+def prove(order: Order | None, mark: str) -> Order | None:
+    """Take an order as the proof of the entry `mark` of the audit trail; None where it was another's before."""
+    if order is None or order.carried_out_as not in {None, mark}:
+        return None
+    order.carried_out_as = mark
+    return order
+
+
+async def note_unproven(session: AsyncSession, subject: TrailSubject, act: OrderAct) -> None:
+    """Write that somebody had this tried whose order is not on record, once for each act."""
+    await audit.append(
+        session,
+        subject,
+        actor=UNPROVEN_ACTOR,
+        action=TrailAction.UNPROVEN,
+        detail={"act": act.value},
+        once=trail.unproven(act),
+    )
+
+
+async def given_by(session: AsyncSession, subject: TrailSubject) -> dict[tuple[str, str], OrderId]:
+    """Give the decisions that were ordered on a transfer, by act and actor. Only reads."""
+    wanted = select(Order.act, Order.actor, Order.id).where(Order.subject == subject, Order.request_id.is_(None))
+    return {(act, actor): OrderId(found) for act, actor, found in await session.execute(wanted)}
+
+
+async def start_of(session: AsyncSession, transfer_id: TransferId) -> OrderId | None:
+    """Give the order to start a transfer; None where its request says all there is. Only reads."""
+    wanted = select(Order.id).where(Order.subject == transfer_id, Order.act == OrderAct.START.value)
+    found = (await session.execute(wanted)).scalar_one_or_none()
+    return OrderId(found) if found else None

@@ -1,0 +1,20 @@
+"""Orders as the API writes them, for what is tried without it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.ids import OrderId, UserId
+from domain.orders import OrderAct
+from domain.trail import TrailSubject
+from persistence import orders
+from persistence.orders import NewOrder
+from persistence.session import Database
+
+
+async def give(db: Database, subject: TrailSubject, act: str, actor: str, **more: Any) -> OrderId:
+    """Give an order as `actor`: a `user:<id>`, whose right is checked, an `operator:<id>` or a `link:<id>`."""
+    kind, _, name = actor.partition(":")
+    user_id = UserId(name) if kind == "user" else None
+    new = NewOrder(subject, OrderAct(act), actor, user_id, **more)
+    async with db.writing() as session:
+        return await orders.give(session, new, datetime.now(UTC))
