@@ -1,11 +1,13 @@
 """What is asked of a charge point outside any transfer, on SQLite or PostgreSQL."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import ChargePoints, Done, PointAsk, PointPlace
-from domain.charger_orders import check_asker, check_order
-from domain.errors import Unavailable
-from domain.ids import UserId
+from domain.charger_orders import PROVES_FOR, ChargerOrder, check_asker, check_order
+from domain.errors import NotPossible, Unavailable
+from domain.ids import ID_PATTERN, UserId, charger_order_workflow_id
 from domain.orders import OrderAct, unproven
 from domain.trail import of_charge_point, of_order, ordered
 from persistence import audit, charge_points, charger_orders, orders
@@ -26,11 +28,16 @@ class DatabaseChargePoints(ChargePoints):
         What has no order is on record, once for each act.
         """
         subject, act = of_charge_point(ask.charge_point_id), OrderAct(ask.order.value)
+        own = charger_order_workflow_id(ask.charge_point_id, ask.order.value, ask.order_id)
         async with self._db.writing() as session:
-            if order := await orders.find(session, subject, act, ask.order_id):
+            order = await orders.find(session, subject, act, ask.order_id)
+            # a restart is on record once it is certain: then it is not done again
+            done = order is not None and order.carried_out_as is not None and ask.order is ChargerOrder.IDENTIFY
+            if order is not None and ask.workflow_id == own and not done:
                 return await _find_charger(session, ask, order)
-            await charge_points.get(session, ask.charge_point_id)
-            await orders.note_unproven(session, subject, act)
+            if ID_PATTERN.fullmatch(ask.charge_point_id):
+                await charge_points.get(session, ask.charge_point_id)
+                await orders.note_unproven(session, subject, act)
         raise unproven()
 
     async def note_order(self, ask: PointAsk) -> Done:
@@ -48,6 +55,8 @@ class DatabaseChargePoints(ChargePoints):
 
 
 async def _find_charger(session: AsyncSession, ask: PointAsk, order: Order) -> PointPlace:
+    if datetime.now(UTC) - order.at > PROVES_FOR:
+        raise NotPossible("That was asked for too long ago; ask again.")
     seen = await charger_orders.look(session, ask.charge_point_id)
     if order.user_id is not None:
         check_asker(ask.order, seen.facts.owner_id, UserId(order.user_id), operator=False)

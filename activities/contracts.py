@@ -397,6 +397,8 @@ class PointAsk(PointOrder):
 
     order: ChargerOrder
     order_id: OrderId
+    workflow_id: str = ""
+    """The workflow that does it: of the order's own id, so that it is done by one at a time."""
 
 
 class PointPlace(Message):

@@ -49,6 +49,7 @@ async def party_of(session: AsyncSession, record: DecisionRecord) -> Party | Non
         return await _cancelling(session, record)
     if order is None:
         return None
+    orders.check(order)
     orders.prove(order, trail.decided(decision, order.actor))
     return Party(
         actor=order.actor,
@@ -62,7 +63,7 @@ async def party_of(session: AsyncSession, record: DecisionRecord) -> Party | Non
 async def _cancelling(session: AsyncSession, record: DecisionRecord) -> Party:
     """Say who cancels without an order for that: an operator whose roll-back it is, or the Temporal UI."""
     order = await orders.find(session, record.transfer_id, OrderAct.ROLL_BACK, record.order_id)
-    if order is None or order.carried_out_as is not None:
+    if order is None or order.carried_out_as is not None or order.refusal is not None:
         return Party(UNPROVEN_ACTOR)
     return Party(order.actor, OrderId(order.id))
 
@@ -103,6 +104,7 @@ async def resend(session: AsyncSession, order: Order) -> Resent:
     row = await transfers.get(session, transfer_id)
     once = trail.resent(order_id)
     if await audit.action_of(session, transfer_id, once) is None:
+        orders.check(order)
         if row.state != TransferState.AWAITING_ACCEPTANCE:
             raise AlreadyDecided(f"The transfer is {row.state}; nobody is asked any more; see how it stands.")
         if row.expires_at and row.expires_at <= datetime.now(UTC):

@@ -30,7 +30,7 @@ from domain.transfer import FINAL, TransferState, TransferWarning
 from notices.letters import AnyLetter, EndedLetter, SettledLetter
 from notices.mail import Sender
 from persistence import audit, orders, transfers
-from persistence.approvals import make_code, make_link, note_code_sent, valid_link
+from persistence.approvals import code_sent, make_code, make_link, note_code_sent, valid_link
 from persistence.parties import TransferFacts, read_facts
 from persistence.session import Database
 from persistence.sight import hides_recipient
@@ -176,15 +176,17 @@ class Notices(contracts.Notices):
         """Make a code and send it to whoever the link is for at this moment, at their address of this moment.
 
         Idempotent: the digits follow from link and number, and their ten minutes run from the first try. Nothing is
-        sent once the transfer is decided, the link was replaced, or the ten minutes are over. Refuses one that nobody
-        has asked for at the link's page, on record once: a number ahead would make every genuine code an old one.
+        sent once it was, the transfer is decided, the link was replaced, or the ten minutes are over. Refuses one that
+        nobody has asked for at the link's page, on record once: a number ahead would make every genuine code an old
+        one.
         """
         async with self._db.writing() as session:
             link = await session.get(ApprovalLink, order.link_id)
             asked = link is not None and 1 <= order.number <= link.codes_asked
             if link is not None and not asked:
                 await orders.note_unproven(session, TransferId(link.transfer_id), OrderAct.SEND_CODE)
-            made = await self._code(session, order) if asked else None
+            sent = await code_sent(session, order.link_id, order.number) if asked else False
+            made = await self._code(session, order) if asked and not sent else None
         if not asked:
             raise unproven()
         if made is None:

@@ -11,6 +11,7 @@ from domain.orders import UNPROVEN_ACTOR, OrderAct
 from domain.transfer import FINAL, OperatorAction, TransferState
 from persistence import audit, orders, transfers
 from persistence.session import Database
+from persistence.vault import fingerprint
 
 
 class DatabaseRecords(Records):
@@ -56,19 +57,20 @@ class DatabaseRecords(Records):
 async def _note_resolution(session: AsyncSession, note: Note, resolution: OperatorAction) -> OrderId | None:
     """Write what was done as theirs who ordered it, and say by which order; one that nobody did as the Temporal UI's.
 
-    An order proves the one update that it was carried out by.
+    An order proves the one update that it was carried out by. The id of that is whatever somebody sent: what tells it
+    from others is kept of it.
     """
-    action = trail.of_resolution(resolution)
-    once = trail.noted(action, note.detail.get("update", ""))
+    action, update = trail.of_resolution(resolution), fingerprint(note.detail.get("update", ""))[:32]
+    once = trail.noted(action, update)
     found = await orders.find(session, note.transfer_id, OrderAct(resolution.value), note.order_id)
-    order = orders.prove(found, once)
+    order = orders.prove(found, once) if found is None or found.refusal is None else None
     order_id = OrderId(order.id) if order else None
     await audit.append(
         session,
         note.transfer_id,
         actor=order.actor if order else UNPROVEN_ACTOR,
         action=action,
-        detail=note.detail,
+        detail=note.detail | {"update": update},
         order_id=order_id,
         once=once,
     )

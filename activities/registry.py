@@ -1,5 +1,6 @@
 """The register's steps: each one transaction, idempotent on (transfer id, step)."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
@@ -29,8 +30,8 @@ from activities.decisions import decide, party_of, resend, resent, taken
 from activities.rows import new_row, plan_of, refused_row, standing
 from domain import trail
 from domain.charge_point import Holding
-from domain.errors import NotAllowed, TooLate, TransferInProgress
-from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
+from domain.ids import ID_PATTERN, ChargePointId, GroupId, OrderId, TransferId, UserId
 from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import TrailAction
@@ -59,8 +60,10 @@ from persistence import (
     transfers,
 )
 from persistence.session import Database
-from persistence.tables import Transfer
+from persistence.tables import Request, Transfer
 from persistence.vault import Vault
+
+log = logging.getLogger(__name__)
 
 
 class DatabaseRegistry(Registry):
@@ -88,13 +91,16 @@ class DatabaseRegistry(Registry):
                     judgement.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
                     kind = facts.request.kind
         if not started:
+            log.warning("a workflow says that it is a transfer, and is none")
             await self._note_unproven(run.transfer_id, OrderAct.START)
             raise unproven()
         return Validated(kind=kind, charge_point_id=asked.charge_point_id, policy=asked.policy)
 
     async def _note_unproven(self, transfer_id: TransferId, act: OrderAct) -> None:
+        """Write it into the trail of a transfer that somebody has asked for; of any other there is none."""
         async with self._db.writing() as session:
-            await orders.note_unproven(session, transfer_id, act)
+            if ID_PATTERN.fullmatch(transfer_id) and await session.get(Request, transfer_id) is not None:
+                await orders.note_unproven(session, transfer_id, act)
 
     async def look_up(self, ref: TransferRef) -> Done:
         """Only reads. What was reserved or refused stands, as for `validate`."""
@@ -186,19 +192,34 @@ class DatabaseRegistry(Registry):
 
         One that takes an order, and has none, is on record, once for each decision.
         """
-        async with self._db.writing() as session:
-            if party := await party_of(session, record):
-                return await decide(session, self._vault, record, party)
+        try:
+            async with self._db.writing() as session:
+                await transfers.get(session, record.transfer_id)  # before its order: decision 12
+                if party := await party_of(session, record):
+                    return await decide(session, self._vault, record, party)
+        except Refusal as refusal:
+            await self._refuse(record.order_id, refusal)
+            raise
         await self._note_unproven(record.transfer_id, OrderAct(record.decision.value))
         raise unproven()
 
     async def resend(self, record: ResendRecord) -> Resent:
         """Raise the links' generation; the same order again raises nothing. Without one it is on record, once."""
-        async with self._db.writing() as session:
-            if order := await orders.find(session, record.transfer_id, OrderAct.RESEND, record.order_id):
-                return await resend(session, order)
+        try:
+            async with self._db.writing() as session:
+                await transfers.get(session, record.transfer_id)  # before its order: decision 12
+                if order := await orders.find(session, record.transfer_id, OrderAct.RESEND, record.order_id):
+                    return await resend(session, order)
+        except Refusal as refusal:
+            await self._refuse(record.order_id, refusal)
+            raise
         await self._note_unproven(record.transfer_id, OrderAct.RESEND)
         raise unproven()
+
+    async def _refuse(self, order_id: OrderId | None, refusal: Refusal) -> None:
+        if order_id is not None and ID_PATTERN.fullmatch(order_id):
+            async with self._db.writing() as session:
+                await orders.refuse(session, order_id, refusal)
 
     async def take_up(self, run: TransferRun) -> TakenUp:
         """Read, and write once a run that it takes up; what the transfer waited for is looked at afresh."""

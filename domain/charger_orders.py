@@ -1,6 +1,7 @@
 """What somebody may have a charger told outside any transfer: a fresh key, a restart; who may ask for it, and when."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -8,6 +9,9 @@ from domain.errors import NotAllowed, NotPossible, TransferInProgress
 from domain.ids import UserId
 from domain.keys import KnownTo
 from domain.transfer import Attention
+
+#: How long after it was given an order to a charger proves that somebody wants it.
+PROVES_FOR: Final = timedelta(minutes=5)
 
 
 class ChargerOrder(StrEnum):

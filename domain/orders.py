@@ -27,8 +27,6 @@ class OrderAct(StrEnum):
     IDENTIFY = "identify"
 
 
-#: Each party may give one of these on a transfer: given again it is the same order.
-DECISIONS: Final = frozenset({OrderAct.ACCEPT, OrderAct.DECLINE, OrderAct.CANCEL})
 #: Who acts at Temporal without an order.
 UNPROVEN_ACTOR: Final = "temporal-ui"
 

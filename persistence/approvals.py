@@ -110,6 +110,12 @@ async def make_code(session: AsyncSession, vault: Vault, link_id: LinkId, number
     return SentCode(digits, expires_at)
 
 
+async def code_sent(session: AsyncSession, link_id: LinkId, number: int) -> bool:
+    """Whether a code was handed to the mail server. Only reads."""
+    code = await session.get(Code, (link_id, number))
+    return code is not None and code.sent_at is not None
+
+
 async def note_code_sent(session: AsyncSession, link_id: LinkId, number: int, now: datetime) -> None:
     """Write that the mail server has a code: the next one that is asked for is another."""
     this = (Code.link_id == link_id, Code.number == number, Code.sent_at.is_(None))

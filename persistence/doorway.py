@@ -29,7 +29,7 @@ from persistence.limits import Counters
 from persistence.openings import Typed
 from persistence.orders import NewOrder
 from persistence.session import Database
-from persistence.tables import ChargePoint, IdempotencyKey, Request, Transfer
+from persistence.tables import ChargePoint, IdempotencyKey, Order, Request, Transfer
 from persistence.vault import Vault, fingerprint
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -162,6 +162,12 @@ class Doorway:
         async with self._db.writing() as session:
             await self._claim(session, call)
             return await orders.give(session, order, datetime.now(UTC))
+
+    async def is_carried_out(self, order_id: OrderId) -> bool:
+        """Whether an order was carried out: it is not to be sent again."""
+        async with self._db.reading() as session:
+            order = await session.get(Order, order_id)
+            return order is not None and order.carried_out_as is not None
 
     async def order_resend(self, call: Repeatable, transfer_id: TransferId, order: NewOrder) -> OrderId:
         """Do as `order`; raises RateLimited where it is no repeat, and one question to its target too many.

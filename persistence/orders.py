@@ -7,13 +7,14 @@ import secrets
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import null, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import trail
-from domain.ids import LinkId, OrderId, TransferId, UserId
+from domain.errors import REFUSALS, Refusal
+from domain.ids import ID_PATTERN, LinkId, OrderId, TransferId, UserId
 from domain.orders import UNPROVEN_ACTOR, OrderAct
 from domain.trail import TrailAction, TrailSubject
 from persistence import audit
@@ -35,12 +36,14 @@ class NewOrder:
 
 
 async def give(session: AsyncSession, new: NewOrder, now: datetime) -> OrderId:
-    """Write an order, or find the one that this repeats, whose choice is this one's as long as it is not carried out.
+    """Write an order, or find the one that this repeats: as long as it is not carried out, the later choice counts.
+
+    One that was refused is given anew, as another one: what it rested on may have changed since.
 
     What has no `request_id` is given by each actor once, the rest by each once under one.
     """
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    values = asdict(new) | {"id": f"ord_{secrets.token_hex(16)}", "act": new.act.value, "at": now}
+    values = asdict(new) | {"id": _new_id(), "act": new.act.value, "at": now}
     statement = insert(Order).values(values).on_conflict_do_nothing().returning(Order.id)
     written = (await session.execute(statement)).scalar_one_or_none()
     if written is not None:
@@ -49,15 +52,43 @@ async def give(session: AsyncSession, new: NewOrder, now: datetime) -> OrderId:
     given = (Order.subject == new.subject, Order.act == new.act.value, Order.actor == new.actor, same)
     wanted = select(Order).where(*given).with_for_update()
     row = (await session.scalars(wanted)).one()
-    if row.carried_out_as is None:
+    if row.refusal is not None:
+        anew = _new_id()
+        values = {"id": anew, "refusal": null(), "choice": new.choice, "reason": new.reason, "at": now}
+        await session.execute(update(Order).where(Order.id == row.id).values(values))
+        return OrderId(anew)
+    row.at = now
+    if row.carried_out_as is None and new.choice is not None:
         row.choice = new.choice
     return OrderId(row.id)
 
 
+def _new_id() -> str:
+    return f"ord_{secrets.token_hex(16)}"
+
+
 async def find(session: AsyncSession, subject: TrailSubject, act: OrderAct, order_id: OrderId | None) -> Order | None:
-    """Read an order that has this done to `subject`; None where there is no such order."""
-    row = await session.get(Order, order_id, with_for_update=True) if order_id else None
-    return row if row is not None and (row.subject, row.act) == (subject, act.value) else None
+    """Read an order that has this done to `subject`; None where there is no such order.
+
+    Whatever stands in an id's place may have been sent by anybody: what can be none is not looked for.
+    """
+    if order_id is None or ID_PATTERN.fullmatch(order_id) is None:
+        return None
+    it = (Order.id == order_id, Order.subject == subject, Order.act == act.value)
+    return (await session.scalars(select(Order).where(*it).with_for_update())).one_or_none()
+
+
+async def refuse(session: AsyncSession, order_id: OrderId, refusal: Refusal) -> None:
+    """Keep what an order that was not carried out was refused with: it has no other answer from now on."""
+    said = {"code": refusal.code.value, "message": refusal.message}
+    it = (Order.id == order_id, Order.carried_out_as.is_(None), Order.refusal.is_(None))
+    await session.execute(update(Order).where(*it).values(refusal=said))
+
+
+def check(order: Order) -> None:
+    """Raise what an order was refused with before."""
+    if order.refusal is not None:
+        raise REFUSALS[order.refusal["code"]](order.refusal["message"])
 
 
 def prove(order: Order | None, mark: str) -> Order | None:

@@ -468,6 +468,8 @@ class Order(Table):
     at: Mapped[datetime]
     carried_out_as: Mapped[str | None] = mapped_column(String(128))
     """The mark of the entry in the audit trail that it led to: it proves that one, and no other."""
+    refusal: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """`code` and `message` that it was refused with: given again, it is another order."""
     __table_args__ = (
         Index("uq_orders_request", "subject", "act", "actor", "request_id", unique=True),
         Index(

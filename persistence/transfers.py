@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound, TransferInProgress
-from domain.ids import ChargePointId, TransferId, UserId, workflow_id
+from domain.ids import ID_PATTERN, ChargePointId, TransferId, UserId, workflow_id
 from domain.policy import Policy
 from domain.request import TransferRequest
 from domain.rights import Scope
@@ -66,7 +66,9 @@ async def policy_of(session: AsyncSession, transfer_id: TransferId) -> Policy:
 
 async def is_run_of(session: AsyncSession, transfer_id: TransferId, name: str) -> bool:
     """Whether a workflow of the id `name` is this transfer's, and somebody has asked for it. Only reads."""
-    return name == workflow_id(transfer_id) and await session.get(Request, transfer_id) is not None
+    if name != workflow_id(transfer_id) or ID_PATTERN.fullmatch(transfer_id) is None:
+        return False
+    return await session.get(Request, transfer_id) is not None
 
 
 async def find(session: AsyncSession, transfer_id: TransferId) -> Transfer | None:

@@ -39,6 +39,7 @@ class RotateKeyWorkflow:
 
         No answer is an answer here: the charger may have taken the key.
         """
+        ask = _by_this(ask)
         try:
             await _find(ask)
             await _note(ask)
@@ -58,6 +59,7 @@ class IdentifyWorkflow:
 
         Where it may have been told it is not told again.
         """
+        ask = _by_this(ask)
         try:
             told = await _tell(ChargerOnDemand.identify, ask, "restart the charger")
         except Refusal as refusal:
@@ -65,6 +67,10 @@ class IdentifyWorkflow:
         if told is not None and told.answer in RESTARTS:
             await _note(ask)
         return told or RestartTold(answer=RestartAnswer.UNKNOWN)
+
+
+def _by_this(ask: PointAsk) -> PointAsk:
+    return ask.model_copy(update={"workflow_id": workflow.info().workflow_id})
 
 
 async def _find(ask: PointAsk) -> PointPlace:

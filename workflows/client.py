@@ -236,7 +236,6 @@ class TransferClient:
                     order,
                     id=name,
                     task_queue=TASK_QUEUE,
-                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     rpc_timeout=self._within,
                 )
             except WorkflowAlreadyStartedError:
@@ -325,7 +324,6 @@ class TransferClient:
                     id=owner_news_workflow_id(charge_point_id, news.value, order.day, occasion),
                     task_queue=TASK_QUEUE,
                     task_timeout=TASK_TIMEOUT,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     static_summary=f"News to the owner of {charge_point_id}",
                     rpc_timeout=self._within,
                 )
@@ -383,12 +381,13 @@ class TransferClient:
         """Have an order carried out under an update id of its own, so that a repeat has the same answer.
 
         What an update was answered is its answer for ever. So one is asked anew, under another id, that was refused by
-        the register, as what that rested on may have changed since; and one that somebody else had sent under that id.
+        the register, as that may have been somebody else's under that id; and a decision that was not ours. What an
+        operator had done is not: it was done.
         """
         update_id = f"{name}-{order.order_id}"
         with suppress(NotAllowed, NotPossible):
             standing = await self._ask(transfer_id, name, order, update_id)
-            if standing.order_id == order.order_id:
+            if standing.order_id == order.order_id or isinstance(order, ResolveOrder):
                 return standing.state
         return (await self._ask(transfer_id, name, order, f"{update_id}-{secrets.token_hex(4)}")).state
 

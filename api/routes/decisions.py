@@ -124,7 +124,8 @@ async def resolve(
             transfer, OrderAct(body.action.value), actor, request_id=act_id(caller, key), reason=body.reason
         )
         order_id = await parts.doorway.order(Repeatable(caller.id, key, content), order)
-        await parts.transfers.resolve(transfer, body.action, order_id, under_way=view.state in ACTIVE)
+        if not await parts.doorway.is_carried_out(order_id):
+            await parts.transfers.resolve(transfer, body.action, order_id, under_way=view.state in ACTIVE)
     return await _shown(parts, caller, transfer)
 
 

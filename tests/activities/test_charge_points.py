@@ -1,6 +1,6 @@
 """Whether a charger may be told something outside any transfer, on both databases: as the register has it now."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -10,13 +10,13 @@ from activities.contracts import PointAsk, TransferRef
 from activities.registry import DatabaseRegistry
 from domain.charger_orders import ChargerOrder
 from domain.errors import NotAllowed, NotFound, NotPossible, Refusal, TransferInProgress
-from domain.ids import ChargePointId
+from domain.ids import ChargePointId, charger_order_workflow_id
 from domain.keys import KnownTo
 from domain.trail import of_charge_point
 from domain.transfer import Attention
 from persistence import credentials
 from persistence.session import Database
-from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Transfer
+from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Order, Transfer
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, TO_BOB, change, keep, know_key, registry
 from tests.activities.test_rescues import connect
@@ -30,7 +30,8 @@ async def ask(database: Database, order: ChargerOrder, user: str | None = "ada",
     """Ask as a user, or as an operator."""
     actor = f"user:{user}" if user else "operator:olive"
     order_id = await give(database, of_charge_point(point), order.value, actor, request_id=f"of {actor}")
-    return PointAsk(charge_point_id=point, order=order, order_id=order_id)
+    name = charger_order_workflow_id(point, order.value, order_id)
+    return PointAsk(charge_point_id=point, order=order, order_id=order_id, workflow_id=name)
 
 
 @pytest.fixture
@@ -163,3 +164,21 @@ async def test_what_was_asked_is_in_the_trail_once_for_each_request(
         ("charge_point:cp-1", "user:ada", "identified"),
         ("charge_point:cp-1", "operator:olive", "identified"),
     ]
+
+
+async def test_an_order_is_carried_out_by_its_own_workflow_alone_and_a_restart_once(
+    points: DatabaseChargePoints, database: Database
+) -> None:
+    """Whoever reaches Temporal's port reads its id there, and may start what they like."""
+    wish = await ask(database, ChargerOrder.IDENTIFY, None)
+    assert (await points.find_charger(wish)).node == "node"
+    with pytest.raises(NotAllowed):
+        await points.find_charger(wish.model_copy(update={"workflow_id": "another"}))
+    await points.note_order(wish)
+    with pytest.raises(NotAllowed):
+        await points.find_charger(wish)
+    later = await ask(database, ChargerOrder.ROTATE_KEY, None)
+    await change(database, update(Order).where(Order.id == later.order_id).values(at=NOW - timedelta(minutes=6)))
+    with pytest.raises(NotPossible, match="too long ago"):
+        await points.find_charger(later)
+    assert (await points.find_charger(await ask(database, ChargerOrder.ROTATE_KEY, None))).node == "node"

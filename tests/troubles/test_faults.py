@@ -229,21 +229,27 @@ async def returned(system: System, case: Case) -> AsyncIterator[None]:
 async def at_rest(system: System, case: Case, transfer_id: str) -> None:
     """Wait until the charger is connected, out of quarantine, and has nothing left to be done that it does."""
     refuses = case.trouble.at is Step.RELEASE and case.trouble.fault in {Fault.REJECT, Fault.NOT_SUPPORTED}
-    async with asyncio.timeout(120):
-        while True:
-            async with system.db.reading() as session:
-                link = await session.get_one(Link, case.charge_point)
-                due = (await session.get_one(Transfer, transfer_id)).due and not refuses
-                pending = select(Credential.id).where(
-                    Credential.charge_point_id == case.charge_point,
-                    Credential.state == KeyState.PENDING,
-                    Credential.withdrawn_at.is_(None),
-                    Credential.purpose.not_in(OWN),
-                )
-                waits = (await session.scalars(pending)).first()
-            if link.node is not None and not link.quarantined and not due and waits is None:
-                return
-            await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
+    seen = ""
+    try:
+        async with asyncio.timeout(300):  # what it does not take at once is tried again a minute later, twice
+            while True:
+                async with system.db.reading() as session:
+                    link = await session.get_one(Link, case.charge_point)
+                    transfer = await session.get_one(Transfer, transfer_id)
+                    due = transfer.due and not refuses
+                    pending = select(Credential.id).where(
+                        Credential.charge_point_id == case.charge_point,
+                        Credential.state == KeyState.PENDING,
+                        Credential.withdrawn_at.is_(None),
+                        Credential.purpose.not_in(OWN),
+                    )
+                    waits = (await session.scalars(pending)).first()
+                if link.node is not None and not link.quarantined and not due and waits is None:
+                    return
+                seen = f"{link.node=} {link.quarantined=} {transfer.warnings=} {waits=}"
+                await asyncio.sleep(LOOK_EVERY)  # other processes' doing: there is nothing here to wait on
+    except TimeoutError:
+        raise TimeoutError(seen) from None
 
 
 async def holds_its_key(system: System, case: Case) -> None:

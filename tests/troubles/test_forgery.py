@@ -1,6 +1,7 @@
 """What somebody tries who reaches Temporal's port, on the real register: nothing is done in another's name."""
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -11,16 +12,18 @@ from sqlalchemy import select
 from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
 
 import worker
 from activities.charge_points import DatabaseChargePoints
 from activities.contracts import TransferRun
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision
+from domain.errors import Refusal
 from domain.ids import TASK_QUEUE, OrderId, TransferId
 from domain.transfer import Acceptance, OperatorAction
 from persistence.session import Database
-from persistence.tables import AuditEvent, Request, Transfer
+from persistence.tables import AuditEvent, Request, Transfer, User
 from persistence.vault import Vault
 from tests.journeys.requests import keep_a_request
 from tests.orders import give
@@ -59,7 +62,8 @@ async def test_without_an_order_of_its_own_it_is_refused_and_on_record_once(hall
     others = await give(hall.database, TransferId("trf_other"), act, "user:bob")
     cancels = await give(hall.database, hall.transfer_id, "cancel", "user:bob")
     forged = {"actor": "user:bob", "actor_id": "bob", "request_id": "1"}
-    for order in ({}, {"order_id": SOMEBODYS}, {"order_id": cancels}, {"order_id": others}, forged):
+    none = ("", "\u0000", "x" * 9999, "ord_\u0000", SOMEBODYS, cancels, others)
+    for order in ({}, *({"order_id": one} for one in none), forged):
         assert await refusal(hall, act, order) == "not_allowed"
     assert (await hall.row()).state == "awaiting_acceptance"
     assert (await hall.row()).link_generation == 1
@@ -73,6 +77,33 @@ async def test_an_order_is_its_givers_and_their_right_is_looked_at(hall: Hall) -
     await give(hall.database, hall.transfer_id, "accept", "user:bob")
     assert await refusal(hall, "accept", {"order_id": strangers, "actor": "user:bob"}) is None, "ada is an owner, too"
     assert (await entries(hall))[-1][0] != "user:bob"
+
+
+async def test_an_order_that_was_refused_is_over_and_given_again_it_is_another_one(hall: Hall) -> None:
+    """Whoever keeps its id can't have it carried out once its giver may."""
+    await hall.ask()
+    async with hall.database.writing() as session:
+        (await session.get_one(User, "bob")).status = "blocked"
+    kept = await give(hall.database, hall.transfer_id, "accept", "user:bob")
+    with pytest.raises(Refusal):
+        await hall.client.decide(hall.transfer_id, Decision.ACCEPT, kept)
+    async with hall.database.writing() as session:
+        (await session.get_one(User, "bob")).status = "active"
+    assert await refusal(hall, "accept", {"order_id": kept}) in {"not_allowed", "not_possible"}
+    assert (await hall.row()).state == "awaiting_acceptance"
+    assert await hall.accept() == "transferring"
+    assert await refusal(hall, "accept", {"order_id": kept}) == "already_decided"
+
+
+@pytest.mark.parametrize("update_id", ["x" * 900, "a\u0000b"])
+async def test_an_update_by_any_id_leaves_the_run_able_to_end(hall: Hall, update_id: str) -> None:
+    await hall.ask()
+    with contextlib.suppress(RPCError, ValueError):  # what the server does not take is no update
+        assert await refusal(hall, "resolve", {"action": "retry"}, update_id) is None
+        assert [who for who, did, _ in await entries(hall) if did == "resolved_retry"] == ["temporal-ui"]
+        assert update_id not in str(await entries(hall))
+    await hall.decide(Decision.DECLINE)
+    await hall.handle.result()
 
 
 async def test_an_operators_order_proves_one_act_and_a_second_one_is_the_temporal_uis(hall: Hall) -> None:
@@ -124,10 +155,11 @@ async def start(hall: Hall, name: str, transfer_id: TransferId, **more: Any) -> 
     return answer
 
 
-async def test_a_start_that_nobody_asked_for_comes_to_nothing_and_is_on_record(hall: Hall) -> None:
+async def test_a_start_that_nobody_asked_for_comes_to_nothing(hall: Hall) -> None:
     made_up = TransferId("trf_made_up")
     assert (await start(hall, f"transfer-{made_up}", made_up))["state"] == "refused"
-    assert await entries(hall, made_up) == [("temporal-ui", "unproven", {"act": "start"})]
+    assert (await start(hall, "another", TransferId("charge_point:cp-1")))["state"] == "refused"
+    assert await entries(hall, made_up) == await entries(hall, TransferId("charge_point:cp-1")) == []
     async with hall.database.reading() as session:
         assert (await session.scalars(select(Transfer.id))).all() == []
 

@@ -53,18 +53,31 @@ async def test_a_forged_one_changes_nothing(stage: Set, update: str) -> None:
     assert await transfer.outcome() == "declined"
 
 
-async def test_a_resolve_without_an_order_is_done_and_keeps_no_genuine_one_out(stage: Set) -> None:
+async def test_a_resolve_without_an_order_is_done_and_not_in_anybodys_name(stage: Set) -> None:
     world = World(unproven={FORGED})
     world.fail["release"] = broken()
     transfer = await stage(world)
     await transfer.start()
-    await parked(transfer)
-    world.fail["release"] = broken()
-    for order in ({}, {"order_id": FORGED}):
-        answer = await send(transfer, "resolve", {"action": "retry", **order}, f"resolve-{GENUINE}")
+    for number, order in enumerate(({}, {"order_id": FORGED})):
+        await parked(transfer)
+        world.fail["release"] = broken()
+        answer = await send(transfer, "resolve", {"action": "retry", **order}, f"{number}")
         assert answer["order_id"] is None
     await parked(transfer)
     await transfer.client.resolve(transfer.transfer_id, OperatorAction.COMPLETE, GENUINE)
+    assert await transfer.outcome() == "completed_with_warnings"
+
+
+async def test_what_an_operator_had_done_is_not_done_twice(stage: Set) -> None:
+    """Where its order was used before, it is the Temporal UI's; but it was done."""
+    world = World(unproven={GENUINE})
+    world.fail["release"] = broken()
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    noted = world.reached["note_resolution"]
+    await transfer.client.resolve(transfer.transfer_id, OperatorAction.COMPLETE, GENUINE)
+    assert world.reached["note_resolution"] == noted + 1
     assert await transfer.outcome() == "completed_with_warnings"
 
 

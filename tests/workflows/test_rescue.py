@@ -9,7 +9,7 @@ from temporalio.client import Client
 from activities.contracts import DeviceOutcome, Rescue, Rescued, Rescues, Settled, TransferRef
 from domain.errors import TransferInProgress
 from domain.ids import NodeId, TransferId, rescue_workflow_id
-from tests.workflows.conftest import keep_history
+from tests.workflows.conftest import POLICY, keep_history
 from tests.workflows.world import CHARGE_POINT, World
 from worker import gateway_worker, transfer_worker
 from workflows.client import TransferClient
@@ -24,7 +24,9 @@ class Left(World, Rescues):
     done: Rescued | None = None
 
     async def begin(self, ref: TransferRef) -> Rescue:
-        return Rescue(ready=self.ready and self.due, charge_point_id=CHARGE_POINT, lists=True, release=True)
+        return Rescue(
+            ready=self.ready and self.due, charge_point_id=CHARGE_POINT, lists=True, release=True, policy=POLICY
+        )
 
     async def settle(self, rescued: Rescued) -> Settled:
         self.due = not (rescued.lists and rescued.release)

@@ -52,8 +52,9 @@ def upgrade() -> None:
         sa.Column("choice", sa.String(length=16), nullable=True),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("carried_out_as", sa.String(length=128), nullable=True),
-        sa.ForeignKeyConstraint(["link_id"], ["approval_links.id"], name=op.f("fk_orders_link_id_approval_links")),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_orders_user_id_users")),
+        sa.Column("refusal", sa.JSON(), nullable=True),
+        sa.ForeignKeyConstraint(["link_id"], ["approval_links.id"], name=op.f("fk_orders_link_id")),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_orders_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_orders")),
     )
     op.create_index("uq_orders_request", "orders", ["subject", "act", "actor", "request_id"], unique=True)
@@ -73,7 +74,7 @@ def upgrade() -> None:
         table.add_column(sa.Column("run_id", sa.String(length=80), nullable=True))
     with op.batch_alter_table("audit_events") as table:
         table.add_column(sa.Column("order_id", sa.String(length=80), nullable=True))
-        table.create_foreign_key(op.f("fk_audit_events_order_id_orders"), "orders", ["order_id"], ["id"])
+        table.create_foreign_key(op.f("fk_audit_events_order_id"), "orders", ["order_id"], ["id"])
     _move_reasons()
 
 
@@ -104,12 +105,16 @@ def _move_reasons() -> None:
 def downgrade() -> None:
     connection = op.get_bind()
     wanted = sa.select(EVENTS.c.subject, EVENTS.c.sequence, EVENTS.c.detail, ORDERS.c.reason)
-    reasons = wanted.join(ORDERS, ORDERS.c.id == EVENTS.c.order_id).where(ORDERS.c.reason.is_not(None))
+    reasons = wanted.join(ORDERS, ORDERS.c.id == EVENTS.c.order_id).where(
+        ORDERS.c.reason.is_not(None), EVENTS.c.action.in_(ACTS)
+    )
     for row in connection.execute(reasons).all():
         this = (EVENTS.c.subject == row.subject, EVENTS.c.sequence == row.sequence)
         connection.execute(EVENTS.update().where(*this).values(detail=row.detail | {"reason": row.reason}))
+    # a word that is not known there is no mark of anything
+    op.execute("UPDATE audit_events SET once = NULL WHERE action = 'unproven'")
     with op.batch_alter_table("audit_events") as table:
-        table.drop_constraint(op.f("fk_audit_events_order_id_orders"), type_="foreignkey")
+        table.drop_constraint(op.f("fk_audit_events_order_id"), type_="foreignkey")
         table.drop_column("order_id")
     with op.batch_alter_table("transfers") as table:
         table.drop_column("run_id")
