@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
+from domain.charging import CONNECTIONS_KEPT
 from domain.limits import CallLimits
 from domain.policy import Policy
 from domain.rights import DEFAULT_COOL_DOWN
@@ -136,6 +137,9 @@ class Settings(BaseSettings):
 
     addresses_kept: timedelta = Field(PLACES_KEPT, gt=timedelta(0))
     """How long audit trails keep, and show, from where somebody connected."""
+
+    connections_kept: timedelta = Field(CONNECTIONS_KEPT, ge=timedelta(days=1))
+    """How long it is kept when chargers were connected: what they report of earlier is no more told from a lie."""
 
     api_url: str = "http://127.0.0.1:8000"
     """Where the command line finds the API."""

@@ -153,6 +153,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
             TransferClient(client),
             Runs(client),
             settings.addresses_kept,
+            settings.connections_kept,
         ),
     )
     async with transfer_worker(client, steps):

@@ -15,12 +15,22 @@ from activities.contracts import (
     Suspicion,
     Suspicions,
 )
+from domain.charging import CONNECTIONS_KEPT
 from domain.errors import Refusal, Unavailable
 from domain.ids import ChargePointId, TransferId
 from domain.reconciliation import NEWS, TAKE_UPS, UNCERTAIN, Finding, Run, RunStatus, judge
 from domain.trail import PLACES_KEPT, TrailAction
 from domain.transfer import FINAL, Attention, TransferState
-from persistence import audit, charge_points, credentials, disagreements, findings, rescues, transfers
+from persistence import (
+    audit,
+    charge_points,
+    charger_connections,
+    credentials,
+    disagreements,
+    findings,
+    rescues,
+    transfers,
+)
 from persistence.doorway import Doorway
 from persistence.session import Database
 
@@ -71,20 +81,22 @@ class DatabaseReconciler(Reconciler):
         engine: Engine,
         runs: EngineRuns,
         places_kept: timedelta = PLACES_KEPT,
+        connections_kept: timedelta = CONNECTIONS_KEPT,
     ) -> None:
-        """Take what is compared, what starts workflows, and for how long trails keep where somebody was."""
+        """Take what is compared, what starts workflows, and for how long it is kept where and when somebody was."""
         self._db = database
         self._doorway = doorway
         self._engine = engine
         self._runs = runs
         self._places_kept = places_kept
+        self._connections_kept = connections_kept
 
     # --- looking --------------------------------------------------------------------------------------------------
 
     async def look(self, look: Look) -> Suspicions:  # noqa: ARG002 - it has nothing to say yet
-        """Only reads, but for what trails have kept long enough: each look takes some of that out."""
+        """Only reads, but for what was kept long enough: each look takes some of that out."""
         now = datetime.now(UTC)
-        await self._forget_places(now)
+        await self._forget(now)
         running = await self._runs.running()
         async with self._db.reading() as session:
             left = [(Finding.NOT_STARTED, one) for one in await disagreements.not_started(session, now - LEFT_AFTER)]
@@ -104,16 +116,20 @@ class DatabaseReconciler(Reconciler):
         items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
         return Suspicions(items=items, whole=max(len(found), len(hints)) <= AT_ONCE, parked=parked)
 
-    async def _forget_places(self, now: datetime) -> None:
-        """Take some of what trails have kept long enough out of them; where that can't be now, the next look does."""
+    async def _forget(self, now: datetime) -> None:
+        """Take some of what was kept long enough out; where that can't be now, the next look does."""
         try:
             async with self._db.writing() as session:
                 forgotten = await audit.forget_places(session, now - self._places_kept, FORGOTTEN_AT_ONCE)
+                over = now - self._connections_kept
+                connections = await charger_connections.forget(session, over, FORGOTTEN_AT_ONCE)
         except Unavailable as away:
-            log.warning("entries of audit trails still tell where somebody was: %s", away.message)
+            log.warning("it is still kept where and when chargers were: %s", away.message)
         else:
             if forgotten:
                 log.info("%d entries of audit trails tell no more where somebody was", forgotten)
+            if connections:
+                log.info("%d connections of chargers are no more kept", connections)
 
     async def _runs_that_differ(
         self, hinted: dict[TransferId, TransferState], untold: Container[TransferId]

@@ -32,6 +32,8 @@ class Finding(StrEnum):
     """Two were connected with the same key of a charge point, and both were there."""
     ENDED_KEY_TRIED = "ended_key_tried"
     """Somebody came with a key that was the charge point's once."""
+    SESSIONS_IN_DOUBT = "sessions_in_doubt"
+    """Charging sessions of a charge point may be somebody else's than those that they are booked to."""
 
 
 #: What happens in ordinary life, and is done at once; anything else is looked at twice, as it may be on its way.
@@ -41,7 +43,7 @@ UNCERTAIN: Final = frozenset(
     {Finding.RUN_ENDED, Finding.STATES_DISAGREE, Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES}
 )
 #: What was seen at the sockets: no disagreement, so nothing is mended, and no look closes it.
-NEWS: Final = frozenset({Finding.TWO_HOLDERS, Finding.ENDED_KEY_TRIED})
+NEWS: Final = frozenset({Finding.TWO_HOLDERS, Finding.ENDED_KEY_TRIED, Finding.SESSIONS_IN_DOUBT})
 #: Whose subject is a charge point; that of the others is a transfer.
 OF_CHARGE_POINTS: Final = frozenset({Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES}) | NEWS
 #: How often a lost run is taken up before it is left to an operator.

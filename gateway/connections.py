@@ -61,8 +61,13 @@ class Connections:
         contests: Contests,
         *,
         open_line: bool,
+        dead_for: timedelta,
     ) -> None:
-        """Hold sockets as `node`; `open_line`: over `ws`, which whoever sees the network can read."""
+        """Hold sockets as `node`; `open_line`: over `ws`, which whoever sees the network can read.
+
+        One may be dead for the time `dead_for` before a ping shows it.
+        """
+        self._dead_for = dead_for
         self._enrolment = enrolment
         self._contests = contests
         self._open_line = open_line
@@ -239,6 +244,7 @@ class Connections:
             arrival=arrival,
             generation=0,
             opened_at=opened_at,
+            released_at=opened_at,
             quarantined=False,
             credential_id=admission.credential_id or "",
             known_to=admission.known_to,
@@ -255,17 +261,16 @@ class Connections:
         line = Line(
             session.socket, session.charge_point_id, dialect.VERSION, dialect.RESULTS, self._call_timeout, self._watch
         )
-        return dialect(line, reports(session, self._db, self._rule, self._reporter).handlers())
+        heard = reports(session, self._db, self._rule, self._reporter, self._dead_for)
+        return dialect(line, heard.handlers())
 
     async def _release(self, session: Session) -> None:
         """Say that the socket is gone; again and again while the database is away, as nobody else can."""
-        pause = 1
+        pause, ended = 1, datetime.now(UTC)
         while True:
             try:
                 async with self._db.writing() as rows:
-                    gone = await charger_links.release(
-                        rows, session.charge_point_id, session.generation, datetime.now(UTC)
-                    )
+                    gone = await charger_links.release(rows, session.charge_point_id, session.generation, ended)
                 break
             except Unavailable:
                 if self._stopping.is_set():

@@ -140,9 +140,10 @@ class KeyRule:
                 return False
             if await self.quarantines(rows, session.charge_point_id, session.credential_id):
                 return False
-            if not await charger_links.lift_quarantine(rows, session.charge_point_id, session.generation):
+            now = datetime.now(UTC)
+            if not await charger_links.lift_quarantine(rows, session.charge_point_id, session.generation, now):
                 return False
-        session.quarantined = False
+        session.quarantined, session.released_at = False, now
         self._reporter.report(session.charge_point_id, Fact.CONNECTED)
         return True
 

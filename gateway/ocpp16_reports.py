@@ -7,7 +7,7 @@ from typing import Any, Final
 from ocpp.v16 import call_result
 
 from gateway.line import Handler
-from gateway.reports import SIM, TAG_STATUS, About, Reports, read_time, spell_time
+from gateway.reports import SIM, TAG_STATUS, About, Reports, spell_time
 from persistence.charging import Start, TagStatus
 
 _SERIALS: Final = ("charge_point_serial_number", "charge_box_serial_number", "meter_serial_number")
@@ -47,7 +47,8 @@ class Reports16(Reports):
     async def _heartbeat(self, **_: Any) -> Any:
         return call_result.Heartbeat(spell_time(datetime.now(UTC)))
 
-    async def _status(self, **_: Any) -> Any:
+    async def _status(self, timestamp: str | None = None, **_: Any) -> Any:
+        self.hears(timestamp)
         return call_result.StatusNotification()
 
     async def _firmware(self, **_: Any) -> Any:
@@ -66,10 +67,11 @@ class Reports16(Reports):
         return call_result.Authorize(_info(await self.authorizes(id_tag)))
 
     async def _start(self, connector_id: int, id_tag: str, meter_start: int, timestamp: str, **_: Any) -> Any:
-        at = read_time(timestamp)
-        started = await self.starts(Start(connector_id, id_tag, meter_start, at, self.is_queued(at)))
+        started = await self.starts(Start(connector_id, id_tag, meter_start, self.time_of(timestamp)))
         if started is None:
             return call_result.StartTransaction(0, _info(TagStatus.BLOCKED))
+        if not started.late:
+            self.hears(timestamp)
         return call_result.StartTransaction(started.transaction_id, _info(started.status))
 
     async def _meter_values(self, meter_value: list[Any], transaction_id: int | None = None, **_: Any) -> Any:
@@ -80,7 +82,7 @@ class Reports16(Reports):
         return call_result.MeterValues()
 
     async def _stop(self, meter_stop: int, timestamp: str, transaction_id: int, reason: str = "Local", **_: Any) -> Any:
-        await self.stops(transaction_id, meter=meter_stop, at=read_time(timestamp), reason=reason)
+        await self.stops(transaction_id, meter=meter_stop, at=self.time_of(timestamp), reason=reason)
         return call_result.StopTransaction()
 
 

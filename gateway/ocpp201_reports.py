@@ -7,7 +7,7 @@ from typing import Any, Final
 from ocpp.v201 import call_result
 
 from gateway.line import Handler
-from gateway.reports import SIM, TAG_STATUS, About, Reports, read_time, spell_time
+from gateway.reports import SIM, TAG_STATUS, About, Reports, spell_time
 from persistence.charging import Start, TagStatus
 
 _REGISTER: Final = "Energy.Active.Import.Register"
@@ -25,7 +25,6 @@ _HEARD: Final = {
     "ReportChargingProfiles": call_result.ReportChargingProfiles,
     "ReservationStatusUpdate": call_result.ReservationStatusUpdate,
     "SecurityEventNotification": call_result.SecurityEventNotification,
-    "StatusNotification": call_result.StatusNotification,
 }
 
 
@@ -43,6 +42,7 @@ class Reports201(Reports):
             "DataTransfer": self._data_transfer,
             "Heartbeat": self._heartbeat,
             "MeterValues": self._meter_values,
+            "StatusNotification": self._status,
             "TransactionEvent": self._transaction_event,
         }
 
@@ -57,6 +57,10 @@ class Reports201(Reports):
 
     async def _heartbeat(self, **_: Any) -> Any:
         return call_result.Heartbeat(spell_time(datetime.now(UTC)))
+
+    async def _status(self, timestamp: str, **_: Any) -> Any:
+        self.hears(timestamp)
+        return call_result.StatusNotification()
 
     async def _data_transfer(self, **_: Any) -> Any:
         return call_result.DataTransfer("UnknownVendorId")
@@ -76,28 +80,42 @@ class Reports201(Reports):
 
         In quarantine a start of now is blocked, and everything else gets an error, so that it is sent again.
         """
-        at, reference = read_time(timestamp), str(transaction_info["transaction_id"])
-        id_tag = str(event.get("id_token", {}).get("id_token", ""))
-        readings = [_energy(sample) for entry in event.get("meter_value", []) for sample in entry["sampled_value"]]
-        known = [reading for reading in readings if reading is not None]
-        old = bool(event.get("offline")) or self.is_queued(at)
-        connector = int(event.get("evse", {}).get("id", 0))
-        start = Start(connector, id_tag, min(known, default=0), at, old or event_type != "Started", reference)
-        session_id = None if event_type == "Started" else await self.known(reference)
-        status = TagStatus.ACCEPTED
-        if session_id is None:
+        at, begins = self.time_of(timestamp), event_type == "Started"
+        reference = str(transaction_info["transaction_id"])
+        id_tag, offline = str(event.get("id_token", {}).get("id_token", "")), event.get("offline")
+        known, at_start = _readings(event.get("meter_value", []))
+        meter_start = min(known) if begins and known else at_start
+        connector = event["evse"]["id"] if "evse" in event else None
+        known_as = None if begins else await self.known(reference)
+        status, late = TagStatus.ACCEPTED, False
+        if known_as is None:
+            start = Start(connector, id_tag, meter_start, at, reference, offline, begins)
             started = await self.starts(start)
             if started is None:
                 return _answered(id_tag, TagStatus.BLOCKED)
-            session_id, status = started.transaction_id, started.status
-        elif id_tag:
-            status = await self.names(session_id, id_tag, queued=old)
+            session_id, status, late = started.transaction_id, started.status, started.late
+        else:
+            session_id = known_as.id
+            if id_tag:
+                status = await self.names(session_id, id_tag, old=bool(offline) or self.is_old(at))
+            if known_as.lacks:
+                await self.adds(session_id, connector=connector, meter_start=meter_start)
+        if not offline and not late:
+            self.hears(timestamp)
         if event_type == "Ended":
             reason = str(transaction_info.get("stopped_reason", "Local"))
-            await self.stops(session_id, meter=max(known, default=0), at=at, reason=reason)
+            await self.stops(session_id, meter=max(known, default=None), at=at, reason=reason)
         elif event_type == "Updated":
             await self.meters(session_id, known)
         return _answered(id_tag, status)
+
+
+def _readings(meter_values: list[Any]) -> tuple[list[int], int | None]:
+    """Give every reading of the meter's register in Wh, and the one that is said to be of the start."""
+    samples = [(sample, _energy(sample)) for entry in meter_values for sample in entry["sampled_value"]]
+    known = [(sample.get("context"), wh) for sample, wh in samples if wh is not None]
+    at_start = [wh for context, wh in known if context == "Transaction.Begin"]
+    return [wh for _, wh in known], at_start[0] if at_start else None
 
 
 def _hear(answer: Any) -> Handler:

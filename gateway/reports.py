@@ -3,15 +3,16 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 
+from domain.charging import ChargerTime
 from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
 from gateway.line import Handler, NotInQuarantine, Unanswered
 from gateway.sessions import Session
 from persistence import charger_links, charging
-from persistence.charging import Start, Started, TagStatus
+from persistence.charging import Known, Over, Start, Started, TagStatus
 from persistence.session import Database
 
 #: How often a charger sends a heartbeat, and one in quarantine its BootNotification, in seconds.
@@ -42,8 +43,14 @@ class Reports(ABC):
 
     VERSION: ClassVar[str]
 
-    def __init__(self, session: Session, db: Database, rule: KeyRule, reporter: Reporter) -> None:
-        """Take over what `session`'s charger reports into `db`."""
+    def __init__(
+        self, session: Session, db: Database, rule: KeyRule, reporter: Reporter, margin: timedelta = timedelta()
+    ) -> None:
+        """Take over what `session`'s charger reports into `db`.
+
+        A connection may be dead for `margin` before it is over: so long it may take until a ping shows that.
+        """
+        self._margin = margin
         self._session = session
         self._id = session.charge_point_id
         self._db = db
@@ -81,6 +88,7 @@ class Reports(ABC):
                 now=datetime.now(UTC),
             )
         await self._rule.count_start(self._session)
+        self._session.clock.is_set(datetime.now(UTC))
         self._session.booted.set()
         return "Accepted", HEARTBEAT
 
@@ -104,21 +112,28 @@ class Reports(ABC):
         if not self._session.quarantined:
             async with self._db.writing() as rows:
                 if (await charger_links.standing(rows, self._id)).good(self._session.generation):
-                    return await charging.start_session(rows, self._id, start, datetime.now(UTC))
-        if start.queued:
+                    over = Over(self._session.generation, self._session.released_at, self._margin)
+                    return await charging.start_session(rows, self._id, start, over, datetime.now(UTC))
+        if not start.begins or start.offline or self.is_old(start.at):
             raise NotInQuarantine
         return None
 
-    async def known(self, reference: str) -> int | None:
-        """Give the id of a session that was reported before, by the charger's own name of it."""
+    async def known(self, reference: str) -> Known | None:
+        """Find a session that was reported before, by the charger's own name of it."""
         async with self._db.reading() as rows:
             return await charging.session_of(rows, self._id, reference)
 
-    async def names(self, session_id: int, id_tag: str, *, queued: bool) -> TagStatus:
-        """Write who charges in a session, and say whether they may; `queued`: it is an old report."""
+    async def names(self, session_id: int, id_tag: str, *, old: bool) -> TagStatus:
+        """Write who charges in a session, and say whether they may; `old`: it is no report of now."""
         self.not_in_quarantine()
         async with self._db.writing() as rows:
-            return await charging.name_tag(rows, self._id, session_id, id_tag, queued=queued)
+            return await charging.name_tag(rows, self._id, session_id, id_tag, old=old)
+
+    async def adds(self, session_id: int, *, connector: int | None, meter_start: int | None) -> None:
+        """Fill in what the first report of a session did not say."""
+        self.not_in_quarantine()
+        async with self._db.writing() as rows:
+            await charging.add_what_was_missing(rows, session_id, connector=connector, meter_start=meter_start)
 
     async def meters(self, session_id: int, readings: list[int]) -> None:
         """Keep the highest of the readings (Wh) of a session that runs."""
@@ -127,15 +142,26 @@ class Reports(ABC):
             async with self._db.writing() as rows:
                 await charging.record_meter(rows, self._id, session_id, max(readings))
 
-    async def stops(self, session_id: int, *, meter: int, at: datetime, reason: str) -> None:
-        """Record a stop, and tell who waits for the end of the session."""
+    async def stops(self, said_id: int, *, meter: int | None, at: ChargerTime, reason: str) -> None:
+        """Record a stop, and tell who waits for the end of the session; one that fits none is kept."""
         self.not_in_quarantine()
         async with self._db.writing() as rows:
-            ended = await charging.stop_session(
-                rows, self._id, session_id, meter=meter, at=at, reason=reason, now=datetime.now(UTC)
-            )
+            now = datetime.now(UTC)
+            session_id = await charging.session_to_stop(rows, self._id, said_id, meter=meter, at=at)
+            if session_id is None:
+                await charging.keep_stop(rows, self._id, said_id, meter=meter, at=at, reason=reason, now=now)
+                return
+            ended = await charging.stop_session(rows, self._id, session_id, meter=meter, at=at, reason=reason, now=now)
         if ended:
             self._reporter.report(self._id, Fact.SESSION_ENDED)
+
+    def time_of(self, text: str) -> ChargerTime:
+        """Read a reported time with what is known of the charger's clock; one that can't be read is now."""
+        return self._session.clock.read(read_time(text) or datetime.now(UTC))
+
+    def hears(self, text: str | None) -> None:
+        """Learn what the charger's clock is off by, from the time of a report of now."""
+        self._session.clock.hear(read_time(text), datetime.now(UTC))
 
     def not_in_quarantine(self) -> None:
         """Refuse what no quarantined charger may report; it keeps it and sends it again."""
@@ -144,9 +170,9 @@ class Reports(ABC):
         if self._session.quarantined:
             raise NotInQuarantine
 
-    def is_queued(self, at: datetime) -> bool:
-        """Whether something happened before this connection."""
-        return at < self._session.opened_at
+    def is_old(self, at: ChargerTime) -> bool:
+        """Whether something happened before this connection, as far as the charger's clock tells."""
+        return at.corrected < self._session.opened_at
 
 
 def spell_time(moment: datetime) -> str:
@@ -154,10 +180,10 @@ def spell_time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def read_time(text: str) -> datetime:
-    """Read a reported time; without a zone it is UTC, and one that can't be read is now."""
+def read_time(text: str | None) -> datetime | None:
+    """Read a reported time; without a zone it is UTC. None where it can't be read."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text or "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        return datetime.now(UTC)
+        return None

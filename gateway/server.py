@@ -136,6 +136,7 @@ class Gateway:
             self._enrolment,
             self._contests,
             open_line=self._open_line,
+            dead_for=limits.ping_every + limits.ping_timeout,
         )
         self._sweep = Sweep(db, node, self._sessions, self._rule, self._contests, sweep_every)
         self.orders = Orders(db, self._sessions, self._rule, self._enrolment, self._tasks)

@@ -11,6 +11,7 @@ from websockets.frames import CloseCode
 
 from domain.ids import ChargePointId
 from domain.keys import KnownTo
+from gateway.charger_clock import ChargerClock
 from gateway.dialect import Dialect
 from gateway.facts import Tasks
 from gateway.limits import LimitedSocket
@@ -25,6 +26,8 @@ class Session:
     arrival: int
     generation: int
     opened_at: datetime
+    released_at: datetime
+    """Since when it is an ordinary one; while it is in quarantine, when it was opened."""
     quarantined: bool
     credential_id: str
     """The key that opened it."""
@@ -40,6 +43,7 @@ class Session:
     """The serial numbers that its BootNotification named."""
     sim: Mapping[str, str] = field(default_factory=dict)
     """`iccid` and `imsi` of its modem, where that named them."""
+    clock: ChargerClock = field(default_factory=ChargerClock)
     booted: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it sends a BootNotification."""
     over: bool = False

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId, NodeId
 from domain.transfer import UntilNewKey
+from persistence import charger_connections
 from persistence.charger_keys import KeyState
 from persistence.gateway_nodes import is_alive
 from persistence.tables import ChargePoint, Credential, Link
@@ -111,21 +112,30 @@ async def claim(
         .on_conflict_do_update(index_elements=["charge_point_id"], set_={"generation": Link.generation + 1, **values})
         .returning(Link.generation)
     )
-    return int((await session.execute(statement)).scalar_one())
+    generation = int((await session.execute(statement)).scalar_one())
+    await charger_connections.begin(session, charge_point_id, generation, node, now, quarantined=quarantined)
+    return generation
 
 
 async def release(session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime) -> bool:
     """Say that the connection of `generation` has ended; False, and nothing changed, where a newer one was claimed."""
+    await charger_connections.end(session, charge_point_id, generation, now)
     return await _change(session, charge_point_id, generation, node=None, quarantined=False, disconnected_at=now)
 
 
-async def lift_quarantine(session: AsyncSession, charge_point_id: ChargePointId, generation: int) -> bool:
+async def lift_quarantine(
+    session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime
+) -> bool:
     """Make the connection of `generation` an ordinary one; False where a newer one was claimed."""
-    return await _change(session, charge_point_id, generation, quarantined=False)
+    if not await _change(session, charge_point_id, generation, quarantined=False):
+        return False
+    await charger_connections.release(session, charge_point_id, generation, now)
+    return True
 
 
 async def clear_node(session: AsyncSession, node: NodeId, now: datetime) -> None:
     """Release whatever a former process of this node held when it died, and let none of its sockets wait any more."""
+    await charger_connections.end_on(session, node, now)
     held = update(Link).where(Link.node == node).values(node=None, quarantined=False, disconnected_at=now)
     waiting = update(Link).where(Link.contender_node == node).values(**NO_CONTENDER)
     for statement in (held, waiting):

@@ -1,19 +1,19 @@
 """Charging sessions and who may start them: each booked to who had the charge point when it started."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, cast
 
 from sqlalchemy import CursorResult, exists, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.charge_point import Holding, Period, holding_at
+from domain.charge_point import Holding, Period
+from domain.charging import ChargerTime, Doubt, book
 from domain.ids import ChargePointId, GroupId, UserId
-from persistence import charge_points
-from persistence.tables import ChargePoint, ChargingSession, OwnershipPeriod, Tag
+from domain.reconciliation import Finding
+from persistence import charge_points, charger_connections, findings
+from persistence.tables import ChargePoint, ChargingSession, OwnershipPeriod, Tag, UnmatchedStop
 
 #: Why a session ended whose stop never arrived: another one started on its connector. A late stop corrects it.
 LOST: Final = "Lost"
@@ -30,15 +30,36 @@ class TagStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Start:
-    """A start as the charger reports it; `queued`: it happened before the charger's present connection."""
+    """A start as the charger reports it; None: it does not say."""
 
-    connector: int
+    connector: int | None
     id_tag: str
-    meter: int
-    at: datetime
-    queued: bool = False
+    meter: int | None
+    at: ChargerTime
     reference: str | None = None
     """The charger's own name of the session, where it has one (OCPP 2.0.1's transactionId)."""
+    offline: bool | None = None
+    """Whether the charger says that it had no connection then."""
+    begins: bool = True
+    """It is the start itself; False: a later report of a session whose start was not heard."""
+
+
+@dataclass(frozen=True)
+class Over:
+    """The connection over which a charger reports: by our clock, since when it is an ordinary one."""
+
+    generation: int
+    since: datetime
+    margin: timedelta = timedelta()
+    """For how long before the end of an earlier one its charger may have been gone already."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A session that was reported before; `lacks`: its connector or its first meter reading was not told yet."""
+
+    id: int
+    lacks: bool
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,8 @@ class Started:
 
     transaction_id: int
     status: TagStatus
+    late: bool = False
+    """It happened while the charger was away."""
 
 
 async def authorize(session: AsyncSession, charge_point_id: ChargePointId, id_tag: str) -> TagStatus:
@@ -66,56 +89,88 @@ async def authorize(session: AsyncSession, charge_point_id: ChargePointId, id_ta
     return await _tag_status(session, row.group_id, id_tag)
 
 
-async def start_session(session: AsyncSession, charge_point_id: ChargePointId, start: Start, now: datetime) -> Started:
-    """Record a session, booked to who had the charge point when it started; the same report again is the same session.
+async def start_session(
+    session: AsyncSession, charge_point_id: ChargePointId, start: Start, over: Over, now: datetime
+) -> Started:
+    """Record a session, booked as domain.charging says; the same report again is the same session.
 
-    A start in the future counts as now. It is recorded even where the tag may not charge: what flows is booked.
-    The charge point is held: a change of hands comes before, and is seen, or after, and is later than this start.
+    One that happened while the charger was away is judged by the group of that time, any other by the present one and
+    by what blocks it. It is recorded even where the tag may not charge: what flows is booked. The charge point is held:
+    a change of hands comes before, and is seen, or after, and is later than this start.
     """
     await charge_points.hold(session, charge_point_id)
-    report = replace(start, id_tag=start.id_tag.upper(), at=min(start.at, now))
-    holding = await _holding(session, charge_point_id, report.at)
-    status = await _tag_status(session, holding.group_id, report.id_tag)
-    if not report.queued and status is TagStatus.ACCEPTED:
-        status = await authorize(session, charge_point_id, report.id_tag)
-    known = None
-    if report.reference is not None:
-        known = await session_of(session, charge_point_id, report.reference)
-    elif start.at > now:
-        known = await _open_twin(session, charge_point_id, report)
-    if known is not None:  # its clock may be ahead: the same report came a moment ago, and counted as then
-        return Started(known, status)
-    values = {
-        "charge_point_id": charge_point_id,
-        "connector": report.connector,
-        "id_tag": report.id_tag,
-        "started_at": report.at,
-        "meter_start": report.meter,
-    }
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    statement = (
-        insert(ChargingSession)
-        .values(**values, reference=report.reference, owner_id=holding.owner_id, group_id=holding.group_id)
-        .on_conflict_do_nothing()
-        .returning(ChargingSession.id)
+    start = replace(start, id_tag=start.id_tag.upper())
+    at = start.at.corrected
+    presence = await charger_connections.presence(
+        session, charge_point_id, over.generation, at, since=over.since, margin=over.margin
     )
-    new = (await session.execute(statement)).scalar_one_or_none()
-    if new is None:
-        twin = await session_of(session, charge_point_id, report.reference) if report.reference is not None else None
-        same = select(ChargingSession.id).filter_by(**values)
-        return Started(twin or (await session.execute(same)).scalar_one(), status)
-    await _end_lost(session, charge_point_id, new, report)
-    return Started(new, status)
+    booking = book(at, now, presence, await _periods(session, charge_point_id))
+    if booking.late or not start.begins:  # what charges already is no start
+        status = await _tag_status(session, booking.holding.group_id, start.id_tag)
+    else:
+        status = await authorize(session, charge_point_id, start.id_tag)
+    row = await _same(session, charge_point_id, start)
+    if row is not None and (row.start_heard or not start.begins):
+        return Started(row.id, status, booking.late)
+    if row is None:
+        row = ChargingSession(charge_point_id=charge_point_id, reference=start.reference, arrived_at=now, doubts=[])
+        row.connector, row.id_tag, row.meter_start = start.connector, start.id_tag, start.meter
+        session.add(row)
+    row.owner_id, row.group_id = booking.holding.owner_id, booking.holding.group_id
+    row.started_at, row.reported_at, row.start_heard = booking.at, start.at.said, start.begins
+    row.late, row.offline, row.doubts = booking.late, start.offline, [Doubt.HOLDER.value] if booking.doubtful else []
+    await session.flush()
+    if booking.doubtful:
+        await findings.note_seen(session, Finding.SESSIONS_IN_DOUBT, charge_point_id, now, since=now)
+    await _end_lost(session, row)
+    return Started(row.id, status, booking.late)
 
 
-async def session_of(session: AsyncSession, charge_point_id: ChargePointId, reference: str) -> int | None:
-    """Give the id of the session that the charger calls `reference`; None where it was never reported. Only reads."""
-    query = select(ChargingSession.id).filter_by(charge_point_id=charge_point_id, reference=reference)
-    return (await session.execute(query)).scalar_one_or_none()
+async def _same(session: AsyncSession, charge_point_id: ChargePointId, start: Start) -> ChargingSession | None:
+    """Find the session that a report is of: one that still runs, or whose end nobody reported.
+
+    A charger whose clock begins anew with each start says the same of two sessions. Where it names them, what is told
+    of an ended one is out of order, but a start after its end is of another one by the same name.
+    """
+    query = select(ChargingSession).where(ChargingSession.charge_point_id == charge_point_id)
+    if start.reference is not None:
+        named = query.where(ChargingSession.reference == start.reference).order_by(ChargingSession.id.desc()).limit(1)
+        row = (await session.scalars(named)).one_or_none()
+        ended = row is not None and row.stop_reported_at is not None and row.stop_reported_at < start.at.said
+        return None if ended and start.begins else row
+    told = query.where(
+        or_(ChargingSession.stopped_at.is_(None), ChargingSession.stop_reason == LOST),
+        ChargingSession.connector.is_not_distinct_from(start.connector),
+        ChargingSession.id_tag == start.id_tag,
+        ChargingSession.reported_at == start.at.said,
+        ChargingSession.meter_start.is_not_distinct_from(start.meter),
+    )
+    return (await session.scalars(told.order_by(ChargingSession.id.desc()).limit(1))).one_or_none()
+
+
+async def session_of(session: AsyncSession, charge_point_id: ChargePointId, reference: str) -> Known | None:
+    """Find the latest session that the charger calls `reference`; None where there is none. Only reads."""
+    lacks = or_(ChargingSession.connector.is_(None), ChargingSession.meter_start.is_(None))
+    named = (ChargingSession.charge_point_id == charge_point_id, ChargingSession.reference == reference)
+    query = select(ChargingSession.id, lacks).where(*named)
+    row = (await session.execute(query.order_by(ChargingSession.id.desc()).limit(1))).one_or_none()
+    return Known(row[0], bool(row[1])) if row is not None else None
+
+
+async def add_what_was_missing(
+    session: AsyncSession, session_id: int, *, connector: int | None, meter_start: int | None
+) -> None:
+    """Fill in what the first report of a session did not say; what is known already stays."""
+    row = await session.get_one(ChargingSession, session_id, with_for_update=True)
+    if row.meter_start is None:
+        row.meter_start = meter_start
+    if row.connector is None and connector is not None:
+        row.connector = connector
+        await _end_lost(session, row)
 
 
 async def name_tag(
-    session: AsyncSession, charge_point_id: ChargePointId, session_id: int, id_tag: str, *, queued: bool
+    session: AsyncSession, charge_point_id: ChargePointId, session_id: int, id_tag: str, *, old: bool
 ) -> TagStatus:
     """Write who charges, where it was not known yet, and say whether that tag may.
 
@@ -125,7 +180,7 @@ async def name_tag(
     named = await _update(session, *it, ChargingSession.id_tag == "", id_tag=id_tag.upper())
     group_id = (await session.execute(select(ChargingSession.group_id).where(*it))).scalar_one()
     status = await _tag_status(session, group_id, id_tag)
-    begins = named and not queued and status is TagStatus.ACCEPTED
+    begins = named and not old and status is TagStatus.ACCEPTED
     return await authorize(session, charge_point_id, id_tag) if begins else status
 
 
@@ -144,31 +199,83 @@ async def record_meter(session: AsyncSession, charge_point_id: ChargePointId, tr
 async def stop_session(
     session: AsyncSession,
     charge_point_id: ChargePointId,
-    transaction_id: int,
+    session_id: int,
     *,
-    meter: int,
-    at: datetime,
+    meter: int | None,
+    at: ChargerTime,
     reason: str,
     now: datetime,
 ) -> bool:
     """Record a stop; False where the session is unknown or was stopped before, and then nothing changed.
 
-    A stop in the future counts as now, one before the start as the start.
+    A stop in the future counts as now, one before the start as the start. Where the meter is not told, its last
+    reading is kept.
     """
-    query = select(ChargingSession.started_at).where(
-        ChargingSession.id == transaction_id, ChargingSession.charge_point_id == charge_point_id
+    query = select(ChargingSession.started_at, ChargingSession.last_meter).where(
+        ChargingSession.id == session_id, ChargingSession.charge_point_id == charge_point_id
     )
-    started_at = (await session.execute(query)).scalar_one_or_none()
-    if started_at is None:
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
         return False
     return await _update(
         session,
-        ChargingSession.id == transaction_id,
+        ChargingSession.id == session_id,
         or_(ChargingSession.stopped_at.is_(None), ChargingSession.stop_reason == LOST),
-        stopped_at=max(min(at, now), started_at),
-        meter_stop=meter,
+        stopped_at=max(min(at.corrected, now), row.started_at),
+        stop_reported_at=at.said,
+        meter_stop=meter if meter is not None else row.last_meter,
         stop_reason=reason,
     )
+
+
+async def session_to_stop(
+    session: AsyncSession, charge_point_id: ChargePointId, said_id: int, *, meter: int | None, at: ChargerTime
+) -> int | None:
+    """Find the session that a stop is of. Only reads.
+
+    One whose id is none of the charge point's is of the one session that runs whose start and meter lie before the
+    stop's; None where none does, or several do.
+    """
+    of_point = (ChargingSession.charge_point_id == charge_point_id,)
+    named = select(ChargingSession.id).where(*of_point, ChargingSession.id == said_id)
+    if (found := (await session.execute(named)).scalar_one_or_none()) is not None:
+        return found
+    query = select(ChargingSession.id).where(
+        *of_point,
+        ChargingSession.stopped_at.is_(None),
+        or_(ChargingSession.started_at <= at.corrected, ChargingSession.reported_at <= at.said),
+    )
+    if meter is not None:
+        query = query.where(or_(ChargingSession.meter_start.is_(None), ChargingSession.meter_start <= meter))
+    fitting = (await session.scalars(query.limit(2))).all()
+    return fitting[0] if len(fitting) == 1 else None
+
+
+async def keep_stop(
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    said_id: int,
+    *,
+    meter: int | None,
+    at: ChargerTime,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Keep a stop whose session can't be told, once, for somebody to settle."""
+    known = select(UnmatchedStop.id).filter_by(charge_point_id=charge_point_id, said_id=said_id, reported_at=at.said)
+    if (await session.execute(known)).first() is None:
+        session.add(
+            UnmatchedStop(
+                charge_point_id=charge_point_id,
+                said_id=said_id,
+                meter=meter,
+                reason=reason,
+                reported_at=at.said,
+                arrived_at=now,
+            )
+        )
+        await session.flush()
+        await findings.note_seen(session, Finding.SESSIONS_IN_DOUBT, charge_point_id, now, since=now)
 
 
 async def session_running(session: AsyncSession, charge_point_id: ChargePointId) -> bool:
@@ -186,13 +293,10 @@ async def running_sessions(session: AsyncSession, charge_point_id: ChargePointId
     return [Running(row.id, row.reference) for row in rows]
 
 
-async def _holding(session: AsyncSession, charge_point_id: ChargePointId, moment: datetime) -> Holding:
+async def _periods(session: AsyncSession, charge_point_id: ChargePointId) -> list[Period]:
     query = select(OwnershipPeriod).where(OwnershipPeriod.charge_point_id == charge_point_id)
     rows = (await session.execute(query.order_by(OwnershipPeriod.version))).scalars()
-    periods = [
-        Period(Holding(UserId(row.owner_id), GroupId(row.group_id)), row.started_at, row.ended_at) for row in rows
-    ]
-    return holding_at(periods, moment)
+    return [Period(Holding(UserId(row.owner_id), GroupId(row.group_id)), row.started_at, row.ended_at) for row in rows]
 
 
 async def _tag_status(session: AsyncSession, group_id: str, id_tag: str) -> TagStatus:
@@ -200,29 +304,22 @@ async def _tag_status(session: AsyncSession, group_id: str, id_tag: str) -> TagS
     return TagStatus.ACCEPTED if (await session.execute(query)).scalar_one() else TagStatus.INVALID
 
 
-async def _open_twin(session: AsyncSession, charge_point_id: ChargePointId, report: Start) -> int | None:
-    """Find the running session that a report with a time in the future was recorded as."""
-    query = select(ChargingSession.id).filter_by(
-        charge_point_id=charge_point_id,
-        connector=report.connector,
-        id_tag=report.id_tag,
-        meter_start=report.meter,
-        stopped_at=None,
-    )
-    return (await session.execute(query.limit(1))).scalar_one_or_none()
+async def _end_lost(session: AsyncSession, new: ChargingSession) -> None:
+    """End what still runs on the connector by the books: a connector has one session at a time.
 
-
-async def _end_lost(session: AsyncSession, charge_point_id: ChargePointId, new: int, report: Start) -> None:
-    """End what still runs on the connector by the books: a connector has one session at a time."""
+    A session of a connector that is not known ends none, and is ended by none.
+    """
+    if new.connector is None:
+        return
     await _update(
         session,
-        ChargingSession.charge_point_id == charge_point_id,
-        ChargingSession.connector == report.connector,
-        ChargingSession.id != new,
-        ChargingSession.started_at <= report.at,
+        ChargingSession.charge_point_id == new.charge_point_id,
+        ChargingSession.connector == new.connector,
+        ChargingSession.id != new.id,
+        ChargingSession.started_at <= new.started_at,
         ChargingSession.stopped_at.is_(None),
-        stopped_at=report.at,
-        meter_stop=report.meter,
+        stopped_at=new.started_at,
+        meter_stop=new.meter_start,
         stop_reason=LOST,
     )
 

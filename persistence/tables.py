@@ -290,6 +290,27 @@ class Link(Table):
     )
 
 
+class ChargerConnection(Table):
+    """One connection that a charger had, by our clock. Its link has the newest one."""
+
+    __tablename__ = "charger_connections"
+    charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"), primary_key=True)
+    generation: Mapped[int] = mapped_column(primary_key=True)
+    node: Mapped[str] = mapped_column(ID)
+    opened_at: Mapped[datetime]
+    released_at: Mapped[datetime | None]
+    """When it was an ordinary one; None: it was in quarantine all the time."""
+    ended_at: Mapped[datetime | None] = mapped_column(index=True)
+    __table_args__ = (
+        Index(
+            "ix_charger_connections_open",
+            "node",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+
 class LocalList(Table):
     """The local list that a charger was last sent: `[{"id_tag", "status"}]`, and the one that it replaced."""
 
@@ -311,23 +332,53 @@ class ChargingSession(Table):
     __tablename__ = "charging_sessions"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
-    connector: Mapped[int]
+    connector: Mapped[int | None]
+    """None until it is known: OCPP 2.0.1 may tell later."""
     id_tag: Mapped[str] = mapped_column(String(36))
     """Empty until it is known who charges: OCPP 2.0.1 may tell later."""
     reference: Mapped[str | None] = mapped_column(String(36))
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"))
     started_at: Mapped[datetime]
-    meter_start: Mapped[int]
+    """When it began by our clock, as far as that can be told."""
+    reported_at: Mapped[datetime]
+    """When it began as the charger says."""
+    arrived_at: Mapped[datetime]
+    """When it was first reported."""
+    start_heard: Mapped[bool] = mapped_column(Boolean, default=True)
+    """Its start was reported, not only something later: OCPP 2.0.1's events may come in another order."""
+    late: Mapped[bool] = mapped_column(Boolean, default=False)
+    """It happened while the charger was away, and is booked by its time."""
+    offline: Mapped[bool | None] = mapped_column(Boolean)
+    """What the charger says of that, in OCPP 2.0.1."""
+    doubts: Mapped[list[Any]] = mapped_column(default=list)
+    """domain.charging.Doubt: what somebody has to look at."""
+    meter_start: Mapped[int | None]
+    """The meter's register in Wh; None where it was not told."""
     last_meter: Mapped[int | None]
     stopped_at: Mapped[datetime | None]
+    stop_reported_at: Mapped[datetime | None]
     meter_stop: Mapped[int | None]
     stop_reason: Mapped[str | None] = mapped_column(String(32))
     __table_args__ = (
-        UniqueConstraint("charge_point_id", "connector", "id_tag", "started_at", "meter_start"),
-        UniqueConstraint("charge_point_id", "reference"),
+        Index("ix_charging_sessions_reference", "charge_point_id", "reference"),
         Index("ix_charging_sessions_open", "charge_point_id", "stopped_at"),
     )
+
+
+class UnmatchedStop(Table):
+    """A stop whose session can't be told: kept until somebody settles it."""
+
+    __tablename__ = "unmatched_stops"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
+    said_id: Mapped[int] = mapped_column(BigInteger)
+    """OCPP 1.6's transactionId, as the charger says it: -1, 0, or none of ours."""
+    meter: Mapped[int | None]
+    reason: Mapped[str] = mapped_column(String(32))
+    reported_at: Mapped[datetime]
+    arrived_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("charge_point_id", "said_id", "reported_at"),)
 
 
 # --- transfers ----------------------------------------------------------------------------------------------------

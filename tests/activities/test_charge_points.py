@@ -142,6 +142,8 @@ async def test_a_charging_session_is_not_ended_by_a_restart(points: DatabaseChar
                 owner_id="ada",
                 group_id="north",
                 started_at=NOW,
+                reported_at=NOW,
+                arrived_at=NOW,
                 meter_start=0,
             )
         )

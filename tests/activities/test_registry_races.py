@@ -10,10 +10,11 @@ from sqlalchemy import select, update
 
 from activities.contracts import Changed, Finish, TransferRef
 from activities.registry import DatabaseRegistry
+from domain.charging import ChargerTime
 from domain.errors import NotAllowed
 from domain.transfer import Acceptance, TransferKind, TransferState
 from persistence import accounts, charging
-from persistence.charging import Start, Started
+from persistence.charging import Over, Start, Started
 from persistence.imports import ImportRefused, import_lines
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import ChargingSession, Membership, OwnershipPeriod
@@ -66,7 +67,7 @@ async def test_hands_change_after_every_session_that_was_booked_before(
     step = registry.restore_ownership if back else registry.change_ownership
     async with database.writing() as session:
         now = datetime.now(UTC)
-        started = await charging.start_session(session, CP, Start(1, "X", 0, now), now)
+        started = await charging.start_session(session, CP, Start(1, "X", 0, ChargerTime(now)), Over(1, now), now)
         changing = asyncio.create_task(step(ref))
         await until_waiting(database, changing)
         booked_by = datetime.now(UTC)
@@ -86,7 +87,7 @@ async def test_a_session_that_starts_while_hands_change_waits_and_is_the_new_hol
     async def start() -> Started:
         async with database.writing() as session:
             now = datetime.now(UTC)
-            return await charging.start_session(session, CP, Start(1, "X", 0, now), now)
+            return await charging.start_session(session, CP, Start(1, "X", 0, ChargerTime(now)), Over(1, now), now)
 
     changed, starting = asyncio.Event(), asyncio.Event()
 

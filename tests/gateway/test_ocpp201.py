@@ -154,12 +154,14 @@ async def test_a_session_whose_tag_comes_later_is_named_then_and_may_be_blocked(
 
 
 async def test_a_session_reported_late_is_booked_to_who_had_the_charger_then(world: World) -> None:
-    handed_over = datetime.now(UTC)
-    await hand_over(world.database, handed_over)
     async with charger(world) as station:
         await station.boots()
-        before = handed_over - timedelta(hours=1)
-        late = await station.event("Ended", 2, before, idToken=TOKEN, meterValue=energy(5), offline=True)
+    await world.heard(Fact.DISCONNECTED)
+    away = datetime.now(UTC)
+    await hand_over(world.database, datetime.now(UTC))
+    async with charger(world) as station:
+        await station.boots()
+        late = await station.event("Ended", 2, away, idToken=TOKEN, meterValue=energy(5), offline=True)
         assert late[2]["idTokenInfo"]["status"] == "Accepted"
         now = await station.says("Authorize", idToken=TOKEN)
         assert now[2]["idTokenInfo"]["status"] == "Invalid"

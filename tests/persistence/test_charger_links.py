@@ -47,7 +47,7 @@ async def test_an_older_connection_can_release_nothing(links: Database) -> None:
     older, newer = await claim(links, ONE), await claim(links, TWO)
     async with links.writing() as session:
         assert not await charger_links.release(session, CP, older, NOW)
-        assert not await charger_links.lift_quarantine(session, CP, older)
+        assert not await charger_links.lift_quarantine(session, CP, older, NOW)
     assert (await place(links)).node == TWO
     async with links.writing() as session:
         assert await charger_links.release(session, CP, newer, NOW)
@@ -58,7 +58,7 @@ async def test_an_older_connection_can_release_nothing(links: Database) -> None:
 async def test_a_quarantine_is_lifted_for_its_own_connection(links: Database) -> None:
     generation = await claim(links, ONE, quarantined=True)
     async with links.writing() as session:
-        assert await charger_links.lift_quarantine(session, CP, generation)
+        assert await charger_links.lift_quarantine(session, CP, generation, NOW)
     assert await place(links) == (ONE, 1, False)
 
 

@@ -1,38 +1,78 @@
 """Charging sessions and local lists: who may charge, who it is booked to, what a charger is sent."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from domain.charging import ChargerTime
 from domain.errors import TransferInProgress
 from persistence import charging, local_lists
-from persistence.charging import Start, Started, TagStatus
+from persistence.charging import Over, Start, Started, TagStatus
 from persistence.local_lists import ListLimits
 from persistence.session import Database
-from persistence.tables import ChargePoint, ChargingSession, LocalList, Tag
+from persistence.tables import (
+    ChargePoint,
+    ChargerConnection,
+    ChargingSession,
+    Finding,
+    LocalList,
+    Tag,
+    UnmatchedStop,
+)
 from persistence.vault import Vault
 from tests.api.world import add_transfer
 from tests.gateway.world import CP, hand_over, seed
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+#: When the charger's present connection began, and how long it may have been gone before the end of an earlier one.
+SINCE, MARGIN = NOW - HOUR / 2, timedelta(minutes=1)
 ROOMY = ListLimits(50)
 
 
 @pytest.fixture
 async def books(database: Database, vault: Vault) -> Database:
+    """Of a charger that was there a day ago for an hour, and is since half an hour."""
     await seed(database, vault)
+    async with database.writing() as session:
+        for generation, opened, ended in ((1, NOW - 24 * HOUR, NOW - 23 * HOUR), (2, SINCE, None)):
+            session.add(
+                ChargerConnection(
+                    charge_point_id=CP,
+                    generation=generation,
+                    node="node-1",
+                    opened_at=opened,
+                    released_at=opened,
+                    ended_at=ended,
+                )
+            )
     return database
+
+
+def begin(
+    connector: int | None, id_tag: str, meter: int | None, at: datetime, reference: str | None = None, **more: Any
+) -> Start:
+    return Start(connector, id_tag, meter, ChargerTime(at), reference, **more)
 
 
 async def start(books: Database, start: Start, *, now: datetime = NOW) -> Started:
     async with books.writing() as session:
-        return await charging.start_session(session, CP, start, now)
+        return await charging.start_session(session, CP, start, Over(2, SINCE, MARGIN), now)
 
 
-async def stop(books: Database, transaction_id: int, *, at: datetime = NOW, reason: str = "Local") -> bool:
+async def stop(
+    books: Database, said_id: int, *, at: datetime = NOW, reason: str = "Local", meter: int | None = 9
+) -> bool:
+    """Report a stop; whether it ended a session."""
     async with books.writing() as session:
-        return await charging.stop_session(session, CP, transaction_id, meter=9, at=at, reason=reason, now=NOW)
+        told = ChargerTime(at)
+        session_id = await charging.session_to_stop(session, CP, said_id, meter=meter, at=told)
+        if session_id is None:
+            await charging.keep_stop(session, CP, said_id, meter=meter, at=told, reason=reason, now=NOW)
+            return False
+        return await charging.stop_session(session, CP, session_id, meter=meter, at=told, reason=reason, now=NOW)
 
 
 async def row(books: Database, transaction_id: int) -> ChargingSession:
@@ -76,55 +116,148 @@ async def test_nobody_starts_while_sessions_are_blocked_but_what_ran_before_is_n
     async with books.writing() as session:
         (await session.get_one(ChargePoint, CP)).sessions_blocked_by = "transfer"
     assert await authorize(books, "ANN1") is TagStatus.BLOCKED
-    assert (await start(books, Start(1, "ANN1", 0, NOW))).status is TagStatus.BLOCKED
-    queued = await start(books, Start(2, "ANN1", 0, NOW - HOUR, queued=True))
-    assert queued.status is TagStatus.ACCEPTED
+    assert (await start(books, begin(1, "ANN1", 0, NOW))).status is TagStatus.BLOCKED
+    late = await start(books, begin(2, "ANN1", 0, NOW - HOUR))
+    assert (late.status, late.late) == (TagStatus.ACCEPTED, True)
+    runs = await start(books, begin(3, "ANN1", 0, NOW, "t-1", begins=False))
+    assert runs.status is TagStatus.ACCEPTED, "what is told of one that runs"
 
 
-@pytest.mark.parametrize(("at", "owner"), [(-HOUR, "ann"), (timedelta(0), "ben"), (HOUR, "ben"), (-9999 * HOUR, "ann")])
-async def test_a_session_is_booked_to_who_had_the_charge_point_when_it_started(
-    books: Database, at: timedelta, owner: str
+@pytest.mark.parametrize(
+    ("at", "owner", "late", "doubts"),
+    [
+        (-HOUR, "ann", True, []),
+        (-23 * HOUR - MARGIN / 2, "ann", True, []),
+        (-23.5 * HOUR, "ben", False, []),
+        (timedelta(0), "ben", False, []),
+        (HOUR, "ben", False, []),
+        (-9999 * HOUR, "ben", False, ["holder"]),
+        (9999 * HOUR, "ben", False, ["holder"]),
+    ],
+)
+async def test_only_what_happened_while_it_was_away_is_booked_by_its_time(
+    books: Database, at: timedelta, owner: str, late: bool, doubts: list[str]
 ) -> None:
     await hand_over(books, NOW)
-    report = Start(1, "ANN1", 0, NOW + at, queued=True)
-    started = await start(books, report, now=NOW + 2 * HOUR)
+    started = await start(books, begin(1, "ANN1", 0, NOW + at), now=NOW + 2 * HOUR)
     found = await row(books, started.transaction_id)
     assert (found.owner_id, found.group_id) == (owner, f"group-{owner}")
-    assert started.status is (TagStatus.ACCEPTED if owner == "ann" else TagStatus.INVALID)
+    assert (found.late, found.doubts) == (late, doubts)
+    assert (found.reported_at, found.arrived_at) == (NOW + at, NOW + 2 * HOUR)
+    assert started.status is (TagStatus.ACCEPTED if late else TagStatus.INVALID)
+    async with books.reading() as session:
+        parked = [(one.kind, one.subject) for one in await session.scalars(select(Finding))]
+    assert parked == ([("sessions_in_doubt", CP)] if doubts else [])
+
+
+async def test_of_one_holder_no_time_is_in_doubt(books: Database) -> None:
+    for number, hours in enumerate((-500000, -9999, 9999), start=1):
+        started = await start(books, begin(number, "ANN1", 0, NOW + hours * HOUR))
+        found = await row(books, started.transaction_id)
+        assert (found.owner_id, found.started_at, found.doubts) == ("ann", NOW, [])
+        assert started.status is TagStatus.ACCEPTED
 
 
 async def test_a_start_in_the_future_counts_as_now(books: Database) -> None:
-    started = await start(books, Start(1, "ANN1", 0, NOW + HOUR))
+    started = await start(books, begin(1, "ANN1", 0, NOW + HOUR))
     assert (await row(books, started.transaction_id)).started_at == NOW
 
 
 async def test_the_same_report_is_the_same_session(books: Database) -> None:
-    first = await start(books, Start(1, "ANN1", 5, NOW))
-    assert await start(books, Start(1, "ann1", 5, NOW), now=NOW + HOUR) == first
-    ahead = await start(books, Start(2, "ANN1", 5, NOW + 9 * HOUR))
-    assert await start(books, Start(2, "ANN1", 5, NOW + 9 * HOUR), now=NOW + HOUR) == ahead
+    first = await start(books, begin(1, "ANN1", 5, NOW))
+    assert await start(books, begin(1, "ann1", 5, NOW), now=NOW + HOUR) == first
+    ahead = await start(books, begin(2, "ANN1", 5, NOW + 9 * HOUR))
+    assert await start(books, begin(2, "ANN1", 5, NOW + 9 * HOUR), now=NOW + HOUR) == ahead
     assert await running(books) == [first.transaction_id, ahead.transaction_id]
 
 
+async def test_the_same_report_of_one_that_has_ended_is_another_session(books: Database) -> None:
+    """A charger whose clock and meter begin anew with each start says the same of two."""
+    first = await start(books, begin(1, "ANN1", 0, datetime(1970, 1, 1, tzinfo=UTC)))
+    assert await stop(books, first.transaction_id)
+    second = await start(books, begin(1, "ANN1", 0, datetime(1970, 1, 1, tzinfo=UTC)))
+    assert second.transaction_id != first.transaction_id
+    assert await running(books) == [second.transaction_id]
+
+
+async def test_a_name_that_is_used_again_after_its_end_is_another_sessions(books: Database) -> None:
+    first = await start(books, begin(1, "ANN1", 0, NOW - HOUR / 3, "t-1"))
+    assert await stop(books, first.transaction_id, at=NOW - HOUR / 4)
+    assert await start(books, begin(1, "ANN1", 0, NOW - HOUR / 3, "t-1")) == first, "it is only told again"
+    assert await start(books, begin(1, "ANN1", 0, NOW, "t-1", begins=False)) == first, "nor is this a start"
+    assert (await start(books, begin(1, "ANN1", 0, NOW, "t-1"))).transaction_id != first.transaction_id
+
+
+async def test_a_start_that_is_told_after_the_end_says_whose_the_session_is(books: Database) -> None:
+    await hand_over(books, NOW - HOUR * 0.75)
+    ended = await start(books, begin(None, "", None, NOW - HOUR / 2 - MARGIN, "t-1", begins=False))
+    assert (await row(books, ended.transaction_id)).owner_id == "ben"
+    assert await stop(books, ended.transaction_id, at=NOW - HOUR / 2 - MARGIN)
+    begun = await start(books, begin(2, "ANN1", 5, NOW - HOUR, "t-1"))
+    found = await row(books, begun.transaction_id)
+    assert (begun.transaction_id, found.owner_id, found.started_at) == (ended.transaction_id, "ann", NOW - HOUR)
+    assert found.stopped_at
+
+
+async def test_what_is_not_told_is_no_connector_and_no_reading(books: Database) -> None:
+    """A second driver's start does not end the first one's session, and nothing is booked that nobody measured."""
+    one, other = [(await start(books, begin(None, "ANN1", None, NOW, name))).transaction_id for name in ("t-1", "t-2")]
+    assert await running(books) == [one, other]
+    async with books.writing() as session:
+        for session_id, connector in ((one, 1), (other, 2)):
+            await charging.add_what_was_missing(session, session_id, connector=connector, meter_start=500)
+            await charging.record_meter(session, CP, session_id, 600)
+            await charging.add_what_was_missing(session, session_id, connector=9, meter_start=9)
+    assert await running(books) == [one, other]
+    assert await stop(books, one, meter=None)
+    found = await row(books, one)
+    assert (found.connector, found.meter_start, found.meter_stop) == (1, 500, 600)
+    third = (await start(books, begin(None, "ANN1", None, NOW, "t-3"))).transaction_id
+    async with books.writing() as session:
+        await charging.add_what_was_missing(session, third, connector=2, meter_start=700)
+    assert await running(books) == [third], "its connector had another one"
+
+
 async def test_a_stop_counts_once_and_lies_between_start_and_now(books: Database) -> None:
-    begun = (await start(books, Start(1, "ANN1", 5, NOW - HOUR))).transaction_id
+    begun = (await start(books, begin(1, "ANN1", 5, NOW - HOUR))).transaction_id
     assert await stop(books, begun, at=NOW + HOUR)
     assert not await stop(books, begun, at=NOW - HOUR, reason="Other")
     found = await row(books, begun)
-    assert (found.stopped_at, found.stop_reason) == (NOW, "Local")
-    early = (await start(books, Start(1, "ANN1", 6, NOW))).transaction_id
+    assert (found.stopped_at, found.stop_reported_at, found.stop_reason) == (NOW, NOW + HOUR, "Local")
+    early = (await start(books, begin(1, "ANN1", 6, NOW))).transaction_id
     assert await stop(books, early, at=NOW - 9 * HOUR)
     assert (await row(books, early)).stopped_at == NOW
-    assert not await stop(books, 4711)
     assert await running(books) == []
+
+
+@pytest.mark.parametrize("said", [-1, 0, 4711])
+async def test_a_stop_whose_id_says_nothing_is_of_the_one_session_that_it_fits(books: Database, said: int) -> None:
+    one = (await start(books, begin(1, "ANN1", 5, NOW - HOUR / 3))).transaction_id
+    later = (await start(books, begin(2, "ANN1", 50, NOW - HOUR / 4))).transaction_id
+    assert await stop(books, said, at=NOW - HOUR / 5, meter=9)
+    assert await running(books) == [later], "the other one's meter began higher"
+    assert (await row(books, one)).meter_stop == 9
+
+
+@pytest.mark.parametrize("said", [-1, 0, 4711])
+async def test_one_that_fits_several_or_none_is_kept_for_somebody_to_settle(books: Database, said: int) -> None:
+    assert not await stop(books, said)
+    both = [(await start(books, begin(number, "ANN1", 5, NOW))).transaction_id for number in (1, 2)]
+    for _ in range(2):
+        assert not await stop(books, said, at=NOW + HOUR)
+    assert await running(books) == both
+    async with books.reading() as session:
+        kept = (await session.scalars(select(UnmatchedStop).order_by(UnmatchedStop.id))).all()
+        assert [(one.said_id, one.meter, one.reported_at) for one in kept] == [(said, 9, NOW), (said, 9, NOW + HOUR)]
+        assert [one.kind for one in await session.scalars(select(Finding))] == ["sessions_in_doubt"]
 
 
 async def test_a_session_whose_stop_was_lost_ends_where_the_next_begins_and_a_late_stop_corrects_it(
     books: Database,
 ) -> None:
-    lost = (await start(books, Start(1, "ANN1", 5, NOW - 2 * HOUR))).transaction_id
-    elsewhere = (await start(books, Start(2, "ANN1", 5, NOW - 2 * HOUR))).transaction_id
-    following = (await start(books, Start(1, "ANN2", 8, NOW))).transaction_id
+    lost = (await start(books, begin(1, "ANN1", 5, NOW - 2 * HOUR))).transaction_id
+    elsewhere = (await start(books, begin(2, "ANN1", 5, NOW - 2 * HOUR))).transaction_id
+    following = (await start(books, begin(1, "ANN2", 8, NOW))).transaction_id
     assert await running(books) == [elsewhere, following]
     found = await row(books, lost)
     assert (found.stopped_at, found.meter_stop, found.stop_reason) == (NOW, 8, charging.LOST)
@@ -133,7 +266,7 @@ async def test_a_session_whose_stop_was_lost_ends_where_the_next_begins_and_a_la
 
 
 async def test_meter_readings_only_rise(books: Database) -> None:
-    begun = (await start(books, Start(1, "ANN1", 5, NOW))).transaction_id
+    begun = (await start(books, begin(1, "ANN1", 5, NOW))).transaction_id
     async with books.writing() as session:
         for reading in (7, 6):
             await charging.record_meter(session, CP, begun, reading)

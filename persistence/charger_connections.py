@@ -1,0 +1,113 @@
+"""The connections that chargers had, by our clock: when each was opened, released from quarantine, and over.
+
+Every function works in the caller's transaction and leaves the commit to it.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.charging import Presence
+from domain.ids import ChargePointId, NodeId
+from persistence.tables import ChargerConnection, GatewayNode
+
+
+async def begin(
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    generation: int,
+    node: NodeId,
+    now: datetime,
+    *,
+    quarantined: bool,
+) -> None:
+    """Write that a connection was opened; whatever the charger had before is over."""
+    await _end(session, now, ChargerConnection.charge_point_id == charge_point_id)
+    session.add(
+        ChargerConnection(
+            charge_point_id=charge_point_id,
+            generation=generation,
+            node=node,
+            opened_at=now,
+            released_at=None if quarantined else now,
+        )
+    )
+    await session.flush()
+
+
+async def release(session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime) -> None:
+    """Write that a connection is an ordinary one from now on."""
+    await _set(session, charge_point_id, generation, released_at=now)
+
+
+async def end(session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime) -> None:
+    """Write that a connection is over."""
+    it = (ChargerConnection.charge_point_id == charge_point_id, ChargerConnection.generation == generation)
+    await session.execute(
+        update(ChargerConnection).where(*it, ChargerConnection.ended_at.is_(None)).values(ended_at=now),
+        execution_options={"synchronize_session": False},
+    )
+
+
+async def end_on(session: AsyncSession, node: NodeId, now: datetime) -> None:
+    """Write that whatever a node held is over, since its last sign of life."""
+    await _end(session, now, ChargerConnection.node == node)
+
+
+async def _end(session: AsyncSession, now: datetime, *which: ColumnElement[bool]) -> None:
+    """End connections whose end nobody has written: their node's last sign of life tells when, or else it is now."""
+    seen = select(func.min(GatewayNode.seen_at)).where(GatewayNode.node == ChargerConnection.node)
+    ended = func.coalesce(seen.scalar_subquery(), now)
+    await session.execute(
+        update(ChargerConnection).where(*which, ChargerConnection.ended_at.is_(None)).values(ended_at=ended),
+        execution_options={"synchronize_session": False},
+    )
+
+
+async def _set(session: AsyncSession, charge_point_id: ChargePointId, generation: int, **values: datetime) -> None:
+    it = (ChargerConnection.charge_point_id == charge_point_id, ChargerConnection.generation == generation)
+    await session.execute(
+        update(ChargerConnection).where(*it).values(**values), execution_options={"synchronize_session": False}
+    )
+
+
+async def presence(
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    generation: int,
+    moment: datetime,
+    *,
+    since: datetime,
+    margin: timedelta,
+) -> Presence:
+    """Say where a charger was at a moment, whose present connection, of `generation`, was released `since`.
+
+    For `margin` before the end of a connection it may have been gone already. Only reads.
+    """
+    of_point = (ChargerConnection.charge_point_id == charge_point_id, ChargerConnection.generation <= generation)
+    earlier = and_(ChargerConnection.generation < generation, ChargerConnection.released_at.is_not(None))
+    there = and_(
+        ChargerConnection.released_at <= moment,
+        or_(ChargerConnection.ended_at.is_(None), ChargerConnection.ended_at > moment + margin),
+    )
+    row = (
+        await session.execute(
+            select(
+                func.min(ChargerConnection.opened_at),
+                func.max(ChargerConnection.ended_at).filter(earlier),
+                func.count().filter(earlier, there),
+            ).where(*of_point)
+        )
+    ).one()
+    return Presence(since=since, was_there=row[2] > 0, first_seen=row[0], left_at=row[1])
+
+
+async def forget(session: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete connections that ended earlier, at most `limit` of them; gives how many."""
+    which = (ChargerConnection.charge_point_id, ChargerConnection.generation)
+    old = select(*which).where(ChargerConnection.ended_at < before).order_by(ChargerConnection.ended_at).limit(limit)
+    rows = [tuple(row) for row in await session.execute(old)]
+    if rows:
+        await session.execute(delete(ChargerConnection).where(tuple_(*which).in_(rows)))
+    return len(rows)

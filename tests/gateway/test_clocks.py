@@ -1,0 +1,129 @@
+"""A charger's clock gives no rights: whoever has the charge point now says who charges, in both versions of OCPP."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from gateway.facts import Fact
+from persistence.session import Database
+from persistence.tables import ChargePoint, ChargingSession
+from persistence.vault import Vault
+from tests.gateway.bare import ask
+from tests.gateway.world import World, gateway_world, hand_over, seed
+
+#: What a clock says, and what it is off by.
+OFF: dict[str, timedelta | datetime] = {
+    "1970": datetime(1970, 1, 1, tzinfo=UTC),
+    "an hour behind": timedelta(hours=-1),
+    "a day behind": timedelta(days=-1),
+    "an hour ahead": timedelta(hours=1),
+    "a day ahead": timedelta(days=1),
+}
+
+
+@pytest.fixture
+async def world(database: Database, vault: Vault, tmp_path: Path) -> AsyncIterator[World]:
+    """Of a charger that was there before, and whose charge point changed hands while it was."""
+    await seed(database, vault)
+    async with gateway_world(database, vault, tmp_path) as found:
+        async with found.client():
+            await found.heard(Fact.CONNECTED)
+            await hand_over(database, datetime.now(UTC))
+        await found.heard(Fact.DISCONNECTED)
+        yield found
+
+
+def clock(off: str) -> Callable[[], str]:
+    """Give the time as a charger with that clock says it."""
+    by = OFF[off]
+
+    def now() -> str:
+        return (by if isinstance(by, datetime) else datetime.now(UTC) + by).isoformat()
+
+    return now
+
+
+async def starts(socket: Any, ocpp: str, id_tag: str, at: str, name: str = "t-1") -> str:
+    """Start a session; gives whether its tag may charge."""
+    if ocpp == "1.6":
+        said = await ask(socket, "StartTransaction", connectorId=1, idTag=id_tag, meterStart=5, timestamp=at)
+        return str(said[2]["idTagInfo"]["status"])
+    event = {"eventType": "Started", "timestamp": at, "triggerReason": "Authorized", "seqNo": 0}
+    token = {"idToken": id_tag, "type": "ISO14443"}
+    info = {"transactionId": name}
+    said = await ask(socket, "TransactionEvent", transactionInfo=info, idToken=token, evse={"id": 1}, **event)
+    return str(said[2]["idTokenInfo"]["status"])
+
+
+async def tells_status(socket: Any, ocpp: str, at: str) -> None:
+    status = {"connectorId": 1, "timestamp": at}
+    if ocpp == "1.6":
+        await ask(socket, "StatusNotification", errorCode="NoError", status="Available", **status)
+    else:
+        await ask(socket, "StatusNotification", connectorStatus="Available", evseId=1, **status)
+
+
+async def sessions(world: World) -> list[ChargingSession]:
+    async with world.database.reading() as session:
+        return list(await session.scalars(select(ChargingSession).order_by(ChargingSession.id)))
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("off", OFF)
+async def test_a_live_start_is_the_present_groups_whatever_the_clock_says(world: World, ocpp: str, off: str) -> None:
+    now = clock(off)
+    async with world.client(subprotocols=[f"ocpp{ocpp}"]) as socket:
+        await tells_status(socket, ocpp, now())
+        assert await starts(socket, ocpp, "ANN1", now()) == "Invalid", "the former group's"
+        assert await starts(socket, ocpp, "BEN1", now(), "t-2") == "Accepted"
+    assert {(one.owner_id, one.late) for one in await sessions(world)} == {("ben", False)}
+    assert [one.doubts for one in await sessions(world)] == [[], []]
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("off", OFF)
+async def test_nobody_starts_while_a_transfer_blocks_that(world: World, ocpp: str, off: str) -> None:
+    async with world.database.writing() as session:
+        (await session.scalars(select(ChargePoint))).one().sessions_blocked_by = "transfer"
+    now = clock(off)
+    async with world.client(subprotocols=[f"ocpp{ocpp}"]) as socket:
+        await tells_status(socket, ocpp, now())
+        for id_tag in ("ANN1", "BEN1"):
+            assert await starts(socket, ocpp, id_tag, now(), id_tag) == "Blocked"
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("off", ["1970", "a day ahead"])
+async def test_a_time_that_can_not_be_believed_is_the_present_holders_and_in_doubt_where_hands_changed(
+    world: World, ocpp: str, off: str
+) -> None:
+    """Nothing was heard by which to tell what the clock is off by."""
+    async with world.client(subprotocols=[f"ocpp{ocpp}"]) as socket:
+        assert await starts(socket, ocpp, "ANN1", clock(off)()) == "Invalid"
+    (found,) = await sessions(world)
+    assert (found.owner_id, found.late, found.doubts) == ("ben", False, [])
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+async def test_an_honest_late_session_stays_with_who_had_the_charge_point_over_however_many_connections(
+    database: Database, vault: Vault, tmp_path: Path, ocpp: str
+) -> None:
+    await seed(database, vault)
+    protocol: dict[str, Any] = {"subprotocols": [f"ocpp{ocpp}"]}
+    async with gateway_world(database, vault, tmp_path) as world:
+        async with world.client(**protocol):
+            await world.heard(Fact.CONNECTED)
+        await world.heard(Fact.DISCONNECTED)
+        happened = datetime.now(UTC)
+        await hand_over(database, datetime.now(UTC))
+        async with world.client(**protocol):
+            await world.heard(Fact.CONNECTED, 2)
+        await world.heard(Fact.DISCONNECTED, 2)
+        async with world.client(**protocol) as socket:
+            assert await starts(socket, ocpp, "ANN1", happened.isoformat()) == "Accepted"
+        (found,) = await sessions(world)
+        assert (found.owner_id, found.late, found.started_at) == ("ann", True, happened)
