@@ -79,13 +79,12 @@ async def test_of_a_charger_that_is_not_there_it_notes_none(
     assert not {"generation", "address"} & set(detail), "its node is dead"
 
 
-async def test_news_of_keys_is_nothing_to_settle(
-    reconciler: DatabaseReconciler, database: Database, temporal: Client
-) -> None:
+async def test_news_is_nothing_to_settle(reconciler: DatabaseReconciler, database: Database, temporal: Client) -> None:
     del temporal
     async with database.writing() as session:
         assert await sightings.note_two_holders(session, CP, address="a", holder_address="b", now=NOW)
         assert await sightings.note_ended_key(session, CP, "key", ended_at=NOW, address="a", now=NOW)
+        assert await findings.note_seen(session, Finding.SESSIONS_IN_DOUBT, CP, NOW, since=NOW)
     seen = await reconciler.look(Look())
     assert NEWS.isdisjoint(one.kind for one in seen.items)
     assert not seen.parked
