@@ -31,7 +31,7 @@ from activities.rows import new_row, plan_of, refused_row, standing
 from domain import trail
 from domain.charge_point import Holding
 from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
-from domain.ids import ID_PATTERN, ChargePointId, GroupId, OrderId, TransferId, UserId
+from domain.ids import ID_PATTERN, ChargePointId, GroupId, TransferId, UserId
 from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import TrailAction
@@ -198,7 +198,9 @@ class DatabaseRegistry(Registry):
                 if party := await party_of(session, record):
                     return await decide(session, self._vault, record, party)
         except Refusal as refusal:
-            await self._refuse(record.order_id, refusal)
+            async with self._db.writing() as session:
+                act = OrderAct(record.decision.value)
+                await orders.refuse(session, record.transfer_id, act, record.order_id, refusal)
             raise
         await self._note_unproven(record.transfer_id, OrderAct(record.decision.value))
         raise unproven()
@@ -211,15 +213,11 @@ class DatabaseRegistry(Registry):
                 if order := await orders.find(session, record.transfer_id, OrderAct.RESEND, record.order_id):
                     return await resend(session, order)
         except Refusal as refusal:
-            await self._refuse(record.order_id, refusal)
+            async with self._db.writing() as session:
+                await orders.refuse(session, record.transfer_id, OrderAct.RESEND, record.order_id, refusal)
             raise
         await self._note_unproven(record.transfer_id, OrderAct.RESEND)
         raise unproven()
-
-    async def _refuse(self, order_id: OrderId | None, refusal: Refusal) -> None:
-        if order_id is not None and ID_PATTERN.fullmatch(order_id):
-            async with self._db.writing() as session:
-                await orders.refuse(session, order_id, refusal)
 
     async def take_up(self, run: TransferRun) -> TakenUp:
         """Read, and write once a run that it takes up; what the transfer waited for is looked at afresh."""

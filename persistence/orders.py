@@ -78,11 +78,13 @@ async def find(session: AsyncSession, subject: TrailSubject, act: OrderAct, orde
     return (await session.scalars(select(Order).where(*it).with_for_update())).one_or_none()
 
 
-async def refuse(session: AsyncSession, order_id: OrderId, refusal: Refusal) -> None:
+async def refuse(
+    session: AsyncSession, subject: TrailSubject, act: OrderAct, order_id: OrderId | None, refusal: Refusal
+) -> None:
     """Keep what an order that was not carried out was refused with: it has no other answer from now on."""
-    said = {"code": refusal.code.value, "message": refusal.message}
-    it = (Order.id == order_id, Order.carried_out_as.is_(None), Order.refusal.is_(None))
-    await session.execute(update(Order).where(*it).values(refusal=said))
+    order = await find(session, subject, act, order_id)
+    if order is not None and order.carried_out_as is None and order.refusal is None:
+        order.refusal = {"code": refusal.code.value, "message": refusal.message}
 
 
 def check(order: Order) -> None:

@@ -16,14 +16,14 @@ from temporalio.service import RPCError
 
 import worker
 from activities.charge_points import DatabaseChargePoints
-from activities.contracts import TransferRun
+from activities.contracts import DecisionRecord, TransferRun
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision
 from domain.errors import Refusal
 from domain.ids import TASK_QUEUE, OrderId, TransferId
 from domain.transfer import Acceptance, OperatorAction
 from persistence.session import Database
-from persistence.tables import AuditEvent, Request, Transfer, User
+from persistence.tables import AuditEvent, Order, Request, Transfer, User
 from persistence.vault import Vault
 from tests.journeys.requests import keep_a_request
 from tests.orders import give
@@ -93,6 +93,19 @@ async def test_an_order_that_was_refused_is_over_and_given_again_it_is_another_o
     assert (await hall.row()).state == "awaiting_acceptance"
     assert await hall.accept() == "transferring"
     assert await refusal(hall, "accept", {"order_id": kept}) == "already_decided"
+
+
+async def test_what_is_refused_to_somebody_else_takes_nothing_from_an_order(hall: Hall) -> None:
+    """A cancel of one transfer, sent with an order of another one."""
+    await hall.ask()
+    await hall.decide(Decision.DECLINE)
+    await hall.handle.result()
+    other = await give(hall.database, TransferId("trf_other"), "cancel", "user:ada")
+    cancel = DecisionRecord(transfer_id=hall.transfer_id, decision=Decision.CANCEL, order_id=other)
+    with pytest.raises(Refusal):
+        await DatabaseRegistry(hall.database, hall.vault).decide(cancel)
+    async with hall.database.reading() as session:
+        assert (await session.get_one(Order, other)).refusal is None
 
 
 @pytest.mark.parametrize("update_id", ["x" * 900, "a\u0000b"])
