@@ -97,7 +97,7 @@ class Reports201(Reports):
         else:
             session_id = known_as.id
             if id_tag:
-                status = await self.names(session_id, id_tag, old=bool(offline) or self.is_old(at))
+                status = await self.names(session_id, id_tag)
             if known_as.lacks:
                 await self.adds(session_id, connector=connector, meter_start=meter_start)
         if not offline and not late:

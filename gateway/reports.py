@@ -123,11 +123,11 @@ class Reports(ABC):
         async with self._db.reading() as rows:
             return await charging.session_of(rows, self._id, reference)
 
-    async def names(self, session_id: int, id_tag: str, *, old: bool) -> TagStatus:
-        """Write who charges in a session, and say whether they may; `old`: it is no report of now."""
+    async def names(self, session_id: int, id_tag: str) -> TagStatus:
+        """Write who charges in a session, and say whether they may."""
         self.not_in_quarantine()
         async with self._db.writing() as rows:
-            return await charging.name_tag(rows, self._id, session_id, id_tag, old=old)
+            return await charging.name_tag(rows, self._id, session_id, id_tag)
 
     async def adds(self, session_id: int, *, connector: int | None, meter_start: int | None) -> None:
         """Fill in what the first report of a session did not say."""

@@ -169,18 +169,16 @@ async def add_what_was_missing(
         await _end_lost(session, row)
 
 
-async def name_tag(
-    session: AsyncSession, charge_point_id: ChargePointId, session_id: int, id_tag: str, *, old: bool
-) -> TagStatus:
+async def name_tag(session: AsyncSession, charge_point_id: ChargePointId, session_id: int, id_tag: str) -> TagStatus:
     """Write who charges, where it was not known yet, and say whether that tag may.
 
-    A session that gets its tag only now is one that begins to charge now, unless the report is an old one.
+    A session that gets its tag only now is one that begins to charge now, unless it is a late one.
     """
     it = (ChargingSession.id == session_id, ChargingSession.charge_point_id == charge_point_id)
     named = await _update(session, *it, ChargingSession.id_tag == "", id_tag=id_tag.upper())
-    group_id = (await session.execute(select(ChargingSession.group_id).where(*it))).scalar_one()
-    status = await _tag_status(session, group_id, id_tag)
-    begins = named and not old and status is TagStatus.ACCEPTED
+    row = (await session.execute(select(ChargingSession.group_id, ChargingSession.late).where(*it))).one()
+    status = await _tag_status(session, row.group_id, id_tag)
+    begins = named and not row.late and status is TagStatus.ACCEPTED
     return await authorize(session, charge_point_id, id_tag) if begins else status
 
 

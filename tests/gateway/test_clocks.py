@@ -127,3 +127,21 @@ async def test_an_honest_late_session_stays_with_who_had_the_charge_point_over_h
             assert await starts(socket, ocpp, "ANN1", happened.isoformat()) == "Accepted"
         (found,) = await sessions(world)
         assert (found.owner_id, found.late, found.started_at) == ("ann", True, happened)
+
+
+@pytest.mark.parametrize("off", ["an hour behind", "1970"])
+async def test_who_is_named_later_is_judged_as_the_session_is_whatever_the_charger_says_of_being_offline(
+    world: World, off: str
+) -> None:
+    """A start that names nobody, and a tag that comes after it, are no way round what blocks sessions now."""
+    async with world.database.writing() as session:
+        (await session.scalars(select(ChargePoint))).one().sessions_blocked_by = "transfer"
+    event = {"triggerReason": "CablePluggedIn", "transactionInfo": {"transactionId": "t-1"}, "evse": {"id": 1}}
+    token = {"idToken": "BEN1", "type": "ISO14443"}
+    async with world.client(subprotocols=["ocpp2.0.1"]) as socket:
+        await tells_status(socket, "2.0.1", datetime.now(UTC).isoformat())
+        now = datetime.now(UTC).isoformat()
+        await ask(socket, "TransactionEvent", eventType="Started", timestamp=now, seqNo=0, **event)
+        late = {"timestamp": clock(off)(), "offline": True, "idToken": token}
+        said = await ask(socket, "TransactionEvent", eventType="Updated", seqNo=1, **event, **late)
+        assert said[2]["idTokenInfo"]["status"] == "Blocked"
