@@ -1,13 +1,17 @@
 """Brings a database to the newest shape of the tables."""
 
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
 from persistence.schema import sqlite_file
-from persistence.session import Database
+from persistence.session import MIGRATION_WAIT_SECONDS, Database
+
+#: Two migrations at once run one after the other (an arbitrary number, the same for ever).
+ADVISORY_LOCK: Final = 7_203_411
 
 
 async def migrate(url: str) -> None:
@@ -18,7 +22,7 @@ async def migrate(url: str) -> None:
     """
     if (file := sqlite_file(url)) is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-    db = Database(url, migrates=True)
+    db = Database(url, lock_wait=MIGRATION_WAIT_SECONDS, migrates=True)
     try:
         async with db.writing() as session:
             await (await session.connection()).run_sync(_upgrade)

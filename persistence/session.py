@@ -1,6 +1,8 @@
 """Connects to the database, and opens the transactions of everybody else."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
@@ -10,6 +12,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.util import await_only
 
 from domain.errors import Unavailable
 
@@ -17,6 +20,8 @@ from domain.errors import Unavailable
 LOCK_WAIT_SECONDS = 1.5
 #: The same where nothing retries by itself: the API, and the gateway's sockets.
 PATIENT_LOCK_WAIT_SECONDS = 10.0
+#: The same for a migration, which lets another one finish first.
+MIGRATION_WAIT_SECONDS = 60.0
 #: How long a server may be silent before it counts as away, as behind a cut link: longer than any wait for a lock.
 ANSWER_WITHIN_SECONDS = 15.0
 #: SQLSTATEs after which the same may go well in a moment (PostgreSQL's manual, appendix A): a lock that was not had in
@@ -98,13 +103,26 @@ def _prepare_sqlite(lock_wait: float, foreign_keys: bool, connection: Any, _reco
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        "journal_mode = WAL",
-        "synchronous = FULL",
         f"busy_timeout = {int(lock_wait * 1000)}",
+        "synchronous = FULL",
         f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
+    _use_wal(cursor, time.monotonic() + lock_wait)
     cursor.close()
+
+
+def _use_wal(cursor: Any, until: float) -> None:
+    """Switch to the write-ahead log: of two who do so at once SQLite refuses one without waiting."""
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            await_only(asyncio.sleep(0.02))
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

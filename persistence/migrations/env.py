@@ -10,15 +10,14 @@ from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from persistence.migrating import ADVISORY_LOCK
 from persistence.schema import newest_revision
-from persistence.session import Database
+from persistence.session import MIGRATION_WAIT_SECONDS, Database
 from persistence.tables import Table, UtcDateTime
 from settings import Settings
 
 #: How long a migration waits for a table that others use before it gives up, instead of queueing everybody behind it.
 LOCK_WAIT = "5s"
-#: Two migrations at once run one after the other (an arbitrary number, the same for ever).
-ADVISORY_LOCK = 7_203_411
 
 
 def _spell_type(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
@@ -35,8 +34,8 @@ def _number(_context: MigrationContext, _revision: object, scripts: Iterable[Mig
 def _migrate(connection: Connection) -> None:
     """Run the wanted revisions in the connection's one transaction: all or none."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": ADVISORY_LOCK})
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'"))
     context.configure(
         connection=connection,
         target_metadata=Table.metadata,
@@ -55,7 +54,7 @@ def _migrate(connection: Connection) -> None:
 
 async def _migrate_own() -> None:
     """Migrate the database that the settings name."""
-    db = Database(Settings().database_url, migrates=True)
+    db = Database(Settings().database_url, lock_wait=MIGRATION_WAIT_SECONDS, migrates=True)
     try:
         async with db.engine.execution_options(handover_writes=True).begin() as connection:
             await connection.run_sync(_migrate)

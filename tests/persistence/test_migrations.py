@@ -15,8 +15,8 @@ from sqlalchemy import JSON, Column, Connection, MetaData, bindparam, func, inse
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain.errors import Unavailable
-from persistence.migrating import migrate
-from persistence.schema import is_current
+from persistence.migrating import ADVISORY_LOCK, migrate
+from persistence.schema import is_current, sqlite_file
 from persistence.session import Database
 from persistence.tables import AuditCounter, AuditEvent, Table, Transfer, UtcDateTime
 
@@ -216,6 +216,23 @@ async def test_a_database_that_is_not_there_is_not_current(tmp_path: Path) -> No
 
 async def test_two_migrations_at_once_run_one_after_the_other(url: str) -> None:
     await asyncio.gather(*(asyncio.to_thread(handover, url, "migrate", "--no-search-attributes") for _ in range(2)))
+    assert await current(url)
+
+
+async def test_a_migration_waits_for_another_one_however_long_a_statement_may(url: str) -> None:
+    other = Database(url)
+    if (file := sqlite_file(url)) is not None:
+        file.parent.mkdir(parents=True)
+    try:
+        async with other.writing() as session:
+            held = "1" if file is not None else f"pg_advisory_xact_lock({ADVISORY_LOCK})"
+            await session.execute(text(f"SELECT {held}"))
+            waiting = asyncio.create_task(migrate(url))
+            ended, _ = await asyncio.wait({waiting}, timeout=5.5)  # longer than any wait for a table
+            assert not ended
+        await waiting
+    finally:
+        await other.close()
     assert await current(url)
 
 
