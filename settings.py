@@ -12,6 +12,7 @@ from pydantic import (
     IPvAnyAddress,
     NonNegativeFloat,
     NonNegativeInt,
+    PositiveFloat,
     PositiveInt,
     SecretStr,
     ValidationError,
@@ -21,7 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
-from domain.charging import CONNECTIONS_KEPT
+from domain.charging import CONNECTIONS_KEPT, CONNECTOR_POWER_LIMIT, LOST_AFTER, OPEN_LIMIT
 from domain.limits import CallLimits
 from domain.policy import Policy
 from domain.rights import DEFAULT_COOL_DOWN
@@ -101,6 +102,14 @@ class Settings(BaseSettings):
     """How long a charger may take to answer a call."""
     key_grace: timedelta = timedelta(minutes=10)
     """How long after a new key was sent the old one still opens an ordinary connection."""
+
+    connector_power_limit: PositiveFloat = CONNECTOR_POWER_LIMIT
+    """What a connector gives at most, in kW: a session with more energy than that allows is marked as doubtful."""
+    session_lost_after: timedelta = Field(LOST_AFTER, ge=timedelta(0))
+    """How long after its last start or connection a charger has told of every session that it kept: from then on one
+    that still runs on a connector that is free has lost its stop, and is ended."""
+    session_open_limit: timedelta = Field(OPEN_LIMIT, gt=timedelta(0))
+    """How long a charging session may run before it is a finding: its stop may be lost."""
 
     strict_key_end: bool = False
     """Whether the old key opens nothing any more once a charger has accepted a new one (OCPP A01.FR.03)."""

@@ -185,6 +185,8 @@ async def run_gateway(
             settings.restart_hours,
         ),
         open_line=not settings.gateway_behind_tls,
+        power_limit=settings.connector_power_limit,
+        lost_after=settings.session_lost_after,
         on_fact=charger_news(database, transfer_client),
         certificate=Certificate(cert, key) if cert and key else None,
         limits=Limits(

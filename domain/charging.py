@@ -5,18 +5,26 @@ by who has the charge point now.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from domain.charge_point import Holding, Period, holding_at
+from domain.charger_clock import TOLERANCE
 
-#: So far ahead of ours a charger's clock may be, once it is corrected, and counts as now.
-TOLERANCE: Final = timedelta(minutes=5)
+# --- what holds where the settings do not say -----------------------------------------------------------------------
 
-#: How long it is kept when chargers were connected, where the settings do not say.
+#: How long it is kept when chargers were connected.
 CONNECTIONS_KEPT: Final = timedelta(days=90)
+#: What a connector gives at most, in kW.
+CONNECTOR_POWER_LIMIT: Final[float] = 400
+#: How long after its last start or connection a charger has told of every session that it kept.
+LOST_AFTER: Final = timedelta(minutes=15)
+#: How long a session may run before an operator is told: its stop may be lost.
+OPEN_LIMIT: Final = timedelta(days=7)
+
+# --- whose a session is ---------------------------------------------------------------------------------------------
 
 
 class Doubt(StrEnum):
@@ -24,25 +32,9 @@ class Doubt(StrEnum):
 
     HOLDER = "holder"
     """Its time can't be believed, and the charge point changed hands when it may have happened."""
-
-
-@dataclass(frozen=True)
-class ChargerTime:
-    """A time as a charger says it, and what is known of its clock in its present connection."""
-
-    said: datetime
-    offset: timedelta | None = None
-    """What has to be added to its times; None where nothing was heard by which to tell."""
-    set_at: datetime | None = None
-    """When our answer to its BootNotification set its clock: the offset is of times after that alone."""
-
-    @property
-    def corrected(self) -> datetime:
-        """The time by our clock, as far as that can be told."""
-        if self.offset is None:
-            return self.said
-        ours = self.said + self.offset
-        return ours if self.set_at is None or ours >= self.set_at else self.said
+    ENERGY = "energy"
+    """More flowed, as the charger says, than its connector gives in all the time that it can have run; or less than
+    nothing."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +45,8 @@ class Presence:
     """When its present connection was released."""
     was_there: bool
     """Whether it had an earlier released connection at the moment."""
+    gone_since: datetime | None
+    """When the last released connection that was over at the moment ended; None: none was."""
     first_seen: datetime | None
     """When the first connection began that is kept, be it the present one; None: none is."""
     left_at: datetime | None
@@ -68,6 +62,8 @@ class Booking:
     late: bool
     """It happened while the charger was away, and is judged by its time."""
     doubtful: bool
+    earliest: datetime
+    """When it can have begun by our clock at the earliest."""
 
 
 def book(at: datetime, arrived: datetime, presence: Presence, periods: Sequence[Period]) -> Booking:
@@ -77,12 +73,25 @@ def book(at: datetime, arrived: datetime, presence: Presence, periods: Sequence[
     """
     present = periods[-1]
     believed = presence.first_seen is not None and presence.first_seen <= at < presence.since
-    if believed and not presence.was_there:
-        if at >= periods[0].started_at or len(periods) == 1:
-            return Booking(holding_at(periods, at), at, late=True, doubtful=False)
-        return Booking(present.holding, arrived, late=False, doubtful=True)
-    lives = believed or presence.since <= at <= arrived + TOLERANCE
-    if lives:
-        return Booking(present.holding, min(max(at, present.started_at), arrived), late=False, doubtful=False)
+    if believed and not presence.was_there and (at >= periods[0].started_at or len(periods) == 1):
+        gone_since = presence.gone_since or presence.first_seen or at
+        return Booking(holding_at(periods, at), at, late=True, doubtful=False, earliest=min(gone_since, at))
+    if (believed and presence.was_there) or presence.since <= at <= arrived + TOLERANCE:
+        begun = min(max(at, present.started_at), arrived)
+        return Booking(present.holding, begun, late=False, doubtful=False, earliest=begun)
     one_holder = presence.left_at is not None and present.started_at <= presence.left_at
-    return Booking(present.holding, arrived, late=False, doubtful=not one_holder and len(periods) > 1)
+    doubtful = len(periods) > 1 and (believed or not one_holder)
+    earliest = presence.left_at or present.started_at
+    return Booking(present.holding, arrived, late=False, doubtful=doubtful, earliest=min(earliest, arrived))
+
+
+def book_either(first: Booking, other: Booking, present: Holding, arrived: datetime) -> Booking:
+    """Book a session that may have begun at either of two times: where they are of two holders, to the present one."""
+    if first.holding == other.holding:
+        return replace(first, late=first.late and other.late)
+    return Booking(present, arrived, late=False, doubtful=True, earliest=min(first.earliest, other.earliest))
+
+
+def is_too_much(wh: int, power_limit: float, longest: timedelta) -> bool:
+    """Whether a connector of `power_limit` kW can't have given `wh` in that time; or it is less than nothing."""
+    return wh < 0 or wh > power_limit * 1000 * (longest / timedelta(hours=1))

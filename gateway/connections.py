@@ -22,7 +22,7 @@ from gateway.ocpp16 import Ocpp16
 from gateway.ocpp16_reports import Reports16
 from gateway.ocpp201 import Ocpp201
 from gateway.ocpp201_reports import Reports201
-from gateway.reports import Reports
+from gateway.reports import ChargingRules, Reports
 from gateway.sessions import Session, Sessions
 from gateway.watch import Watch
 from persistence import charger_links, contenders, upgrades
@@ -61,13 +61,10 @@ class Connections:
         contests: Contests,
         *,
         open_line: bool,
-        dead_for: timedelta,
+        charging_rules: ChargingRules,
     ) -> None:
-        """Hold sockets as `node`; `open_line`: over `ws`, which whoever sees the network can read.
-
-        One may be dead for the time `dead_for` before a ping shows it.
-        """
-        self._dead_for = dead_for
+        """Hold sockets as `node`; `open_line`: over `ws`, which whoever sees the network can read."""
+        self._charging_rules = charging_rules
         self._enrolment = enrolment
         self._contests = contests
         self._open_line = open_line
@@ -261,7 +258,7 @@ class Connections:
         line = Line(
             session.socket, session.charge_point_id, dialect.VERSION, dialect.RESULTS, self._call_timeout, self._watch
         )
-        heard = reports(session, self._db, self._rule, self._reporter, self._dead_for)
+        heard = reports(session, self._db, self._rule, self._reporter, self._charging_rules)
         return dialect(line, heard.handlers())
 
     async def _release(self, session: Session) -> None:
@@ -270,7 +267,8 @@ class Connections:
         while True:
             try:
                 async with self._db.writing() as rows:
-                    gone = await charger_links.release(rows, session.charge_point_id, session.generation, ended)
+                    it, heard = session.charge_point_id, session.clock.heard
+                    gone = await charger_links.release(rows, it, session.generation, ended, heard)
                 break
             except Unavailable:
                 if self._stopping.is_set():

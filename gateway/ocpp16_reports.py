@@ -47,8 +47,11 @@ class Reports16(Reports):
     async def _heartbeat(self, **_: Any) -> Any:
         return call_result.Heartbeat(spell_time(datetime.now(UTC)))
 
-    async def _status(self, timestamp: str | None = None, **_: Any) -> Any:
-        self.hears(timestamp)
+    async def _status(self, connector_id: int, status: str, timestamp: str | None = None, **_: Any) -> Any:
+        if status == "Available" and connector_id:
+            await self.frees(connector_id, timestamp)
+        else:
+            self.hears(timestamp)
         return call_result.StatusNotification()
 
     async def _firmware(self, **_: Any) -> Any:

@@ -33,6 +33,12 @@ class Reports201(Reports):
 
     VERSION = "2.0.1"
 
+    def __init__(self, *of: Any) -> None:
+        """Take over what its charger reports, as Reports does."""
+        super().__init__(*of)
+        #: What each connector of each EVSE was last said to be.
+        self._connectors: dict[int, dict[int | None, str]] = {}
+
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handler of each call that a charger may make."""
         return {
@@ -58,8 +64,16 @@ class Reports201(Reports):
     async def _heartbeat(self, **_: Any) -> Any:
         return call_result.Heartbeat(spell_time(datetime.now(UTC)))
 
-    async def _status(self, timestamp: str, **_: Any) -> Any:
-        self.hears(timestamp)
+    async def _status(
+        self, timestamp: str, connector_status: str, evse_id: int, connector_id: int | None = None, **_: Any
+    ) -> Any:
+        """Take note; an EVSE is free where all of its connectors are."""
+        connectors = self._connectors.setdefault(evse_id, {})
+        connectors[connector_id] = connector_status
+        if evse_id and set(connectors.values()) == {"Available"}:
+            await self.frees(evse_id, timestamp)
+        else:
+            self.hears(timestamp)
         return call_result.StatusNotification()
 
     async def _data_transfer(self, **_: Any) -> Any:

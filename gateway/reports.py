@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import ClassVar, Final
 
-from domain.charging import ChargerTime
+from domain.charger_clock import ChargerTime
+from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
 from gateway.line import Handler, NotInQuarantine, Unanswered
@@ -27,6 +28,18 @@ TAG_STATUS: Final = {TagStatus.ACCEPTED: "Accepted", TagStatus.BLOCKED: "Blocked
 
 
 @dataclass(frozen=True)
+class ChargingRules:
+    """What is believed of charging sessions."""
+
+    dead_for: timedelta = timedelta()
+    """So long a connection may be dead before it is over: until a ping shows that."""
+    power_limit: float = CONNECTOR_POWER_LIMIT
+    """What a connector gives at most, in kW."""
+    lost_after: timedelta = LOST_AFTER
+    """How long after its last start or connection a charger has told of every session that it kept."""
+
+
+@dataclass(frozen=True)
 class About:
     """What a charger says of itself as it starts."""
 
@@ -44,13 +57,15 @@ class Reports(ABC):
     VERSION: ClassVar[str]
 
     def __init__(
-        self, session: Session, db: Database, rule: KeyRule, reporter: Reporter, margin: timedelta = timedelta()
+        self,
+        session: Session,
+        db: Database,
+        rule: KeyRule,
+        reporter: Reporter,
+        rules: ChargingRules,
     ) -> None:
-        """Take over what `session`'s charger reports into `db`.
-
-        A connection may be dead for `margin` before it is over: so long it may take until a ping shows that.
-        """
-        self._margin = margin
+        """Take over what `session`'s charger reports into `db`."""
+        self._rules = rules
         self._session = session
         self._id = session.charge_point_id
         self._db = db
@@ -112,8 +127,7 @@ class Reports(ABC):
         if not self._session.quarantined:
             async with self._db.writing() as rows:
                 if (await charger_links.standing(rows, self._id)).good(self._session.generation):
-                    over = Over(self._session.generation, self._session.released_at, self._margin)
-                    return await charging.start_session(rows, self._id, start, over, datetime.now(UTC))
+                    return await charging.start_session(rows, self._id, start, self._over(), datetime.now(UTC))
         if not start.begins or start.offline or self.is_old(start.at):
             raise NotInQuarantine
         return None
@@ -133,7 +147,9 @@ class Reports(ABC):
         """Fill in what the first report of a session did not say."""
         self.not_in_quarantine()
         async with self._db.writing() as rows:
-            await charging.add_what_was_missing(rows, session_id, connector=connector, meter_start=meter_start)
+            await charging.add_what_was_missing(
+                rows, session_id, self._over(), datetime.now(UTC), connector=connector, meter_start=meter_start
+            )
 
     async def meters(self, session_id: int, readings: list[int]) -> None:
         """Keep the highest of the readings (Wh) of a session that runs."""
@@ -146,14 +162,39 @@ class Reports(ABC):
         """Record a stop, and tell who waits for the end of the session; one that fits none is kept."""
         self.not_in_quarantine()
         async with self._db.writing() as rows:
-            now = datetime.now(UTC)
-            session_id = await charging.session_to_stop(rows, self._id, said_id, meter=meter, at=at)
+            now, over = datetime.now(UTC), self._over()
+            session_id = await charging.session_to_stop(rows, self._id, said_id, over, meter=meter, at=at)
             if session_id is None:
-                await charging.keep_stop(rows, self._id, said_id, meter=meter, at=at, reason=reason, now=now)
+                await charging.keep_stop(rows, self._id, said_id, now, meter=meter, at=at, reason=reason)
                 return
-            ended = await charging.stop_session(rows, self._id, session_id, meter=meter, at=at, reason=reason, now=now)
+            ended = await charging.stop_session(
+                rows, self._id, session_id, over, now, meter=meter, at=at, reason=reason
+            )
         if ended:
             self._reporter.report(self._id, Fact.SESSION_ENDED)
+
+    async def frees(self, connector: int, text: str | None) -> None:
+        """Take over that nothing is plugged into a connector: a session that still runs there has lost its stop.
+
+        Not before the charger has had time to tell what it kept while it was away; and not what it tells so itself.
+        """
+        self.hears(text)
+        clock, now = self._session.clock, datetime.now(UTC)
+        told_all = max(self._session.released_at, clock.set_at or self._session.released_at) + self._rules.lost_after
+        at = None if (said := read_time(text)) is None else clock.read(said)
+        since = self._session.released_at
+        if self._session.quarantined or self._session.waits or now < told_all:
+            return
+        if at is not None and at.read(since).at < told_all:
+            return
+        async with self._db.writing() as rows:
+            ended = await charging.end_lost(rows, self._id, connector, self._over(), now, at=at)
+        if ended:
+            self._reporter.report(self._id, Fact.SESSION_ENDED)
+
+    def _over(self) -> Over:
+        session, rules = self._session, self._rules
+        return Over(session.generation, session.released_at, rules.dead_for, rules.power_limit)
 
     def time_of(self, text: str) -> ChargerTime:
         """Read a reported time with what is known of the charger's clock; one that can't be read is now."""
@@ -172,7 +213,7 @@ class Reports(ABC):
 
     def is_old(self, at: ChargerTime) -> bool:
         """Whether something happened before this connection, as far as the charger's clock tells."""
-        return at.corrected < self._session.opened_at
+        return at.read(self._session.released_at).at < self._session.opened_at
 
 
 def spell_time(moment: datetime) -> str:
@@ -181,9 +222,10 @@ def spell_time(moment: datetime) -> str:
 
 
 def read_time(text: str | None) -> datetime | None:
-    """Read a reported time; without a zone it is UTC. None where it can't be read."""
+    """Read a reported time; without a zone it is UTC. None where it can't be read, or nobody could count from it."""
     try:
         moment = datetime.fromisoformat(text or "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return moment if MINYEAR < moment.year < MAXYEAR else None

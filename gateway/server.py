@@ -16,6 +16,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
 from gateway.connections import DIALECTS, Connections
@@ -27,6 +28,7 @@ from gateway.facts import OnFact, Reporter, Tasks
 from gateway.guesses import Guesses, address_of
 from gateway.limits import STANDARD, LimitedSocket, Limits
 from gateway.orders import Orders
+from gateway.reports import ChargingRules
 from gateway.sessions import Sessions
 from gateway.sweep import Sweep
 from gateway.tls import Certificate
@@ -74,6 +76,8 @@ class Gateway:
         certificate: Certificate | None = None,
         open_line: bool = True,
         limits: Limits = STANDARD,
+        power_limit: float = CONNECTOR_POWER_LIMIT,
+        lost_after: timedelta = LOST_AFTER,
         clock: Callable[[], float] = time.monotonic,
         watch: Watch | None = None,
         sign_every: timedelta = SIGN_EVERY,
@@ -136,7 +140,7 @@ class Gateway:
             self._enrolment,
             self._contests,
             open_line=self._open_line,
-            dead_for=limits.ping_every + limits.ping_timeout,
+            charging_rules=ChargingRules(limits.ping_every + limits.ping_timeout, power_limit, lost_after),
         )
         self._sweep = Sweep(db, node, self._sessions, self._rule, self._contests, sweep_every)
         self.orders = Orders(db, self._sessions, self._rule, self._enrolment, self._tasks)

@@ -3,11 +3,13 @@
 Every function works in the caller's transaction and leaves the commit to it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charger_clock import Heard, usually_off
 from domain.charging import Presence
 from domain.ids import ChargePointId, NodeId
 from persistence.tables import ChargerConnection, GatewayNode
@@ -41,13 +43,31 @@ async def release(session: AsyncSession, charge_point_id: ChargePointId, generat
     await _set(session, charge_point_id, generation, released_at=now)
 
 
-async def end(session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime) -> None:
-    """Write that a connection is over."""
-    it = (ChargerConnection.charge_point_id == charge_point_id, ChargerConnection.generation == generation)
-    await session.execute(
-        update(ChargerConnection).where(*it, ChargerConnection.ended_at.is_(None)).values(ended_at=now),
-        execution_options={"synchronize_session": False},
+async def end(
+    session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime, heard: Sequence[Heard] = ()
+) -> None:
+    """Write that a connection is over, and what the charger's clock was off by, as was `heard` in it."""
+    row = await session.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
+    if row is None or row.ended_at is not None:
+        return
+    row.ended_at = now
+    if heard:
+        usual = await usually_off_before(session, charge_point_id, generation)
+        off = usually_off(heard, row.released_at or row.opened_at, usual)
+        row.clock_off = None if off is None else round(off.total_seconds())
+
+
+async def usually_off_before(
+    session: AsyncSession, charge_point_id: ChargePointId, generation: int
+) -> timedelta | None:
+    """Give what a charger's clock was off by in the last connection before that tells; None: unknown. Only reads."""
+    query = select(ChargerConnection.clock_off).where(
+        ChargerConnection.charge_point_id == charge_point_id,
+        ChargerConnection.generation < generation,
+        ChargerConnection.clock_off.is_not(None),
     )
+    row = (await session.execute(query.order_by(ChargerConnection.generation.desc()).limit(1))).one_or_none()
+    return None if row is None or row.clock_off is None else timedelta(seconds=row.clock_off)
 
 
 async def end_on(session: AsyncSession, node: NodeId, now: datetime) -> None:
@@ -97,10 +117,11 @@ async def presence(
                 func.min(ChargerConnection.opened_at),
                 func.max(ChargerConnection.ended_at).filter(earlier),
                 func.count().filter(earlier, there),
+                func.max(ChargerConnection.ended_at).filter(earlier, ChargerConnection.ended_at <= moment + margin),
             ).where(*of_point)
         )
     ).one()
-    return Presence(since=since, was_there=row[2] > 0, first_seen=row[0], left_at=row[1])
+    return Presence(since=since, was_there=row[2] > 0, gone_since=row[3], first_seen=row[0], left_at=row[1])
 
 
 async def forget(session: AsyncSession, before: datetime, limit: int) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charger_clock import Heard
 from domain.ids import ChargePointId, NodeId
 from domain.transfer import UntilNewKey
 from persistence import charger_connections
@@ -117,9 +118,14 @@ async def claim(
     return generation
 
 
-async def release(session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime) -> bool:
-    """Say that the connection of `generation` has ended; False, and nothing changed, where a newer one was claimed."""
-    await charger_connections.end(session, charge_point_id, generation, now)
+async def release(
+    session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime, heard: Sequence[Heard] = ()
+) -> bool:
+    """Say that the connection of `generation` has ended; False, and nothing changed, where a newer one was claimed.
+
+    `heard` is what it has shown of the charger's clock.
+    """
+    await charger_connections.end(session, charge_point_id, generation, now, heard)
     return await _change(session, charge_point_id, generation, node=None, quarantined=False, disconnected_at=now)
 
 

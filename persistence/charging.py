@@ -5,18 +5,23 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, exists, or_, select, update
+from sqlalchemy import CursorResult, Select, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charge_point import Holding, Period
-from domain.charging import ChargerTime, Doubt, book
+from domain.charger_clock import ChargerTime
+from domain.charging import CONNECTOR_POWER_LIMIT, Booking, Doubt, book, book_either, is_too_much
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.reconciliation import Finding
 from persistence import charge_points, charger_connections, findings
 from persistence.tables import ChargePoint, ChargingSession, OwnershipPeriod, Tag, UnmatchedStop
 
-#: Why a session ended whose stop never arrived: another one started on its connector. A late stop corrects it.
+#: Why a session ended whose stop never arrived: another one started on its connector, or that is free.
 LOST: Final = "Lost"
+#: Why a session ended that somebody ended by hand.
+BY_HAND: Final = "ByHand"
+#: The ends that a late stop corrects: nobody at the charger reported them.
+_UNREPORTED: Final = (LOST, BY_HAND)
 
 
 class TagStatus(StrEnum):
@@ -52,6 +57,8 @@ class Over:
     since: datetime
     margin: timedelta = timedelta()
     """For how long before the end of an earlier one its charger may have been gone already."""
+    power_limit: float = CONNECTOR_POWER_LIMIT
+    """What a connector of its charger gives at most, in kW."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,7 @@ async def start_session(
     """
     await charge_points.hold(session, charge_point_id)
     start = replace(start, id_tag=start.id_tag.upper())
-    at = start.at.corrected
-    presence = await charger_connections.presence(
-        session, charge_point_id, over.generation, at, since=over.since, margin=over.margin
-    )
-    booking = book(at, now, presence, await _periods(session, charge_point_id))
+    booking, present = await _book(session, charge_point_id, start.at, over, now)
     if booking.late or not start.begins:  # what charges already is no start
         status = await _tag_status(session, booking.holding.group_id, start.id_tag)
     else:
@@ -114,16 +117,42 @@ async def start_session(
         return Started(row.id, status, booking.late)
     if row is None:
         row = ChargingSession(charge_point_id=charge_point_id, reference=start.reference, arrived_at=now, doubts=[])
-        row.connector, row.id_tag, row.meter_start = start.connector, start.id_tag, start.meter
+        row.connector = row.meter_start = None
+        row.id_tag = ""
         session.add(row)
+    row.connector = start.connector if row.connector is None else row.connector
+    row.meter_start = start.meter if row.meter_start is None else row.meter_start
+    row.id_tag = row.id_tag or start.id_tag
     row.owner_id, row.group_id = booking.holding.owner_id, booking.holding.group_id
     row.started_at, row.reported_at, row.start_heard = booking.at, start.at.said, start.begins
-    row.late, row.offline, row.doubts = booking.late, start.offline, [Doubt.HOLDER.value] if booking.doubtful else []
+    row.late, row.offline, row.earliest_at = booking.late, start.offline, booking.earliest
+    row.to_be_told = booking.holding.owner_id != present.owner_id
+    await _doubt(session, row, Doubt.HOLDER, booking.doubtful, now)
+    await _doubt(session, row, Doubt.ENERGY, _too_much(row, over.power_limit, now), now)
     await session.flush()
-    if booking.doubtful:
-        await findings.note_seen(session, Finding.SESSIONS_IN_DOUBT, charge_point_id, now, since=now)
-    await _end_lost(session, row)
+    await _end_lost(session, row, over.power_limit, now)
     return Started(row.id, status, booking.late)
+
+
+async def _book(
+    session: AsyncSession, charge_point_id: ChargePointId, at: ChargerTime, over: Over, now: datetime
+) -> tuple[Booking, Holding]:
+    """Book a session by when it began; gives the present holder, too."""
+    periods = await _periods(session, charge_point_id)
+    present = periods[-1].holding
+    usual = await charger_connections.usually_off_before(session, charge_point_id, over.generation)
+    reading = at.read(over.since, usual)
+
+    async def by(moment: datetime) -> Booking:
+        presence = await charger_connections.presence(
+            session, charge_point_id, over.generation, moment, since=over.since, margin=over.margin
+        )
+        return book(moment, now, presence, periods)
+
+    booking = await by(reading.at)
+    if reading.or_at is not None:
+        booking = book_either(booking, await by(reading.or_at), present, now)
+    return booking, present
 
 
 async def _same(session: AsyncSession, charge_point_id: ChargePointId, start: Start) -> ChargingSession | None:
@@ -139,7 +168,7 @@ async def _same(session: AsyncSession, charge_point_id: ChargePointId, start: St
         ended = row is not None and row.stop_reported_at is not None and row.stop_reported_at < start.at.said
         return None if ended and start.begins else row
     told = query.where(
-        or_(ChargingSession.stopped_at.is_(None), ChargingSession.stop_reason == LOST),
+        or_(ChargingSession.stopped_at.is_(None), ChargingSession.stop_reason.in_(_UNREPORTED)),
         ChargingSession.connector.is_not_distinct_from(start.connector),
         ChargingSession.id_tag == start.id_tag,
         ChargingSession.reported_at == start.at.said,
@@ -158,15 +187,16 @@ async def session_of(session: AsyncSession, charge_point_id: ChargePointId, refe
 
 
 async def add_what_was_missing(
-    session: AsyncSession, session_id: int, *, connector: int | None, meter_start: int | None
+    session: AsyncSession, session_id: int, over: Over, now: datetime, *, connector: int | None, meter_start: int | None
 ) -> None:
     """Fill in what the first report of a session did not say; what is known already stays."""
     row = await session.get_one(ChargingSession, session_id, with_for_update=True)
     if row.meter_start is None:
         row.meter_start = meter_start
+        await _doubt(session, row, Doubt.ENERGY, _too_much(row, over.power_limit, now), now)
     if row.connector is None and connector is not None:
         row.connector = connector
-        await _end_lost(session, row)
+        await _end_lost(session, row, over.power_limit, now)
 
 
 async def name_tag(session: AsyncSession, charge_point_id: ChargePointId, session_id: int, id_tag: str) -> TagStatus:
@@ -198,36 +228,76 @@ async def stop_session(
     session: AsyncSession,
     charge_point_id: ChargePointId,
     session_id: int,
+    over: Over,
+    now: datetime,
     *,
     meter: int | None,
     at: ChargerTime,
     reason: str,
-    now: datetime,
 ) -> bool:
     """Record a stop; False where the session is unknown or was stopped before, and then nothing changed.
 
     A stop in the future counts as now, one before the start as the start. Where the meter is not told, its last
     reading is kept.
     """
-    query = select(ChargingSession.started_at, ChargingSession.last_meter).where(
-        ChargingSession.id == session_id, ChargingSession.charge_point_id == charge_point_id
-    )
-    row = (await session.execute(query)).one_or_none()
-    if row is None:
+    row = await _hold(session, charge_point_id, session_id)
+    if row is None or (row.stopped_at is not None and row.stop_reason not in _UNREPORTED):
         return False
-    return await _update(
-        session,
-        ChargingSession.id == session_id,
-        or_(ChargingSession.stopped_at.is_(None), ChargingSession.stop_reason == LOST),
-        stopped_at=max(min(at.corrected, now), row.started_at),
-        stop_reported_at=at.said,
-        meter_stop=meter if meter is not None else row.last_meter,
-        stop_reason=reason,
+    row.stop_reported_at = at.said
+    await end_session(
+        session, row, now, at=at.read(over.since).at, meter=meter, reason=reason, power_limit=over.power_limit
     )
+    return True
+
+
+async def end_session(
+    session: AsyncSession,
+    row: ChargingSession,
+    now: datetime,
+    *,
+    at: datetime,
+    meter: int | None,
+    reason: str,
+    power_limit: float,
+) -> None:
+    """End a session `at` a time, with its last meter reading where `meter` is not known."""
+    row.stopped_at = max(min(at, now), row.started_at)
+    row.meter_stop = meter if meter is not None else row.last_meter
+    row.stop_reason = reason
+    await _doubt(session, row, Doubt.ENERGY, _too_much(row, power_limit, now), now)
+    await session.flush()
+
+
+async def end_lost(
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    connector: int,
+    over: Over,
+    now: datetime,
+    *,
+    at: ChargerTime | None,
+) -> bool:
+    """End what runs by the books on a connector that was free `at` a time; whether something did.
+
+    What began after that by the charger's clock, or by ours, runs on.
+    """
+    query = _running_on(charge_point_id, connector)
+    if at is not None:
+        query = query.where(ChargingSession.reported_at <= at.said)
+    rows = (await session.scalars(query.with_for_update())).all()
+    for row in rows:
+        await end_session(session, row, now, at=now, meter=None, reason=LOST, power_limit=over.power_limit)
+    return bool(rows)
 
 
 async def session_to_stop(
-    session: AsyncSession, charge_point_id: ChargePointId, said_id: int, *, meter: int | None, at: ChargerTime
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    said_id: int,
+    over: Over,
+    *,
+    meter: int | None,
+    at: ChargerTime,
 ) -> int | None:
     """Find the session that a stop is of. Only reads.
 
@@ -241,7 +311,7 @@ async def session_to_stop(
     query = select(ChargingSession.id).where(
         *of_point,
         ChargingSession.stopped_at.is_(None),
-        or_(ChargingSession.started_at <= at.corrected, ChargingSession.reported_at <= at.said),
+        or_(ChargingSession.started_at <= at.read(over.since).at, ChargingSession.reported_at <= at.said),
     )
     if meter is not None:
         query = query.where(or_(ChargingSession.meter_start.is_(None), ChargingSession.meter_start <= meter))
@@ -253,11 +323,11 @@ async def keep_stop(
     session: AsyncSession,
     charge_point_id: ChargePointId,
     said_id: int,
+    now: datetime,
     *,
     meter: int | None,
     at: ChargerTime,
     reason: str,
-    now: datetime,
 ) -> None:
     """Keep a stop whose session can't be told, once, for somebody to settle."""
     known = select(UnmatchedStop.id).filter_by(charge_point_id=charge_point_id, said_id=said_id, reported_at=at.said)
@@ -273,7 +343,7 @@ async def keep_stop(
             )
         )
         await session.flush()
-        await findings.note_seen(session, Finding.SESSIONS_IN_DOUBT, charge_point_id, now, since=now)
+        await findings.note_parked(session, Finding.SESSIONS_IN_DOUBT, charge_point_id, now)
 
 
 async def session_running(session: AsyncSession, charge_point_id: ChargePointId) -> bool:
@@ -302,24 +372,53 @@ async def _tag_status(session: AsyncSession, group_id: str, id_tag: str) -> TagS
     return TagStatus.ACCEPTED if (await session.execute(query)).scalar_one() else TagStatus.INVALID
 
 
-async def _end_lost(session: AsyncSession, new: ChargingSession) -> None:
+async def _hold(session: AsyncSession, charge_point_id: ChargePointId, session_id: int) -> ChargingSession | None:
+    """Read a session of the charge point, which nobody else changes until the transaction ends."""
+    row = await session.get(ChargingSession, session_id, with_for_update=True, populate_existing=True)
+    return row if row is not None and row.charge_point_id == charge_point_id else None
+
+
+async def _end_lost(session: AsyncSession, new: ChargingSession, power_limit: float, now: datetime) -> None:
     """End what still runs on the connector by the books: a connector has one session at a time.
 
-    A session of a connector that is not known ends none, and is ended by none.
+    A session of a connector that is not known ends none, and is ended by none. Its register goes on where that one's
+    stopped; but what is told of one holder's session says nothing of another's.
     """
     if new.connector is None:
         return
-    await _update(
-        session,
-        ChargingSession.charge_point_id == new.charge_point_id,
-        ChargingSession.connector == new.connector,
-        ChargingSession.id != new.id,
-        ChargingSession.started_at <= new.started_at,
+    query = _running_on(new.charge_point_id, new.connector)
+    query = query.where(ChargingSession.id != new.id, ChargingSession.started_at <= new.started_at)
+    for row in (await session.scalars(query.with_for_update())).all():
+        known = row.last_meter if row.last_meter is not None else row.meter_start
+        goes_on = new.meter_start is not None and known is not None and known <= new.meter_start
+        meter = new.meter_start if goes_on and row.owner_id == new.owner_id else None
+        await end_session(session, row, now, at=new.started_at, meter=meter, reason=LOST, power_limit=power_limit)
+
+
+def _running_on(charge_point_id: str, connector: int) -> Select[ChargingSession]:
+    return select(ChargingSession).where(
+        ChargingSession.charge_point_id == charge_point_id,
+        ChargingSession.connector == connector,
         ChargingSession.stopped_at.is_(None),
-        stopped_at=new.started_at,
-        meter_stop=new.meter_start,
-        stop_reason=LOST,
     )
+
+
+def _too_much(row: ChargingSession, power_limit: float, now: datetime) -> bool:
+    if row.stopped_at is None or row.meter_stop is None or row.meter_start is None:
+        return False
+    return is_too_much(row.meter_stop - row.meter_start, power_limit, now - row.earliest_at)
+
+
+async def _doubt(session: AsyncSession, row: ChargingSession, doubt: Doubt, doubtful: bool, now: datetime) -> None:
+    """Mark a session as doubtful, for somebody to look at; or not any more."""
+    if doubtful is (doubt.value in row.doubts):
+        return
+    if doubtful:
+        row.doubts, row.unsettled = [*row.doubts, doubt.value], True
+        await findings.note_parked(session, Finding.SESSIONS_IN_DOUBT, row.charge_point_id, now)
+    else:
+        row.doubts = [one for one in row.doubts if one != doubt.value]
+        row.unsettled = row.unsettled and bool(row.doubts)
 
 
 async def _update(session: AsyncSession, *where: Any, **values: Any) -> bool:

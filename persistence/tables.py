@@ -301,6 +301,8 @@ class ChargerConnection(Table):
     released_at: Mapped[datetime | None]
     """When it was an ordinary one; None: it was in quarantine all the time."""
     ended_at: Mapped[datetime | None] = mapped_column(index=True)
+    clock_off: Mapped[int | None] = mapped_column(BigInteger)
+    """What had to be added to the charger's clock, in seconds; None: it did not show that."""
     __table_args__ = (
         Index(
             "ix_charger_connections_open",
@@ -351,8 +353,14 @@ class ChargingSession(Table):
     """It happened while the charger was away, and is booked by its time."""
     offline: Mapped[bool | None] = mapped_column(Boolean)
     """What the charger says of that, in OCPP 2.0.1."""
+    earliest_at: Mapped[datetime]
+    """When it can have begun by our clock at the earliest."""
     doubts: Mapped[list[Any]] = mapped_column(default=list)
-    """domain.charging.Doubt: what somebody has to look at."""
+    """domain.charging.Doubt: what somebody has to look at, or has."""
+    unsettled: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Nobody has settled its doubts yet."""
+    to_be_told: Mapped[bool] = mapped_column(Boolean, default=False)
+    """It is booked to a former owner, who was not told of it yet."""
     meter_start: Mapped[int | None]
     """The meter's register in Wh; None where it was not told."""
     last_meter: Mapped[int | None]
@@ -363,6 +371,13 @@ class ChargingSession(Table):
     __table_args__ = (
         Index("ix_charging_sessions_reference", "charge_point_id", "reference"),
         Index("ix_charging_sessions_open", "charge_point_id", "stopped_at"),
+        *(
+            Index(name, "charge_point_id", sqlite_where=text(which), postgresql_where=text(which))
+            for name, which in (
+                ("ix_charging_sessions_unsettled", "unsettled"),
+                ("ix_charging_sessions_to_be_told", "to_be_told"),
+            )
+        ),
     )
 
 
@@ -378,6 +393,7 @@ class UnmatchedStop(Table):
     reason: Mapped[str] = mapped_column(String(32))
     reported_at: Mapped[datetime]
     arrived_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
     __table_args__ = (UniqueConstraint("charge_point_id", "said_id", "reported_at"),)
 
 

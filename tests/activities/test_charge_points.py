@@ -144,6 +144,7 @@ async def test_a_charging_session_is_not_ended_by_a_restart(points: DatabaseChar
                 started_at=NOW,
                 reported_at=NOW,
                 arrived_at=NOW,
+                earliest_at=NOW,
                 meter_start=0,
             )
         )

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from activities.contracts import Changed, Finish, TransferRef
 from activities.registry import DatabaseRegistry
-from domain.charging import ChargerTime
+from domain.charger_clock import ChargerTime
 from domain.errors import NotAllowed
 from domain.transfer import Acceptance, TransferKind, TransferState
 from persistence import accounts, charging

@@ -196,5 +196,6 @@ def _link(point: str, proven: Credential) -> Link:
 def _session() -> ChargingSession:
     return ChargingSession(
         charge_point_id="cp-1", connector=1, id_tag="SOUTH1", owner_id="ada", group_id="south",
-        started_at=LATER + timedelta(minutes=1), reported_at=LATER, arrived_at=LATER, doubts=[], meter_start=0,
+        started_at=LATER + timedelta(minutes=1), reported_at=LATER, arrived_at=LATER, earliest_at=LATER,
+        doubts=[], meter_start=0,
     )  # fmt: skip

@@ -1,13 +1,14 @@
 """When a session happened, and whose it is, by our clock where the charger's can't be believed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.charge_point import Holding, Period
-from domain.charging import TOLERANCE, ChargerTime, Presence, book
+from domain.charger_clock import TOLERANCE
+from domain.charging import Booking, Presence, book, book_either, is_too_much
 from domain.ids import GroupId, UserId
-from gateway.charger_clock import ChargerClock
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -17,10 +18,14 @@ def held(name: str, since: datetime, until: datetime | None = None) -> Period:
     return Period(Holding(UserId(name), GroupId(f"group-{name}")), since, until)
 
 
-def there(*, was_there: bool = False, first: float | None = -50, left: float | None = -10) -> Presence:
+def there(
+    *, was_there: bool = False, first: float | None = -50, left: float | None = -10, gone: float | None = None
+) -> Presence:
     """Of a charger whose present connection is an hour old."""
-    first_seen, left_at = (NOW + hours * HOUR if hours is not None else None for hours in (first, left))
-    return Presence(NOW - HOUR, was_there, first_seen, left_at)
+    gone_since, first_seen, left_at = (
+        NOW + hours * HOUR if hours is not None else None for hours in (gone, first, left)
+    )
+    return Presence(NOW - HOUR, was_there, gone_since, first_seen, left_at)
 
 
 TWO = (held("ann", NOW - 99 * HOUR, NOW - 5 * HOUR), held("ben", NOW - 5 * HOUR))
@@ -63,15 +68,33 @@ def test_of_one_holder_nothing_is_doubtful(at: float) -> None:
         assert (booking.holding.owner_id, booking.doubtful) == ("ann", False)
 
 
-def test_a_clock_is_off_by_the_median_of_what_was_heard_since_it_was_set() -> None:
-    clock, boot = ChargerClock(), NOW
-    assert clock.read(NOW) == ChargerTime(NOW, None, None)
-    for off in (5, 1, 1):
-        clock.hear(NOW - off * HOUR, NOW)
-    assert clock.read(NOW - HOUR).corrected == NOW
-    clock.hear(None, NOW)
-    clock.is_set(boot)
-    assert clock.read(NOW - HOUR).corrected == NOW - HOUR, "what was heard before says nothing any more"
-    clock.hear(NOW - 2 * HOUR, NOW)
-    assert clock.read(NOW - HOUR).corrected == NOW + HOUR
-    assert clock.read(NOW - 3 * HOUR).corrected == NOW - 3 * HOUR, "it is of times after the clock was set alone"
+@pytest.mark.parametrize(
+    ("at", "presence", "earliest"),
+    [
+        (-5.1, there(gone=-7), -7),
+        (-5.1, there(gone=-5), -5.1),
+        (-5.1, there(), -50),
+        (-0.5, there(), -0.5),
+        (-9, there(was_there=True), -5),
+        (30, there(), -10),
+        (30, there(left=None), -5),
+    ],
+)
+def test_it_can_have_begun_no_earlier_than_the_charger_was_gone(at: float, presence: Presence, earliest: float) -> None:
+    assert book(NOW + at * HOUR, NOW, presence, TWO).earliest == NOW + earliest * HOUR
+
+
+def test_what_may_have_been_of_two_holders_is_the_present_ones_and_doubtful() -> None:
+    late, live = (book(NOW + at * HOUR, NOW, there(), TWO) for at in (-6, -0.5))
+    booking = book_either(late, live, TWO[1].holding, NOW)
+    assert booking == Booking(TWO[1].holding, NOW, late=False, doubtful=True, earliest=NOW - 50 * HOUR)
+    same = book(NOW - 3 * HOUR, NOW, there(), TWO)
+    assert same.late
+    assert book_either(same, live, TWO[1].holding, NOW) == replace(same, late=False)
+
+
+@pytest.mark.parametrize(
+    ("wh", "hours", "too_much"), [(800_000, 2, False), (800_001, 2, True), (0, 0, False), (1, 0, True), (-1, 2, True)]
+)
+def test_a_connector_gives_no_more_than_it_can(wh: int, hours: float, too_much: bool) -> None:
+    assert is_too_much(wh, 400, hours * HOUR) is too_much

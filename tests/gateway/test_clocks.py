@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from gateway.facts import Fact
+from persistence.charging import LOST
 from persistence.session import Database
-from persistence.tables import ChargePoint, ChargingSession
+from persistence.tables import ChargePoint, ChargerConnection, ChargingSession
 from persistence.vault import Vault
 from tests.gateway.bare import ask
 from tests.gateway.world import World, gateway_world, hand_over, seed
@@ -59,12 +60,12 @@ async def starts(socket: Any, ocpp: str, id_tag: str, at: str, name: str = "t-1"
     return str(said[2]["idTokenInfo"]["status"])
 
 
-async def tells_status(socket: Any, ocpp: str, at: str) -> None:
-    status = {"connectorId": 1, "timestamp": at}
+async def tells_status(socket: Any, ocpp: str, at: str, connector: int = 1) -> None:
+    status = {"connectorId": connector, "timestamp": at}
     if ocpp == "1.6":
         await ask(socket, "StatusNotification", errorCode="NoError", status="Available", **status)
     else:
-        await ask(socket, "StatusNotification", connectorStatus="Available", evseId=1, **status)
+        await ask(socket, "StatusNotification", connectorStatus="Available", evseId=connector, **status)
 
 
 async def sessions(world: World) -> list[ChargingSession]:
@@ -127,6 +128,66 @@ async def test_an_honest_late_session_stays_with_who_had_the_charge_point_over_h
             assert await starts(socket, ocpp, "ANN1", happened.isoformat()) == "Accepted"
         (found,) = await sessions(world)
         assert (found.owner_id, found.late, found.started_at) == ("ann", True, happened)
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+async def test_what_was_kept_is_told_from_a_clock_that_is_behind_by_what_that_was_off_by_before(
+    database: Database, vault: Vault, tmp_path: Path, ocpp: str
+) -> None:
+    """Its status messages are kept, too, and come first."""
+    await seed(database, vault)
+    protocol: dict[str, Any] = {"subprotocols": [f"ocpp{ocpp}"]}
+    async with gateway_world(database, vault, tmp_path) as world:
+        async with world.client(**protocol) as socket:
+            await tells_status(socket, ocpp, datetime.now(UTC).isoformat())
+        await world.heard(Fact.DISCONNECTED)
+        async with database.writing() as session:  # as if it had been away for a day
+            connection = (await session.scalars(select(ChargerConnection))).one()
+            connection.opened_at = connection.released_at = datetime.now(UTC) - timedelta(days=2)
+            connection.ended_at = datetime.now(UTC) - timedelta(days=1)
+        await hand_over(database, datetime.now(UTC) - timedelta(hours=2))
+        async with world.client(**protocol) as socket:
+            for hours in (4, 3.5):
+                await tells_status(socket, ocpp, (datetime.now(UTC) - timedelta(hours=hours)).isoformat())
+            happened = datetime.now(UTC) - timedelta(hours=3)
+            assert await starts(socket, ocpp, "ANN1", happened.isoformat()) == "Accepted"
+        (found,) = await sessions(world)
+        assert (found.owner_id, found.late, found.started_at) == ("ann", True, happened)
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("lost_after", [timedelta(0), timedelta(minutes=15)])
+async def test_a_session_whose_connector_is_free_has_lost_its_stop_once_all_that_was_kept_is_told(
+    database: Database, vault: Vault, tmp_path: Path, ocpp: str, lost_after: timedelta
+) -> None:
+    await seed(database, vault)
+    async with (
+        gateway_world(database, vault, tmp_path, lost_after=lost_after) as world,
+        world.client(subprotocols=[f"ocpp{ocpp}"]) as socket,
+    ):
+        await starts(socket, ocpp, "ANN1", datetime.now(UTC).isoformat())
+        await tells_status(socket, ocpp, datetime.now(UTC).isoformat(), connector=0)
+        assert [one.stopped_at for one in await sessions(world)] == [None], "it is not all of the charger that is free"
+        await tells_status(socket, ocpp, datetime.now(UTC).isoformat())
+        ended = [one.stop_reason for one in await sessions(world)]
+        assert ended == ([LOST] if not lost_after else [None])
+        if ended == [LOST]:
+            await world.heard(Fact.SESSION_ENDED)
+
+
+async def test_an_evse_is_free_where_all_of_its_connectors_are(
+    database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    await seed(database, vault)
+    async with (
+        gateway_world(database, vault, tmp_path, lost_after=timedelta(0)) as world,
+        world.client(subprotocols=["ocpp2.0.1"]) as socket,
+    ):
+        await starts(socket, "2.0.1", "ANN1", datetime.now(UTC).isoformat())
+        for connector, status, ended in ((1, "Occupied", None), (2, "Available", None), (1, "Available", LOST)):
+            said = {"timestamp": datetime.now(UTC).isoformat(), "connectorStatus": status, "evseId": 1}
+            await ask(socket, "StatusNotification", connectorId=connector, **said)
+            assert [one.stop_reason for one in await sessions(world)] == [ended]
 
 
 @pytest.mark.parametrize("off", ["an hour behind", "1970"])

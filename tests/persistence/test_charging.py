@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from domain.charging import ChargerTime
+from domain.charger_clock import ChargerTime, Heard
 from domain.errors import TransferInProgress
-from persistence import charging, local_lists
+from persistence import charging, findings, local_lists
 from persistence.charging import Over, Start, Started, TagStatus
 from persistence.local_lists import ListLimits
 from persistence.session import Database
@@ -29,6 +29,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 #: When the charger's present connection began, and how long it may have been gone before the end of an earlier one.
 SINCE, MARGIN = NOW - HOUR / 2, timedelta(minutes=1)
+OVER = Over(2, SINCE, MARGIN)
 ROOMY = ListLimits(50)
 
 
@@ -59,7 +60,7 @@ def begin(
 
 async def start(books: Database, start: Start, *, now: datetime = NOW) -> Started:
     async with books.writing() as session:
-        return await charging.start_session(session, CP, start, Over(2, SINCE, MARGIN), now)
+        return await charging.start_session(session, CP, start, OVER, now)
 
 
 async def stop(
@@ -68,11 +69,11 @@ async def stop(
     """Report a stop; whether it ended a session."""
     async with books.writing() as session:
         told = ChargerTime(at)
-        session_id = await charging.session_to_stop(session, CP, said_id, meter=meter, at=told)
+        session_id = await charging.session_to_stop(session, CP, said_id, OVER, meter=meter, at=told)
         if session_id is None:
-            await charging.keep_stop(session, CP, said_id, meter=meter, at=told, reason=reason, now=NOW)
+            await charging.keep_stop(session, CP, said_id, NOW, meter=meter, at=told, reason=reason)
             return False
-        return await charging.stop_session(session, CP, session_id, meter=meter, at=told, reason=reason, now=NOW)
+        return await charging.stop_session(session, CP, session_id, OVER, NOW, meter=meter, at=told, reason=reason)
 
 
 async def row(books: Database, transaction_id: int) -> ChargingSession:
@@ -196,6 +197,7 @@ async def test_a_start_that_is_told_after_the_end_says_whose_the_session_is(book
     begun = await start(books, begin(2, "ANN1", 5, NOW - HOUR, "t-1"))
     found = await row(books, begun.transaction_id)
     assert (begun.transaction_id, found.owner_id, found.started_at) == (ended.transaction_id, "ann", NOW - HOUR)
+    assert (found.connector, found.id_tag, found.meter_start, found.meter_stop) == (2, "ANN1", 5, 9)
     assert found.stopped_at
 
 
@@ -205,16 +207,16 @@ async def test_what_is_not_told_is_no_connector_and_no_reading(books: Database) 
     assert await running(books) == [one, other]
     async with books.writing() as session:
         for session_id, connector in ((one, 1), (other, 2)):
-            await charging.add_what_was_missing(session, session_id, connector=connector, meter_start=500)
+            await charging.add_what_was_missing(session, session_id, OVER, NOW, connector=connector, meter_start=500)
             await charging.record_meter(session, CP, session_id, 600)
-            await charging.add_what_was_missing(session, session_id, connector=9, meter_start=9)
+            await charging.add_what_was_missing(session, session_id, OVER, NOW, connector=9, meter_start=9)
     assert await running(books) == [one, other]
     assert await stop(books, one, meter=None)
     found = await row(books, one)
     assert (found.connector, found.meter_start, found.meter_stop) == (1, 500, 600)
     third = (await start(books, begin(None, "ANN1", None, NOW, "t-3"))).transaction_id
     async with books.writing() as session:
-        await charging.add_what_was_missing(session, third, connector=2, meter_start=700)
+        await charging.add_what_was_missing(session, third, OVER, NOW, connector=2, meter_start=700)
     assert await running(books) == [third], "its connector had another one"
 
 
@@ -263,6 +265,105 @@ async def test_a_session_whose_stop_was_lost_ends_where_the_next_begins_and_a_la
     assert (found.stopped_at, found.meter_stop, found.stop_reason) == (NOW, 8, charging.LOST)
     assert await stop(books, lost, at=NOW - HOUR)
     assert (await row(books, lost)).stopped_at == NOW - HOUR
+
+
+async def test_what_a_next_holders_session_begins_with_says_nothing_of_a_former_ones(books: Database) -> None:
+    lost = (await start(books, begin(1, "ANN1", 5, NOW - HOUR))).transaction_id
+    async with books.writing() as session:
+        await charging.record_meter(session, CP, lost, 7)
+    await hand_over(books, NOW - HOUR / 4)
+    await start(books, begin(1, "BEN1", 900, NOW))
+    found = await row(books, lost)
+    assert (found.meter_stop, found.stop_reason) == (7, charging.LOST)
+
+
+async def frees(books: Database, connector: int, at: datetime | None) -> bool:
+    async with books.writing() as session:
+        time = None if at is None else ChargerTime(at)
+        return await charging.end_lost(session, CP, connector, OVER, NOW, at=time)
+
+
+async def test_a_free_connectors_session_has_lost_its_stop_and_a_late_one_corrects_that(books: Database) -> None:
+    begun = (await start(books, begin(1, "ANN1", 5, NOW - HOUR / 4))).transaction_id
+    async with books.writing() as session:
+        await charging.record_meter(session, CP, begun, 7)
+    assert not await frees(books, 2, None), "another connector"
+    assert not await frees(books, 1, NOW - HOUR / 3), "it was free before"
+    assert await frees(books, 1, NOW)
+    assert not await frees(books, 1, None)
+    found = await row(books, begun)
+    assert (found.stopped_at, found.meter_stop, found.stop_reason) == (NOW, 7, charging.LOST)
+    assert await stop(books, begun, at=NOW - HOUR / 5, meter=9)
+    found = await row(books, begun)
+    assert (found.stopped_at, found.meter_stop, found.stop_reason) == (NOW - HOUR / 5, 9, "Local")
+
+
+#: What flows in a quarter of an hour with 400 kW.
+MOST = 100_000
+
+
+@pytest.mark.parametrize(
+    ("wh", "doubts"), [(MOST, []), (MOST + 1, ["energy"]), (-1, ["energy"])], ids=["most", "more", "less than nothing"]
+)
+async def test_more_energy_than_a_connector_gives_is_recorded_as_sent_and_in_doubt(
+    books: Database, wh: int, doubts: list[str]
+) -> None:
+    begun = (await start(books, begin(1, "ANN1", 5, NOW - HOUR / 4))).transaction_id
+    assert await stop(books, begun, meter=5 + wh)
+    found = await row(books, begun)
+    assert (found.meter_stop, found.doubts, found.unsettled) == (5 + wh, doubts, bool(doubts))
+    async with books.reading() as session:
+        parked = [(one.kind, one.subject) for one in await findings.parked(session)]
+    assert parked == ([("sessions_in_doubt", CP)] if doubts else [])
+
+
+async def test_a_late_session_can_not_have_run_longer_than_the_charger_was_away(books: Database) -> None:
+    """23 hours: whatever the charger says when it began."""
+    begun = (await start(books, begin(1, "ANN1", 0, NOW - HOUR))).transaction_id
+    assert await stop(books, begun, meter=4 * 23 * MOST + 1)
+    assert (await row(books, begun)).doubts == ["energy"]
+    more = (await start(books, begin(2, "ANN1", 0, NOW - HOUR))).transaction_id
+    assert await stop(books, more, meter=4 * 23 * MOST)
+    assert (await row(books, more)).doubts == []
+
+
+async def test_what_is_told_later_makes_doubtful_or_ends_the_doubt(books: Database) -> None:
+    begun = (await start(books, begin(1, "ANN1", None, NOW - HOUR / 4, "t-1"))).transaction_id
+    assert await stop(books, begun, meter=9 * MOST)
+    assert (await row(books, begun)).doubts == []
+    async with books.writing() as session:
+        await charging.add_what_was_missing(session, begun, OVER, NOW, connector=1, meter_start=0)
+    assert (await row(books, begun)).doubts == ["energy"]
+    lost = (await start(books, begin(2, "ANN1", 0, NOW - HOUR / 4))).transaction_id
+    async with books.writing() as session:
+        await charging.record_meter(session, CP, lost, 9 * MOST)
+    assert await frees(books, 2, None)
+    assert (await row(books, lost)).unsettled
+    assert await stop(books, lost, meter=MOST)
+    assert ((await row(books, lost)).doubts, (await row(books, lost)).unsettled) == ([], False)
+
+
+async def test_what_the_clock_was_off_by_tells_a_kept_report_from_a_clock_that_is_behind(books: Database) -> None:
+    """It was away for 23 hours; its clock was right before, and it tells of two hours ago as if it were now."""
+    async with books.writing() as session:
+        (await session.get_one(ChargerConnection, (CP, 1))).clock_off = 0
+    await hand_over(books, NOW - HOUR)
+    kept = [Heard(NOW - hours * HOUR, NOW) for hours in (2, 1.9)]
+    begun = await start(books, Start(1, "ANN1", 0, ChargerTime(NOW - 2 * HOUR, kept)))
+    assert (await row(books, begun.transaction_id)).owner_id == "ann"
+    agreed = [Heard(NOW - 2 * HOUR, NOW) for _ in range(2)]
+    begun = await start(books, Start(2, "ANN1", 0, ChargerTime(NOW - 2 * HOUR, agreed)))
+    found = await row(books, begun.transaction_id)
+    assert (begun.status, found.owner_id, found.doubts) == (TagStatus.INVALID, "ben", ["holder"])
+
+
+async def test_a_former_owner_is_to_be_told_of_what_is_booked_to_them(books: Database) -> None:
+    before = (await start(books, begin(1, "ANN1", 5, NOW - 2 * HOUR))).transaction_id
+    await hand_over(books, NOW - HOUR)
+    late = (await start(books, begin(2, "ANN1", 5, NOW - 2 * HOUR))).transaction_id
+    own = (await start(books, begin(3, "BEN1", 5, NOW))).transaction_id
+    told = [(await row(books, session_id)).to_be_told for session_id in (before, late, own)]
+    assert told == [False, True, False]
 
 
 async def test_meter_readings_only_rise(books: Database) -> None:
