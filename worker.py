@@ -154,6 +154,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
             Runs(client),
             settings.addresses_kept,
             settings.connections_kept,
+            settings.session_open_limit,
         ),
     )
     async with transfer_worker(client, steps):

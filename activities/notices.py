@@ -18,10 +18,11 @@ from activities.parties import (
     find_told_of_end,
     find_told_of_new_key,
     find_told_of_request,
+    find_users,
 )
 from activities.point_drafts import PointDrafts
 from domain import trail
-from domain.ids import TransferId
+from domain.ids import TransferId, UserId
 from domain.news import OwnerNews
 from domain.orders import OrderAct, unproven
 from domain.policy import Policy
@@ -29,7 +30,7 @@ from domain.trail import TrailAction
 from domain.transfer import FINAL, TransferState, TransferWarning
 from notices.letters import AnyLetter, EndedLetter, SettledLetter
 from notices.mail import Sender
-from persistence import audit, orders, transfers
+from persistence import audit, charging_review, orders, transfers
 from persistence.approvals import code_sent, make_code, make_link, note_code_sent, valid_link
 from persistence.parties import TransferFacts, read_facts
 from persistence.session import Database
@@ -205,13 +206,17 @@ class Notices(contracts.Notices):
     async def tell_owner(self, order: TellOwner) -> Done:
         """Tell whoever owns the charge point at this moment; of new credentials also who is asked about it.
 
+        Of late sessions those are told to whom they are booked, former owners.
+
         Of what is not on record nobody is told. Idempotent by (charge point, news, day), or (charge point, news,
         occasion): the Message-ID follows from them, and the charge point's trail has one entry `told`. Who is asked is
         written to after that entry, and on each repeat: whether a letter reaches them is nothing for those who read the
         trail.
         """
         subject = trail.of_charge_point(order.charge_point_id)
-        once = trail.told(f"{order.news.value}:{order.occasion or order.day.isoformat()}")
+        once = trail.told_of_news(order.news, order.occasion or order.day.isoformat())
+        if order.news is OwnerNews.LATE_SESSIONS:
+            return await self._tell_former_owners(order, once)
         async with self._db.reading() as session:
             on_record = await audit.action_of(session, subject, once) is not None
             if not on_record and not await self._point_drafts.is_untold(session, order):
@@ -224,6 +229,32 @@ class Notices(contracts.Notices):
                 await audit.append(session, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
         if to_asked:
             await self._letterbox.post(to_asked)
+        return Done()
+
+    async def _tell_former_owners(self, order: TellOwner, once: str) -> Done:
+        """Tell former owners of the sessions that were booked to them, each of their own; once a day."""
+        subject = trail.of_charge_point(order.charge_point_id)
+        async with self._db.reading() as session:
+            if await audit.action_of(session, subject, once) is not None:
+                return Done()
+            rows = await charging_review.to_be_told(session, order.charge_point_id)
+            point = await session.get(ChargePoint, order.charge_point_id)
+            if point is None or not rows:
+                return Done()
+            name = f"{order.news.value}.{order.charge_point_id}.{_mark(order.day.isoformat())}"
+            letters = []
+            for person in await find_users(session, {UserId(row.owner_id) for row in rows}):
+                letter = self._point_drafts.late_sessions(
+                    point, [row for row in rows if row.owner_id == person.user_id]
+                )
+                message_id = self._message_id(f"{name}.{_mark(person.user_id)}")
+                letters.append(Outgoing(letter, person.locale, person.address, message_id))
+        if letters:
+            await self._letterbox.post(letters)
+        async with self._db.writing() as session:
+            await charging_review.note_told(session, [row.id for row in rows])
+            detail = {"subject": order.news.value, "day": order.day.isoformat()}
+            await audit.append(session, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
         return Done()
 
     async def _owner_news(self, session: AsyncSession, order: TellOwner) -> tuple[list[Outgoing], list[Outgoing]]:

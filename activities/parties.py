@@ -1,5 +1,6 @@
 """Who is asked and who is told of a transfer, and what they may know: product.md's rules over the rows."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -124,6 +125,11 @@ async def find_told_of_new_key(session: AsyncSession, transfer: Transfer) -> lis
 async def find_owner(session: AsyncSession, point: ChargePoint) -> list[Told]:
     """Find who is told of what concerns a charge point: its owner of this moment."""
     return await _reachable(session, {UserId(point.owner_id): Part.OWNER})
+
+
+async def find_users(session: AsyncSession, users: Collection[UserId]) -> list[Told]:
+    """Find how users are reached who have owned a charge point."""
+    return await _reachable(session, dict.fromkeys(users, Part.OWNER))
 
 
 def _gains_owner(transfer: Transfer) -> bool:

@@ -1,5 +1,6 @@
 """What each letter about a charge point says that is about no transfer, taken from its row and its trail."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, TypedDict
 
@@ -9,10 +10,18 @@ from activities.contracts import TellOwner
 from domain.news import OwnerNews
 from domain.trail import TrailAction
 from domain.transfer import Connection, TransferKind
-from notices.letters import AnyLetter, EndedKeyLetter, ResetAskedLetter, ResetLetter, TwoHoldersLetter
+from notices.letters import (
+    AnyLetter,
+    EndedKeyLetter,
+    LateSession,
+    LateSessionsLetter,
+    ResetAskedLetter,
+    ResetLetter,
+    TwoHoldersLetter,
+)
 from persistence.charger_trail import Seen, is_untold, seen
 from persistence.parties import TransferFacts
-from persistence.tables import ChargePoint
+from persistence.tables import ChargePoint, ChargingSession
 
 #: The entry of the charge point's trail that each piece of news is about.
 _ENTRIES: Final = {
@@ -20,6 +29,9 @@ _ENTRIES: Final = {
     OwnerNews.TWO_HOLDERS: TrailAction.TWO_HOLDERS,
     OwnerNews.ENDED_KEY_TRIED: TrailAction.ENDED_KEY_TRIED,
 }
+
+#: How many sessions one letter lists.
+_LISTED: Final = 20
 
 
 class _OfPoint(TypedDict):
@@ -55,6 +67,19 @@ class PointDrafts:
         actor = happened.actor or ""
         return ResetLetter(**about, by_staff=actor.startswith("operator:"), by_owner=actor == f"user:{point.owner_id}")
 
+    def late_sessions(self, point: ChargePoint, rows: Sequence[ChargingSession]) -> LateSessionsLetter:
+        """Draft what a former owner is told of sessions that are booked to them."""
+        shown = [_late(row) for row in rows[:_LISTED]]
+        return LateSessionsLetter(
+            charge_point=point.name,
+            location=point.location,
+            charge_point_id=point.id,
+            at=None,
+            origin=self._origin,
+            sessions=tuple(shown),
+            more=len(rows) - len(shown),
+        )
+
     async def to_asked(self, session: AsyncSession, order: TellOwner, facts: TransferFacts) -> ResetAskedLetter:
         """Draft what a recipient is told who has not answered yet."""
         transfer, point = facts.transfer, facts.charge_point
@@ -73,6 +98,10 @@ class PointDrafts:
             at=happened.last_at,
             origin=self._origin,
         )
+
+
+def _late(row: ChargingSession) -> LateSession:
+    return LateSession(row.started_at, row.reported_at, row.arrived_at, row.energy)
 
 
 async def _happened(session: AsyncSession, order: TellOwner) -> Seen:

@@ -15,16 +15,18 @@ from activities.contracts import (
     Suspicion,
     Suspicions,
 )
-from domain.charging import CONNECTIONS_KEPT
+from domain.charging import CONNECTIONS_KEPT, OPEN_LIMIT
 from domain.errors import Refusal, Unavailable
 from domain.ids import ChargePointId, TransferId
-from domain.reconciliation import NEWS, TAKE_UPS, UNCERTAIN, Finding, Run, RunStatus, judge
+from domain.news import OwnerNews
+from domain.reconciliation import NEWS, ROUTINE, TAKE_UPS, UNCERTAIN, Finding, Run, RunStatus, judge
 from domain.trail import PLACES_KEPT, TrailAction
 from domain.transfer import FINAL, Attention, TransferState
 from persistence import (
     audit,
     charge_points,
     charger_connections,
+    charging_review,
     credentials,
     disagreements,
     findings,
@@ -60,6 +62,9 @@ class Engine(Protocol):
     async def rescue(self, transfer_id: TransferId) -> None:
         """Have what an ended transfer has left to do tried now."""
 
+    async def tell_owner(self, charge_point_id: ChargePointId, news: OwnerNews) -> None:
+        """Have owners told a piece of news about a charge point."""
+
 
 class EngineRuns(Protocol):
     """What knows how runs stand."""
@@ -82,8 +87,13 @@ class DatabaseReconciler(Reconciler):
         runs: EngineRuns,
         places_kept: timedelta = PLACES_KEPT,
         connections_kept: timedelta = CONNECTIONS_KEPT,
+        open_limit: timedelta = OPEN_LIMIT,
     ) -> None:
-        """Take what is compared, what starts workflows, and for how long it is kept where and when somebody was."""
+        """Take what is compared, what starts workflows, and for how long it is kept where and when somebody was.
+
+        A charging session may run for `open_limit`.
+        """
+        self._open_limit = open_limit
         self._db = database
         self._doorway = doorway
         self._engine = engine
@@ -100,11 +110,14 @@ class DatabaseReconciler(Reconciler):
         running = await self._runs.running()
         async with self._db.reading() as session:
             left = [(Finding.NOT_STARTED, one) for one in await disagreements.not_started(session, now - LEFT_AFTER)]
+            told = [(Finding.FORMER_OWNER_UNTOLD, one) for one in await charging_review.untold(session, now.date())]
             due = [(Finding.WORK_DUE, one) for one in await rescues.waiting(session, now)]
             inside = await disagreements.of_the_register(session)
+            stale = await charging_review.open_too_long(session, now - self._open_limit)
+            inside += [(Finding.SESSION_LEFT_OPEN, one) for one in stale]
             known = await disagreements.states(session, running)
             untold = await disagreements.untold(session, now - TOLD_WITHIN)
-            parked = bool(await findings.parked(session))
+            parked = any(one.kind not in NEWS for one in await findings.parked(session))
         known |= untold
         hints = [
             one
@@ -112,7 +125,7 @@ class DatabaseReconciler(Reconciler):
             if judge(state, running.get(one, Run(RunStatus.LOST)), told=one not in untold) is not None
         ]
         differ = await self._runs_that_differ({one: known[one] for one in hints[:AT_ONCE]}, untold)
-        found = [*left, *due, *inside, *differ]
+        found = [*left, *due, *told, *inside, *differ]
         items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
         return Suspicions(items=items, whole=max(len(found), len(hints)) <= AT_ONCE, parked=parked)
 
@@ -169,11 +182,8 @@ class DatabaseReconciler(Reconciler):
 
     async def _settle(self, suspicion: Suspicion) -> Settlement:
         kind, subject = suspicion.kind, suspicion.subject
-        if kind is Finding.NOT_STARTED:
-            return await self._start(TransferId(subject))
-        if kind is Finding.WORK_DUE:
-            await self._engine.rescue(TransferId(subject))
-            return Settlement.STARTED
+        if kind in ROUTINE:
+            return await self._start_what_was_left(kind, subject)
         if kind is Finding.RUN_LOST:
             return await self._take_up(TransferId(subject))
         if kind in UNCERTAIN:
@@ -181,6 +191,15 @@ class DatabaseReconciler(Reconciler):
         if kind in NEWS:
             return Settlement.UNFOUNDED
         return await self._mend(kind, TransferId(subject))
+
+    async def _start_what_was_left(self, kind: Finding, subject: str) -> Settlement:
+        if kind is Finding.NOT_STARTED:
+            return await self._start(TransferId(subject))
+        if kind is Finding.WORK_DUE:
+            await self._engine.rescue(TransferId(subject))
+        else:
+            await self._engine.tell_owner(ChargePointId(subject), OwnerNews.LATE_SESSIONS)
+        return Settlement.STARTED
 
     async def _start(self, transfer_id: TransferId) -> Settlement:
         """Start a request; its refusal is in the register, for its sender to read."""

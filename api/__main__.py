@@ -88,6 +88,7 @@ async def _serve(settings: Settings) -> None:
             ),
             origin=settings.origin,
             policy=settings.policy,
+            power_limit=settings.connector_power_limit,
         )
         watch = HttpWatch(instruments.registry, instruments.tracing.tracer)
         await _run(create_app(database, vault, transfers, options, watch), listener, settings)

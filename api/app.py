@@ -8,7 +8,7 @@ from api import openapi, problems, reference
 from api.borders import BodyLimit, LastResort
 from api.dependencies import Options, Parts
 from api.pages.app import STATIC, create_pages
-from api.routes import charge_points, decisions, groups, health, me, metrics, starts, transfers
+from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
 from api.watch import HttpWatch, Watched
 from persistence.session import Database
 from persistence.vault import Vault
@@ -16,7 +16,7 @@ from workflows.client import TransferClient
 
 #: Made once in a process: to read the signatures of all calls takes longer than to serve one.
 _CALLS = APIRouter()
-for _resource in (starts, transfers, decisions, charge_points, groups, me):
+for _resource in (starts, transfers, decisions, charge_points, sessions, groups, me):
     _CALLS.include_router(_resource.router, prefix="/v1")
 for _resource in (health, metrics, reference):
     _CALLS.include_router(_resource.router)

@@ -25,6 +25,8 @@ from domain.transfer import (
 
 #: What people type that Python counts as not printable; French has no-break spaces before `: ; ? !`.
 _BLANKS: Final = "\n\t\u00a0\u202f"
+#: OCPP 1.6's transactionId, as chargers can count.
+Number = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN.pattern)]
 
 
@@ -216,5 +218,27 @@ class HoldBody(_Body):
 
     step: StepName
     """The step that is being tried."""
+    reason: Text
+    """Why, for the audit trail."""
+
+
+class EndSessionBody(_Body):
+    """Why an operator ends a charging session by hand."""
+
+    stop_id: Number | None = None
+    """A stop that fitted no session, and is this one's: it ends as that says."""
+    reason: Text
+    """Why, for the audit trail."""
+
+
+class SettleSessionsBody(_Body):
+    """What an operator settles of a charge point's sessions, and why; without both lists all that is in doubt."""
+
+    session_ids: Annotated[list[Number], Field(max_length=1000)] | None = None
+    """Sessions that are in doubt."""
+    stop_ids: Annotated[list[Number], Field(max_length=1000)] | None = None
+    """Stops that fit no session: nothing is done with them any more."""
+    owner_id: Annotated[UserId, StringConstraints(pattern=ID_PATTERN.pattern)] | None = None
+    """Who the sessions are booked to from now on, one who has or had the charge point. Null: they stay as they are."""
     reason: Text
     """Why, for the audit trail."""

@@ -13,6 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.streams import StreamOptions, Streams
 from api.watch import HttpWatch
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
+from domain.charging import CONNECTOR_POWER_LIMIT
 from domain.errors import InvalidRequest, NotAuthenticated
 from domain.ids import ID_PATTERN
 from domain.limits import NO_LIMITS, CallLimits
@@ -21,6 +22,7 @@ from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import PLACES_KEPT
 from persistence.callers import Caller, Callers
 from persistence.charge_point_trails import ChargePointTrails
+from persistence.charging_reads import ChargingReads
 from persistence.doorway import Doorway
 from persistence.figures import Readings
 from persistence.link_codes import LinkCodes
@@ -50,6 +52,8 @@ class Options:
     """Where recipients reach the pages."""
     policy: Policy = DEFAULT_POLICY
     """Of a transfer that is asked for now."""
+    power_limit: float = CONNECTOR_POWER_LIMIT
+    """What a connector gives at most, in kW."""
 
 
 class Parts:
@@ -66,6 +70,7 @@ class Parts:
         self.readings = Readings(database)
         self.callers = Callers(database)
         self.reads = Reads(database)
+        self.charging_reads = ChargingReads(database)
         self.rehearsals = Rehearsals(database, options.cool_down)
         self.transfer_reads = TransferReads(database, vault)
         self.charge_point_trails = ChargePointTrails(database, options.places_kept)

@@ -35,3 +35,14 @@ HOLD_BODIES: Final[dict[str, Any]] = {
         "value": {"step": "replace_lists", "reason": "A technician is at the charger until noon."},
     },
 }
+END_SESSION_BODIES: Final[dict[str, Any]] = {
+    "by_hand": {"summary": "Its stop is lost", "value": {"reason": "The driver left on Monday."}},
+    "with_a_stop": {"summary": "By a stop that fitted none", "value": {"stop_id": 7, "reason": "It is bay 2's."}},
+}
+SETTLE_BODIES: Final[dict[str, Any]] = {
+    "all": {"summary": "All that is in doubt stays as it is", "value": {"reason": "The clock was set right."}},
+    "book": {
+        "summary": "A session is another holder's",
+        "value": {"session_ids": [41], "owner_id": "amelie", "reason": "It was before the sale."},
+    },
+}

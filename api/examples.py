@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from api import schemas
 from api.actions import Action
 from domain.charger_orders import RestartAnswer
+from domain.charging import Doubt
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.keys import KeyAnswer, KeyInUse, KnownTo, Rotates
@@ -356,4 +357,45 @@ ME: Final = shown(
             scopes=[],
         ),
     )
+)
+
+_SESSION: Final = schemas.ChargingSession(
+    id=41,
+    connector=1,
+    id_tag="LILAS-TAG-1",
+    owner_id=UserId("amelie"),
+    group_id=GroupId("lilas"),
+    started_at=_BEGUN,
+    reported_at=_BEGUN,
+    arrived_at=_BEGUN,
+    late=False,
+    stopped_at=_BEGUN + timedelta(hours=2),
+    stop_reason="Local",
+    meter_start=120_000,
+    meter_stop=141_500,
+    energy=21_500,
+    doubts=[],
+    settled=False,
+)
+_DOUBTFUL: Final = _SESSION.model_copy(
+    update={"id": 42, "reported_at": datetime(1970, 1, 1, 0, 4, tzinfo=UTC), "doubts": [Doubt.HOLDER]}
+)
+SESSIONS: Final = shown(
+    ("Told as it happened, and in doubt", page(_DOUBTFUL, _SESSION)),
+)
+ENDED_SESSION: Final = shown(
+    ("Ended by hand", _SESSION.model_copy(update={"stop_reason": "ByHand"})),
+)
+UNMATCHED_STOPS: Final = shown(
+    (
+        "With an id that says nothing",
+        page(
+            schemas.UnmatchedStop(
+                id=7, transaction_id=-1, meter=141_500, reason="Local", reported_at=_BEGUN, arrived_at=_BEGUN
+            )
+        ),
+    ),
+)
+SETTLED_SESSIONS: Final = shown(
+    ("A session and a stop", schemas.SettledSessions(sessions=[42], stops=[7])),
 )

@@ -30,6 +30,10 @@ TAGS: Final = [
         "name": "charge points",
         "description": "Charge points, their periods of ownership, their credentials, what their chargers are told.",
     },
+    {
+        "name": "charging sessions",
+        "description": "Who charged when, and how much.",
+    },
     {"name": "groups", "description": "The teams that charge points are in. Every user has one of their own."},
     {"name": "me", "description": "Whose API key it is."},
     {"name": "platform", "description": "For the platform that runs this; without a key."},

@@ -10,6 +10,7 @@ from api.actions import Action, actions, resolutions
 from api.key_notes import notes_on_key
 from domain.charge_point import Holding
 from domain.charger_orders import RestartAnswer
+from domain.charging import Doubt
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.keys import KeyAnswer, KnownTo, Rotates
 from domain.rights import Role, Scope
@@ -323,6 +324,61 @@ class Period(_Shown):
     transfer_id: TransferId | None
     change: str
     """What it began with: `import`, a `transfer`, or the `roll_back` of one."""
+
+
+class ChargingSession(_Shown):
+    """A charging session, booked to who held the charge point when it started; null: it is not known, or not yet."""
+
+    id: int
+    """OCPP 1.6's transactionId."""
+    connector: int | None
+    id_tag: str
+    """The tag that it was started with; empty: it is not known."""
+    owner_id: UserId
+    group_id: GroupId
+    started_at: datetime
+    """When it began by our clock, as far as that can be told."""
+    reported_at: datetime
+    """When it began by the charger's clock."""
+    arrived_at: datetime
+    """When it was first reported."""
+    late: bool
+    """It happened while the charger was away, and was reported later."""
+    stopped_at: datetime | None
+    """Null while it runs."""
+    stop_reason: str | None
+    """As the charger says; `Lost`: its stop was never reported, `ByHand`: an operator ended it."""
+    meter_start: int | None
+    """The register in Wh, as `meter_stop`."""
+    meter_stop: int | None
+    energy: int | None
+    """In Wh; while it runs up to the last reading."""
+    doubts: list[Doubt]
+    """`holder`: its time can't be believed, and the charge point changed hands when it may have happened. `energy`:
+    more than a connector can give in that time, or less than nothing."""
+    settled: bool
+    """An operator has settled its doubts."""
+
+
+class UnmatchedStop(_Shown):
+    """A stop that a charger reported, and that fits no session, or several."""
+
+    id: int
+    transaction_id: int
+    """As the charger says."""
+    meter: int | None
+    """The register in Wh."""
+    reason: str
+    reported_at: datetime
+    """When it was by the charger's clock."""
+    arrived_at: datetime
+
+
+class SettledSessions(_Shown):
+    """What was settled, by ids."""
+
+    sessions: list[int]
+    stops: list[int]
 
 
 class Group(_Shown):

@@ -1,6 +1,7 @@
 """The verbs that act on a transfer: resolve, cancel, resend, pause, resume."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import typer
 
@@ -18,7 +19,7 @@ def resolve(which: Id, action: Action, reason: Reason = "", as_json: Json = Fals
     on, with a warning: steps at the charger only, never the change of ownership, never a compensation.
     `./handover show ID` says what each of them would do now.
     """
-    _act(which, "resolve", _with_reason({"action": action.value}, reason), as_json=as_json)
+    _act(which, "resolve", with_reason({"action": action.value}, reason), as_json=as_json)
 
 
 def cancel(which: Id, as_json: Json = False) -> None:
@@ -44,21 +45,22 @@ def pause(which: Id, step: Step, reason: Reason = "", as_json: Json = False) -> 
     A try that is under way may still end, and succeed. The time that the step's retries may take in all (1 hour by
     default) runs on: where it is over, the transfer waits for an operator, at the latest once the step is resumed.
     """
-    _act(which, "pause", _with_reason({"step": step}, reason), as_json=as_json)
+    _act(which, "pause", with_reason({"step": step}, reason), as_json=as_json)
 
 
 def resume(which: Id, step: Step, reason: Reason = "", as_json: Json = False) -> None:
     """Let a paused step be tried again, at once, as an operator."""
-    _act(which, "resume", _with_reason({"step": step}, reason), as_json=as_json)
+    _act(which, "resume", with_reason({"step": step}, reason), as_json=as_json)
 
 
-def _with_reason(body: dict[str, str], reason: str) -> Mapping[str, str]:
+def with_reason(body: dict[str, Any], reason: str) -> dict[str, Any]:
+    """Add the reason to a body; one has to be given."""
     if not reason.strip():
         raise typer.BadParameter("say why, like --reason 'gateway was down': it goes on record.", param_hint="--reason")
     return body | {"reason": reason}
 
 
-def _act(which: str, call: str, body: Mapping[str, str] | None, *, as_json: bool) -> None:
+def _act(which: str, call: str, body: Mapping[str, Any] | None, *, as_json: bool) -> None:
     """Make one call on a transfer, and print how the transfer stands then."""
     with plainly(), api() as opened:
         transfer = opened.post(f"/transfers/{transfer_id(which)}/{call}", body)

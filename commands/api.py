@@ -60,7 +60,7 @@ class Api:
         """Read something."""
         return self._patiently(lambda: self._http.get(path, params=params))
 
-    def post(self, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Do something, once: every repeat carries the same idempotency key."""
         headers = {"Idempotency-Key": secrets.token_hex(16)}
         return self._patiently(lambda: self._http.post(path, json=body, headers=headers))

@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from commands import acts, charge_points, keys, looks, setting_up
+from commands import acts, charge_points, keys, looks, sessions, setting_up
 from process import leave
 
 _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
@@ -44,6 +44,7 @@ for panel, verbs in _VERBS.items():
     for verb, work in verbs.items():
         app.command(verb, rich_help_panel=panel)(work)
 app.add_typer(charge_points.app, name="charge-points", rich_help_panel="Charge points")
+app.add_typer(sessions.app, name="sessions", rich_help_panel="Charge points")
 app.add_typer(keys.app, name="keys", rich_help_panel="Set-up")
 
 

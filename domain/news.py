@@ -1,4 +1,4 @@
-"""What the owner of a charge point is told of it, apart from its transfers."""
+"""What the owners of a charge point are told of it, apart from its transfers."""
 
 from enum import StrEnum
 
@@ -12,3 +12,5 @@ class OwnerNews(StrEnum):
     """Two are connected with its key."""
     ENDED_KEY_TRIED = "ended_key_tried"
     """Something came with a key that has ended."""
+    LATE_SESSIONS = "late_sessions"
+    """Charging sessions were booked to a former owner, who is told."""

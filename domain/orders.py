@@ -25,6 +25,8 @@ class OrderAct(StrEnum):
     RESUME = "resume"
     ROTATE_KEY = "rotate_key"
     IDENTIFY = "identify"
+    END_SESSION = "end_session"
+    SETTLE_SESSIONS = "settle_sessions"
 
 
 #: Who acts at Temporal without an order.

@@ -33,19 +33,25 @@ class Finding(StrEnum):
     ENDED_KEY_TRIED = "ended_key_tried"
     """Somebody came with a key that was the charge point's once."""
     SESSIONS_IN_DOUBT = "sessions_in_doubt"
-    """Charging sessions of a charge point may be somebody else's than those that they are booked to."""
+    """Charging sessions of a charge point may be somebody else's than those that they are booked to, or their energy
+    be another; or a stop fits none of them."""
+    FORMER_OWNER_UNTOLD = "former_owner_untold"
+    """Charging sessions of a charge point were booked to a former owner, who was not told."""
+    SESSION_LEFT_OPEN = "session_left_open"
+    """A charging session runs longer than it should: its stop may be lost."""
 
 
 #: What happens in ordinary life, and is done at once; anything else is looked at twice, as it may be on its way.
-ROUTINE: Final = frozenset({Finding.NOT_STARTED, Finding.WORK_DUE})
+ROUTINE: Final = frozenset({Finding.NOT_STARTED, Finding.WORK_DUE, Finding.FORMER_OWNER_UNTOLD})
 #: What can't be mended without knowing more than the records say.
 UNCERTAIN: Final = frozenset(
-    {Finding.RUN_ENDED, Finding.STATES_DISAGREE, Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES}
+    {
+        *(Finding.RUN_ENDED, Finding.STATES_DISAGREE, Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES),
+        Finding.SESSION_LEFT_OPEN,
+    }
 )
 #: What was seen at the sockets: no disagreement, so nothing is mended, and no look closes it.
 NEWS: Final = frozenset({Finding.TWO_HOLDERS, Finding.ENDED_KEY_TRIED, Finding.SESSIONS_IN_DOUBT})
-#: Whose subject is a charge point; that of the others is a transfer.
-OF_CHARGE_POINTS: Final = frozenset({Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES}) | NEWS
 #: How often a lost run is taken up before it is left to an operator.
 TAKE_UPS: Final = 3
 

@@ -9,6 +9,7 @@ from domain.approval import Decision
 from domain.charger_orders import ChargerOrder
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, LinkId, OrderId, TransferId
+from domain.news import OwnerNews
 from domain.orders import OrderAct
 from domain.transfer import OperatorAction, TransferState
 
@@ -25,6 +26,11 @@ _CHARGE_POINT: Final = "charge_point:"
 def of_charge_point(charge_point_id: ChargePointId) -> ChargePointTrail:
     """Give the subject of a charge point's trail: `charge_point:<id>`."""
     return ChargePointTrail(f"{_CHARGE_POINT}{charge_point_id}")
+
+
+def read_charge_point(subject: TrailSubject) -> ChargePointId:
+    """Give the charge point whose trail it is."""
+    return ChargePointId(subject.removeprefix(_CHARGE_POINT))
 
 
 # --- what happened ------------------------------------------------------------------------------------------------
@@ -155,6 +161,11 @@ class TrailAction(StrEnum):
     """Somebody came with a key that is over; once a day for each key: `ended_at`, `address`."""
     REFUSAL_NOT_COUNTED = "refusal_not_counted"
     """It refused over a connection that anybody could have opened, which decides nothing: `answer`, `address`."""
+    SESSION_ENDED = "session_ended"
+    """An operator ended a charging session by hand: `session`, `reason`; `stop` where a stop that fitted none did."""
+    SESSIONS_SETTLED = "sessions_settled"
+    """An operator settled what was in doubt: `sessions` and `stops` by commas, `owner_id` they are booked to, `reason`.
+    """
 
 
 class Attempt(StrEnum):
@@ -262,6 +273,11 @@ def told(subject: str) -> str:
     return f"told:{subject}"
 
 
+def told_of_news(news: OwnerNews, occasion: str) -> str:
+    """Mark that owners were told a piece of news about a charge point, on a day or an occasion."""
+    return told(f"{news.value}:{occasion}")
+
+
 #: Marks that the parties were told of a transfer's end.
 TOLD_OF_END: Final = told("ended")
 
@@ -335,6 +351,11 @@ def request_refused(actor: str, refusal: ErrorCode, day: date) -> str:
 def ordered(order: ChargerOrder, order_id: OrderId) -> str:
     """Mark one order that a charger be told something."""
     return f"{of_order(order).value}:{order_id}"
+
+
+def carried_out(action: TrailAction, request_id: str) -> str:
+    """Mark what one request led to that was carried out at once."""
+    return f"{action.value}:{request_id}"
 
 
 def two_holders(day: date, owner_version: int) -> str:

@@ -199,6 +199,29 @@ class EndedKeyLetter(PointLetter):
 
 
 @dataclass(frozen=True)
+class LateSession:
+    """A charging session that is booked to a former owner; `energy` in Wh, None where it is not known."""
+
+    began: datetime
+    """By our clock, as far as that can be told."""
+    said: datetime
+    """By the charger's clock."""
+    told: datetime
+    """When it was reported."""
+    energy: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LateSessionsLetter(PointLetter):
+    """To a former owner: charging sessions are booked to them."""
+
+    template: ClassVar = "late_sessions"
+    sessions: tuple[LateSession, ...]
+    more: int
+    """How many there are beside these."""
+
+
+@dataclass(frozen=True)
 class Letter:
     """A letter that is ready to be sent."""
 
@@ -222,6 +245,7 @@ AnyLetter = (
     | ResetAskedLetter
     | TwoHoldersLetter
     | EndedKeyLetter
+    | LateSessionsLetter
 )
 
 

@@ -72,6 +72,12 @@ async def action_of(session: AsyncSession, subject: TrailSubject, once: str) -> 
     return None if found is None else TrailAction(found)
 
 
+async def detail_of(session: AsyncSession, subject: TrailSubject, once: str) -> dict[str, Any]:
+    """Give the detail of the entry that `once` stands for; empty where there is none yet."""
+    query = select(AuditEvent.detail).where(AuditEvent.subject == subject, AuditEvent.once == once)
+    return (await session.execute(query)).scalar_one_or_none() or {}
+
+
 async def count(session: AsyncSession, subject: TrailSubject, action: TrailAction) -> int:
     """Count a trail's entries of one action. Only reads."""
     query = select(func.count()).where(AuditEvent.subject == subject, AuditEvent.action == action.value)

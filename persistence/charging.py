@@ -21,7 +21,7 @@ LOST: Final = "Lost"
 #: Why a session ended that somebody ended by hand.
 BY_HAND: Final = "ByHand"
 #: The ends that a late stop corrects: nobody at the charger reported them.
-_UNREPORTED: Final = (LOST, BY_HAND)
+UNREPORTED: Final = (LOST, BY_HAND)
 
 
 class TagStatus(StrEnum):
@@ -168,7 +168,7 @@ async def _same(session: AsyncSession, charge_point_id: ChargePointId, start: St
         ended = row is not None and row.stop_reported_at is not None and row.stop_reported_at < start.at.said
         return None if ended and start.begins else row
     told = query.where(
-        or_(ChargingSession.stopped_at.is_(None), ChargingSession.stop_reason.in_(_UNREPORTED)),
+        or_(ChargingSession.stopped_at.is_(None), ChargingSession.stop_reason.in_(UNREPORTED)),
         ChargingSession.connector.is_not_distinct_from(start.connector),
         ChargingSession.id_tag == start.id_tag,
         ChargingSession.reported_at == start.at.said,
@@ -240,8 +240,8 @@ async def stop_session(
     A stop in the future counts as now, one before the start as the start. Where the meter is not told, its last
     reading is kept.
     """
-    row = await _hold(session, charge_point_id, session_id)
-    if row is None or (row.stopped_at is not None and row.stop_reason not in _UNREPORTED):
+    row = await hold_session(session, charge_point_id, session_id)
+    if row is None or (row.stopped_at is not None and row.stop_reason not in UNREPORTED):
         return False
     row.stop_reported_at = at.said
     await end_session(
@@ -372,7 +372,9 @@ async def _tag_status(session: AsyncSession, group_id: str, id_tag: str) -> TagS
     return TagStatus.ACCEPTED if (await session.execute(query)).scalar_one() else TagStatus.INVALID
 
 
-async def _hold(session: AsyncSession, charge_point_id: ChargePointId, session_id: int) -> ChargingSession | None:
+async def hold_session(
+    session: AsyncSession, charge_point_id: ChargePointId, session_id: int
+) -> ChargingSession | None:
     """Read a session of the charge point, which nobody else changes until the transaction ends."""
     row = await session.get(ChargingSession, session_id, with_for_update=True, populate_existing=True)
     return row if row is not None and row.charge_point_id == charge_point_id else None
@@ -404,9 +406,9 @@ def _running_on(charge_point_id: str, connector: int) -> Select[ChargingSession]
 
 
 def _too_much(row: ChargingSession, power_limit: float, now: datetime) -> bool:
-    if row.stopped_at is None or row.meter_stop is None or row.meter_start is None:
+    if row.stopped_at is None or row.energy is None:
         return False
-    return is_too_much(row.meter_stop - row.meter_start, power_limit, now - row.earliest_at)
+    return is_too_much(row.energy, power_limit, now - row.earliest_at)
 
 
 async def _doubt(session: AsyncSession, row: ChargingSession, doubt: Doubt, doubtful: bool, now: datetime) -> None:

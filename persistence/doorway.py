@@ -2,10 +2,10 @@
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -22,9 +22,19 @@ from domain.orders import OrderAct
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.request import TransferRequest
 from domain.rights import Scope
-from domain.trail import Attempt, TrailAction
+from domain.trail import Attempt, TrailAction, read_charge_point
 from domain.transfer import TransferState
-from persistence import audit, charger_keys, charger_links, openings, orders, transfers, typed_keys
+from persistence import (
+    audit,
+    charger_keys,
+    charger_links,
+    charging_review,
+    openings,
+    orders,
+    transfers,
+    typed_keys,
+)
+from persistence.charging_review import Settled
 from persistence.limits import Counters
 from persistence.openings import Typed
 from persistence.orders import NewOrder
@@ -168,6 +178,63 @@ class Doorway:
         async with self._db.reading() as session:
             order = await session.get(Order, order_id)
             return order is not None and order.carried_out_as is not None
+
+    async def end_session(
+        self, call: Repeatable, given: NewOrder, session_id: int, *, stop_id: int | None, power_limit: float
+    ) -> None:
+        """End a charging session by hand, as persistence.charging_review says; a repeat does nothing."""
+        point = read_charge_point(given.subject)
+        async with self._db.writing() as session:
+            if await self._claim(session, call):
+                now = datetime.now(UTC)
+                await charging_review.end_by_hand(
+                    session, point, session_id, now, stop_id=stop_id, power_limit=power_limit
+                )
+                detail = {"session": session_id} | ({"stop": stop_id} if stop_id is not None else {})
+                await self._note(session, given, TrailAction.SESSION_ENDED, detail, now)
+
+    async def settle_sessions(
+        self,
+        call: Repeatable,
+        given: NewOrder,
+        *,
+        session_ids: Collection[int] | None,
+        stop_ids: Collection[int] | None,
+        owner_id: UserId | None,
+    ) -> Settled:
+        """Settle what is in doubt of charging sessions, as persistence.charging_review says.
+
+        A repeat gives the same.
+        """
+        point = read_charge_point(given.subject)
+        async with self._db.writing() as session:
+            if not await self._claim(session, call):
+                return await self._settled_before(session, given)
+            now = datetime.now(UTC)
+            settled = await charging_review.settle(
+                session, point, now, session_ids=session_ids, stop_ids=stop_ids, owner_id=owner_id
+            )
+            if settled.sessions or settled.stops:
+                detail: dict[str, Any] = {"sessions": _spell(settled.sessions), "stops": _spell(settled.stops)}
+                detail |= {"owner_id": owner_id} if owner_id is not None else {}
+                await self._note(session, given, TrailAction.SESSIONS_SETTLED, detail, now)
+            return settled
+
+    async def _note(
+        self, session: AsyncSession, given: NewOrder, action: TrailAction, detail: dict[str, Any], now: datetime
+    ) -> None:
+        """Write an order that is carried out at once, and the entry of the trail that it led to."""
+        order_id = await orders.give(session, given, now)
+        mark = trail.carried_out(action, given.request_id or order_id)
+        orders.prove(await orders.find(session, given.subject, given.act, order_id), mark)
+        await audit.append(
+            session, given.subject, actor=given.actor, action=action, detail=detail, order_id=order_id, once=mark
+        )
+
+    async def _settled_before(self, session: AsyncSession, given: NewOrder) -> Settled:
+        mark = trail.carried_out(TrailAction.SESSIONS_SETTLED, given.request_id or "")
+        detail = await audit.detail_of(session, given.subject, mark)
+        return Settled(_read(detail.get("sessions", "")), _read(detail.get("stops", "")))
 
     async def order_resend(self, call: Repeatable, transfer_id: TransferId, order: NewOrder) -> OrderId:
         """Do as `order`; raises RateLimited where it is no repeat, and one question to its target too many.
@@ -334,6 +401,14 @@ class Doorway:
                 "This Idempotency-Key was used for another request; use a new key, or send the same request again."
             )
         return True
+
+
+def _spell(ids: Iterable[int]) -> str:
+    return ",".join(map(str, ids))
+
+
+def _read(ids: str) -> tuple[int, ...]:
+    return tuple(int(one) for one in ids.split(",") if one)
 
 
 async def _request_of(session: AsyncSession, call: Repeatable) -> KeptRequest | None:

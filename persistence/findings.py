@@ -37,6 +37,13 @@ async def note_parked(session: AsyncSession, kind: Kind, subject: str, now: date
     return True
 
 
+async def settle(session: AsyncSession, kind: Kind, subject: str, now: datetime) -> None:
+    """Close what was parked: somebody has settled it."""
+    row = await session.get(Finding, (kind.value, subject), with_for_update=True)
+    if row is not None and row.settled_at is None:
+        row.settled_at = now
+
+
 async def _row(session: AsyncSession, kind: Kind, subject: str, now: datetime) -> Finding:
     row = await session.get(Finding, (kind.value, subject), with_for_update=True)
     if row is None:

@@ -368,6 +368,13 @@ class ChargingSession(Table):
     stop_reported_at: Mapped[datetime | None]
     meter_stop: Mapped[int | None]
     stop_reason: Mapped[str | None] = mapped_column(String(32))
+
+    @property
+    def energy(self) -> int | None:
+        """What flowed, in Wh; while it runs up to the last reading. None: it is not known."""
+        last = self.last_meter if self.stopped_at is None else self.meter_stop
+        return None if last is None or self.meter_start is None else last - self.meter_start
+
     __table_args__ = (
         Index("ix_charging_sessions_reference", "charge_point_id", "reference"),
         Index("ix_charging_sessions_open", "charge_point_id", "stopped_at"),

@@ -42,6 +42,8 @@ class Standing(Message):
 
 #: The fact that the new owner was given a key to type.
 NEW_KEY: Final = "new_key"
+#: The fact that a charging session has ended: at its charger, or by hand.
+SESSION_ENDED: Final = "session_ended"
 
 
 class ChargerNews(Message):

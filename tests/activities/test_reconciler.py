@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.contracts import Finish, Look, Settlement, Suspicion, Suspicions, TransferRef
 from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
+from domain.ids import owner_news_workflow_id
+from domain.news import OwnerNews
 from domain.reconciliation import UNCERTAIN, Finding
-from domain.trail import TOLD_OF_END, TrailAction, of_charge_point
+from domain.trail import TOLD_OF_END, TrailAction, of_charge_point, told_of_news
 from domain.transfer import Reason, TransferState
 from persistence import audit, findings
 from persistence.doorway import Doorway
 from persistence.session import Database
-from persistence.tables import AuditEvent, ChargePoint, Credential, OwnershipPeriod, Transfer
+from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Credential, OwnershipPeriod, Transfer
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, change, keep, registry, row
 from workflows.client import TransferClient
@@ -188,7 +190,8 @@ async def test_what_is_uncertain_is_parked_and_told_once(
 ) -> None:
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
-    subject = CP if kind in {Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES} else ref.transfer_id
+    of_charge_points = {Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES, Finding.SESSION_LEFT_OPEN}
+    subject = CP if kind in of_charge_points else ref.transfer_id
     once = Suspicions(items=(Suspicion(kind=kind, subject=subject),))
     for _ in range(2):
         assert [one.settlement for one in (await reconciler.settle(once)).items] == [Settlement.PARKED]
@@ -257,3 +260,54 @@ async def test_a_look_is_not_held_up_by_what_can_not_be_taken_out_of_trails_now(
     await other.close()
     async with database.reading() as session:
         assert (await session.scalars(select(AuditEvent.detail))).all() == [places]
+
+
+async def add_session(database: Database, **more: Any) -> None:
+    """Write a session that began eight days ago."""
+    at = datetime.now(UTC) - timedelta(days=8)
+    values = {"started_at": at, "reported_at": at, "arrived_at": at, "earliest_at": at, "meter_start": 0} | more
+    async with database.writing() as session:
+        session.add(
+            ChargingSession(charge_point_id=CP, connector=1, id_tag="X", owner_id="ada", group_id="north", **values)
+        )
+
+
+async def test_a_session_that_runs_too_long_is_parked_until_it_ends(
+    reconciler: DatabaseReconciler, database: Database
+) -> None:
+    now = datetime.now(UTC)
+    await add_session(database, stopped_at=now)
+    await add_session(database, arrived_at=now - timedelta(days=6, hours=23))
+    assert await found(reconciler) == {}
+    await add_session(database)
+    assert await settle(reconciler) == {Finding.SESSION_LEFT_OPEN: Settlement.PARKED}
+    assert await parked(database) == [("session_left_open", CP)]
+    await change(database, update(ChargingSession).values(stopped_at=now))
+    await settle(reconciler)
+    assert await parked(database) == []
+
+
+async def test_a_former_owner_of_late_sessions_is_told_once_a_day(
+    reconciler: DatabaseReconciler, database: Database, temporal: Client
+) -> None:
+    await add_session(database, stopped_at=datetime.now(UTC), to_be_told=True)
+    for _ in range(2):
+        assert await settle(reconciler) == {Finding.FORMER_OWNER_UNTOLD: Settlement.STARTED}
+    day = datetime.now(UTC).date()
+    described = await temporal.get_workflow_handle(owner_news_workflow_id(CP, "late_sessions", day)).describe()
+    assert described.status is WorkflowExecutionStatus.RUNNING
+    assert await parked(database) == [], "that is ordinary life"
+    async with database.writing() as session:
+        once = told_of_news(OwnerNews.LATE_SESSIONS, day.isoformat())
+        await audit.append(session, of_charge_point(CP), actor="system", action=TrailAction.TOLD, once=once)
+    assert await found(reconciler) == {}
+
+
+async def test_what_is_parked_for_somebody_to_settle_costs_no_second_look(
+    reconciler: DatabaseReconciler, database: Database
+) -> None:
+    async with database.writing() as session:
+        await findings.note_parked(session, Finding.SESSIONS_IN_DOUBT, CP, datetime.now(UTC))
+    assert not (await reconciler.look(Look())).parked
+    await reconciler.settle(Suspicions(whole=True))
+    assert await parked(database) == [("sessions_in_doubt", CP)]

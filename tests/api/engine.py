@@ -43,6 +43,7 @@ class Engine(TransferClient):
     codes: list[tuple[LinkId, int]] = field(default_factory=list)
     opened: list[tuple[LinkId, str, str]] = field(default_factory=list)
     news: list[tuple[ChargePointId, OwnerNews, str]] = field(default_factory=list)
+    told: list[tuple[TransferId, ChargePointId, str]] = field(default_factory=list)
     orders: list[tuple[Any, ...]] = field(default_factory=list)
     """What chargers were to be told outside any transfer."""
     key_answer: KeyAnswer = KeyAnswer.ACCEPTED
@@ -143,6 +144,11 @@ class Engine(TransferClient):
         if self.fails:
             raise self.fails
         self.news.append((charge_point_id, news, occasion))
+
+    async def tell_charger_news(self, transfer_id: TransferId, charge_point_id: ChargePointId, fact: str) -> None:
+        if self.fails:
+            raise self.fails
+        self.told.append((transfer_id, charge_point_id, fact))
 
     async def rotate_key(self, charge_point_id: ChargePointId, order_id: OrderId) -> KeyAnswer:
         await self._told(charge_point_id, ChargerOrder.ROTATE_KEY, order_id)

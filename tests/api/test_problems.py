@@ -156,6 +156,12 @@ async def test_the_openapi_document_lists_every_call_and_describes_its_answers_t
         *("GET /v1/charge-points", "GET /v1/charge-points/{charge_point_id}"),
         "GET /v1/charge-points/{charge_point_id}/events",
         "GET /v1/charge-points/{charge_point_id}/ownership",
+        *(
+            "GET /v1/charge-points/{charge_point_id}/sessions",
+            "GET /v1/charge-points/{charge_point_id}/unmatched-stops",
+        ),
+        "POST /v1/charge-points/{charge_point_id}/sessions/settle",
+        "POST /v1/charge-points/{charge_point_id}/sessions/{session_id}/end",
         *("GET /v1/transfers", "GET /v1/transfers/{transfer_id}", "GET /v1/transfers/{transfer_id}/events"),
         *(f"POST /v1/transfers/{{transfer_id}}/{call}" for call in ("accept", "decline", "cancel", "resend")),
         *(f"POST /v1/transfers/{{transfer_id}}/{call}" for call in ("resolve", "pause", "resume")),

@@ -6,6 +6,7 @@ import signal
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,7 +22,10 @@ from demo.control import tell
 from demo.faults import Fault, Step, Trouble
 from demo.ports import Ports
 from domain.ids import ChargePointId, TransferId, workflow_id
+from domain.reconciliation import Finding
+from persistence import findings
 from persistence.charging import session_running
+from persistence.tables import ChargingSession, UnmatchedStop
 from tests.journeys.browser import open_browser
 from tests.journeys.duty import Operator, entries
 from tests.journeys.people import LOOK_EVERY
@@ -313,6 +317,36 @@ async def _runs(handle: Any) -> bool:
     return bool((await handle.describe()).status.name == "RUNNING")
 
 
+async def doubts(operator: Operator, commands: list[list[str]]) -> None:
+    point, now = ChargePointId("cp-15"), datetime.now(UTC)
+    values: dict[str, Any] = {"charge_point_id": point, "id_tag": "TAG", "owner_id": "ada", "group_id": "north"}
+    times = dict.fromkeys(("started_at", "reported_at", "arrived_at", "earliest_at"), now)
+    async with operator.system.db.writing() as session:
+        rows = [ChargingSession(connector=one, meter_start=0, **values, **times) for one in (1, 2)]
+        rows[0].doubts, rows[0].unsettled = ["holder"], True
+        stops = [
+            UnmatchedStop(charge_point_id=point, said_id=said, meter=9, reason="Local", reported_at=now, arrived_at=now)
+            for said in (-1, 0)
+        ]
+        session.add_all([*rows, *stops])
+        await session.flush()
+        await findings.note_parked(session, Finding.SESSIONS_IN_DOUBT, point, now)
+    doubtful, runs, stop = str(rows[0].id), str(rows[1].id), str(stops[0].id)
+    assert point in (await operator.shell("findings")).out
+    names = {"$POINT": point, "$SESSION": doubtful, "$STOP": stop, "$OWNER": "ada"}
+    looks, stops_, end, book, settle = commands
+    ending = [*end[:4], runs, *end[5:]]
+    said = [
+        await operator.run([names.get(part, part) for part in one], "") for one in (looks, stops_, ending, book, settle)
+    ]
+    assert doubtful in said[0].out
+    assert "-1" in said[1].out
+    assert f"Session {runs} has ended" in said[2].out
+    assert said[3].out.strip() == f"Settled: sessions {doubtful}."
+    assert said[4].out.strip() == f"Settled: stops {stops[1].id}."
+    assert point not in (await operator.shell("findings")).out
+
+
 Entry = Callable[[Operator, list[list[str]]], Awaitable[None]]
 #: What each entry of the runbook is followed by, all of these at once.
 TOGETHER: dict[str, Entry] = {
@@ -327,6 +361,7 @@ TOGETHER: dict[str, Entry] = {
     "Somebody else is connected as my charger": somebody_else,
     "The database refuses a step": register,
     "What the reconciler has found": lost,
+    "Charging sessions in doubt": doubts,
 }
 #: These don't go together with others: they cut the mail off, mend every charger, and stop the worker for a moment.
 ALONE: dict[str, Entry] = {
@@ -350,7 +385,7 @@ async def operator_of(folder: Path, url: str, browser: Any) -> AsyncIterator[Ope
             running(
                 folder,
                 url,
-                [*two_users(14), STAFF],
+                [*two_users(15), STAFF],
                 away={"cp-3"},
                 faults=FAULTS,
                 more_apis=[{"HANDOVER_POLICY__RETRIES_USED_UP": "PT10M", "HANDOVER_POLICY__RECONNECT_AFTER": "PT20S"}],

@@ -13,6 +13,8 @@ from notices.letters import (
     CodeLetter,
     EndedKeyLetter,
     EndedLetter,
+    LateSession,
+    LateSessionsLetter,
     NewKeyLetter,
     Part,
     RequestedLetter,
@@ -110,6 +112,11 @@ def ended_key(**changes: Any) -> EndedKeyLetter:
     return EndedKeyLetter(**{**OF_POINT, "times": 1, "addresses": (), **changes})
 
 
+def late_sessions(*energies: int | None, **changes: Any) -> LateSessionsLetter:
+    sessions = tuple(LateSession(EXPIRES_AT, EXPIRES_AT, EXPIRES_AT, energy) for energy in energies)
+    return LateSessionsLetter(**{**OF_POINT, "at": None, "sessions": sessions, "more": 0, **changes})
+
+
 def every_letter() -> list[AnyLetter]:
     """Every letter there is: kinds, connections, parts, ends, reasons, warnings."""
     kinds: list[dict[str, Any]] = [
@@ -179,6 +186,7 @@ def every_letter() -> list[AnyLetter]:
         others += [reset_asked(at=at), reset_asked(at=at, replaces_key=False)]
         others += [two_holders(at=at, times=times) for times in (1, 3)]
         others += [ended_key(at=at, times=times, addresses=("192.0.2.7",) * (times - 1)) for times in (1, 3)]
+    others += [late_sessions(21_500), late_sessions(0, None, more=3)]
     after = [
         SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
         for letter in (*done, *undone)

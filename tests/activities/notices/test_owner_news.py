@@ -90,7 +90,7 @@ async def test_an_ended_key_that_was_tried_is_told_with_where_it_came_from(
     assert "a factory reset brings an old key back" in text
 
 
-@pytest.mark.parametrize("of", OwnerNews)
+@pytest.mark.parametrize("of", ENTRIES)
 async def test_a_day_has_one_letter_and_the_next_one_its_own(
     world: World, notices: Notices, mailbox: Mailbox, of: OwnerNews
 ) -> None:
@@ -105,7 +105,7 @@ async def test_a_day_has_one_letter_and_the_next_one_its_own(
     ]
 
 
-@pytest.mark.parametrize("of", OwnerNews)
+@pytest.mark.parametrize("of", ENTRIES)
 async def test_nobody_is_told_of_what_is_not_on_record(
     world: World, notices: Notices, mailbox: Mailbox, of: OwnerNews
 ) -> None:
@@ -234,3 +234,84 @@ async def test_with_the_mail_server_away_it_is_to_be_tried_again(world: World) -
 async def test_a_charge_point_that_is_not_there_is_no_news(world: World, notices: Notices, mailbox: Mailbox) -> None:
     await notices.tell_owner(news(OwnerNews.TWO_HOLDERS, charge_point_id=ChargePointId("cp-9")))
     assert mailbox.letters == []
+
+
+async def add_sessions(world: World, *owners: str, first: int = 0, told: bool = False) -> None:
+    """Write late sessions, an hour apart, of 1 kWh and then 1 more each."""
+    async with world.database.writing() as session:
+        for number, owner in enumerate(owners, first):
+            at = NOON + timedelta(hours=number)
+            session.add(
+                tables.ChargingSession(
+                    charge_point_id=POINT,
+                    connector=1,
+                    id_tag="TAG",
+                    owner_id=owner,
+                    group_id="north",
+                    started_at=at,
+                    reported_at=at - timedelta(days=9),
+                    arrived_at=at + timedelta(days=9),
+                    earliest_at=at,
+                    late=True,
+                    to_be_told=not told,
+                    meter_start=0,
+                    meter_stop=1000 * (number + 1),
+                    stopped_at=at,
+                )
+            )
+
+
+LATE = OwnerNews.LATE_SESSIONS
+
+
+async def test_former_owners_are_told_of_each_late_session_with_both_times(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await add_sessions(world, "adam", "zoe", "adam")
+    await add_sessions(world, "adam", first=7, told=True)
+    for _ in range(2):
+        await notices.tell_owner(news(LATE))
+    assert recipients(mailbox) == ["adam@example.org", "zoe@example.org"]
+    letter = said(mailbox, "adam@example.org")
+    assert "Sunday 29 November 2026, 12:00 UTC, 1.000 kWh" in letter
+    assert "began on Friday 20 November 2026, 12:00 UTC, and told us on Tuesday 8 December 2026, 12:00 UTC" in letter
+    assert "14:00 UTC, 3.000 kWh" in letter
+    assert "2.000 kWh" not in letter, "it is somebody else's"
+    assert "8.000 kWh" not in letter, "they were told of it before"
+    assert "/v1/charge-points/cp-1/sessions" in letter
+    assert [entry.detail for entry in await told(world)] == [{"subject": "late_sessions", "day": "2026-11-29"}]
+
+
+async def test_a_day_has_one_letter_and_what_comes_later_is_told_the_next_day(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await add_sessions(world, *["adam"] * 22)
+    await notices.tell_owner(news(LATE))
+    assert "And 2 more" in said(mailbox, "adam@example.org")
+    await add_sessions(world, "adam", first=30)
+    await notices.tell_owner(news(LATE))
+    assert len(mailbox.to("adam@example.org")) == 1
+    await notices.tell_owner(news(LATE, day=DAY + timedelta(days=1)))
+    _, second = mailbox.to("adam@example.org")
+    assert "31.000 kWh" in text_of(second)
+    assert text_of(second).count("kWh") == 1
+
+
+async def test_where_the_mail_server_is_away_the_former_owner_is_told_later(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await add_sessions(world, "adam")
+    with pytest.raises(Unavailable):
+        await away(world).tell_owner(news(LATE))
+    assert await told(world) == []
+    await notices.tell_owner(news(LATE))
+    assert recipients(mailbox) == ["adam@example.org"]
+
+
+async def test_a_former_owner_without_a_usable_account_is_told_nothing(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await add_sessions(world, "gone", "mute")
+    await notices.tell_owner(news(LATE))
+    assert recipients(mailbox) == []
+    assert not any(row.to_be_told for row in await world.all(tables.ChargingSession))
