@@ -12,6 +12,8 @@ from typing import Final
 
 #: By so much a clock may differ from ours, once it is corrected, and counts as right.
 TOLERANCE: Final = timedelta(minutes=5)
+#: A clock that is off by more begins anew with each start of its charger.
+BEGINS_ANEW: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -28,55 +30,48 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """When something happened by our clock, as far as that can be told."""
+class ClockShown:
+    """What a charger's present connection has shown of its clock."""
 
-    at: datetime
-    or_at: datetime | None = None
-    """When else it may have happened; None: it is not in doubt."""
+    heard: Sequence[Heard] = ()
+    """The latest reports, since it was set."""
+    set_at: datetime | None = None
+    """When our answer to its BootNotification set it; None: it has not started in this connection."""
+
+    def off(self, since: datetime, usual: timedelta | None) -> timedelta | None:
+        """Tell what it is off by, in a connection that is an ordinary one `since`; None: unknown.
+
+        `usual` is what it was off by in an earlier one: by that it is told what was kept. Where all that was heard was,
+        it is still right; without it what was heard decides.
+        """
+        usual = self.usual(usual)
+        live = [one for one in self.heard if _plus(one.said, usual) >= since - TOLERANCE]
+        if live:
+            return _median(live)
+        return _median(self.heard) if usual is None and self.heard else usual
+
+    def usual(self, usual: timedelta | None) -> timedelta | None:
+        """Give what it was off by in an earlier connection; None where that says nothing any more."""
+        begun_anew = self.set_at is not None and usual is not None and abs(usual) > BEGINS_ANEW
+        return None if begun_anew else usual
 
 
 @dataclass(frozen=True)
 class ChargerTime:
-    """A time as a charger says it, and what its present connection has shown of its clock."""
+    """A time as a charger says it, and what is known of its clock."""
 
     said: datetime
-    heard: Sequence[Heard] = ()
-    set_at: datetime | None = None
-    """When our answer to its BootNotification set its clock: what was heard is of times after that alone."""
+    shown: ClockShown = ClockShown()
 
-    def read(self, since: datetime, usual: timedelta | None = None) -> Reading:
-        """Tell the time, in a connection that is an ordinary one `since`; `usual` is what the clock was off by before.
+    def by_our_clock(self, since: datetime, usual: timedelta | None = None) -> datetime:
+        """Tell the time, as far as that can be told; `since` and `usual` as ClockShown.off has them.
 
-        Where all that was heard may have been kept, it was, unless it all agrees on another clock: then either may be.
+        What was heard is of times after the clock was set alone.
         """
-        off, also = usual, None
-        if live := _live(self.heard, since, usual):
-            off = _median(live)
-        elif self.heard:
-            agreed = _median(self.heard)
-            each = [one.off for one in self.heard]
-            if usual is None:
-                off = agreed
-            elif max(each) - min(each) <= TOLERANCE < abs(agreed - usual):
-                also = agreed
-        return Reading(self._with(off, usual), None if also is None else self._with(also, usual))
-
-    def _with(self, off: timedelta | None, usual: timedelta | None) -> datetime:
-        ours = _plus(self.said, off)
-        return ours if self.set_at is None or ours >= self.set_at else _plus(self.said, usual)
-
-
-def usually_off(heard: Sequence[Heard], since: datetime, usual: timedelta | None) -> timedelta | None:
-    """Tell what a clock is off by at the end of a connection, which was an ordinary one `since`; None: unknown."""
-    if live := _live(heard, since, usual):
-        return _median(live)
-    return _median(heard) if usual is None and heard else usual
-
-
-def _live(heard: Iterable[Heard], since: datetime, usual: timedelta | None) -> list[Heard]:
-    """Leave out what may have happened before the connection."""
-    return [one for one in heard if _plus(one.said, usual) >= since - TOLERANCE]
+        ours = _plus(self.said, self.shown.off(since, usual))
+        if self.shown.set_at is None or ours >= self.shown.set_at:
+            return ours
+        return _plus(self.said, self.shown.usual(usual))
 
 
 def _median(heard: Iterable[Heard]) -> timedelta:

@@ -5,7 +5,7 @@ by who has the charge point now.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -83,13 +83,6 @@ def book(at: datetime, arrived: datetime, presence: Presence, periods: Sequence[
     doubtful = len(periods) > 1 and (believed or not one_holder)
     earliest = presence.left_at or present.started_at
     return Booking(present.holding, arrived, late=False, doubtful=doubtful, earliest=min(earliest, arrived))
-
-
-def book_either(first: Booking, other: Booking, present: Holding, arrived: datetime) -> Booking:
-    """Book a session that may have begun at either of two times: where they are of two holders, to the present one."""
-    if first.holding == other.holding:
-        return replace(first, late=first.late and other.late)
-    return Booking(present, arrived, late=False, doubtful=True, earliest=min(first.earliest, other.earliest))
 
 
 def is_too_much(wh: int, power_limit: float, longest: timedelta) -> bool:

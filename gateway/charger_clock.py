@@ -4,7 +4,7 @@ from collections import deque
 from datetime import datetime
 from typing import Final
 
-from domain.charger_clock import ChargerTime, Heard
+from domain.charger_clock import ChargerTime, ClockShown, Heard
 
 #: So many of the latest reports are gone by.
 _KEPT: Final = 9
@@ -19,9 +19,9 @@ class ChargerClock:
         self._heard: deque[Heard] = deque(maxlen=_KEPT)
 
     @property
-    def heard(self) -> tuple[Heard, ...]:
-        """Give the latest reports of what happened as it was told."""
-        return tuple(self._heard)
+    def shown(self) -> ClockShown:
+        """Give all that it has shown so far."""
+        return ClockShown(tuple(self._heard), self.set_at)
 
     def is_set(self, now: datetime) -> None:
         """Know that it was told the time: what was heard before says nothing any more."""
@@ -35,4 +35,4 @@ class ChargerClock:
 
     def read(self, said: datetime) -> ChargerTime:
         """Give a time of the charger's with what is known of its clock."""
-        return ChargerTime(said, self.heard, self.set_at)
+        return ChargerTime(said, self.shown)

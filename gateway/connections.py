@@ -267,8 +267,8 @@ class Connections:
         while True:
             try:
                 async with self._db.writing() as rows:
-                    it, heard = session.charge_point_id, session.clock.heard
-                    gone = await charger_links.release(rows, it, session.generation, ended, heard)
+                    it, shown = session.charge_point_id, session.clock.shown
+                    gone = await charger_links.release(rows, it, session.generation, ended, shown)
                 break
             except Unavailable:
                 if self._stopping.is_set():

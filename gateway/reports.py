@@ -185,7 +185,7 @@ class Reports(ABC):
         since = self._session.released_at
         if self._session.quarantined or self._session.waits or now < told_all:
             return
-        if at is not None and at.read(since).at < told_all:
+        if at is not None and at.by_our_clock(since) < told_all:
             return
         async with self._db.writing() as rows:
             ended = await charging.end_lost(rows, self._id, connector, self._over(), now, at=at)
@@ -213,7 +213,7 @@ class Reports(ABC):
 
     def is_old(self, at: ChargerTime) -> bool:
         """Whether something happened before this connection, as far as the charger's clock tells."""
-        return at.read(self._session.released_at).at < self._session.opened_at
+        return at.by_our_clock(self._session.released_at) < self._session.opened_at
 
 
 def spell_time(moment: datetime) -> str:

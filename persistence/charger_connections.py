@@ -3,13 +3,12 @@
 Every function works in the caller's transaction and leaves the commit to it.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.charger_clock import Heard, usually_off
+from domain.charger_clock import ClockShown
 from domain.charging import Presence
 from domain.ids import ChargePointId, NodeId
 from persistence.tables import ChargerConnection, GatewayNode
@@ -44,16 +43,20 @@ async def release(session: AsyncSession, charge_point_id: ChargePointId, generat
 
 
 async def end(
-    session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime, heard: Sequence[Heard] = ()
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    generation: int,
+    now: datetime,
+    shown: ClockShown | None = None,
 ) -> None:
-    """Write that a connection is over, and what the charger's clock was off by, as was `heard` in it."""
+    """Write that a connection is over, and what the charger's clock was off by, as far as it was `shown`."""
     row = await session.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
     if row is None or row.ended_at is not None:
         return
     row.ended_at = now
-    if heard:
+    if shown is not None and shown.heard:
         usual = await usually_off_before(session, charge_point_id, generation)
-        off = usually_off(heard, row.released_at or row.opened_at, usual)
+        off = shown.off(row.released_at or row.opened_at, usual)
         row.clock_off = None if off is None else round(off.total_seconds())
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.charger_clock import Heard
+from domain.charger_clock import ClockShown
 from domain.ids import ChargePointId, NodeId
 from domain.transfer import UntilNewKey
 from persistence import charger_connections
@@ -119,13 +119,17 @@ async def claim(
 
 
 async def release(
-    session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime, heard: Sequence[Heard] = ()
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    generation: int,
+    now: datetime,
+    shown: ClockShown | None = None,
 ) -> bool:
     """Say that the connection of `generation` has ended; False, and nothing changed, where a newer one was claimed.
 
-    `heard` is what it has shown of the charger's clock.
+    `shown` is what it has told of the charger's clock.
     """
-    await charger_connections.end(session, charge_point_id, generation, now, heard)
+    await charger_connections.end(session, charge_point_id, generation, now, shown)
     return await _change(session, charge_point_id, generation, node=None, quarantined=False, disconnected_at=now)
 
 

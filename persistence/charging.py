@@ -9,8 +9,8 @@ from sqlalchemy import CursorResult, Select, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charge_point import Holding, Period
-from domain.charger_clock import ChargerTime
-from domain.charging import CONNECTOR_POWER_LIMIT, Booking, Doubt, book, book_either, is_too_much
+from domain.charger_clock import BEGINS_ANEW, ChargerTime
+from domain.charging import CONNECTOR_POWER_LIMIT, Booking, Doubt, book, is_too_much
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.reconciliation import Finding
 from persistence import charge_points, charger_connections, findings
@@ -139,34 +139,28 @@ async def _book(
 ) -> tuple[Booking, Holding]:
     """Book a session by when it began; gives the present holder, too."""
     periods = await _periods(session, charge_point_id)
-    present = periods[-1].holding
     usual = await charger_connections.usually_off_before(session, charge_point_id, over.generation)
-    reading = at.read(over.since, usual)
-
-    async def by(moment: datetime) -> Booking:
-        presence = await charger_connections.presence(
-            session, charge_point_id, over.generation, moment, since=over.since, margin=over.margin
-        )
-        return book(moment, now, presence, periods)
-
-    booking = await by(reading.at)
-    if reading.or_at is not None:
-        booking = book_either(booking, await by(reading.or_at), present, now)
-    return booking, present
+    ours = at.by_our_clock(over.since, usual)
+    presence = await charger_connections.presence(
+        session, charge_point_id, over.generation, ours, since=over.since, margin=over.margin
+    )
+    return book(ours, now, presence, periods), periods[-1].holding
 
 
 async def _same(session: AsyncSession, charge_point_id: ChargePointId, start: Start) -> ChargingSession | None:
     """Find the session that a report is of: one that still runs, or whose end nobody reported.
 
     A charger whose clock begins anew with each start says the same of two sessions. Where it names them, what is told
-    of an ended one is out of order, but a start after its end is of another one by the same name.
+    of an ended one is out of order, but a start after its end, or by such a clock, is of another one by the same name.
     """
     query = select(ChargingSession).where(ChargingSession.charge_point_id == charge_point_id)
     if start.reference is not None:
         named = query.where(ChargingSession.reference == start.reference).order_by(ChargingSession.id.desc()).limit(1)
         row = (await session.scalars(named)).one_or_none()
-        ended = row is not None and row.stop_reported_at is not None and row.stop_reported_at < start.at.said
-        return None if ended and start.begins else row
+        if row is None or row.stop_reported_at is None or not start.begins:
+            return row
+        begins_anew = row.start_heard and abs(row.arrived_at - row.reported_at) > BEGINS_ANEW
+        return None if begins_anew or row.stop_reported_at < start.at.said else row
     told = query.where(
         or_(ChargingSession.stopped_at.is_(None), ChargingSession.stop_reason.in_(UNREPORTED)),
         ChargingSession.connector.is_not_distinct_from(start.connector),
@@ -245,7 +239,7 @@ async def stop_session(
         return False
     row.stop_reported_at = at.said
     await end_session(
-        session, row, now, at=at.read(over.since).at, meter=meter, reason=reason, power_limit=over.power_limit
+        session, row, now, at=at.by_our_clock(over.since), meter=meter, reason=reason, power_limit=over.power_limit
     )
     return True
 
@@ -311,7 +305,7 @@ async def session_to_stop(
     query = select(ChargingSession.id).where(
         *of_point,
         ChargingSession.stopped_at.is_(None),
-        or_(ChargingSession.started_at <= at.read(over.since).at, ChargingSession.reported_at <= at.said),
+        or_(ChargingSession.started_at <= at.by_our_clock(over.since), ChargingSession.reported_at <= at.said),
     )
     if meter is not None:
         query = query.where(or_(ChargingSession.meter_start.is_(None), ChargingSession.meter_start <= meter))

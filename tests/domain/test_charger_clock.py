@@ -4,26 +4,25 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.charger_clock import ChargerTime, Heard, Reading, usually_off
+from domain.charger_clock import ChargerTime, ClockShown, Heard
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+MONTH = 30 * 24
 #: When the present connection began.
 SINCE = NOW - 2 * HOUR
 
 
-def heard(*offs: float) -> tuple[Heard, ...]:
+def shown(*offs: float, set_at: float | None = None) -> ClockShown:
     """Reports that arrive now, each off by so many hours."""
-    return tuple(Heard(NOW - off * HOUR, NOW) for off in offs)
+    heard = tuple(Heard(NOW - off * HOUR, NOW) for off in offs)
+    return ClockShown(heard, None if set_at is None else NOW + set_at * HOUR)
 
 
-def read(
-    said: float, *offs: float, usual: float | None = None, set_at: float | None = None
-) -> tuple[float, float | None]:
+def read(said: float, *offs: float, usual: float | None = None, set_at: float | None = None) -> float:
     """Read a time; all in hours from now."""
-    at = ChargerTime(NOW + said * HOUR, heard(*offs), None if set_at is None else NOW + set_at * HOUR)
-    found = at.read(SINCE, None if usual is None else usual * HOUR)
-    return (found.at - NOW) / HOUR, None if found.or_at is None else (found.or_at - NOW) / HOUR
+    at = ChargerTime(NOW + said * HOUR, shown(*offs, set_at=set_at))
+    return (at.by_our_clock(SINCE, None if usual is None else usual * HOUR) - NOW) / HOUR
 
 
 @pytest.mark.parametrize(
@@ -37,6 +36,7 @@ def read(
         ((1, 1), 3, 1),
         ((-1, 9, 9, 9), 0, -1),
         ((9, 4, 3), 0, 0),
+        ((4, 4), 0, 0),
         ((4,), 4, 4),
     ],
     ids=[
@@ -48,35 +48,32 @@ def read(
         "it is set right meanwhile",
         "what was kept arrives first",
         "what was kept is all that was heard",
+        "however much it agrees",
         "what it was off by before says that it is of now",
     ],
 )
 def test_a_clock_is_off_by_what_its_live_reports_say(offs: tuple[float, ...], usual: float | None, off: float) -> None:
-    assert read(-7, *offs, usual=usual) == (off - 7, None)
-
-
-def test_what_agrees_on_another_clock_may_have_been_kept_or_not() -> None:
-    assert read(-7, 4, 4, usual=0) == (-7, -3)
-    assert read(-7, 4, 4.1, usual=0) == (-7, None), "what was kept is of many times"
+    assert read(-7, *offs, usual=usual) == off - 7
+    found = shown(*offs).off(SINCE, None if usual is None else usual * HOUR)
+    assert found == (off * HOUR if offs or usual is not None else None)
 
 
 def test_what_was_heard_is_of_times_after_the_clock_was_set_alone() -> None:
-    assert read(-1, 1, set_at=-1) == (0, None)
-    assert read(-3, 1, set_at=-1) == (-3, None)
-    assert read(-3, 1, usual=0.5, set_at=-1) == (-2.5, None), "before that it is off by what it usually is"
+    assert read(-1, 1, set_at=-1) == 0
+    assert read(-3, 1, set_at=-1) == -3
+    assert read(-3, 1, usual=0.5, set_at=-1) == -2.5, "before that it is off by what it usually is"
 
 
-def test_at_the_end_of_a_connection_its_live_reports_tell() -> None:
-    assert usually_off(heard(1, 1, 9), SINCE, None) == HOUR
-    assert usually_off(heard(9, 9), SINCE, None) == 9 * HOUR
-    assert usually_off(heard(9, 9), SINCE, HOUR) == HOUR
-    assert usually_off((), SINCE, HOUR) == HOUR
-    assert usually_off((), SINCE, None) is None
+def test_what_a_clock_was_off_by_says_nothing_where_it_has_begun_anew_since() -> None:
+    assert read(-7, usual=MONTH + 1) == MONTH - 6, "it has not started since"
+    assert read(-7, usual=MONTH, set_at=0) == MONTH - 7, "it is no clock that begins anew"
+    assert read(-7, usual=MONTH + 1, set_at=0) == -7
+    assert read(-7, usual=-MONTH - 1, set_at=0) == -7
+    assert shown(9, 9, set_at=0).off(SINCE, (MONTH + 1) * HOUR) == 9 * HOUR
 
 
 @pytest.mark.parametrize("year", [2, 9998])
 def test_a_time_at_the_end_of_the_calendar_is_read_as_any_other(year: int) -> None:
     far = datetime(year, 6, 1, tzinfo=UTC)
-    off = NOW - far
-    assert ChargerTime(far, (Heard(far, NOW),)).read(SINCE) == Reading(NOW)
-    assert ChargerTime(far).read(SINCE, -off) == Reading(far)
+    assert ChargerTime(far, ClockShown((Heard(far, NOW),))).by_our_clock(SINCE) == NOW
+    assert ChargerTime(far).by_our_clock(SINCE, far - NOW) == far

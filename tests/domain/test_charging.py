@@ -1,13 +1,12 @@
 """When a session happened, and whose it is, by our clock where the charger's can't be believed."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.charge_point import Holding, Period
 from domain.charger_clock import TOLERANCE
-from domain.charging import Booking, Presence, book, book_either, is_too_much
+from domain.charging import Presence, book, is_too_much
 from domain.ids import GroupId, UserId
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -82,15 +81,6 @@ def test_of_one_holder_nothing_is_doubtful(at: float) -> None:
 )
 def test_it_can_have_begun_no_earlier_than_the_charger_was_gone(at: float, presence: Presence, earliest: float) -> None:
     assert book(NOW + at * HOUR, NOW, presence, TWO).earliest == NOW + earliest * HOUR
-
-
-def test_what_may_have_been_of_two_holders_is_the_present_ones_and_doubtful() -> None:
-    late, live = (book(NOW + at * HOUR, NOW, there(), TWO) for at in (-6, -0.5))
-    booking = book_either(late, live, TWO[1].holding, NOW)
-    assert booking == Booking(TWO[1].holding, NOW, late=False, doubtful=True, earliest=NOW - 50 * HOUR)
-    same = book(NOW - 3 * HOUR, NOW, there(), TWO)
-    assert same.late
-    assert book_either(same, live, TWO[1].holding, NOW) == replace(same, late=False)
 
 
 @pytest.mark.parametrize(
