@@ -22,6 +22,7 @@ from activities.parties import (
 )
 from activities.point_drafts import PointDrafts
 from domain import trail
+from domain.errors import Unavailable
 from domain.ids import TransferId, UserId
 from domain.news import OwnerNews
 from domain.orders import OrderAct, unproven
@@ -242,17 +243,29 @@ class Notices(contracts.Notices):
             if point is None or not rows:
                 return Done()
             name = f"{order.news.value}.{order.charge_point_id}.{_mark(order.day.isoformat())}"
-            letters = []
-            for person in await find_users(session, {UserId(row.owner_id) for row in rows}):
-                letter = self._point_drafts.late_sessions(
-                    point, [row for row in rows if row.owner_id == person.user_id]
+            owners = {UserId(row.owner_id): [one for one in rows if one.owner_id == row.owner_id] for row in rows}
+            letters = {
+                person.user_id: Outgoing(
+                    self._point_drafts.late_sessions(point, owners[person.user_id]),
+                    person.locale,
+                    person.address,
+                    self._message_id(f"{name}.{_mark(person.user_id)}"),
                 )
-                message_id = self._message_id(f"{name}.{_mark(person.user_id)}")
-                letters.append(Outgoing(letter, person.locale, person.address, message_id))
-        if letters:
-            await self._letterbox.post(letters)
+                for person in await find_users(session, owners)
+            }
+        away = False
+        for owner_id, theirs in owners.items():  # each by themselves: nobody gets theirs again as another's is put off
+            try:
+                if owner_id in letters:
+                    await self._letterbox.post([letters[owner_id]])
+            except Unavailable:
+                away = True
+                continue
+            async with self._db.writing() as session:
+                await charging_review.note_told(session, owner_id, [row.id for row in theirs])
+        if away:
+            raise Unavailable("A letter could not be handed over; try again in a moment.")
         async with self._db.writing() as session:
-            await charging_review.note_told(session, [row.id for row in rows])
             detail = {"subject": order.news.value, "day": order.day.isoformat()}
             await audit.append(session, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
         return Done()

@@ -1,6 +1,6 @@
 """Who is asked and who is told of a transfer, and what they may know: product.md's rules over the rows."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -127,7 +127,7 @@ async def find_owner(session: AsyncSession, point: ChargePoint) -> list[Told]:
     return await _reachable(session, {UserId(point.owner_id): Part.OWNER})
 
 
-async def find_users(session: AsyncSession, users: Collection[UserId]) -> list[Told]:
+async def find_users(session: AsyncSession, users: Iterable[UserId]) -> list[Told]:
     """Find how users are reached who have owned a charge point."""
     return await _reachable(session, dict.fromkeys(users, Part.OWNER))
 

@@ -44,6 +44,8 @@ LEFT_AFTER: Final = timedelta(seconds=30)
 TOLD_WITHIN: Final = timedelta(days=1)
 #: How many findings one look gives: they go through the engine. The next look finds the others.
 AT_ONCE: Final = 500
+#: Of how many charge points one look tells that a session runs for too long.
+OPEN_AT_ONCE: Final = 100
 #: In how many entries of audit trails one look forgets where somebody was; the next look does more.
 FORGOTTEN_AT_ONCE: Final = 500
 #: How many are looked at, or settled, beside each other.
@@ -113,8 +115,7 @@ class DatabaseReconciler(Reconciler):
             told = [(Finding.FORMER_OWNER_UNTOLD, one) for one in await charging_review.untold(session, now.date())]
             due = [(Finding.WORK_DUE, one) for one in await rescues.waiting(session, now)]
             inside = await disagreements.of_the_register(session)
-            stale = await charging_review.open_too_long(session, now - self._open_limit)
-            inside += [(Finding.SESSION_LEFT_OPEN, one) for one in stale]
+            stale = await charging_review.open_too_long(session, now - self._open_limit, OPEN_AT_ONCE)
             known = await disagreements.states(session, running)
             untold = await disagreements.untold(session, now - TOLD_WITHIN)
             parked = any(one.kind not in NEWS for one in await findings.parked(session))
@@ -125,7 +126,8 @@ class DatabaseReconciler(Reconciler):
             if judge(state, running.get(one, Run(RunStatus.LOST)), told=one not in untold) is not None
         ]
         differ = await self._runs_that_differ({one: known[one] for one in hints[:AT_ONCE]}, untold)
-        found = [*left, *due, *told, *inside, *differ]
+        open_ = [(Finding.SESSION_LEFT_OPEN, one) for one in stale]  # last: they stay, and hold nothing else up
+        found = [*left, *due, *told, *inside, *differ, *open_]
         items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
         return Suspicions(items=items, whole=max(len(found), len(hints)) <= AT_ONCE, parked=parked)
 

@@ -239,6 +239,9 @@ class SettleSessionsBody(_Body):
     stop_ids: Annotated[list[Number], Field(max_length=1000)] | None = None
     """Stops that fit no session: nothing is done with them any more."""
     owner_id: Annotated[UserId, StringConstraints(pattern=ID_PATTERN.pattern)] | None = None
-    """Who the sessions are booked to from now on, one who has or had the charge point. Null: they stay as they are."""
+    """Who the sessions are booked to from now on, one who has or had the charge point. Null: they stay as they are.
+
+    Without both lists only those are settled of which it is in doubt whose they are.
+    """
     reason: Text
     """Why, for the audit trail."""

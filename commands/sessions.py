@@ -14,7 +14,7 @@ from commands.tables import console, write_json
 
 _Point = Annotated[str, typer.Argument(metavar="POINT", help="The charge point's id.")]
 _Reason = Annotated[
-    str, typer.Option(metavar="TEXT", help="Why; required. It goes on record, where its holder can read it.")
+    str, typer.Option(metavar="TEXT", help="Why; required. It goes on record, where the present holder can read it.")
 ]
 
 app = typer.Typer(
@@ -106,7 +106,8 @@ def settle_sessions(
 ) -> None:
     """Settle what is in doubt of a charge point's sessions, as an operator: all of it, or what is named.
 
-    Sessions stay booked as they are, unless --owner says to whom they belong. Look first: `./handover sessions list
+    Sessions stay booked as they are, unless --owner says to whom they belong; where none is named, those of which that
+    is in doubt. Look first: `./handover sessions list
     POINT --in-doubt` and `./handover sessions stops POINT`.
     """
     wanted = {"session_ids": session or None, "stop_ids": stop or None, "owner_id": owner}

@@ -38,6 +38,11 @@ class ClockShown:
     set_at: datetime | None = None
     """When our answer to its BootNotification set it; None: it has not started in this connection."""
 
+    @property
+    def agreed(self) -> timedelta | None:
+        """What all that was heard says, whatever was kept; None: nothing was."""
+        return _median(self.heard) if self.heard else None
+
     def off(self, since: datetime, usual: timedelta | None) -> timedelta | None:
         """Tell what it is off by, in a connection that is an ordinary one `since`; None: unknown.
 
@@ -48,7 +53,7 @@ class ClockShown:
         live = [one for one in self.heard if _plus(one.said, usual) >= since - TOLERANCE]
         if live:
             return _median(live)
-        return _median(self.heard) if usual is None and self.heard else usual
+        return self.agreed if usual is None else usual
 
     def usual(self, usual: timedelta | None) -> timedelta | None:
         """Give what it was off by in an earlier connection; None where that says nothing any more."""

@@ -46,7 +46,7 @@ class Presence:
     was_there: bool
     """Whether it had an earlier released connection at the moment."""
     gone_since: datetime | None
-    """When the last released connection that was over at the moment ended; None: none was."""
+    """Since when it may have been gone at the moment, after its last released connection; None: it had none."""
     first_seen: datetime | None
     """When the first connection began that is kept, be it the present one; None: none is."""
     left_at: datetime | None

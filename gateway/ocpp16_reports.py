@@ -7,10 +7,12 @@ from typing import Any, Final
 from ocpp.v16 import call_result
 
 from gateway.line import Handler
-from gateway.reports import SIM, TAG_STATUS, About, Reports, spell_time
+from gateway.reports import BLOCKED_ID, SIM, TAG_STATUS, About, Reports, countable, spell_time
 from persistence.charging import Start, TagStatus
 
 _SERIALS: Final = ("charge_point_serial_number", "charge_box_serial_number", "meter_serial_number")
+#: What chargers send as the transactionId of a session that has none.
+_NO_ID: Final = -1
 _REGISTER: Final = "Energy.Active.Import.Register"
 
 
@@ -51,7 +53,7 @@ class Reports16(Reports):
         if status == "Available" and connector_id:
             await self.frees(connector_id, timestamp)
         else:
-            self.hears(timestamp)
+            await self.hears(timestamp)
         return call_result.StatusNotification()
 
     async def _firmware(self, **_: Any) -> Any:
@@ -70,22 +72,25 @@ class Reports16(Reports):
         return call_result.Authorize(_info(await self.authorizes(id_tag)))
 
     async def _start(self, connector_id: int, id_tag: str, meter_start: int, timestamp: str, **_: Any) -> Any:
-        started = await self.starts(Start(connector_id, id_tag, meter_start, self.time_of(timestamp)))
+        connector, meter = countable(connector_id), countable(meter_start)
+        started = await self.starts(Start(connector, id_tag, meter, self.time_of(timestamp)))
         if started is None:
-            return call_result.StartTransaction(0, _info(TagStatus.BLOCKED))
+            return call_result.StartTransaction(BLOCKED_ID, _info(TagStatus.BLOCKED))
         if not started.late:
-            self.hears(timestamp)
+            await self.hears(timestamp)
         return call_result.StartTransaction(started.transaction_id, _info(started.status))
 
     async def _meter_values(self, meter_value: list[Any], transaction_id: int | None = None, **_: Any) -> Any:
         self.not_in_quarantine()
         readings = [_energy(sample) for entry in meter_value for sample in entry.get("sampled_value", [])]
-        if transaction_id is not None:
+        if transaction_id is not None and countable(transaction_id) is not None:
             await self.meters(transaction_id, [reading for reading in readings if reading is not None])
         return call_result.MeterValues()
 
     async def _stop(self, meter_stop: int, timestamp: str, transaction_id: int, reason: str = "Local", **_: Any) -> Any:
-        await self.stops(transaction_id, meter=meter_stop, at=self.time_of(timestamp), reason=reason)
+        said_id, meter = countable(transaction_id), countable(meter_stop)
+        at = self.time_of(timestamp)
+        await self.stops(_NO_ID if said_id is None else said_id, meter=meter, at=at, reason=reason)
         return call_result.StopTransaction()
 
 
@@ -98,7 +103,6 @@ def _energy(sample: Mapping[str, Any]) -> int | None:
     if sample.get("measurand", _REGISTER) != _REGISTER or "phase" in sample:
         return None
     try:
-        value = float(sample["value"]) * (1000 if sample.get("unit", "Wh") == "kWh" else 1)
-        return int(value)
+        return countable(float(sample["value"]) * (1000 if sample.get("unit", "Wh") == "kWh" else 1))
     except (ValueError, OverflowError, KeyError):
         return None

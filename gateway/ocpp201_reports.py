@@ -7,7 +7,7 @@ from typing import Any, Final
 from ocpp.v201 import call_result
 
 from gateway.line import Handler
-from gateway.reports import SIM, TAG_STATUS, About, Reports, spell_time
+from gateway.reports import SIM, TAG_STATUS, About, Reports, countable, spell_time
 from persistence.charging import Start, TagStatus
 
 _REGISTER: Final = "Energy.Active.Import.Register"
@@ -70,10 +70,11 @@ class Reports201(Reports):
         """Take note; an EVSE is free where all of its connectors are."""
         connectors = self._connectors.setdefault(evse_id, {})
         connectors[connector_id] = connector_status
-        if evse_id and set(connectors.values()) == {"Available"}:
+        started = self._session.clock.set_at is not None  # then it has told of all of them, and not of what changed
+        if evse_id and started and set(connectors.values()) == {"Available"}:
             await self.frees(evse_id, timestamp)
         else:
-            self.hears(timestamp)
+            await self.hears(timestamp)
         return call_result.StatusNotification()
 
     async def _data_transfer(self, **_: Any) -> Any:
@@ -99,7 +100,7 @@ class Reports201(Reports):
         id_tag, offline = str(event.get("id_token", {}).get("id_token", "")), event.get("offline")
         known, at_start = _readings(event.get("meter_value", []))
         meter_start = min(known) if begins and known else at_start
-        connector = event["evse"]["id"] if "evse" in event else None
+        connector = countable(event["evse"]["id"]) if "evse" in event else None
         known_as = None if begins else await self.known(reference)
         status, late = TagStatus.ACCEPTED, False
         if known_as is None:
@@ -115,7 +116,7 @@ class Reports201(Reports):
             if known_as.lacks:
                 await self.adds(session_id, connector=connector, meter_start=meter_start)
         if not offline and not late:
-            self.hears(timestamp)
+            await self.hears(timestamp)
         if event_type == "Ended":
             reason = str(transaction_info.get("stopped_reason", "Local"))
             await self.stops(session_id, meter=max(known, default=None), at=at, reason=reason)
@@ -155,6 +156,6 @@ def _energy(sample: Mapping[str, Any]) -> int | None:
     unit = sample.get("unit_of_measure", {})
     try:
         value = float(sample["value"]) * 10.0 ** int(unit.get("multiplier", 0))
-        return int(value * (1000 if unit.get("unit", "Wh") == "kWh" else 1))
+        return countable(value * (1000 if unit.get("unit", "Wh") == "kWh" else 1))
     except (ValueError, OverflowError):
         return None

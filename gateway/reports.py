@@ -12,7 +12,7 @@ from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
 from gateway.line import Handler, NotInQuarantine, Unanswered
 from gateway.sessions import Session
-from persistence import charger_links, charging
+from persistence import charger_connections, charger_links, charging
 from persistence.charging import Known, Over, Start, Started, TagStatus
 from persistence.session import Database
 
@@ -21,6 +21,10 @@ HEARTBEAT: Final = 300
 BOOT_AGAIN: Final = 30
 #: The same for one that waits for the place of a socket with the same key.
 BOOT_AGAIN_SOON: Final = 10
+#: Beyond what a database counts.
+_FAR: Final = 2**63
+#: The transactionId of a start that was blocked: no lost stop names it.
+BLOCKED_ID: Final = 2**31 - 1
 #: How both versions name a modem's SIM card, and its subscription.
 SIM: Final = ("iccid", "imsi")
 #: How both versions spell whether a tag may charge.
@@ -119,8 +123,8 @@ class Reports(ABC):
     async def starts(self, start: Start) -> Started | None:
         """Record a session; None for one that may not start: in quarantine, on a replaced socket, without a key.
 
-        There a start from before this connection gets an error, so that it is sent again. One that waits for its place
-        gets no answer, whatever it tells of a session: no error that might make it throw that away.
+        There a start that may be from before this connection gets an error, so that it is sent again. One that waits
+        for its place gets no answer, whatever it tells of a session: no error that might make it throw that away.
         """
         if self._session.waits:
             raise Unanswered
@@ -128,8 +132,11 @@ class Reports(ABC):
             async with self._db.writing() as rows:
                 if (await charger_links.standing(rows, self._id)).good(self._session.generation):
                     return await charging.start_session(rows, self._id, start, self._over(), datetime.now(UTC))
-        if not start.begins or start.offline or self.is_old(start.at):
+        if not start.begins or start.offline:
             raise NotInQuarantine
+        async with self._db.reading() as rows:
+            if not await charging.happens_now(rows, self._id, start.at, self._over(), datetime.now(UTC)):
+                raise NotInQuarantine
         return None
 
     async def known(self, reference: str) -> Known | None:
@@ -159,13 +166,18 @@ class Reports(ABC):
                 await charging.record_meter(rows, self._id, session_id, max(readings))
 
     async def stops(self, said_id: int, *, meter: int | None, at: ChargerTime, reason: str) -> None:
-        """Record a stop, and tell who waits for the end of the session; one that fits none is kept."""
+        """Record a stop, and tell who waits for the end of the session; one that fits none is kept.
+
+        That of a start that was blocked is of none.
+        """
         self.not_in_quarantine()
+        if said_id == BLOCKED_ID:
+            return
         async with self._db.writing() as rows:
             now, over = datetime.now(UTC), self._over()
             session_id = await charging.session_to_stop(rows, self._id, said_id, over, meter=meter, at=at)
             if session_id is None:
-                await charging.keep_stop(rows, self._id, said_id, now, meter=meter, at=at, reason=reason)
+                await charging.keep_stop(rows, self._id, said_id, over, now, meter=meter, at=at, reason=reason)
                 return
             ended = await charging.stop_session(
                 rows, self._id, session_id, over, now, meter=meter, at=at, reason=reason
@@ -178,17 +190,15 @@ class Reports(ABC):
 
         Not before the charger has had time to tell what it kept while it was away; and not what it tells so itself.
         """
-        self.hears(text)
-        clock, now = self._session.clock, datetime.now(UTC)
-        told_all = max(self._session.released_at, clock.set_at or self._session.released_at) + self._rules.lost_after
-        at = None if (said := read_time(text)) is None else clock.read(said)
-        since = self._session.released_at
+        await self.hears(text)
+        clock, now, since = self._session.clock, datetime.now(UTC), self._session.released_at
+        told_all = max(since, clock.set_at or since) + self._rules.lost_after
         if self._session.quarantined or self._session.waits or now < told_all:
             return
-        if at is not None and at.by_our_clock(since) < told_all:
-            return
+        at = None if (said := read_time(text)) is None else clock.read(said)
         async with self._db.writing() as rows:
-            ended = await charging.end_lost(rows, self._id, connector, self._over(), now, at=at)
+            over = self._over()
+            ended = await charging.end_lost(rows, self._id, connector, over, now, at=at, told_all=told_all)
         if ended:
             self._reporter.report(self._id, Fact.SESSION_ENDED)
 
@@ -200,9 +210,14 @@ class Reports(ABC):
         """Read a reported time with what is known of the charger's clock; one that can't be read is now."""
         return self._session.clock.read(read_time(text) or datetime.now(UTC))
 
-    def hears(self, text: str | None) -> None:
-        """Learn what the charger's clock is off by, from the time of a report of now."""
-        self._session.clock.hear(read_time(text), datetime.now(UTC))
+    async def hears(self, text: str | None) -> None:
+        """Learn what the charger's clock is off by, from the time of a report of now; what is new is kept at once."""
+        clock = self._session.clock
+        clock.hear(read_time(text), datetime.now(UTC))
+        if clock.tells_news() and self._session.generation:
+            async with self._db.writing() as rows:
+                await charger_connections.note_clock(rows, self._id, self._session.generation, clock.shown)
+            clock.is_noted()
 
     def not_in_quarantine(self) -> None:
         """Refuse what no quarantined charger may report; it keeps it and sends it again."""
@@ -211,9 +226,14 @@ class Reports(ABC):
         if self._session.quarantined:
             raise NotInQuarantine
 
-    def is_old(self, at: ChargerTime) -> bool:
-        """Whether something happened before this connection, as far as the charger's clock tells."""
-        return at.by_our_clock(self._session.released_at) < self._session.opened_at
+
+def countable(number: float) -> int | None:
+    """Give a number that a charger counts as a whole one; None where no database can hold it."""
+    try:
+        whole = int(number)
+    except (ValueError, OverflowError):
+        return None
+    return whole if -_FAR < whole < _FAR else None
 
 
 def spell_time(moment: datetime) -> str:

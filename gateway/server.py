@@ -170,8 +170,8 @@ class Gateway:
         try:
             self._server = await server
             async with self._db.writing() as rows:  # not before the port is ours: it may be another node's
-                for lost in (self._node, *await gateway_nodes.forget(rows)):
-                    await charger_links.clear_node(rows, lost, datetime.now(UTC))
+                await charger_links.clear_node(rows, self._node, datetime.now(UTC))
+                await charger_links.clear_dead(rows, datetime.now(UTC))
                 await gateway_nodes.sign(rows, self._node)
             await self._server.start_serving()
         except OSError:

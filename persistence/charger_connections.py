@@ -5,8 +5,9 @@ Every function works in the caller's transaction and leaves the commit to it.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.charger_clock import ClockShown
 from domain.charging import Presence
@@ -51,11 +52,23 @@ async def end(
 ) -> None:
     """Write that a connection is over, and what the charger's clock was off by, as far as it was `shown`."""
     row = await session.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
-    if row is None or row.ended_at is not None:
+    if row is None:
         return
-    row.ended_at = now
-    if shown is not None and shown.heard:
-        usual = await usually_off_before(session, charge_point_id, generation)
+    row.ended_at = row.ended_at or now
+    if shown is not None:
+        await _note_clock(session, row, shown)
+
+
+async def note_clock(session: AsyncSession, charge_point_id: ChargePointId, generation: int, shown: ClockShown) -> None:
+    """Write what the charger's clock is off by: whoever holds the connection may not be there at its end."""
+    row = await session.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
+    if row is not None:
+        await _note_clock(session, row, shown)
+
+
+async def _note_clock(session: AsyncSession, row: ChargerConnection, shown: ClockShown) -> None:
+    if shown.heard:
+        usual = await usually_off_before(session, ChargePointId(row.charge_point_id), row.generation)
         off = shown.off(row.released_at or row.opened_at, usual)
         row.clock_off = None if off is None else round(off.total_seconds())
 
@@ -124,14 +137,24 @@ async def presence(
             ).where(*of_point)
         )
     ).one()
-    return Presence(since=since, was_there=row[2] > 0, gone_since=row[3], first_seen=row[0], left_at=row[1])
+    gone_since = None if row[3] is None else row[3] - margin
+    return Presence(since=since, was_there=row[2] > 0, gone_since=gone_since, first_seen=row[0], left_at=row[1])
 
 
 async def forget(session: AsyncSession, before: datetime, limit: int) -> int:
-    """Delete connections that ended earlier, at most `limit` of them; gives how many."""
+    """Delete connections that ended earlier, at most `limit` of them; gives how many.
+
+    The last ordinary one of a charger stays, however old: since then it is away.
+    """
     which = (ChargerConnection.charge_point_id, ChargerConnection.generation)
-    old = select(*which).where(ChargerConnection.ended_at < before).order_by(ChargerConnection.ended_at).limit(limit)
-    rows = [tuple(row) for row in await session.execute(old)]
+    later = aliased(ChargerConnection)
+    outlived = exists().where(
+        later.charge_point_id == ChargerConnection.charge_point_id,
+        later.generation > ChargerConnection.generation,
+        later.released_at.is_not(None),
+    )
+    wanted = select(*which).where(ChargerConnection.ended_at < before, outlived)
+    rows = [tuple(row) for row in await session.execute(wanted.order_by(ChargerConnection.ended_at).limit(limit))]
     if rows:
         await session.execute(delete(ChargerConnection).where(tuple_(*which).in_(rows)))
     return len(rows)

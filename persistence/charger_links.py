@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.charger_clock import ClockShown
 from domain.ids import ChargePointId, NodeId
 from domain.transfer import UntilNewKey
-from persistence import charger_connections
+from persistence import charger_connections, gateway_nodes
 from persistence.charger_keys import KeyState
 from persistence.gateway_nodes import is_alive
 from persistence.tables import ChargePoint, Credential, Link
@@ -129,8 +129,10 @@ async def release(
 
     `shown` is what it has told of the charger's clock.
     """
+    values = {"node": None, "quarantined": False, "disconnected_at": now}
+    changed = await _change(session, charge_point_id, generation, **values)  # first, as a claim does
     await charger_connections.end(session, charge_point_id, generation, now, shown)
-    return await _change(session, charge_point_id, generation, node=None, quarantined=False, disconnected_at=now)
+    return changed
 
 
 async def lift_quarantine(
@@ -145,11 +147,19 @@ async def lift_quarantine(
 
 async def clear_node(session: AsyncSession, node: NodeId, now: datetime) -> None:
     """Release whatever a former process of this node held when it died, and let none of its sockets wait any more."""
-    await charger_connections.end_on(session, node, now)
     held = update(Link).where(Link.node == node).values(node=None, quarantined=False, disconnected_at=now)
     waiting = update(Link).where(Link.contender_node == node).values(**NO_CONTENDER)
     for statement in (held, waiting):
         await session.execute(statement, execution_options={"synchronize_session": False})
+    await charger_connections.end_on(session, node, now)
+
+
+async def clear_dead(session: AsyncSession, now: datetime) -> None:
+    """Release what nodes held that are dead since yesterday, as of their last sign of life, and forget them."""
+    lost = await gateway_nodes.long_dead(session)
+    for node in lost:
+        await clear_node(session, node, now)
+    await gateway_nodes.forget(session, lost)
 
 
 async def whereabouts(session: AsyncSession, charge_point_id: ChargePointId) -> Place:

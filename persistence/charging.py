@@ -9,7 +9,7 @@ from sqlalchemy import CursorResult, Select, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charge_point import Holding, Period
-from domain.charger_clock import BEGINS_ANEW, ChargerTime
+from domain.charger_clock import BEGINS_ANEW, TOLERANCE, ChargerTime
 from domain.charging import CONNECTOR_POWER_LIMIT, Booking, Doubt, book, is_too_much
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.reconciliation import Finding
@@ -107,7 +107,7 @@ async def start_session(
     """
     await charge_points.hold(session, charge_point_id)
     start = replace(start, id_tag=start.id_tag.upper())
-    booking, present = await _book(session, charge_point_id, start.at, over, now)
+    booking, present = await _book(session, charge_point_id, start, over, now)
     if booking.late or not start.begins:  # what charges already is no start
         status = await _tag_status(session, booking.holding.group_id, start.id_tag)
     else:
@@ -124,43 +124,64 @@ async def start_session(
     row.meter_start = start.meter if row.meter_start is None else row.meter_start
     row.id_tag = row.id_tag or start.id_tag
     row.owner_id, row.group_id = booking.holding.owner_id, booking.holding.group_id
+    anew = row.start_heard is not None  # it was told of before
     row.started_at, row.reported_at, row.start_heard = booking.at, start.at.said, start.begins
     row.late, row.offline, row.earliest_at = booking.late, start.offline, booking.earliest
     row.to_be_told = booking.holding.owner_id != present.owner_id
-    await _doubt(session, row, Doubt.HOLDER, booking.doubtful, now)
-    await _doubt(session, row, Doubt.ENERGY, _too_much(row, over.power_limit, now), now)
+    await _doubt(session, row, Doubt.HOLDER, now, doubtful=booking.doubtful, anew=anew)
+    await _doubt(session, row, Doubt.ENERGY, now, doubtful=_too_much(row, over.power_limit, now), anew=anew)
     await session.flush()
     await _end_lost(session, row, over.power_limit, now)
     return Started(row.id, status, booking.late)
 
 
 async def _book(
-    session: AsyncSession, charge_point_id: ChargePointId, at: ChargerTime, over: Over, now: datetime
+    session: AsyncSession, charge_point_id: ChargePointId, start: Start, over: Over, now: datetime
 ) -> tuple[Booking, Holding]:
-    """Book a session by when it began; gives the present holder, too."""
+    """Book a session by when it began; gives the present holder, too.
+
+    What is told of one whose start was not heard says nothing of when that was.
+    """
     periods = await _periods(session, charge_point_id)
-    usual = await charger_connections.usually_off_before(session, charge_point_id, over.generation)
-    ours = at.by_our_clock(over.since, usual)
+    ours = await by_our_clock(session, charge_point_id, start.at, over)
     presence = await charger_connections.presence(
         session, charge_point_id, over.generation, ours, since=over.since, margin=over.margin
     )
-    return book(ours, now, presence, periods), periods[-1].holding
+    booking = book(ours, now, presence, periods)
+    if not start.begins:
+        booking = replace(booking, earliest=min(booking.earliest, presence.left_at or periods[-1].started_at))
+    return booking, periods[-1].holding
+
+
+async def by_our_clock(session: AsyncSession, charge_point_id: ChargePointId, at: ChargerTime, over: Over) -> datetime:
+    """Tell a charger's time, as far as that can be told. Only reads."""
+    usual = await charger_connections.usually_off_before(session, charge_point_id, over.generation)
+    return at.by_our_clock(over.since, usual)
+
+
+async def happens_now(
+    session: AsyncSession, charge_point_id: ChargePointId, at: ChargerTime, over: Over, now: datetime
+) -> bool:
+    """Whether it is certain that something happens now, in the connection that is open; else it may have been kept.
+
+    Where nothing is known of the charger's clock, only what it says itself is certain. Only reads.
+    """
+    usual = await charger_connections.usually_off_before(session, charge_point_id, over.generation)
+    said = at.said if usual is None else at.by_our_clock(over.since, usual)
+    return over.since - TOLERANCE <= said <= now + TOLERANCE
 
 
 async def _same(session: AsyncSession, charge_point_id: ChargePointId, start: Start) -> ChargingSession | None:
     """Find the session that a report is of: one that still runs, or whose end nobody reported.
 
-    A charger whose clock begins anew with each start says the same of two sessions. Where it names them, what is told
-    of an ended one is out of order, but a start after its end, or by such a clock, is of another one by the same name.
+    A charger whose clock begins anew with each start says the same of two sessions. Where it names them, a start at
+    another time is of another one by the same name, and so is one by such a clock after the end.
     """
     query = select(ChargingSession).where(ChargingSession.charge_point_id == charge_point_id)
     if start.reference is not None:
         named = query.where(ChargingSession.reference == start.reference).order_by(ChargingSession.id.desc()).limit(1)
         row = (await session.scalars(named)).one_or_none()
-        if row is None or row.stop_reported_at is None or not start.begins:
-            return row
-        begins_anew = row.start_heard and abs(row.arrived_at - row.reported_at) > BEGINS_ANEW
-        return None if begins_anew or row.stop_reported_at < start.at.said else row
+        return row if row is not None and _is_of(row, start) else None
     told = query.where(
         or_(ChargingSession.stopped_at.is_(None), ChargingSession.stop_reason.in_(UNREPORTED)),
         ChargingSession.connector.is_not_distinct_from(start.connector),
@@ -169,6 +190,16 @@ async def _same(session: AsyncSession, charge_point_id: ChargePointId, start: St
         ChargingSession.meter_start.is_not_distinct_from(start.meter),
     )
     return (await session.scalars(told.order_by(ChargingSession.id.desc()).limit(1))).one_or_none()
+
+
+def _is_of(row: ChargingSession, start: Start) -> bool:
+    """Whether what is told by a session's name is of it, or of another one by the same name."""
+    if not start.begins:
+        return True
+    if not row.start_heard:
+        return row.stop_reported_at is None or row.stop_reported_at >= start.at.said
+    begins_anew = row.stop_reported_at is not None and abs(row.arrived_at - row.reported_at) > BEGINS_ANEW
+    return row.reported_at == start.at.said and not begins_anew
 
 
 async def session_of(session: AsyncSession, charge_point_id: ChargePointId, reference: str) -> Known | None:
@@ -187,7 +218,7 @@ async def add_what_was_missing(
     row = await session.get_one(ChargingSession, session_id, with_for_update=True)
     if row.meter_start is None:
         row.meter_start = meter_start
-        await _doubt(session, row, Doubt.ENERGY, _too_much(row, over.power_limit, now), now)
+        await _doubt(session, row, Doubt.ENERGY, now, doubtful=_too_much(row, over.power_limit, now), anew=True)
     if row.connector is None and connector is not None:
         row.connector = connector
         await _end_lost(session, row, over.power_limit, now)
@@ -232,15 +263,18 @@ async def stop_session(
     """Record a stop; False where the session is unknown or was stopped before, and then nothing changed.
 
     A stop in the future counts as now, one before the start as the start. Where the meter is not told, its last
-    reading is kept.
+    reading is kept. A second stop with another reading is kept for somebody to settle.
     """
     row = await hold_session(session, charge_point_id, session_id)
-    if row is None or (row.stopped_at is not None and row.stop_reason not in UNREPORTED):
+    if row is None:
+        return False
+    if row.stopped_at is not None and row.stop_reason not in UNREPORTED:
+        if meter is not None and meter != row.meter_stop:
+            await keep_stop(session, charge_point_id, session_id, over, now, meter=meter, at=at, reason=reason)
         return False
     row.stop_reported_at = at.said
-    await end_session(
-        session, row, now, at=at.by_our_clock(over.since), meter=meter, reason=reason, power_limit=over.power_limit
-    )
+    ours = await by_our_clock(session, charge_point_id, at, over)
+    await end_session(session, row, now, at=ours, meter=meter, reason=reason, power_limit=over.power_limit)
     return True
 
 
@@ -255,10 +289,12 @@ async def end_session(
     power_limit: float,
 ) -> None:
     """End a session `at` a time, with its last meter reading where `meter` is not known."""
+    before = row.energy
     row.stopped_at = max(min(at, now), row.started_at)
     row.meter_stop = meter if meter is not None else row.last_meter
     row.stop_reason = reason
-    await _doubt(session, row, Doubt.ENERGY, _too_much(row, power_limit, now), now)
+    too_much = _too_much(row, power_limit, now)
+    await _doubt(session, row, Doubt.ENERGY, now, doubtful=too_much, anew=row.energy != before)
     await session.flush()
 
 
@@ -270,14 +306,16 @@ async def end_lost(
     now: datetime,
     *,
     at: ChargerTime | None,
+    told_all: datetime,
 ) -> bool:
     """End what runs by the books on a connector that was free `at` a time; whether something did.
 
-    What began after that by the charger's clock, or by ours, runs on.
+    What began after that runs on; and nothing ends by what was so before the charger had `told_all` that it kept.
     """
-    query = _running_on(charge_point_id, connector)
-    if at is not None:
-        query = query.where(ChargingSession.reported_at <= at.said)
+    ours = now if at is None else min(await by_our_clock(session, charge_point_id, at, over), now)
+    if ours < told_all:
+        return False
+    query = _running_on(charge_point_id, connector).where(ChargingSession.started_at <= ours)
     rows = (await session.scalars(query.with_for_update())).all()
     for row in rows:
         await end_session(session, row, now, at=now, meter=None, reason=LOST, power_limit=over.power_limit)
@@ -302,10 +340,11 @@ async def session_to_stop(
     named = select(ChargingSession.id).where(*of_point, ChargingSession.id == said_id)
     if (found := (await session.execute(named)).scalar_one_or_none()) is not None:
         return found
+    ours = await by_our_clock(session, charge_point_id, at, over)
     query = select(ChargingSession.id).where(
         *of_point,
         ChargingSession.stopped_at.is_(None),
-        or_(ChargingSession.started_at <= at.by_our_clock(over.since), ChargingSession.reported_at <= at.said),
+        or_(ChargingSession.started_at <= ours, ChargingSession.reported_at <= at.said),
     )
     if meter is not None:
         query = query.where(or_(ChargingSession.meter_start.is_(None), ChargingSession.meter_start <= meter))
@@ -317,6 +356,7 @@ async def keep_stop(
     session: AsyncSession,
     charge_point_id: ChargePointId,
     said_id: int,
+    over: Over,
     now: datetime,
     *,
     meter: int | None,
@@ -324,7 +364,12 @@ async def keep_stop(
     reason: str,
 ) -> None:
     """Keep a stop whose session can't be told, once, for somebody to settle."""
-    known = select(UnmatchedStop.id).filter_by(charge_point_id=charge_point_id, said_id=said_id, reported_at=at.said)
+    known = select(UnmatchedStop.id).where(
+        UnmatchedStop.charge_point_id == charge_point_id,
+        UnmatchedStop.said_id == said_id,
+        UnmatchedStop.reported_at == at.said,
+        UnmatchedStop.meter.is_not_distinct_from(meter),
+    )
     if (await session.execute(known)).first() is None:
         session.add(
             UnmatchedStop(
@@ -333,6 +378,7 @@ async def keep_stop(
                 meter=meter,
                 reason=reason,
                 reported_at=at.said,
+                stopped_at=min(await by_our_clock(session, charge_point_id, at, over), now),
                 arrived_at=now,
             )
         )
@@ -405,16 +451,35 @@ def _too_much(row: ChargingSession, power_limit: float, now: datetime) -> bool:
     return is_too_much(row.energy, power_limit, now - row.earliest_at)
 
 
-async def _doubt(session: AsyncSession, row: ChargingSession, doubt: Doubt, doubtful: bool, now: datetime) -> None:
-    """Mark a session as doubtful, for somebody to look at; or not any more."""
-    if doubtful is (doubt.value in row.doubts):
-        return
-    if doubtful:
-        row.doubts, row.unsettled = [*row.doubts, doubt.value], True
+async def _doubt(
+    session: AsyncSession, row: ChargingSession, doubt: Doubt, now: datetime, *, doubtful: bool, anew: bool
+) -> None:
+    """Mark a session as doubtful, for somebody to look at; or not any more.
+
+    What was settled is looked at again where it has changed: what makes it doubtful is told `anew`.
+    """
+    known = doubt.value in row.doubts
+    if doubtful and (anew or not known):
+        row.doubts, row.unsettled = [*(one for one in row.doubts if one != doubt.value), doubt.value], True
         await findings.note_parked(session, Finding.SESSIONS_IN_DOUBT, row.charge_point_id, now)
-    else:
+    elif known and not doubtful:
         row.doubts = [one for one in row.doubts if one != doubt.value]
         row.unsettled = row.unsettled and bool(row.doubts)
+        await session.flush()
+        await close_review(session, ChargePointId(row.charge_point_id), now)
+
+
+async def close_review(session: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> None:
+    """End the finding, where nothing of the charge point is in doubt any more.
+
+    It is held first: whoever finds a new doubt meanwhile comes after, and parks it again.
+    """
+    if not await findings.hold_parked(session, Finding.SESSIONS_IN_DOUBT, charge_point_id):
+        return
+    sessions = exists().where(ChargingSession.charge_point_id == charge_point_id, ChargingSession.unsettled)
+    stops = exists().where(UnmatchedStop.charge_point_id == charge_point_id, UnmatchedStop.settled_at.is_(None))
+    if not (await session.execute(select(or_(sessions, stops)))).scalar_one():
+        await findings.settle(session, Finding.SESSIONS_IN_DOUBT, charge_point_id, now)
 
 
 async def _update(session: AsyncSession, *where: Any, **values: Any) -> bool:

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import trail
+from domain.charging import Doubt
 from domain.errors import InvalidRequest, NotFound, NotPossible
 from domain.ids import ChargePointId, UserId
 from domain.news import OwnerNews
-from domain.reconciliation import Finding
-from persistence import charge_points, findings
-from persistence.charging import BY_HAND, UNREPORTED, end_session, hold_session
+from persistence import charge_points
+from persistence.charging import BY_HAND, UNREPORTED, close_review, end_session, hold_session
 from persistence.tables import AuditEvent, ChargingSession, OwnershipPeriod, UnmatchedStop
 
 #: How many ids one statement takes: a database has its limit.
@@ -46,6 +46,7 @@ async def end_by_hand(
     Raises NotFound for what is not the charge point's, and NotPossible for what has ended already; but a stop is still
     taken where nobody at the charger had reported the end.
     """
+    await charge_points.hold(session, charge_point_id)
     row = await hold_session(session, charge_point_id, session_id)
     if row is None:
         raise NotFound("There is no such session of this charge point.")
@@ -59,12 +60,12 @@ async def end_by_hand(
         session,
         row,
         now,
-        at=now if stop is None else stop.reported_at,
+        at=now if stop is None else stop.stopped_at,
         meter=None if stop is None else stop.meter,
         reason=BY_HAND if stop is None else stop.reason,
         power_limit=power_limit,
     )
-    await _close(session, charge_point_id, now)
+    await close_review(session, charge_point_id, now)
 
 
 async def settle(
@@ -78,13 +79,16 @@ async def settle(
 ) -> Settled:
     """Settle sessions and stops that are in doubt; where neither is named, all that are.
 
-    `owner_id`: who the sessions are booked to from now on, one who has or had the charge point; None: they stay. Raises
-    NotFound for what is not in doubt, or not the charge point's; InvalidRequest for an owner who never had it.
+    `owner_id`: who the sessions are booked to from now on, one who has or had the charge point; None: they stay. With
+    it, and no ids, only those are settled of which it is in doubt whose they are. Raises NotFound for what is not in
+    doubt, or not the charge point's; InvalidRequest for an owner who did not have it before they ended.
     """
     await charge_points.hold(session, charge_point_id)
     everything = session_ids is None and stop_ids is None
     rows = [] if session_ids is None and not everything else await _doubtful(session, charge_point_id, session_ids)
     stops = [] if stop_ids is None and not everything else await _stops(session, charge_point_id, stop_ids)
+    if owner_id is not None and everything:
+        rows, stops = [row for row in rows if Doubt.HOLDER.value in row.doubts], []
     if owner_id is not None:
         await _book_to(session, charge_point_id, owner_id, rows)
     for row in rows:
@@ -92,7 +96,7 @@ async def settle(
     for stop in stops:
         stop.settled_at = now
     await session.flush()
-    await _close(session, charge_point_id, now)
+    await close_review(session, charge_point_id, now)
     return Settled(tuple(row.id for row in rows), tuple(stop.id for stop in stops))
 
 
@@ -128,27 +132,23 @@ def _check(wanted: Collection[int] | None, found: Collection[int], what: str, ho
 async def _book_to(
     session: AsyncSession, charge_point_id: ChargePointId, owner_id: UserId, rows: Collection[ChargingSession]
 ) -> None:
-    """Book sessions to the latest period of an owner; what counts as begun lies in it."""
+    """Book sessions to an owner's latest period that began before each ended; what counts as begun lies in it."""
     query = select(OwnershipPeriod).where(OwnershipPeriod.charge_point_id == charge_point_id)
     periods = (await session.scalars(query.order_by(OwnershipPeriod.version))).all()
-    period = next((one for one in reversed(periods) if one.owner_id == owner_id), None)
-    if period is None:
+    theirs = [one for one in reversed(periods) if one.owner_id == owner_id]
+    if not theirs:
         raise InvalidRequest("owner_id never had this charge point; take it from its periods of ownership.")
     for row in rows:
         if row.owner_id == owner_id:
             continue
+        known_until = min(row.stopped_at or row.arrived_at, row.arrived_at)
+        period = next((one for one in theirs if one.started_at <= known_until), None)
+        if period is None:
+            raise InvalidRequest(f"owner_id did not have this charge point yet as session {row.id} ended.")
         row.owner_id, row.group_id = period.owner_id, period.group_id
         last = row.arrived_at if period.ended_at is None else period.ended_at - timedelta(microseconds=1)
         row.started_at = max(min(row.started_at, last), period.started_at)
         row.to_be_told = owner_id != periods[-1].owner_id
-
-
-async def _close(session: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> None:
-    """End the finding, where nothing of the charge point is in doubt any more."""
-    sessions = exists().where(ChargingSession.charge_point_id == charge_point_id, ChargingSession.unsettled)
-    stops = exists().where(UnmatchedStop.charge_point_id == charge_point_id, UnmatchedStop.settled_at.is_(None))
-    if not (await session.execute(select(or_(sessions, stops)))).scalar_one():
-        await findings.settle(session, Finding.SESSIONS_IN_DOUBT, charge_point_id, now)
 
 
 async def untold(session: AsyncSession, day: date) -> list[ChargePointId]:
@@ -171,16 +171,19 @@ async def to_be_told(session: AsyncSession, charge_point_id: ChargePointId) -> l
     return list(await session.scalars(query.order_by(ChargingSession.started_at, ChargingSession.id)))
 
 
-async def note_told(session: AsyncSession, session_ids: Collection[int]) -> None:
-    """Write that the former owners of sessions were told of them."""
+async def note_told(session: AsyncSession, owner_id: UserId, session_ids: Collection[int]) -> None:
+    """Write that a former owner was told of sessions, or can't be; not of one that is somebody else's by now."""
     for first in range(0, len(ids := sorted(session_ids)), _AT_ONCE):
-        told = update(ChargingSession).where(ChargingSession.id.in_(ids[first : first + _AT_ONCE]))
+        told = update(ChargingSession).where(
+            ChargingSession.id.in_(ids[first : first + _AT_ONCE]), ChargingSession.owner_id == owner_id
+        )
         await session.execute(told.values(to_be_told=False), execution_options={"synchronize_session": False})
 
 
-async def open_too_long(session: AsyncSession, before: datetime) -> list[ChargePointId]:
-    """List charge points with a session that was first reported before a time and still runs. Only reads."""
+async def open_too_long(session: AsyncSession, before: datetime, limit: int) -> list[ChargePointId]:
+    """List charge points with a session that was first reported before a time and still runs, by id. Only reads."""
     query = select(ChargingSession.charge_point_id).where(
         ChargingSession.stopped_at.is_(None), ChargingSession.arrived_at < before
     )
-    return [ChargePointId(found) for found in await session.scalars(query.distinct())]
+    query = query.distinct().order_by(ChargingSession.charge_point_id).limit(limit)
+    return [ChargePointId(found) for found in await session.scalars(query)]

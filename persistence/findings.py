@@ -37,6 +37,12 @@ async def note_parked(session: AsyncSession, kind: Kind, subject: str, now: date
     return True
 
 
+async def hold_parked(session: AsyncSession, kind: Kind, subject: str) -> bool:
+    """Whether something is parked, and stays as it is until the transaction ends."""
+    row = await session.get(Finding, (kind.value, subject), with_for_update=True, populate_existing=True)
+    return row is not None and row.settled_at is None
+
+
 async def settle(session: AsyncSession, kind: Kind, subject: str, now: datetime) -> None:
     """Close what was parked: somebody has settled it."""
     row = await session.get(Finding, (kind.value, subject), with_for_update=True)

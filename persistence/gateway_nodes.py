@@ -1,5 +1,6 @@
 """Which gateway nodes are alive: each writes signs by the database's clock, and a steady one may miss another's."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
@@ -64,11 +65,15 @@ def is_alive(node: InstrumentedAttribute[str | None]) -> ColumnElement[bool]:
     return and_(node.is_not(None), node.not_in(dead_nodes()))
 
 
-async def forget(session: AsyncSession) -> list[NodeId]:
-    """Forget the nodes that are dead since yesterday, and give them: what they held is to be released."""
+async def long_dead(session: AsyncSession) -> list[NodeId]:
+    """Give the nodes that are dead since yesterday: what they held is to be released. Only reads."""
     old = SecondsBetween(GatewayNode.seen_at, Now()) > FORGOTTEN_AFTER.total_seconds()
-    lost = (await session.scalars(select(GatewayNode.node).where(GatewayNode.node.in_(dead_nodes()), old))).all()
-    await session.execute(
-        delete(GatewayNode).where(GatewayNode.node.in_(lost)), execution_options={"synchronize_session": False}
-    )
+    lost = await session.scalars(select(GatewayNode.node).where(GatewayNode.node.in_(dead_nodes()), old))
     return [NodeId(node) for node in lost]
+
+
+async def forget(session: AsyncSession, nodes: Collection[NodeId]) -> None:
+    """Forget nodes, and when they gave their last sign: by that it was told when what they held was over."""
+    await session.execute(
+        delete(GatewayNode).where(GatewayNode.node.in_(nodes)), execution_options={"synchronize_session": False}
+    )

@@ -334,7 +334,7 @@ class ChargingSession(Table):
     __tablename__ = "charging_sessions"
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
-    connector: Mapped[int | None]
+    connector: Mapped[int | None] = mapped_column(BigInteger)
     """None until it is known: OCPP 2.0.1 may tell later."""
     id_tag: Mapped[str] = mapped_column(String(36))
     """Empty until it is known who charges: OCPP 2.0.1 may tell later."""
@@ -361,12 +361,12 @@ class ChargingSession(Table):
     """Nobody has settled its doubts yet."""
     to_be_told: Mapped[bool] = mapped_column(Boolean, default=False)
     """It is booked to a former owner, who was not told of it yet."""
-    meter_start: Mapped[int | None]
+    meter_start: Mapped[int | None] = mapped_column(BigInteger)
     """The meter's register in Wh; None where it was not told."""
-    last_meter: Mapped[int | None]
+    last_meter: Mapped[int | None] = mapped_column(BigInteger)
     stopped_at: Mapped[datetime | None]
     stop_reported_at: Mapped[datetime | None]
-    meter_stop: Mapped[int | None]
+    meter_stop: Mapped[int | None] = mapped_column(BigInteger)
     stop_reason: Mapped[str | None] = mapped_column(String(32))
 
     @property
@@ -396,12 +396,14 @@ class UnmatchedStop(Table):
     charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
     said_id: Mapped[int] = mapped_column(BigInteger)
     """OCPP 1.6's transactionId, as the charger says it: -1, 0, or none of ours."""
-    meter: Mapped[int | None]
+    meter: Mapped[int | None] = mapped_column(BigInteger)
     reason: Mapped[str] = mapped_column(String(32))
     reported_at: Mapped[datetime]
+    stopped_at: Mapped[datetime]
+    """When it was by our clock, as far as that can be told."""
     arrived_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
-    __table_args__ = (UniqueConstraint("charge_point_id", "said_id", "reported_at"),)
+    __table_args__ = (UniqueConstraint("charge_point_id", "said_id", "reported_at", "meter"),)
 
 
 # --- transfers ----------------------------------------------------------------------------------------------------

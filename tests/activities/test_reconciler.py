@@ -287,6 +287,19 @@ async def test_a_session_that_runs_too_long_is_parked_until_it_ends(
     assert await parked(database) == []
 
 
+async def test_sessions_that_run_too_long_hold_nothing_else_up(
+    reconciler: DatabaseReconciler,
+    registry: DatabaseRegistry,
+    database: Database,
+    vault: Vault,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await registry.reserve(await keep(database, vault, BOB_OWNS))
+    await add_session(database)
+    monkeypatch.setattr("activities.reconciler.AT_ONCE", 1)
+    assert [one.kind for one in (await reconciler.look(Look())).items] == [Finding.RUN_LOST]
+
+
 async def test_a_former_owner_of_late_sessions_is_told_once_a_day(
     reconciler: DatabaseReconciler, database: Database, temporal: Client
 ) -> None:

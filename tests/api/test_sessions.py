@@ -40,7 +40,8 @@ async def add_session(database: Database, owner: str = "olga", group: str = "tea
 
 async def add_stop(database: Database, **more: Any) -> int:
     at = CHANGED + 3 * HOUR
-    values = {"said_id": -1, "meter": 4000, "reason": "Local", "reported_at": at, "arrived_at": at} | more
+    values = {"said_id": -1, "meter": 4000, "reason": "Local", "reported_at": at, "stopped_at": at, "arrived_at": at}
+    values |= more
     row = UnmatchedStop(charge_point_id="cp-1", **values)
     await add(database, row)
     return row.id
@@ -196,6 +197,28 @@ async def test_what_is_settled_stays_as_it_is_and_the_finding_ends_with_the_last
     assert len(await trail(database)) == 2
     again = await http.post(SETTLE, json=body, headers=bearer("oscar"))
     assert f"session {one}" in check(again, 404, "not_found")
+
+
+async def test_without_ids_only_those_are_booked_of_which_it_is_in_doubt_whose_they_are(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    await sold(database)
+    whose, energy, stop_id = await doubtful(database), await doubtful(database), await add_stop(database)
+    async with database.writing() as session:
+        (await session.get_one(ChargingSession, energy)).doubts = ["energy"]
+    answer = await http.post(SETTLE, json={"reason": "r", "owner_id": "u-olga"}, headers=bearer("oscar"))
+    assert answer.json() == {"sessions": [whose], "stops": []}
+    assert ((await row(database, energy)).owner_id, (await row(database, energy)).unsettled) == ("u-adam", True)
+    assert [one["id"] for one in (await http.get(STOPS, headers=bearer("oscar"))).json()["items"]] == [stop_id]
+
+
+async def test_nothing_is_booked_to_who_did_not_have_it_yet(http: httpx.AsyncClient, database: Database) -> None:
+    await sold(database)
+    session_id = await doubtful(database, started_at=CHANGED - 3 * HOUR, stopped_at=CHANGED - HOUR)
+    await change(database, ChargingSession, owner_id="u-olga", group_id="g-team")
+    answer = await http.post(SETTLE, json={"reason": "r", "owner_id": "u-adam"}, headers=bearer("oscar"))
+    assert f"session {session_id}" in check(answer, 422, "invalid_request")
+    assert (await row(database, session_id)).unsettled
 
 
 async def test_a_session_is_booked_to_another_holder_who_is_told(http: httpx.AsyncClient, database: Database) -> None:

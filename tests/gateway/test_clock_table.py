@@ -122,7 +122,7 @@ async def in_quarantine(charger: Charger) -> str:
     async with charger.connected() as socket:
         await charger.says_how_it_is(socket)
         for tag, at in times.items():
-            assert await charger.begins(socket, tag, at) in {"SecurityError", "Blocked"}
+            assert await charger.begins(socket, tag, at) == "SecurityError", "it is kept, and told again"
             assert await charger.begins(socket, tag, charger.tell(datetime.now(UTC))) in {"SecurityError", "Blocked"}
     async with charger.world.database.reading() as session:
         assert (await session.scalars(select(ChargingSession))).all() == []
@@ -229,6 +229,9 @@ async def test_what_happened_while_our_gateway_was_dead_is_late(
         charger = Charger(world, ocpp, CLOCKS[clock])
         async with charger.connected() as socket:
             await charger.says_how_it_is(socket)
+            async with database.reading() as session:
+                known = (await session.scalars(select(ChargerConnection.clock_off))).one()
+            assert known is not None, "it is on record before anything dies"
     now = datetime.now(UTC)
     await shift(database, 50 * HOUR, None)  # nobody wrote its end
     async with database.writing() as session:

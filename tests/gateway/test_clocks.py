@@ -11,7 +11,7 @@ from sqlalchemy import select
 from gateway.facts import Fact
 from persistence.charging import LOST
 from persistence.session import Database
-from persistence.tables import ChargePoint, ChargerConnection, ChargingSession
+from persistence.tables import ChargePoint, ChargerConnection, ChargingSession, UnmatchedStop
 from persistence.vault import Vault
 from tests.gateway.bare import ask
 from tests.gateway.world import World, gateway_world, hand_over, seed
@@ -66,6 +66,13 @@ async def tells_status(socket: Any, ocpp: str, at: str, connector: int = 1) -> N
         await ask(socket, "StatusNotification", errorCode="NoError", status="Available", **status)
     else:
         await ask(socket, "StatusNotification", connectorStatus="Available", evseId=connector, **status)
+
+
+async def boots(socket: Any, ocpp: str) -> None:
+    boot: dict[str, Any] = {"chargingStation": {"vendorName": "V", "model": "M"}, "reason": "PowerUp"}
+    if ocpp == "1.6":
+        boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+    await ask(socket, "BootNotification", **boot)
 
 
 async def sessions(world: World) -> list[ChargingSession]:
@@ -156,6 +163,69 @@ async def test_what_was_kept_is_told_from_a_clock_that_is_behind_by_what_that_wa
 
 
 @pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+async def test_what_was_kept_is_refused_in_quarantine_also_where_all_that_is_told_was(world: World, ocpp: str) -> None:
+    """A `Blocked` would have it forgotten."""
+    protocol: dict[str, Any] = {"subprotocols": [f"ocpp{ocpp}"]}
+    async with world.client(**protocol) as socket:
+        await tells_status(socket, ocpp, datetime.now(UTC).isoformat())
+    await world.heard(Fact.DISCONNECTED, 2)
+    await world.order_key(quarantines_old=True)
+    ago = (datetime.now(UTC) - timedelta(hours=20)).isoformat()
+    async with world.client(**protocol) as socket:
+        await world.heard(Fact.CONNECTED, 3)
+        await tells_status(socket, ocpp, ago)
+        start = {"connectorId": 1, "idTag": "ANN1", "meterStart": 5}
+        if ocpp == "2.0.1":
+            start = {"eventType": "Started", "triggerReason": "Authorized", "seqNo": 0, "evse": {"id": 1}}
+            start |= {"transactionInfo": {"transactionId": "t-1"}}
+        said = await ask(socket, "StartTransaction" if ocpp == "1.6" else "TransactionEvent", timestamp=ago, **start)
+        assert said[:3:2] == [4, "SecurityError"]
+
+
+async def test_the_stop_of_a_start_that_was_blocked_ends_nobody_elses_session(world: World) -> None:
+    async with world.client() as socket:
+        assert await starts(socket, "1.6", "BEN1", datetime.now(UTC).isoformat()) == "Accepted"
+    await world.heard(Fact.DISCONNECTED, 2)
+    key = await world.order_key(quarantines_old=True)
+    begun = {"connectorId": 2, "idTag": "BEN1", "meterStart": 50_000, "timestamp": datetime.now(UTC).isoformat()}
+    async with world.client() as socket:
+        await world.heard(Fact.CONNECTED, 3)
+        said = await ask(socket, "StartTransaction", **begun)
+        assert said[2]["idTagInfo"]["status"] == "Blocked"
+    await world.heard(Fact.DISCONNECTED, 3)
+    async with world.client(key) as socket:
+        stop = {"meterStop": 50_010, "timestamp": datetime.now(UTC).isoformat(), "reason": "DeAuthorized"}
+        await ask(socket, "StopTransaction", transactionId=said[2]["transactionId"], **stop)
+    assert [one.stopped_at for one in await sessions(world)] == [None]
+    async with world.database.reading() as session:
+        assert (await session.scalars(select(UnmatchedStop))).all() == []
+
+
+@pytest.mark.parametrize("number", [2**31, 2**63])
+async def test_what_is_counted_beyond_all_bounds_loses_no_session(world: World, number: int) -> None:
+    now = datetime.now(UTC).isoformat()
+    async with world.client() as socket:
+        said = await ask(socket, "StartTransaction", connectorId=1, idTag="BEN1", meterStart=number, timestamp=now)
+        value = [{"timestamp": now, "sampledValue": [{"value": f"{number}e9", "unit": "kWh"}]}]
+        told = {"transactionId": said[2]["transactionId"], "timestamp": now}
+        await ask(socket, "MeterValues", connectorId=1, transactionId=said[2]["transactionId"], meterValue=value)
+        assert (await ask(socket, "StopTransaction", meterStop=number + 9, **told))[0] == 3
+        assert (await ask(socket, "StopTransaction", meterStop=1, transactionId=number, timestamp=now))[0] == 3
+    (found,) = await sessions(world)
+    kept = number < 2**63
+    assert (found.meter_start, found.meter_stop) == ((number, number + 9) if kept else (None, None))
+    async with world.database.reading() as session:
+        assert [one.said_id for one in await session.scalars(select(UnmatchedStop))] == [number if kept else -1]
+    async with world.client(subprotocols=["ocpp2.0.1"]) as socket:
+        sample = {"value": 1.5, "unitOfMeasure": {"unit": "Wh", "multiplier": 300}}
+        event = {"eventType": "Started", "timestamp": now, "triggerReason": "Authorized", "seqNo": 0}
+        event |= {"transactionInfo": {"transactionId": "t-1"}, "evse": {"id": number}}
+        event["meterValue"] = [{"timestamp": now, "sampledValue": [sample]}]
+        assert (await ask(socket, "TransactionEvent", **event))[0] == 3
+    assert [one.meter_start for one in await sessions(world)][1:] == [None]
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
 @pytest.mark.parametrize("lost_after", [timedelta(0), timedelta(minutes=15)])
 async def test_a_session_whose_connector_is_free_has_lost_its_stop_once_all_that_was_kept_is_told(
     database: Database, vault: Vault, tmp_path: Path, ocpp: str, lost_after: timedelta
@@ -165,6 +235,7 @@ async def test_a_session_whose_connector_is_free_has_lost_its_stop_once_all_that
         gateway_world(database, vault, tmp_path, lost_after=lost_after) as world,
         world.client(subprotocols=[f"ocpp{ocpp}"]) as socket,
     ):
+        await boots(socket, ocpp)
         await starts(socket, ocpp, "ANN1", datetime.now(UTC).isoformat())
         await tells_status(socket, ocpp, datetime.now(UTC).isoformat(), connector=0)
         assert [one.stopped_at for one in await sessions(world)] == [None], "it is not all of the charger that is free"
@@ -184,6 +255,10 @@ async def test_an_evse_is_free_where_all_of_its_connectors_are(
         world.client(subprotocols=["ocpp2.0.1"]) as socket,
     ):
         await starts(socket, "2.0.1", "ANN1", datetime.now(UTC).isoformat())
+        told = {"connectorStatus": "Available", "evseId": 1, "connectorId": 2}
+        await ask(socket, "StatusNotification", timestamp=datetime.now(UTC).isoformat(), **told)
+        assert [one.stop_reason for one in await sessions(world)] == [None], "not all of them were told of"
+        await boots(socket, "2.0.1")
         for connector, status, ended in ((1, "Occupied", None), (2, "Available", None), (1, "Available", LOST)):
             said = {"timestamp": datetime.now(UTC).isoformat(), "connectorStatus": status, "evseId": 1}
             await ask(socket, "StatusNotification", connectorId=connector, **said)

@@ -120,6 +120,13 @@ def none_fits(said_id: int) -> Callable[[V16], Awaitable[None]]:
     return tell
 
 
+async def two_stops(charger: V16) -> None:
+    for connector in (1, 2):
+        await charger.start(f"ANN{connector}", connector)
+    for meter in (5000, 9000):
+        await charger.stop(-1, meter=meter)
+
+
 async def told_twice(charger: V16) -> None:
     first = await charger.start("ANN1")
     await charger.stop(first)
@@ -187,6 +194,13 @@ async def started_again(charger: V201) -> None:
     await charger.tell("Started", "t-1", at(0), "ANN1", 1, begin=1000)
 
 
+async def lost_end_and_name_again(charger: V201) -> None:
+    await charger.tell("Started", "1", at(0), "ANN1", 1, begin=1000)
+    await charger.tell("Started", "2", at(2), "ANN2", 1, begin=1000)
+    await charger.tell("Started", "1", at(5), "ANN2", 1, begin=1700)
+    await charger.tell("Ended", "1", at(9), end=2000)
+
+
 async def lost_end(charger: V201) -> None:
     await charger.tell("Started", "t-1", at(0), "ANN1", 1, begin=1000)
     await charger.tell("Updated", "t-1", at(1), value=1100)
@@ -196,6 +210,7 @@ async def lost_end(charger: V201) -> None:
 CASES_16: Final[dict[str, Callable[[V16], Awaitable[None]]]] = {
     "the same start twice, as it was not answered": twice,
     "a stop twice, with another reading": told_twice,
+    "two stops of one second, without their sessions' ids": two_stops,
     "a second start on a connector, and no stop": lost_stop,
     "a restart with the same clock (1970) and meter": same_again,
     **{f"a stop of transaction {said}, which one session fits": one_fits(said) for said in (-1, 0, 4711)},
@@ -215,6 +230,7 @@ CASES_201: Final[dict[str, Callable[[V201], Awaitable[None]]]] = {
     "a restart with the same clock (1970) and meter": same_but_the_name,
     "a restart with the same clock (1970) and meter that uses a name again": same_in_all,
     "a Started again after its Ended": started_again,
+    "no Ended, and a restart that uses the name again": lost_end_and_name_again,
 }
 FOUND: dict[tuple[str, str], set[str]] = {}
 

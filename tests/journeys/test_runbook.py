@@ -324,9 +324,9 @@ async def doubts(operator: Operator, commands: list[list[str]]) -> None:
     async with operator.system.db.writing() as session:
         rows = [ChargingSession(connector=one, meter_start=0, **values, **times) for one in (1, 2)]
         rows[0].doubts, rows[0].unsettled = ["holder"], True
+        stopped = dict.fromkeys(("reported_at", "stopped_at", "arrived_at"), now)
         stops = [
-            UnmatchedStop(charge_point_id=point, said_id=said, meter=9, reason="Local", reported_at=now, arrived_at=now)
-            for said in (-1, 0)
+            UnmatchedStop(charge_point_id=point, said_id=said, meter=9, reason="Local", **stopped) for said in (-1, 0)
         ]
         session.add_all([*rows, *stops])
         await session.flush()

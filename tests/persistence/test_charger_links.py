@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from domain.charger_clock import ClockShown, Heard
 from domain.ids import NodeId
 from persistence import charger_links
 from persistence.charger_links import Place
@@ -74,3 +75,18 @@ async def test_a_node_clears_its_own_and_no_others(links: Database) -> None:
 
 async def test_claims_at_the_same_time_get_generations_of_their_own(links: Database) -> None:
     assert sorted(await asyncio.gather(*(claim(links, ONE) for _ in range(5)))) == [1, 2, 3, 4, 5]
+
+
+async def test_a_newer_connection_and_the_end_of_the_older_one_take_the_same_locks_in_the_same_order(
+    links: Database,
+) -> None:
+    """Else one of both ends the other, and a charger is turned away."""
+
+    async def ends(generation: int) -> None:
+        async with links.writing() as session:
+            await charger_links.release(session, CP, generation, NOW, ClockShown((Heard(NOW, NOW),)))
+
+    generation = await claim(links, ONE)
+    for _ in range(15):
+        newer, _ = await asyncio.gather(claim(links, ONE), ends(generation))
+        generation = newer

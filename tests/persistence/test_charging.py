@@ -71,7 +71,7 @@ async def stop(
         told = ChargerTime(at)
         session_id = await charging.session_to_stop(session, CP, said_id, OVER, meter=meter, at=told)
         if session_id is None:
-            await charging.keep_stop(session, CP, said_id, NOW, meter=meter, at=told, reason=reason)
+            await charging.keep_stop(session, CP, said_id, OVER, NOW, meter=meter, at=told, reason=reason)
             return False
         return await charging.stop_session(session, CP, session_id, OVER, NOW, meter=meter, at=told, reason=reason)
 
@@ -277,10 +277,14 @@ async def test_what_a_next_holders_session_begins_with_says_nothing_of_a_former_
     assert (found.meter_stop, found.stop_reason) == (7, charging.LOST)
 
 
+#: When the charger had told of all that it kept.
+TOLD_ALL = NOW - HOUR * 0.4
+
+
 async def frees(books: Database, connector: int, at: datetime | None) -> bool:
     async with books.writing() as session:
         time = None if at is None else ChargerTime(at)
-        return await charging.end_lost(session, CP, connector, OVER, NOW, at=time)
+        return await charging.end_lost(session, CP, connector, OVER, NOW, at=time, told_all=TOLD_ALL)
 
 
 async def test_a_free_connectors_session_has_lost_its_stop_and_a_late_one_corrects_that(books: Database) -> None:
@@ -289,6 +293,7 @@ async def test_a_free_connectors_session_has_lost_its_stop_and_a_late_one_correc
         await charging.record_meter(session, CP, begun, 7)
     assert not await frees(books, 2, None), "another connector"
     assert not await frees(books, 1, NOW - HOUR / 3), "it was free before"
+    assert not await frees(books, 1, TOLD_ALL - MARGIN), "that was told late"
     assert await frees(books, 1, NOW)
     assert not await frees(books, 1, None)
     found = await row(books, begun)
@@ -318,12 +323,13 @@ async def test_more_energy_than_a_connector_gives_is_recorded_as_sent_and_in_dou
 
 
 async def test_a_late_session_can_not_have_run_longer_than_the_charger_was_away(books: Database) -> None:
-    """23 hours: whatever the charger says when it began."""
+    """23 hours, and for how long it may have been gone before: whatever the charger says when it began."""
+    most = int(4 * MOST * ((23 * HOUR + MARGIN) / HOUR))
     begun = (await start(books, begin(1, "ANN1", 0, NOW - HOUR))).transaction_id
-    assert await stop(books, begun, meter=4 * 23 * MOST + 1)
+    assert await stop(books, begun, meter=most + 1)
     assert (await row(books, begun)).doubts == ["energy"]
     more = (await start(books, begin(2, "ANN1", 0, NOW - HOUR))).transaction_id
-    assert await stop(books, more, meter=4 * 23 * MOST)
+    assert await stop(books, more, meter=most)
     assert (await row(books, more)).doubts == []
 
 
@@ -341,6 +347,69 @@ async def test_what_is_told_later_makes_doubtful_or_ends_the_doubt(books: Databa
     assert (await row(books, lost)).unsettled
     assert await stop(books, lost, meter=MOST)
     assert ((await row(books, lost)).doubts, (await row(books, lost)).unsettled) == ([], False)
+
+
+async def in_doubt(books: Database) -> bool:
+    async with books.reading() as session:
+        return bool(await findings.parked(session))
+
+
+async def test_a_finding_ends_with_its_last_doubt_and_what_changes_is_doubted_anew(books: Database) -> None:
+    lost = (await start(books, begin(1, "ANN1", 0, NOW - HOUR / 4))).transaction_id
+    async with books.writing() as session:
+        await charging.record_meter(session, CP, lost, MOST + 1)
+    assert await frees(books, 1, None)
+    assert await in_doubt(books)
+    async with books.writing() as session:
+        (await session.get_one(ChargingSession, lost)).unsettled = False
+        await charging.close_review(session, CP, NOW)
+    assert not await in_doubt(books)
+    assert await stop(books, lost, meter=99 * MOST)
+    assert (await row(books, lost)).unsettled, "what was settled was another number"
+    assert await in_doubt(books)
+    other = (await start(books, begin(2, "ANN1", 0, NOW - HOUR / 4))).transaction_id
+    async with books.writing() as session:
+        (await session.get_one(ChargingSession, lost)).unsettled = False
+        await charging.record_meter(session, CP, other, MOST + 1)
+    assert await frees(books, 2, None)
+    assert await stop(books, other, meter=MOST)
+    assert not await in_doubt(books), "the stop has ended the doubt"
+
+
+async def test_what_ends_by_the_clock_of_another_start_is_told_by_ours(books: Database) -> None:
+    """The charger's clock was an hour ahead as it began, and was set right."""
+    begun = (await start(books, begin(1, "ANN1", 0, NOW + HOUR), now=NOW - HOUR / 4)).transaction_id
+    assert await frees(books, 1, NOW)
+    assert (await row(books, begun)).stop_reason == charging.LOST
+
+
+async def test_one_whose_start_was_not_heard_may_have_begun_when_the_charger_left(books: Database) -> None:
+    ended = (await start(books, begin(1, "ANN1", 0, NOW, "t-1", begins=False))).transaction_id
+    assert await stop(books, ended, meter=20_000)
+    assert (await row(books, ended)).doubts == []
+
+
+async def test_a_late_stop_is_read_by_what_the_clock_was_off_by_too(books: Database) -> None:
+    async with books.writing() as session:
+        (await session.get_one(ChargerConnection, (CP, 1))).clock_off = 24 * 3600
+    behind = ChargerTime(NOW - 2 * HOUR - 24 * HOUR), ChargerTime(NOW - HOUR - 24 * HOUR)
+    begun = await start(books, Start(1, "ANN1", 0, behind[0]))
+    async with books.writing() as session:
+        stops = charging.stop_session(
+            session, CP, begun.transaction_id, OVER, NOW, meter=9, at=behind[1], reason="Local"
+        )
+        assert await stops
+    found = await row(books, begun.transaction_id)
+    assert (found.started_at, found.stopped_at) == (NOW - 2 * HOUR, NOW - HOUR)
+
+
+async def test_a_second_stop_with_another_reading_is_kept(books: Database) -> None:
+    begun = (await start(books, begin(1, "ANN1", 0, NOW - HOUR / 4))).transaction_id
+    for meter in (9, 9, 21):
+        await stop(books, begun, meter=meter)
+    assert (await row(books, begun)).meter_stop == 9
+    async with books.reading() as session:
+        assert [(one.said_id, one.meter) for one in await session.scalars(select(UnmatchedStop))] == [(begun, 21)]
 
 
 async def test_what_the_clock_was_off_by_tells_a_kept_report_from_a_clock_that_is_behind(books: Database) -> None:

@@ -14,7 +14,7 @@ from persistence.clock import Now, SecondsBetween
 from persistence.gateway_nodes import FORGOTTEN_AFTER, LATE_AFTER, SILENT_AFTER, STEADY_AFTER
 from persistence.reads import Reads
 from persistence.session import Database
-from persistence.tables import GatewayNode, Link
+from persistence.tables import ChargerConnection, GatewayNode, Link
 from persistence.vault import Vault
 from tests.gateway.world import CP, seed
 
@@ -147,9 +147,13 @@ async def test_what_a_node_held_that_is_silent_since_yesterday_is_forgotten(link
     await was_seen(TWO, timedelta(0))
     await was_seen(ONE, FORGOTTEN_AFTER - MOMENT)
     async with links.writing() as session:
-        assert await gateway_nodes.forget(session) == []
+        await charger_links.clear_dead(session, datetime.now(UTC))
+        assert (await session.get_one(ChargerConnection, (CP, 1))).ended_at is None
     await was_seen(ONE, FORGOTTEN_AFTER + MOMENT)
     async with links.writing() as session:
-        assert await gateway_nodes.forget(session) == [ONE]
-        await charger_links.clear_node(session, ONE, datetime.now(UTC))
+        sign = (await session.get_one(GatewayNode, ONE)).seen_at
+        await charger_links.clear_dead(session, datetime.now(UTC))
+        assert await session.get(GatewayNode, ONE) is None
+        connection = await session.get_one(ChargerConnection, (CP, 1))
+        assert connection.ended_at == sign, "it was over with the last sign of its node"
     assert not await is_open(links)

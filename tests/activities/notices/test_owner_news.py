@@ -308,6 +308,20 @@ async def test_where_the_mail_server_is_away_the_former_owner_is_told_later(
     assert recipients(mailbox) == ["adam@example.org"]
 
 
+async def test_one_whose_letter_is_put_off_has_nobody_else_told_twice(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await add_sessions(world, "adam", "zoe")
+    mailbox.answers["zoe@example.org"] = "452 try again later"
+    for days in range(3):
+        with pytest.raises(Unavailable):
+            await notices.tell_owner(news(LATE, day=DAY + timedelta(days=days)))
+    assert recipients(mailbox) == ["adam@example.org"]
+    mailbox.answers.clear()
+    await notices.tell_owner(news(LATE, day=DAY + timedelta(days=3)))
+    assert recipients(mailbox) == ["adam@example.org", "zoe@example.org"]
+
+
 async def test_a_former_owner_without_a_usable_account_is_told_nothing(
     world: World, notices: Notices, mailbox: Mailbox
 ) -> None:

@@ -59,9 +59,13 @@ About a charge point, and no transfer:
 | two holders | owner | two are connected with its key: at most once a day, with how often |
 | ended key tried | owner \
 | something came with a key that has ended: at most once a day, with how often and from where |
+| late sessions | former owners \
+| charging sessions were reported late, or settled by an operator, and are booked to them: \
+at most once a day, each session once, with its time by our clock, by the charger's, and when it was told |
 
 Each says what it means and what to do: `POST /v1/charge-points/{id}/connection`, and
-[the runbook](operations.md#somebody-else-is-connected-as-my-charger). They go to whoever owns the charge point then.
+[the runbook](operations.md#somebody-else-is-connected-as-my-charger). The first three go to whoever owns the charge
+point then.
 """
 EMAIL: Final = {"amelie": "sender", "bruno": "present owner", "adam": "admins"}
 WORDS: Final = {
