@@ -13,6 +13,7 @@ from websockets.frames import CloseCode
 from domain.ids import NodeId
 from gateway.facts import Fact
 from gateway.line import NotConnected
+from gateway.reports import BLOCKED_ID
 from gateway.sweep import LAST_ORDERS
 from persistence import charger_links, credentials
 from persistence.session import Database
@@ -104,7 +105,7 @@ async def _is_refused(socket: ClientConnection, *, boot: str) -> None:
     start = {"connectorId": 1, "idTag": "ANN1", "meterStart": 0}
     soon = (datetime.now(UTC) + timedelta(seconds=1)).isoformat()
     answer = await ask(socket, "StartTransaction", timestamp=soon, **start)
-    assert answer[2] == {"transactionId": 0, "idTagInfo": {"status": "Blocked"}}
+    assert answer[2] == {"transactionId": BLOCKED_ID, "idTagInfo": {"status": "Blocked"}}
     answer = await ask(socket, "BootNotification", chargePointVendor="V", chargePointModel="M")
     assert answer[2]["status"] == boot
 
