@@ -23,12 +23,12 @@ from domain.errors import (
     TooLate,
     TransferInProgress,
 )
-from domain.ids import ChargePointId, TransferId, UserId, workflow_id
+from domain.ids import ChargePointId, NodeId, TransferId, UserId, workflow_id
 from domain.keys import KnownTo
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.transfer import Acceptance, Attention, Connection, Reason, TransferKind, TransferState
-from persistence import api_keys
+from persistence import api_keys, charger_links
 from persistence.doorway import Doorway, Repeatable
 from persistence.imports import import_lines
 from persistence.session import Database
@@ -222,6 +222,56 @@ async def test_rights_that_were_lost_meanwhile_stop_the_change(
     with pytest.raises(NotAllowed):
         await registry.change_ownership(ref)
     assert (await row(database, ref)).state == "transferring"
+
+
+async def test_roles_by_which_somebody_else_would_become_the_owner_stop_the_change(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    """Bob may do it now as then; but then Ada would have kept it."""
+    moves = {"kind": TransferKind.MOVE_TO_GROUP, "group_id": "south", "acceptance": Acceptance.NOT_REQUIRED}
+    ref = await keep(database, vault, moves, sender="bob")
+    await registry.reserve(ref)
+    gone = update(Membership).where(Membership.user_id == "ada", Membership.group_id == "south").values(role="member")
+    await change(database, gone)
+    with pytest.raises(NotAllowed, match="Roles changed"):
+        await registry.change_ownership(ref)
+    assert (await row(database, ref)).state == "transferring"
+
+
+async def test_a_charge_point_that_changed_hands_meanwhile_is_not_given_away(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    """Who has it now is who had it then: it went to somebody and came back."""
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await change(database, update(ChargePoint).values(version=2))
+    with pytest.raises(NotAllowed, match="changed hands"):
+        await registry.change_ownership(ref)
+    assert (await row(database, ref)).state == "transferring"
+
+
+@pytest.mark.parametrize("connected", [True, False])
+async def test_the_old_key_of_a_charger_that_is_away_at_the_change_is_quarantined(
+    registry: DatabaseRegistry, database: Database, vault: Vault, connected: bool
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    if connected:
+        async with database.writing() as session:
+            key = (await session.scalars(select(Credential))).one()
+            await charger_links.claim(
+                session,
+                CP,
+                NodeId("node-1"),
+                credential_id=key.id,
+                address="192.0.2.1",
+                quarantined=False,
+                now=datetime.now(UTC),
+            )
+    await registry.change_ownership(ref)
+    async with database.reading() as session:
+        pending = (await session.scalars(select(Credential).where(Credential.state == "pending"))).one()
+    assert pending.quarantines_old is not connected
 
 
 async def test_a_recipient_who_was_blocked_meanwhile_stops_the_change(

@@ -215,6 +215,10 @@ async def test_an_operator_resolves_with_a_reason_on_record(
     ids = [act[4] for act in engine.resolved]
     assert ids[0] == ids[1], "the same key is the same act"
     assert len(set(ids)) == 3, "without a key each call is an act of its own"
+    for other in ({"action": "roll_back", "reason": "charger is back"}, {"action": "retry", "reason": "other"}):
+        answer = await http.post("/v1/transfers/trf_1/resolve", json=other, headers=keyed)
+        check(answer, 422, "idempotency_conflict")
+    assert len(engine.resolved) == len(ids)
 
 
 @pytest.mark.parametrize(("name", "status", "code"), [("olga", 403, "not_allowed"), ("stan", 404, "not_found")])

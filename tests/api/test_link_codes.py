@@ -1,7 +1,7 @@
 """One-time codes where many ask and guess at once."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -77,6 +77,15 @@ async def test_codes_that_were_not_sent_use_nothing_up_and_five_can_be(
 
     with pytest.raises(CodesUsedUp):
         await codes.ask(LINK)
+
+
+@pytest.mark.parametrize(("left", "taken"), [(timedelta(seconds=5), None), (-timedelta(seconds=1), CodeExpired)])
+async def test_a_code_that_was_not_used_is_good_for_its_ten_minutes_and_no_longer(
+    codes: LinkCodes, database: Database, left: timedelta, taken: type[Exception] | None
+) -> None:
+    async with database.writing() as session:
+        (await session.get_one(Code, (LINK, 1))).expires_at = datetime.now(UTC) + left
+    assert await outcome(codes, CODE) is taken
 
 
 async def test_a_used_code_repeats_its_answer_even_after_it_expired(

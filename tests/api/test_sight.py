@@ -14,7 +14,7 @@ from persistence import audit
 from persistence.session import Database
 from persistence.tables import ChargePoint, Membership, TransferStep
 from tests.api.engine import Engine
-from tests.api.world import add, add_transfer, bearer, charge_point, period
+from tests.api.world import add, add_transfer, bearer, change, charge_point, period
 from workflows.client import StepAttempts
 
 LETTERS = (StepName.ASK_RECIPIENT, StepName.TELL_PARTIES)
@@ -246,9 +246,23 @@ async def test_owners_of_the_target_group_see_a_move_they_are_asked_about_but_it
     assert (await http.get("/v1/transfers/trf_1", headers=bearer("stan"))).status_code == 404
 
 
+async def test_who_is_not_asked_about_a_move_sees_it_once_it_is_made(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    await add_transfer(database, kind="move_to_group", to_owner_id="u-olga", state="transferring",
+                       acceptance="not_required")  # fmt: skip
+    assert (await http.get("/v1/transfers/trf_1", headers=bearer("rita"))).status_code == 404
+    await change(database, ChargePoint, group_id="g-rita", version=1)
+    assert (await http.get("/v1/transfers/trf_1", headers=bearer("rita"))).status_code == 404
+    await add(database, period("cp-1", 1, "u-olga", "g-rita", transfer_id="trf_1", change="transfer"))
+    assert (await http.get("/v1/transfers/trf_1", headers=bearer("rita"))).status_code == 200
+
+
 async def test_after_the_change_each_side_keeps_its_own_history(http: httpx.AsyncClient, database: Database) -> None:
-    """trf_0 within g-team, then trf_1 took cp-1 from olga to rita's own group."""
+    """One to rita's own group failed, then trf_0 within g-team, then trf_1 took cp-1 from olga to rita's own group."""
     ago = datetime.now(UTC) - timedelta(days=9)
+    await add_transfer(database, "trf_f", state="rolled_back", to_owner_id="u-olga", kind="move_to_group",
+                       requested_at=ago - timedelta(days=9))  # fmt: skip
     await add_transfer(database, "trf_0", kind="transfer_ownership", state="declined", to_owner_id="u-adam",
                        to_group_id="g-team", requested_at=ago)  # fmt: skip
     await add_transfer(database, "trf_1", state="completed", accepted_by="u-rita", requested_by="u-adam")
@@ -266,11 +280,13 @@ async def test_after_the_change_each_side_keeps_its_own_history(http: httpx.Asyn
         answer = await http.get("/v1/charge-points/cp-1/ownership", headers=bearer(name))
         return [item["version"] for item in answer.json()["items"]] if answer.is_success else answer.status_code
 
-    assert await transfers("olga") == ["trf_1", "trf_0"], "a former owner: what she took part in"
+    assert await transfers("olga") == ["trf_1", "trf_0", "trf_f"], "a former owner: what she took part in"
     assert await transfers("adam") == ["trf_1", "trf_0"], "asked for one, was to get the other"
     assert await transfers("mia") == [], "a former member took part in nothing"
-    assert await transfers("rita") == ["trf_1"], "the new owner: from her own period on"
-    assert await transfers("stan") == ["trf_1"], "so does a member of the new group"
+    assert await transfers("rita") == ["trf_1", "trf_f"], (
+        "the new owner: from her own period on, and what she was asked"
+    )
+    assert await transfers("stan") == ["trf_1"], "a member of the new group: not what its owners were asked in vain"
     assert [await versions(name) for name in ("olga", "mia", "rita", "stan", "oscar")] == [[0], 404, [1], [1], [0, 1]]
     assert (await http.get("/v1/charge-points/cp-1", headers=bearer("olga"))).status_code == 404
 

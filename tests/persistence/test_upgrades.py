@@ -36,11 +36,12 @@ async def test_either_form_proves_and_only_that_form_is_good_afterwards(rule: Ru
 
 async def test_the_old_key_is_ordinary_until_the_new_one_was_sent_and_for_the_grace_period_after(rule: Rule) -> None:
     await rule.make()
-    assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT
-    await rule.send()
-    assert (await rule.come(OLD_KEY, at=NOW + GRACE)).entry is Entry.CURRENT
-    await rule.send(at=NOW + GRACE)  # sending again does not lengthen it
-    late = await rule.come(OLD_KEY, at=NOW + GRACE + timedelta(seconds=1))
+    sent = NOW + 3 * GRACE  # long after it was made
+    assert (await rule.come(OLD_KEY, at=sent)).entry is Entry.CURRENT
+    await rule.send(at=sent)
+    assert (await rule.come(OLD_KEY, at=sent + GRACE)).entry is Entry.CURRENT
+    await rule.send(at=sent + GRACE)  # sending again does not lengthen it
+    late = await rule.come(OLD_KEY, at=sent + GRACE + timedelta(seconds=1))
     assert (late.entry, late.returned) == (Entry.QUARANTINED, False)
     assert (await rule.status()).old_key_returns == 0
 

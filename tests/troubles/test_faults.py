@@ -1,7 +1,7 @@
 """Every fault of a charger, in both versions of OCPP, at every step where it can strike; this makes docs/faults.md."""
 
 import asyncio
-import traceback
+import shutil
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -69,6 +69,10 @@ class Case:
     trouble: Trouble
     enrolled: bool = True
 
+    def __str__(self) -> str:
+        enrolled = "" if self.enrolled else "-not-enrolled"
+        return f"{self.trouble.fault}-at-{self.trouble.at}-{self.ocpp}{enrolled}"
+
     @property
     def faults(self) -> list[Trouble]:
         """Its fault; only a charger that needs a restart for its key is restarted."""
@@ -101,43 +105,72 @@ def cases(every: int) -> list[Case]:
     return [Case(number, *one) for number, one in enumerate(found[::every], start=1)]
 
 
-@pytest.mark.timeout(900)
-async def test_whatever_a_charger_does_one_party_has_it_and_the_platform_knows_which(
-    tmp_path: Path, sqlite_url: str, request: pytest.FixtureRequest
-) -> None:
-    write = request.config.getoption("--write-tables")
-    chosen = cases(1 if write or request.config.getoption("--every-fault") else 3)
-    lines = two_users(len(chosen))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each case that this run has."""
+    if "case" in metafunc.fixturenames:
+        chosen = cases(1 if whole(metafunc.config) else 3)
+        metafunc.parametrize("case", chosen, ids=str, scope="module")
+
+
+def whole(config: pytest.Config) -> bool:
+    """Whether every case is wanted: the table has all."""
+    return bool(config.getoption("--write-tables") or config.getoption("--every-fault"))
+
+
+Lives = dict[Case, "str | BaseException"]
+
+
+@pytest.fixture(scope="module")
+async def lives(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path, request: pytest.FixtureRequest
+) -> Lives:
+    """Take a transfer of each through, all on one system; gives its cell of the table, or what went wrong."""
+    folder = tmp_path_factory.mktemp("faults")
+    file = shutil.copy(sqlite_template, folder / "handover.db")
+    chosen = [case for item in request.session.items if (case := _case_of(item)) is not None]
+    lines = two_users(max(case.number for case in chosen))
     for case in chosen:
         next(line for line in lines if line.get("id") == case.charge_point)["ocpp"] = case.ocpp
-    faults = {case.charge_point: case.faults for case in chosen}
     async with running(
-        tmp_path / "system",
-        sqlite_url,
+        folder / "system",
+        f"sqlite+aiosqlite:///{file}",
         lines,
-        faults=faults,
+        faults={case.charge_point: case.faults for case in chosen},
         settings=SETTINGS,
         known_to=KnownTo.PEOPLE,
         models={case.charge_point: NOT_ENROLLED for case in chosen if not case.enrolled},
     ) as system:
         starts = asyncio.Semaphore(8)
-        lives = (live_through(system, case, starts) for case in chosen)
-        found = await asyncio.gather(*lives, return_exceptions=True)
-        broken = [
-            f"{case}: {''.join(traceback.format_exception(one))}"
-            for case, one in zip(chosen, found, strict=True)
-            if isinstance(one, BaseException)
-        ]
-        assert not broken, "\n".join(broken)
+        found = await asyncio.gather(*(live_through(system, case, starts) for case in chosen), return_exceptions=True)
         await check_no_secret_is_left(system.stage, system.db, system.keys, system.charge_points)
-    rows = {case: str(cell) for case, cell in zip(chosen, found, strict=True)}
-    if write:
-        TABLE.write_text(HEAD + "".join(table(rows)))
+    return dict(zip(chosen, found, strict=True))
+
+
+def _case_of(item: pytest.Item) -> Case | None:
+    """Give the case of a test that is run."""
+    found = getattr(getattr(item, "callspec", None), "params", {}).get("case")
+    return found if isinstance(found, Case) else None
+
+
+@pytest.mark.timeout(900)
+async def test_whatever_a_charger_does_one_party_has_it_and_the_platform_knows_which(
+    lives: Lives, case: Case, request: pytest.FixtureRequest
+) -> None:
+    cell = lives[case]
+    if isinstance(cell, BaseException):
+        raise cell
+    if request.config.getoption("--write-tables"):
+        return  # the table is written, and compared, at the end
     said = TABLE.read_text()
-    for case, cell in rows.items():
-        [row] = [line for line in said.splitlines() if line.startswith(f"| {case.trouble.fault} | {case.trouble.at} |")]
-        column = 2 + (case.ocpp == "2.0.1") + 2 * (not case.enrolled)
-        assert row.split(" | ")[column].removesuffix(" |") == cell, case
+    [row] = [line for line in said.splitlines() if line.startswith(f"| {case.trouble.fault} | {case.trouble.at} |")]
+    column = 2 + (case.ocpp == "2.0.1") + 2 * (not case.enrolled)
+    assert row.split(" | ")[column].removesuffix(" |") == cell
+
+
+def test_the_table_of_the_docs_is_written(lives: Lives, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--write-tables"):
+        TABLE.write_text(HEAD + "".join(table({case: str(cell) for case, cell in lives.items()})))
+    assert TABLE.read_text().startswith(HEAD)
 
 
 def table(rows: dict[Case, str]) -> list[str]:

@@ -23,10 +23,10 @@ HISTORIES = Path(__file__).resolve().parents[1] / "replay" / "histories"
 
 #: Everything that takes days in life takes a moment here.
 POLICY = Policy(
-    session_deadline=timedelta(seconds=2),
+    session_deadline=timedelta(seconds=2.2),
     offline_deadline=timedelta(seconds=2),
     proof_deadline=timedelta(seconds=30),
-    reconnect_after=timedelta(milliseconds=300),
+    reconnect_after=timedelta(milliseconds=250),
     retries_used_up=timedelta(seconds=3),
     operator_retries_every=timedelta(hours=6),
     look_again=timedelta(milliseconds=300),

@@ -1,6 +1,7 @@
 """A world of fakes for the workflow: each subclasses its contract, remembers what it was asked, and can be told off."""
 
 import asyncio
+import inspect
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -70,6 +71,8 @@ ENDS = {
 }
 
 
+#: How long a test waits for what is to happen, in seconds.
+_PATIENCE = 15
 #: Who decides where there is no order.
 BY_ITSELF = {Decision.EXPIRE: "system", Decision.CANCEL: "temporal-ui"}
 
@@ -112,6 +115,8 @@ class World(Registry, Charger, Notices, Records):
     fail: dict[str, list[BaseException]] = field(default_factory=lambda: defaultdict(list))
     answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
+    held: asyncio.Event | None = None
+    """A gate at which a call stays even where it is cancelled."""
     reached: Counter[str] = field(default_factory=Counter)
     session_running: bool = False
     proven: bool = False
@@ -131,6 +136,10 @@ class World(Registry, Charger, Notices, Records):
     generation: int = 1
     state: TransferState = TransferState.REQUESTED
     attention: Attention = Attention.NONE
+    attentions: list[Attention] = field(default_factory=list)
+    """All that were noted."""
+    decided: dict[str, bool] | None = None
+    """The steps that an acceptance leads to; None: the plan's own."""
     noted_ended: bool = False
     warnings: tuple[TransferWarning, ...] = ()
     reason: str | None = None
@@ -145,7 +154,12 @@ class World(Registry, Charger, Notices, Records):
         self.reached[name] += 1
         self.changed.set()
         if gate := self.gates.get(name):
-            await gate.wait()
+            while not gate.is_set():
+                try:
+                    await gate.wait()
+                except asyncio.CancelledError:
+                    if gate is not self.held:
+                        raise
         if self.fail[name]:
             raise self.fail[name].pop(0)
         self.calls.append(name)
@@ -184,7 +198,8 @@ class World(Registry, Charger, Notices, Records):
         self.state = state
         self.reason = "cancelled" if decision is Decision.CANCEL else None
         self.decisions += (Taken(decision=decision, order_id=order_id, state=state),)
-        steps = {"quiet": self.plan.quiet, "lists": self.plan.lists, "rotate": self.plan.rotate}
+        own = {"quiet": self.plan.quiet, "lists": self.plan.lists, "rotate": self.plan.rotate}
+        steps = own if self.decided is None else self.decided
         return Decided(state=state, order_id=order_id, **steps)
 
     async def resend(self, record: ResendRecord) -> Resent:
@@ -247,6 +262,7 @@ class World(Registry, Charger, Notices, Records):
 
     async def locate(self, ref: TransferRef) -> Whereabouts:
         self.reached["locate"] += 1
+        self.changed.set()
         if self.fail["locate"]:
             raise self.fail["locate"].pop(0)
         return Whereabouts(
@@ -326,6 +342,7 @@ class World(Registry, Charger, Notices, Records):
 
     async def note(self, note: Note) -> Noted:
         self.attention, self.noted_ended = note.attention, note.ended
+        self.attentions.append(note.attention)
         self.reached["note_resolution"] += note.resolution is not None
         if note.state is not None:
             self.state = note.state
@@ -339,11 +356,17 @@ class World(Registry, Charger, Notices, Records):
         return Noted(order_id=self._given(note.order_id))
 
     async def until(self, holds: Any) -> None:
-        """Wait for an event after which `holds()`; the test's time-out ends it where it never does."""
-        async with asyncio.timeout(120):  # the server may take a minute to notice an answer that was lost
-            while not holds():
-                self.changed.clear()
-                await self.changed.wait()
+        """Wait for an event after which `holds()`; raises AssertionError with how it stands where none comes."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while not holds():
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            stands = f"{self.state=} {self.reason=} {self.attention=} {self.steps=} {self.reached=} {self.errors=}"
+            raise AssertionError(
+                f"{_PATIENCE} s, and still not so: {inspect.getsource(holds).strip()}\n{stands}"
+            ) from None
 
 
 def refuse_with(error: HandoverError) -> list[BaseException]:
