@@ -72,11 +72,12 @@ def book(at: datetime, arrived: datetime, presence: Presence, periods: Sequence[
     `periods` are the ledger's, in order and not empty; `presence` is of the moment `at`.
     """
     present = periods[-1]
-    believed = presence.first_seen is not None and presence.first_seen <= at < presence.since
+    first_seen = presence.first_seen or presence.since
+    believed = first_seen <= at < presence.since
     if believed and not presence.was_there and (at >= periods[0].started_at or len(periods) == 1):
-        gone_since = presence.gone_since or presence.first_seen or at
+        gone_since = presence.gone_since or first_seen
         return Booking(holding_at(periods, at), at, late=True, doubtful=False, earliest=min(gone_since, at))
-    if (believed and presence.was_there) or presence.since <= at <= arrived + TOLERANCE:
+    if presence.was_there or presence.since <= at <= arrived + TOLERANCE:
         begun = min(max(at, present.started_at), arrived)
         return Booking(present.holding, begun, late=False, doubtful=False, earliest=begun)
     one_holder = presence.left_at is not None and present.started_at <= presence.left_at

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.charger_clock import ChargerTime, ClockShown, Heard
+from domain.charger_clock import TOLERANCE, ChargerTime, ClockShown, Heard
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -38,6 +38,8 @@ def read(said: float, *offs: float, usual: float | None = None, set_at: float | 
         ((9, 4, 3), 0, 0),
         ((4, 4), 0, 0),
         ((4,), 4, 4),
+        ((2 + TOLERANCE / HOUR,), 0, 2 + TOLERANCE / HOUR),
+        ((2.01 + TOLERANCE / HOUR,), 0, 0),
     ],
     ids=[
         "nothing is heard",
@@ -50,17 +52,21 @@ def read(said: float, *offs: float, usual: float | None = None, set_at: float | 
         "what was kept is all that was heard",
         "however much it agrees",
         "what it was off by before says that it is of now",
+        "it may be of now",
+        "it may be of now no more",
     ],
 )
 def test_a_clock_is_off_by_what_its_live_reports_say(offs: tuple[float, ...], usual: float | None, off: float) -> None:
-    assert read(-7, *offs, usual=usual) == off - 7
+    assert read(-7, *offs, usual=usual) == pytest.approx(off - 7)
     found = shown(*offs).off(SINCE, None if usual is None else usual * HOUR)
-    assert found == (off * HOUR if offs or usual is not None else None)
+    assert (found is not None) is bool(offs or usual is not None)
+    assert (found or 0 * HOUR) / HOUR == pytest.approx(off)
 
 
 def test_what_was_heard_is_of_times_after_the_clock_was_set_alone() -> None:
     assert read(-1, 1, set_at=-1) == 0
     assert read(-3, 1, set_at=-1) == -3
+    assert read(-2, 1, usual=0.5, set_at=-1) == -1
     assert read(-3, 1, usual=0.5, set_at=-1) == -2.5, "before that it is off by what it usually is"
 
 

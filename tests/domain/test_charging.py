@@ -46,7 +46,10 @@ TWO = (held("ann", NOW - 99 * HOUR, NOW - 5 * HOUR), held("ben", NOW - 5 * HOUR)
         (-50.1, there(), "ben", False, True),
         (-50.1, there(left=-4), "ben", False, False),
         (-6, there(first=None, left=None), "ben", False, True),
+        (-99, there(first=-200), "ann", True, False),
         (-99.5, there(first=-200), "ben", False, True),
+        (-99.5, there(first=-200, left=-4), "ben", False, True),
+        (-50.1, there(left=-5), "ben", False, False),
         (-480000, there(), "ben", False, True),
     ],
 )
@@ -65,6 +68,10 @@ def test_of_one_holder_nothing_is_doubtful(at: float) -> None:
     for presence in (there(), there(was_there=True), there(first=None, left=None)):
         booking = book(NOW + at * HOUR, NOW, presence, (held("ann", NOW - 99 * HOUR),))
         assert (booking.holding.owner_id, booking.doubtful) == ("ann", False)
+
+
+def test_of_one_holder_what_is_older_than_the_ledger_is_late_too() -> None:
+    assert book(NOW - 99.5 * HOUR, NOW, there(first=-200), (held("ann", NOW - 99 * HOUR),)).late
 
 
 @pytest.mark.parametrize(
