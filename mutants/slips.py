@@ -3,7 +3,7 @@
 import ast
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -34,11 +34,13 @@ class Slip:
     end: int
     old: str
     new: str
+    nth: int = 0
+    """How many of the same are before it in its function."""
 
     @property
     def id(self) -> str:
         """Give a name that stays the same as long as the function says the same there."""
-        said = f"{self.file}:{self.function}:{self.what}:{' '.join(self.old.split())}"
+        said = f"{self.file}:{self.function}:{self.what}:{' '.join(self.old.split())}:{self.nth or ''}".rstrip(":")
         return hashlib.sha256(said.encode()).hexdigest()[:8]
 
     def apply(self, text: str) -> str:
@@ -47,9 +49,13 @@ class Slip:
 
 
 def slips_in(root: Path, file: str) -> list[Slip]:
-    """Find every slip that can be made in a file; those that would be the same one are given once."""
-    text = (root / file).read_text()
-    found = {slip.id: slip for slip in _Finder(file, text).slips()}
+    """Find every slip that can be made in a file."""
+    found: dict[str, Slip] = {}
+    for slip in _Finder(file, (root / file).read_text()).slips():
+        again = slip
+        while again.id in found:
+            again = replace(again, nth=again.nth + 1)
+        found[again.id] = again
     return list(found.values())
 
 

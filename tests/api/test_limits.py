@@ -123,6 +123,25 @@ async def test_a_known_address_and_an_unknown_one_are_written_to_as_often(
     assert (await api.start(to_user("stan@example.com"))).status_code == 202, "refused starts are not counted"
 
 
+@pytest.mark.parametrize(
+    ("kind", "field", "targets"),
+    [
+        ("transfer_ownership", "user_id", ("u-adam", "u-mia")),
+        ("move_to_group", "group_id", ("g-olga", "g-adam")),
+        ("transfer_to_user", "recipient", ("rita@example.com", "stan@example.com")),
+    ],
+)
+async def test_messages_are_counted_for_each_target_by_itself(
+    database: Database, vault: Vault, kind: str, field: str, targets: tuple[str, str]
+) -> None:
+    async with Process(database, vault, CallLimits(transfers_per_hour=0, messages_per_day=1)) as api:
+        found = [
+            (await api.start({"kind": kind, field: target, "acceptance": "required"})).status_code
+            for target in (*targets, *targets)
+        ]
+    assert found == [202, 202, 429, 429]
+
+
 async def test_a_start_that_is_refused_asks_nobody_and_counts_as_no_message(api: Process) -> None:
     api.engine.fails = NotAllowed("Only an owner may.")
     refused = [await api.start(to_user("rita@example.com"), "mia") for _ in range(4)]

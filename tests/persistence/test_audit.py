@@ -51,6 +51,15 @@ async def test_older_entries_lose_where_somebody_was_and_nothing_else(database: 
     assert await forget(database) == 0
 
 
+async def test_entries_are_counted_of_one_trail_and_one_action(database: Database) -> None:
+    for subject in (TransferId("trf_1"), TransferId("trf_2")):
+        for action in (TrailAction.TAKEN_UP, TrailAction.TAKEN_UP, TrailAction.PARKED):
+            async with database.writing() as session:
+                await audit.append(session, subject, actor="system", action=action)
+    async with database.reading() as session:
+        assert await audit.count(session, TransferId("trf_1"), TrailAction.TAKEN_UP) == 2
+
+
 async def test_so_many_at_once_the_oldest_first(database: Database) -> None:
     for days in (91, 93, 92):
         await say(database, timedelta(days=days), address="203.0.113.9", days=days)

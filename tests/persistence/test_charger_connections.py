@@ -78,6 +78,24 @@ async def test_it_was_there_in_its_released_connections_but_for_their_uncertain_
     assert (only.first_seen, only.left_at, only.was_there) == (NOW, None, False)
 
 
+async def test_it_may_be_gone_since_the_end_of_its_last_ordinary_connection(links: Database) -> None:
+    await opens(links, NOW)
+    await opens(links, NOW + HOUR, quarantined=True)
+    await opens(links, NOW + 2 * HOUR, quarantined=True)
+    await opens(links, NOW + 3 * HOUR)
+    for hours, gone in ((0.9, None), (1, 1), (2.5, 1), (9, 1)):
+        found = await presence(links, 4, NOW + hours * HOUR)
+        assert found.gone_since == (None if gone is None else NOW + gone * HOUR - timedelta(minutes=1)), hours
+
+
+async def test_a_chargers_last_ordinary_connection_is_kept_however_old(links: Database) -> None:
+    for hours, quarantined in ((0, False), (1, False), (2, True), (3, True)):
+        await opens(links, NOW + hours * HOUR, quarantined=quarantined)
+    async with links.writing() as session:
+        assert await charger_connections.forget(session, NOW + 9999 * HOUR, 9) == 1
+    assert [generation for generation, _, _ in await kept(links)] == [2, 3, 4]
+
+
 async def test_what_is_over_for_long_is_forgotten_and_what_is_open_is_not(links: Database) -> None:
     for hours in range(4):
         await opens(links, NOW + hours * HOUR)

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from domain.errors import Unavailable
 from domain.keys import KeyAnswer, KeyPurpose
-from persistence import credentials, typed_keys, upgrades
+from persistence import credentials, key_sending, typed_keys, upgrades
+from persistence.charger_keys import ENDED_KEPT
 from persistence.credentials import CredentialStatus
 from persistence.session import Database
-from persistence.upgrades import Admission, Entry
+from persistence.tables import AuditEvent, Credential
+from persistence.upgrades import Admission, Entry, RefusedFor
 from persistence.vault import Vault
 from tests.gateway.world import CP, GRACE, IDENTITY, OLD_KEY, keys, seed
 from tests.persistence.rule import NOW, Rule
@@ -85,6 +88,47 @@ async def test_a_typed_key_replaces_whatever_was_there(rule: Rule) -> None:
     assert (await rule.come("typed")).entry is Entry.CURRENT
     for password in (OLD_KEY, pending):
         assert (await rule.come(password)).entry is Entry.REFUSED
+
+
+async def test_the_last_keys_that_ended_are_known_and_older_ones_are_not(rule: Rule) -> None:
+    """One that nobody can come with takes no other's place."""
+    for number in range(ENDED_KEPT + 2):
+        at = NOW + timedelta(minutes=number)
+        async with rule.database.writing() as session:
+            await typed_keys.set_current(session, rule.vault, CP, f"key-{number}", at, purpose=KeyPurpose.GIVEN)
+    late = NOW + GRACE * 9
+    async with rule.database.writing() as session:
+        forgotten = (await session.scalars(select(Credential).where(Credential.mac == ""))).first()
+        assert forgotten is not None
+        forgotten.revoked_at = late
+    async with rule.database.writing() as session:
+        await typed_keys.set_current(session, rule.vault, CP, "last", late, purpose=KeyPurpose.GIVEN)
+    async with rule.database.reading() as session:
+        ended = (await session.scalars(select(Credential).where(Credential.state == "revoked"))).all()
+    assert sum(bool(row.mac) for row in ended) == ENDED_KEPT
+    refused = {number: (await rule.come(f"key-{number}")).refused_for for number in (1, 2, ENDED_KEPT + 1)}
+    assert refused == {1: RefusedFor.WRONG_PASSWORD, 2: RefusedFor.ENDED, ENDED_KEPT + 1: RefusedFor.ENDED}
+
+
+async def test_a_refusal_after_an_acceptance_is_not_on_record(rule: Rule) -> None:
+    await rule.make()
+    await rule.send(KeyAnswer.ACCEPTED)
+    key = (await keys(rule.database))["pending"].id
+    for credential_id in (key, "another"):
+        async with rule.database.writing() as session:
+            await key_sending.record_answer(session, CP, credential_id, KeyAnswer.REJECTED, counts=True)
+    assert (await keys(rule.database))["pending"].answer == "accepted"
+    async with rule.database.reading() as session:
+        actions = (await session.scalars(select(AuditEvent.action))).all()
+    assert "key_refused" not in actions
+
+
+async def test_the_answer_of_another_key_is_not_this_ones(rule: Rule) -> None:
+    await rule.make()
+    await rule.send()
+    async with rule.database.writing() as session:
+        await key_sending.record_answer(session, CP, "another", KeyAnswer.REJECTED, counts=True)
+    assert (await keys(rule.database))["pending"].answer is None
 
 
 @pytest.mark.parametrize("kept", ["digits", "bytes"])
