@@ -13,7 +13,7 @@ from activities.registry import DatabaseRegistry
 from domain.charger_clock import ChargerTime
 from domain.errors import NotAllowed
 from domain.transfer import Acceptance, TransferKind, TransferState
-from persistence import accounts, charging
+from persistence import accounts, charge_points, charging, charging_review
 from persistence.charging import Over, Start, Started
 from persistence.imports import ImportRefused, import_lines
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
@@ -156,3 +156,31 @@ async def test_who_a_roll_back_would_give_it_to_keeps_their_role_until_the_end(
     await demote(database, vault, "ada", "south")  # she never had it there
     await registry.finish(Finish(transfer_id=ref.transfer_id, state=TransferState.COMPLETED))
     await demote(database, vault, "ada")
+
+
+@pytest.mark.parametrize("act", ["settle", "end"])
+async def test_what_operators_say_of_a_session_waits_for_hands_that_are_changing(
+    registry: DatabaseRegistry, database: Database, act: str
+) -> None:
+    async with database.writing() as session:
+        now = datetime.now(UTC)
+        started = await charging.start_session(session, CP, Start(1, "X", 0, ChargerTime(now)), Over(1, now), now)
+        (await session.get_one(ChargingSession, started.transaction_id)).unsettled = True
+
+    async def settle() -> None:
+        async with database.writing() as session:
+            now = datetime.now(UTC)
+            if act == "settle":
+                await charging_review.settle(session, CP, now, session_ids=None, stop_ids=None, owner_id=None)
+            else:
+                found = started.transaction_id
+                await charging_review.end_by_hand(session, CP, found, now, stop_id=None, power_limit=400)
+
+    async with database.writing() as session:
+        await charge_points.lock(session, CP)
+        task = asyncio.create_task(settle())
+        await until_waiting(database, task)
+    await task
+    async with database.reading() as session:
+        row = await session.get_one(ChargingSession, started.transaction_id)
+    assert (not row.unsettled) if act == "settle" else row.stopped_at
