@@ -16,7 +16,7 @@ from mutants.reach import Reach
 from mutants.slips import Slip
 
 #: How long the tests of the first try may take in all, by their own durations, and those of the second, in seconds.
-_FIRST, _SECOND = 15.0, 300.0
+_FIRST, _SECOND = 15.0, 60.0
 #: A slip may make a test wait for ever; that is seen, too.
 _LONGEST_TEST: Final = 60
 _LEFT_OUT: Final = shutil.ignore_patterns(
@@ -64,7 +64,7 @@ class Tree:
     def _fails(self, tests: Sequence[str]) -> bool:
         names = self._folder / ".mutants-tests"
         names.write_text("\n".join(tests))
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
         command += ["--timeout", str(_LONGEST_TEST), f"@{names}"]
         done = subprocess.run(command, cwd=self._folder, capture_output=True, check=False)
         return done.returncode != 0

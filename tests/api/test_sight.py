@@ -12,7 +12,7 @@ from domain.trail import TrailAction
 from domain.transfer import StepName
 from persistence import audit
 from persistence.session import Database
-from persistence.tables import ChargePoint, Membership, TransferStep
+from persistence.tables import ChargePoint, Membership, Transfer, TransferStep
 from tests.api.engine import Engine
 from tests.api.world import add, add_transfer, bearer, change, charge_point, period
 from workflows.client import StepAttempts
@@ -223,6 +223,17 @@ async def test_a_stranger_finds_no_transfer(http: httpx.AsyncClient, database: D
     for path in ("/v1/transfers/trf_1", "/v1/transfers/trf_1/events"):
         assert (await http.get(path, headers=bearer("stan"))).status_code == 404
     assert (await http.get("/v1/transfers", headers=bearer("stan"))).json() == {"items": [], "next": None}
+
+
+async def test_what_waits_for_nothing_yet_is_not_listed_as_waiting_for_its_recipient(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    await add_transfer(database, attention="")
+    for name in ("olga", "rita", "oscar"):
+        answer = await http.get("/v1/transfers?attention=recipient", headers=bearer(name))
+        assert answer.json()["items"] == [], name
+    await change(database, Transfer, attention="recipient")
+    assert len((await http.get("/v1/transfers?attention=recipient", headers=bearer("olga"))).json()["items"]) == 1
 
 
 async def test_a_refused_transfer_is_its_senders_alone(http: httpx.AsyncClient, database: Database) -> None:

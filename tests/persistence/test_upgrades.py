@@ -90,6 +90,14 @@ async def test_a_typed_key_replaces_whatever_was_there(rule: Rule) -> None:
         assert (await rule.come(password)).entry is Entry.REFUSED
 
 
+async def test_a_key_that_had_ended_and_was_typed_again_opens(rule: Rule) -> None:
+    for password in ("one", "other", "one"):
+        async with rule.database.writing() as session:
+            await typed_keys.set_current(session, rule.vault, CP, password, NOW, purpose=KeyPurpose.GIVEN)
+    assert (await rule.come("one")).entry is Entry.CURRENT
+    assert (await rule.come("other")).refused_for is RefusedFor.ENDED
+
+
 async def test_the_last_keys_that_ended_are_known_and_older_ones_are_not(rule: Rule) -> None:
     """One that nobody can come with takes no other's place."""
     for number in range(ENDED_KEPT + 2):

@@ -1,5 +1,6 @@
 """A worker of the real workflow on the real dev server, with a world of fakes behind it."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable
@@ -21,6 +22,8 @@ from workflows.messages import Outcome
 
 HISTORIES = Path(__file__).resolve().parents[1] / "replay" / "histories"
 
+#: How long a transfer may take to its end, in seconds: some wait for deadlines, and the machine may be busy.
+_PATIENCE = 45
 #: Everything that takes days in life takes a moment here.
 POLICY = Policy(
     session_deadline=timedelta(seconds=2.2),
@@ -53,7 +56,12 @@ class Stage:
         return await details(self.handle)
 
     async def outcome(self) -> str:
-        state = (await self.handle.result()).state.value
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                state = (await self.handle.result()).state.value
+        except TimeoutError:
+            page = await self.page()
+            raise AssertionError(f"{_PATIENCE} s, and it has not ended: {self.world.state=}\n{page}") from None
         if self._request is not None:
             await keep_history(self._request, self.handle)
         return state

@@ -131,6 +131,8 @@ async def test_an_operator_rolls_back(stage: Set) -> None:
     await resolve(transfer, OperatorAction.ROLL_BACK)
     assert await transfer.outcome() == "rolled_back"
     assert (world.owner, world.reason) == ("before", "operator")
+    assert world.steps[StepName.REPLACE_LISTS] is StepState.FAILED
+    assert world.errors[StepName.REPLACE_LISTS][0] == "Rolled back: operator."
 
 
 @pytest.mark.recorded
