@@ -121,3 +121,18 @@ async def test_a_link_that_is_replaced_while_it_accepts_has_one_outcome(
     assert [type(answer) for answer in told if isinstance(answer, BaseException)] == [
         AlreadyDecided if accepted else NotAllowed
     ]
+
+
+async def test_an_order_that_was_refused_stays_refused_and_given_again_it_is_another_one(
+    world: World, registry: DatabaseRegistry
+) -> None:
+    """What was answered `not_allowed` is not carried out later by itself, because roles have changed."""
+    refused = await wish(world, actor="user:zoe")
+    with pytest.raises(NotAllowed):
+        await registry.resend(refused)
+    await world.change(tables.Transfer, TRANSFER, requested_by="zoe")
+    with pytest.raises(NotAllowed):
+        await registry.resend(refused)
+    again = await wish(world, actor="user:zoe")
+    assert again.order_id != refused.order_id
+    assert (await registry.resend(again)).generation == 2
