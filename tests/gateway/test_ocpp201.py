@@ -302,7 +302,7 @@ async def test_what_became_of_an_earlier_session_is_not_taken_in_quarantine(worl
     now = datetime.now(UTC)
     async with charger(world) as station:
         await station.boots()
-        await station.event("Started", 0, now, idToken=TOKEN, evse={"id": 1})
+        await station.event("Started", 0, now, idToken=TOKEN, evse={"id": 1}, meterValue=energy(5))
     await world.order_key(quarantines_old=True)
     async with charger(world, SetVariables=password_status("Accepted")) as station:
         assert await station.boots() == "Pending"

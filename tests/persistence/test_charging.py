@@ -267,6 +267,25 @@ async def test_a_session_whose_stop_was_lost_ends_where_the_next_begins_and_a_la
     assert (await row(books, lost)).stopped_at == NOW - HOUR
 
 
+async def test_what_runs_at_another_charge_point_runs_on(books: Database) -> None:
+    async with books.writing() as session:
+        there = {"owner_id": "ann", "group_id": "group-ann", "version": 0, "ocpp": "1.6"}
+        session.add(ChargePoint(id="cp-2", identity="STATION-2", name="CP 2", **there))
+        await session.flush()
+        times = dict.fromkeys(("started_at", "reported_at", "arrived_at", "earliest_at"), NOW - HOUR)
+        of = {"connector": 1, "id_tag": "ANN2", "owner_id": "ann", "group_id": "group-ann", "meter_start": 5}
+        other = ChargingSession(charge_point_id="cp-2", **of, **times)
+        session.add(other)
+        await session.flush()
+        other_id = other.id
+    await start(books, begin(1, "ANN1", 8, NOW - HOUR / 4))
+    assert await frees(books, 1, None)
+    assert not await stop(books, -1, at=NOW + HOUR), "nor is a stop of its"
+    assert not await stop(books, other_id)
+    found = await row(books, other_id)
+    assert (found.stopped_at, found.last_meter) == (None, None)
+
+
 async def test_what_a_next_holders_session_begins_with_says_nothing_of_a_former_ones(books: Database) -> None:
     lost = (await start(books, begin(1, "ANN1", 5, NOW - HOUR))).transaction_id
     async with books.writing() as session:
