@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from domain.charging import Presence
-from domain.ids import NodeId
+from domain.ids import ChargePointId, NodeId
 from persistence import charger_connections, charger_links
 from persistence.session import Database
 from persistence.tables import ChargerConnection, GatewayNode
@@ -104,3 +104,17 @@ async def test_what_is_over_for_long_is_forgotten_and_what_is_open_is_not(links:
         assert await charger_connections.forget(session, NOW + 2.5 * HOUR, 9) == 1
         assert await charger_connections.forget(session, NOW + 99 * HOUR, 9) == 1
     assert [generation for generation, _, _ in await kept(links)] == [4]
+
+
+async def test_what_a_clock_was_off_by_before_is_what_the_last_earlier_connection_tells(links: Database) -> None:
+    """Not what the present one does, nor another charger's."""
+    for hours in range(4):
+        await opens(links, NOW + hours * HOUR)
+    async with links.writing() as session:
+        for generation, off in ((1, 60), (2, 120), (4, 240)):
+            (await session.get_one(ChargerConnection, (CP, generation))).clock_off = off
+    async with links.reading() as session:
+        found = [await charger_connections.usually_off_before(session, CP, generation) for generation in (1, 2, 3, 4)]
+        nobody = await charger_connections.usually_off_before(session, ChargePointId("cp-2"), 9)
+    assert found == [None, timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=2)]
+    assert nobody is None

@@ -1,19 +1,23 @@
 """Which node holds a charger: the newest claim, and nobody else's release."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.charger_clock import ClockShown, Heard
-from domain.ids import NodeId
+from domain.ids import ChargePointId, NodeId
+from domain.keys import KeyPurpose
 from persistence import charger_links
+from persistence.charger_keys import KeyState, new_key
 from persistence.charger_links import Place
 from persistence.session import Database
+from persistence.tables import ChargePoint
 from persistence.vault import Vault
 from tests.gateway.world import CP, seed
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 ONE, TWO = NodeId("one"), NodeId("two")
 
 
@@ -90,3 +94,19 @@ async def test_a_newer_connection_and_the_end_of_the_older_one_take_the_same_loc
     for _ in range(15):
         newer, _ = await asyncio.gather(claim(links, ONE), ends(generation))
         generation = newer
+
+
+async def test_what_a_socket_rests_on_is_its_own_chargers_keys(links: Database) -> None:
+    """Another one's that was withdrawn, or is older than its owner's time, does not matter."""
+    await claim(links, ONE)
+    async with links.writing() as session:
+        where = {"owner_id": "ann", "group_id": "group-ann", "version": 0, "ocpp": "1.6"}
+        session.add(ChargePoint(id="cp-2", identity="STATION-2", name="CP 2", **where))
+        await session.flush()
+        for state, withdrawn in ((KeyState.PENDING, NOW + HOUR), (KeyState.REVOKED, None)):
+            key = new_key(ChargePointId("cp-2"), state, state.value, NOW, purpose=KeyPurpose.TRANSFER, version=0)
+            key.withdrawn_at, key.revoked_at = withdrawn, NOW + HOUR if withdrawn is None else None
+            session.add(key)
+    async with links.reading() as session:
+        found = await charger_links.standing(session, CP)
+    assert (found.keyed, found.unsettled, found.shut, found.revoked_at) == (True, False, False, None)

@@ -16,7 +16,7 @@ from persistence.session import Database
 from persistence.tables import AuditEvent, Credential
 from persistence.upgrades import Admission, Entry, RefusedFor
 from persistence.vault import Vault
-from tests.gateway.world import CP, GRACE, IDENTITY, OLD_KEY, keys, seed
+from tests.gateway.world import CP, GRACE, IDENTITY, OLD_KEY, ORDER, keys, seed
 from tests.persistence.rule import NOW, Rule
 
 
@@ -116,6 +116,15 @@ async def test_the_last_keys_that_ended_are_known_and_older_ones_are_not(rule: R
     assert sum(bool(row.mac) for row in ended) == ENDED_KEPT
     refused = {number: (await rule.come(f"key-{number}")).refused_for for number in (1, 2, ENDED_KEPT + 1)}
     assert refused == {1: RefusedFor.WRONG_PASSWORD, 2: RefusedFor.ENDED, ENDED_KEPT + 1: RefusedFor.ENDED}
+
+
+async def test_a_key_that_somebody_is_to_type_is_never_sent(rule: Rule) -> None:
+    await rule.make()
+    async with rule.database.writing() as session:
+        await typed_keys.hand_out(session, rule.vault, CP, "ab" * 20, ORDER, NOW)
+        connection = await rule.connection(session)
+        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
+    assert (await keys(rule.database))["pending"].sent_at is None
 
 
 async def test_a_refusal_after_an_acceptance_is_not_on_record(rule: Rule) -> None:
