@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import ClassVar, Final
 
 from domain.charger_clock import ChargerTime
 from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
+from domain.errors import Unavailable
 from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
 from gateway.line import Handler, NotInQuarantine, Unanswered
@@ -211,13 +213,17 @@ class Reports(ABC):
         return self._session.clock.read(read_time(text) or datetime.now(UTC))
 
     async def hears(self, text: str | None) -> None:
-        """Learn what the charger's clock is off by, from the time of a report of now; what is new is kept at once."""
+        """Learn what the charger's clock is off by, from the time of a report of now; what is new is kept at once.
+
+        Where the database is away the next report has it kept: the answer does not wait for that.
+        """
         clock = self._session.clock
         clock.hear(read_time(text), datetime.now(UTC))
         if clock.tells_news() and self._session.generation:
-            async with self._db.writing() as rows:
-                await charger_connections.note_clock(rows, self._id, self._session.generation, clock.shown)
-            clock.is_noted()
+            with suppress(Unavailable):
+                async with self._db.writing() as rows:
+                    await charger_connections.note_clock(rows, self._id, self._session.generation, clock.shown)
+                clock.is_noted()
 
     def not_in_quarantine(self) -> None:
         """Refuse what no quarantined charger may report; it keeps it and sends it again."""

@@ -63,9 +63,10 @@ async def starts(socket: Any, ocpp: str, id_tag: str, at: str, name: str = "t-1"
 async def tells_status(socket: Any, ocpp: str, at: str, connector: int = 1) -> None:
     status = {"connectorId": connector, "timestamp": at}
     if ocpp == "1.6":
-        await ask(socket, "StatusNotification", errorCode="NoError", status="Available", **status)
+        said = await ask(socket, "StatusNotification", errorCode="NoError", status="Available", **status)
     else:
-        await ask(socket, "StatusNotification", connectorStatus="Available", evseId=connector, **status)
+        said = await ask(socket, "StatusNotification", connectorStatus="Available", evseId=connector, **status)
+    assert said[0] == 3, said
 
 
 async def boots(socket: Any, ocpp: str) -> None:
@@ -281,3 +282,25 @@ async def test_who_is_named_later_is_judged_as_the_session_is_whatever_the_charg
         late = {"timestamp": clock(off)(), "offline": True, "idToken": token}
         said = await ask(socket, "TransactionEvent", eventType="Updated", seqNo=1, **event, **late)
         assert said[2]["idTokenInfo"]["status"] == "Blocked"
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+async def test_a_status_is_answered_though_what_it_tells_of_the_clock_can_not_be_kept_yet(
+    world: World, ocpp: str, database_url: str
+) -> None:
+    other = Database(database_url)
+
+    async def known() -> list[int | None]:
+        async with world.database.reading() as session:
+            kept = select(ChargerConnection.clock_off).order_by(ChargerConnection.generation)
+            return list(await session.scalars(kept))
+
+    async with world.client(subprotocols=[f"ocpp{ocpp}"]) as socket:
+        await world.heard(Fact.CONNECTED, 2)
+        async with other.writing() as session:  # somebody else is at it, for longer than is waited
+            await session.scalars(select(ChargerConnection).with_for_update())
+            await tells_status(socket, ocpp, datetime.now(UTC).isoformat())
+        assert (await known())[-1] is None
+        await tells_status(socket, ocpp, datetime.now(UTC).isoformat())
+        assert (await known())[-1] == 0
+    await other.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mutants.__main__ import FILES, ROOT
+from mutants.equivalent import EQUIVALENT
 from mutants.slips import slips_in
 
 CODE = '''"""What it is."""
@@ -44,6 +45,11 @@ def test_each_slip_is_one_small_change(tmp_path: Path) -> None:
         "no await self.note(rows)": [],
         "> for len(rows) >= 2": ["return len(rows) > 2"],
     } | {what: ["pass"] for what in ("no raise Refused('é')", "no await self.note(rows)")}
+
+
+def test_what_nobody_can_see_can_still_be_made() -> None:
+    every = {slip.id for file in FILES for slip in slips_in(ROOT, file)}
+    assert set(EQUIVALENT) <= every
 
 
 @pytest.mark.parametrize("file", FILES)
