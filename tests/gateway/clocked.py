@@ -98,6 +98,11 @@ class Charger:
         )
         return str(said[2]["idTokenInfo"]["status"] if said[0] == 3 else said[2])
 
+    async def tells(self, socket: ClientConnection, times: dict[str, str]) -> None:
+        """Tell of a start by each tag, at the time that it says."""
+        for tag, at in times.items():
+            await self.begins(socket, tag, at)
+
     async def starts(self, socket: ClientConnection) -> str:
         """Have a session of each begin now; gives what they are answered."""
         return "; ".join([f"{who}'s {(await self.begins(socket, tag, self.tell(datetime.now(UTC)))).lower()}"

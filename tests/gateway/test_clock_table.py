@@ -94,8 +94,7 @@ async def told_late(charger: Charger) -> str:
     times = late(charger)
     async with charger.connected() as socket:
         await charger.says_how_it_is(socket)
-        for tag, at in times.items():
-            await charger.begins(socket, tag, at)
+        await charger.tells(socket, times)
     return await booked(charger.world)
 
 
@@ -129,8 +128,7 @@ async def in_quarantine(charger: Charger) -> str:
     charger.password = key
     async with charger.connected() as socket:
         await charger.says_how_it_is(socket)
-        for tag, at in times.items():
-            await charger.begins(socket, tag, at)
+        await charger.tells(socket, times)
     return await booked(charger.world)
 
 
@@ -142,8 +140,7 @@ async def link_lost(charger: Charger) -> str:
         await charger.begins(socket, "ANN1", times["ANN1"])
     async with charger.connected(starts=False) as socket:
         await charger.says_how_it_is(socket)
-        for tag, at in times.items():
-            await charger.begins(socket, tag, at)
+        await charger.tells(socket, times)
     return await booked(charger.world)
 
 
@@ -157,8 +154,7 @@ async def during_a_transfer(charger: Charger) -> str:
         assert await charger.starts(socket) == "Ann's blocked; Ben's blocked"
         async with charger.world.database.writing() as session:
             await session.execute(delete(ChargingSession))
-        for tag, at in times.items():
-            await charger.begins(socket, tag, at)
+        await charger.tells(socket, times)
     return await booked(charger.world)
 
 
@@ -167,8 +163,7 @@ async def freshly_imported(charger: Charger) -> str:
     times = late(charger)
     async with charger.connected() as socket:
         await charger.says_how_it_is(socket)
-        for tag, at in times.items():
-            await charger.begins(socket, tag, at)
+        await charger.tells(socket, times)
     return await booked(charger.world)
 
 
@@ -242,8 +237,7 @@ async def test_what_happened_while_our_gateway_was_dead_is_late(
         charger.world = world
         async with charger.connected(starts=False) as socket:
             await charger.says_how_it_is(socket)
-            for tag, at in times.items():
-                await charger.begins(socket, tag, at)
+            await charger.tells(socket, times)
         found(KILLED, clock, ocpp, await booked(world))
 
 
