@@ -261,7 +261,11 @@ class Gateway:
         return None
 
     async def _hold(self, socket: ServerConnection) -> None:
-        await self._connections.hold(cast("LimitedSocket", socket), *self._admissions.pop(socket))
+        try:
+            await self._connections.hold(cast("LimitedSocket", socket), *self._admissions.pop(socket))
+        except Exception as error:
+            _log.error("Holding a socket failed: %s", type(error).__name__)  # a trace may hold keys
+            raise
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import trail
 from domain.charging import Doubt
-from domain.errors import InvalidRequest, NotFound, NotPossible
+from domain.errors import NotFound, NotPossible
 from domain.ids import ChargePointId, UserId
 from domain.news import OwnerNews
 from persistence import charge_points
@@ -81,7 +81,7 @@ async def settle(
 
     `owner_id`: who the sessions are booked to from now on, one who has or had the charge point; None: they stay. With
     it, and no ids, only those are settled of which it is in doubt whose they are. Raises NotFound for what is not in
-    doubt, or not the charge point's; InvalidRequest for an owner who did not have it before they ended.
+    doubt, or not the charge point's; NotPossible for an owner who did not have it before they ended.
     """
     await charge_points.hold(session, charge_point_id)
     everything = session_ids is None and stop_ids is None
@@ -137,14 +137,14 @@ async def _book_to(
     periods = (await session.scalars(query.order_by(OwnershipPeriod.version))).all()
     theirs = [one for one in reversed(periods) if one.owner_id == owner_id]
     if not theirs:
-        raise InvalidRequest("owner_id never had this charge point; take it from its periods of ownership.")
+        raise NotPossible("owner_id never had this charge point; take it from its periods of ownership.")
     for row in rows:
         if row.owner_id == owner_id:
             continue
         known_until = min(row.stopped_at or row.arrived_at, row.arrived_at)
         period = next((one for one in theirs if one.started_at <= known_until), None)
         if period is None:
-            raise InvalidRequest(f"owner_id did not have this charge point yet as session {row.id} ended.")
+            raise NotPossible(f"owner_id did not have this charge point yet as session {row.id} ended.")
         row.owner_id, row.group_id = period.owner_id, period.group_id
         last = row.arrived_at if period.ended_at is None else period.ended_at - timedelta(microseconds=1)
         row.started_at = max(min(row.started_at, last), period.started_at)

@@ -120,7 +120,7 @@ async def end(
         "settle_charging_sessions",
         "Settle what is in doubt",
         examples.SETTLED_SESSIONS,
-        *_BY_OPERATORS,
+        *(*_BY_OPERATORS, ErrorCode.NOT_POSSIBLE),
         answered="What was settled.",
         post=True,
     ),
@@ -131,8 +131,8 @@ async def settle(
     """Settle what is in doubt of a charge point's sessions, as an operator, with a reason for the audit trail.
 
     Without `session_ids` and `stop_ids` all that is in doubt at this moment. With `owner_id` the sessions are booked to
-    that holder from now on, who is told of it where they are a former one. Where nothing is left, the finding
-    `sessions_in_doubt` is settled, too.
+    that holder from now on, who is told of it where they are a former one; `not_possible` where they did not have the
+    charge point before a session ended. Where nothing is left, the finding `sessions_in_doubt` is settled, too.
     """
     point = await _of_operator(caller, parts, charge_point_id, "settle charging sessions")
     settled = await parts.doorway.settle_sessions(

@@ -217,7 +217,7 @@ async def test_nothing_is_booked_to_who_did_not_have_it_yet(http: httpx.AsyncCli
     session_id = await doubtful(database, started_at=CHANGED - 3 * HOUR, stopped_at=CHANGED - HOUR)
     await change(database, ChargingSession, owner_id="u-olga", group_id="g-team")
     answer = await http.post(SETTLE, json={"reason": "r", "owner_id": "u-adam"}, headers=bearer("oscar"))
-    assert f"session {session_id}" in check(answer, 422, "invalid_request")
+    assert f"session {session_id}" in check(answer, 409, "not_possible")
     assert (await row(database, session_id)).unsettled
 
 
@@ -227,7 +227,7 @@ async def test_a_session_is_booked_to_another_holder_who_is_told(http: httpx.Asy
     for wrong in ("u-stan", "nobody"):
         body = {"reason": "r", "owner_id": wrong}
         answer = await http.post(SETTLE, json=body, headers=bearer("oscar"))
-        assert "never had" in check(answer, 422, "invalid_request")
+        assert "never had" in check(answer, 409, "not_possible")
     assert (await row(database, session_id)).unsettled
     body = {"reason": "It was before the sale.", "owner_id": "u-olga"}
     assert (await http.post(SETTLE, json=body, headers=bearer("oscar"))).status_code == 200

@@ -1,6 +1,7 @@
 """A gateway over each kind of database."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,15 @@ from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.contested import SOON, two_nodes
 from tests.gateway.world import World, gateway_world, seed
+
+
+@pytest.fixture(autouse=True)
+def none_fails_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Fail where the gateway's own work broke off on an error that only its log tells."""
+    yield
+    records = [one for phase in ("setup", "call") for one in caplog.get_records(phase)]
+    failed = [one.getMessage() for one in records if one.levelno >= logging.ERROR]
+    assert not failed
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from demo.faults import Trouble as At
 from demo.simulation import Station
 from domain.keys import KeyAnswer, KnownTo
 from domain.transfer import UntilNewKey
+from gateway import enrolment
 from gateway.enrolment import Enrolment, EnrolmentOptions, _Begun
 from gateway.facts import Fact
 from gateway.watch import Watch
@@ -152,7 +153,8 @@ async def test_a_liar_is_found_out_by_two_starts_and_serves_all_the_while(world:
         assert await station.start_session("ANN1") == "charging"
 
 
-async def test_a_charging_session_is_not_disturbed(world: World) -> None:
+async def test_a_charging_session_is_not_disturbed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enrolment, "_LOOK_EVERY", 0.05)
     async with world.station(enrolled=False, faults=[At(Trouble.NEVER_CLOSE, Step.ENROL)]) as station:
         station.state.session = {"key": "k", "id_tag": "ANN1"}
         station._enqueue("started", "k", id_tag="ANN1")
@@ -160,6 +162,8 @@ async def test_a_charging_session_is_not_disturbed(world: World) -> None:
         await station.until(lambda: not station.state.queue)
         with pytest.raises(TimeoutError):  # its socket is not closed while somebody charges
             await world.heard(Fact.PROVED, within=1.5)
+        assert station.stop_session()
+        await until_enrolled(world)
 
 
 async def started(station: Station, boots: int) -> None:
@@ -230,17 +234,21 @@ async def test_over_wss_the_line_is_not_open(database: Database, vault: Vault, t
         assert not (await until_enrolled(world)).open_line
 
 
-async def test_more_than_a_fiftieth_lost_and_no_more_are_begun(database: Database, vault: Vault) -> None:
+async def test_more_than_a_fiftieth_lost_and_no_more_are_begun(
+    database: Database, vault: Vault, caplog: pytest.LogCaptureFixture
+) -> None:
     await seed(database, vault, known_to=KnownTo.PEOPLE)
     now = [0.0]
-    enrolment = Enrolment(database, Any, ALL, 1, Watch(), clock=lambda: now[0])  # type: ignore[arg-type]
-    enrolment._begun.append(_Begun(CP, 0.0))
+    limited = Enrolment(database, Any, ALL, 1, Watch(), clock=lambda: now[0])  # type: ignore[arg-type]
+    limited._begun.append(_Begun(CP, 0.0))
     now[0] = timedelta(minutes=16).total_seconds()
-    await enrolment.look()
-    assert enrolment._halted
+    await limited.look()
+    assert limited._halted
+    assert "1 of 1 chargers are not back" in caplog.text
+    caplog.clear()
     now[0] = timedelta(minutes=80).total_seconds()
-    await enrolment.look()
-    assert not enrolment._halted
+    await limited.look()
+    assert not limited._halted
 
 
 def test_the_hours_of_a_restart_may_go_over_midnight() -> None:
