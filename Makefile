@@ -41,11 +41,11 @@ setup: .venv/has-dev ## Make .venv with everything a developer needs
 
 .PHONY: demo
 demo: .venv/has-demo ## Run every part and perform the stories; ARGS=--exit leaves after the table
-	@$(BIN)/python -m demo demo $(ARGS)
+	@$(BIN)/python -m tools.demo demo $(ARGS)
 
 .PHONY: up
 up: .venv/has-demo ## Run every part with fresh demo data; ARGS=--no-stations without charge points
-	@$(BIN)/python -m demo up $(ARGS)
+	@$(BIN)/python -m tools.demo up $(ARGS)
 
 .PHONY: migrate
 migrate: .venv/has-demo ## Bring database and Temporal up to date
@@ -63,7 +63,7 @@ test-attacks: .venv/has-dev ## Attack transfers as a former owner who knows the 
 
 .PHONY: mutants
 mutants: .venv/has-dev ## Put slips into the code that guards, one at a time, and look whether a test sees each; ARGS=--help
-	@$(BIN)/python -m mutants $(ARGS)
+	@$(BIN)/python -m tools.mutants $(ARGS)
 
 .PHONY: check
 check: .venv/has-dev ## Run linter, formatter, types, import contracts, and compare tables with migrations
@@ -77,15 +77,15 @@ check: .venv/has-dev ## Run linter, formatter, types, import contracts, and comp
 
 .PHONY: bench-gateway
 bench-gateway: .venv/has-dev ## Measure a gateway with 5,000 stations beside a bare WebSocket server; ARGS='--stations 500'
-	@$(BIN)/python -m bench.gateway $(ARGS)
+	@$(BIN)/python -m tools.bench.gateway $(ARGS)
 
 .PHONY: bench-enumeration
 bench-enumeration: .venv/has-dev ## Measure whether the time of an answer tells if an address has an account; ARGS=--short
-	@$(BIN)/python -m bench.enumeration $(ARGS)
+	@$(BIN)/python -m tools.bench.enumeration $(ARGS)
 
 .PHONY: chaos
 chaos: .venv/has-dev ## Let parts, links and chargers fail for 10 minutes and judge the end; ARGS=--short for 3
-	@$(BIN)/python -m chaos $(ARGS)
+	@$(BIN)/python -m tools.chaos $(ARGS)
 
 .PHONY: record
 record: .venv/has-dev ## Record the histories that the replay tests read

@@ -17,14 +17,14 @@ import pytest
 from sqlalchemy import make_url
 from temporalio.client import Client
 
-import devserver
-from demo.ports import free_port
-from demo.stage import without_profile
 from persistence.migrating import migrate
 from persistence.session import LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
 from process import leave
 from tests.postgres import NoPostgres, postgres
+from tools.stage import devserver
+from tools.stage.ports import free_port
+from tools.stage.stage import without_profile
 from workflows.connection import read_connection
 from workflows.namespace import register_search_attributes
 

@@ -12,7 +12,7 @@ import docker
 import docker.errors
 from testcontainers.community.postgres import PostgresContainer
 
-from demo.ports import free_port
+from tools.stage.ports import free_port
 
 DEFAULT_IMAGE = "postgres:16"
 

@@ -14,7 +14,6 @@ from websockets.asyncio.client import ClientConnection
 
 from activities.charger import GatewayCharger
 from activities.contracts import NOT_CONNECTED, DeviceOrder, DeviceOutcome, PointOrder, RotateAnswer
-from demo.faults import Fault as Trouble
 from domain.charger_orders import RestartAnswer
 from domain.errors import NotPossible
 from domain.ids import TransferId
@@ -24,6 +23,7 @@ from gateway.line import CallRefused, NoAnswer
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, ORDER, World, gateway_world, hand_over, seed
+from tools.simulator.faults import Fault as Trouble
 
 TRANSFER = DeviceOrder(transfer_id=TransferId(ORDER), charge_point_id=CP)
 

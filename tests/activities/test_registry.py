@@ -11,7 +11,6 @@ from sqlalchemy import func, select, update
 from activities.contracts import Decided, DecisionRecord, Finish, Note, RefusedRecord, TransferRef, TransferRun
 from activities.records import DatabaseRecords
 from activities.registry import DatabaseRegistry
-from demo.findings import Registered, in_database
 from domain.approval import Decision
 from domain.contact import Channel
 from domain.errors import (
@@ -47,6 +46,7 @@ from persistence.tables import (
 from persistence.vault import Vault
 from tests.journeys.system import two_users
 from tests.orders import give
+from tools.demo.findings import Registered, in_database
 
 CP = ChargePointId("cp-1")
 TO_BOB: dict[str, Any] = {

@@ -16,8 +16,6 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.dependencies import Options
 from api.streams import StreamOptions
-from demo import plain_http
-from demo.ports import HOST, free_port
 from domain.ids import TransferId
 from domain.trail import TrailAction
 from persistence import audit
@@ -26,6 +24,8 @@ from persistence.tables import Transfer, TransferStep
 from persistence.vault import Vault
 from tests.api.engine import Engine
 from tests.api.world import bearer
+from tools.stage import plain_http
+from tools.stage.ports import HOST, free_port
 
 #: How often the audit trails are asked.
 QUICK = timedelta(milliseconds=50)

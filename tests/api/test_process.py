@@ -13,11 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from demo.ports import free_port
-from demo.stage import without_profile
 from persistence.session import Database
 from tests.api.listeners import listening, say, slow_reader
 from tests.api.world import add_transfer
+from tools.stage.ports import free_port
+from tools.stage.stage import without_profile
 
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789abcdef0123456789abcdef-test"

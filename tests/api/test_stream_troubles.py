@@ -9,9 +9,6 @@ import pytest
 from sqlalchemy import delete, make_url
 
 from api.event_stream import wants_stream
-from chaos.links import Link
-from demo import plain_http
-from demo.ports import HOST
 from domain.ids import TransferId
 from domain.trail import TrailAction
 from persistence import audit
@@ -20,6 +17,9 @@ from persistence.tables import ApiKey, AuditCounter, AuditEvent, ChargePoint, Me
 from persistence.vault import Vault
 from tests.api.listeners import PATIENCE, QUICK, application, end, listening, say, served, slow_reader
 from tests.api.world import add_transfer, bearer, change, check
+from tools.chaos.links import Link
+from tools.stage import plain_http
+from tools.stage.ports import HOST
 
 # --- slow readers, outages, the end of sight --------------------------------------------------------------------------
 

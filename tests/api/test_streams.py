@@ -12,7 +12,6 @@ from sqlalchemy import event
 from activities.contracts import Subject
 from api.app import create_app
 from api.watch import HttpWatch
-from demo import plain_http
 from domain.ids import TransferId
 from domain.trail import TrailAction, told
 from persistence import audit
@@ -23,6 +22,7 @@ from tests.api.engine import Engine
 from tests.api.listeners import PATIENCE, QUICK, application, end, listening, say, served
 from tests.api.world import add_transfer, bearer
 from tests.telemetry.spans import Kept
+from tools.stage import plain_http
 
 
 async def test_what_was_said_comes_first_then_what_is_said_live_as_the_pages_have_it(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from commands.charge_point_tables import _KEY_ANSWERS, _RESTART_ANSWERS
-from demo import plain_http
 from domain.charger_orders import RestartAnswer
 from domain.errors import NotPossible
 from domain.ids import ChargePointId
@@ -17,6 +16,7 @@ from persistence.session import Database
 from tests.api.engine import Engine
 from tests.api.world import add, add_transfer, bearer, charge_point
 from tests.commands.shell import Shell
+from tools.stage import plain_http
 
 
 async def test_a_list_has_the_charge_points_that_the_caller_may_see(

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from demo import plain_http
 from domain.trail import TrailAction
 from domain.transfer import StepName
 from persistence import audit
@@ -18,6 +17,7 @@ from persistence.tables import Transfer, TransferStep
 from tests.api.engine import Engine
 from tests.api.world import LONG_AGO, add_transfer, bearer
 from tests.commands.shell import Shell
+from tools.stage import plain_http
 from workflows.client import StepAttempts
 
 DONE = dict.fromkeys(("validate_rights", "look_up_target", "reserve", "quiet_charger", "change_ownership"), "done")

@@ -47,7 +47,7 @@ def test_an_import_from_anywhere_then_a_key_that_opens_nothing_once_revoked(
     environ: dict[str, str], tmp_path: Path
 ) -> None:
     assert handover(environ, "migrate", "--no-search-attributes")[0] == 0
-    code, out, _ = handover(environ, "import", str(ROOT / "demo" / "data.jsonl"), cwd=tmp_path)
+    code, out, _ = handover(environ, "import", str(ROOT / "tools" / "demo" / "data.jsonl"), cwd=tmp_path)
     assert (code, out.startswith("new: 8 users, 10 groups")) == (0, True)
     code, key, _ = handover(environ, "keys", "create", "amelie", "--scope", "operator")
     found = re.fullmatch(r"hk_([a-z0-9]{12})_[A-Za-z0-9_-]{43}\n", key)
@@ -101,7 +101,7 @@ async def test_what_is_parked_comes_with_where_to_read_what_to_do(environ: dict[
 
 def test_a_wrong_line_is_named(environ: dict[str, str], tmp_path: Path) -> None:
     handover(environ, "migrate", "--no-search-attributes")
-    lines = (ROOT / "demo" / "data.jsonl").read_text().splitlines()
+    lines = (ROOT / "tools" / "demo" / "data.jsonl").read_text().splitlines()
     lines[6] = lines[6].replace('"name"', '"nmae"')
     file = tmp_path / "wrong.jsonl"
     file.write_text("\n".join(lines))
@@ -114,8 +114,8 @@ def test_a_wrong_line_is_named(environ: dict[str, str], tmp_path: Path) -> None:
     ("settings", "arguments", "says"),
     [
         ({}, ["keys", "list"], "run `./handover migrate` first"),
-        ({"HANDOVER_SECRET_KEYS": ""}, ["import", "demo/data.jsonl"], "HANDOVER_SECRET_KEYS is not set"),
-        ({"HANDOVER_SECRET_KEYS": "short"}, ["import", "demo/data.jsonl"], "32 characters or more"),
+        ({"HANDOVER_SECRET_KEYS": ""}, ["import", "tools/demo/data.jsonl"], "HANDOVER_SECRET_KEYS is not set"),
+        ({"HANDOVER_SECRET_KEYS": "short"}, ["import", "tools/demo/data.jsonl"], "32 characters or more"),
         ({"HANDOVER_API_PORT": "many"}, ["keys", "list"], "HANDOVER_API_PORT"),
         ({"HANDOVER_TEMPORAL_ADDRESS": "127.0.0.1:1"}, ["migrate"], "Temporal at 127.0.0.1:1 can't be set up"),
         ({}, ["import", "no-such-file"], "no-such-file"),

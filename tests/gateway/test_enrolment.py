@@ -11,10 +11,6 @@ import pytest
 from sqlalchemy import select
 from websockets.typing import Subprotocol
 
-from demo.faults import Fault as Trouble
-from demo.faults import Step
-from demo.faults import Trouble as At
-from demo.simulation import Station
 from domain.keys import KeyAnswer, KnownTo
 from domain.transfer import UntilNewKey
 from gateway import enrolment
@@ -27,6 +23,10 @@ from persistence.tables import AuditEvent, ChargePoint, Credential, Transfer
 from persistence.vault import Vault
 from tests.gateway.bare import ask, place
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, add_transfer, change_owner, gateway_world, keys, said, seed
+from tools.simulator.faults import Fault as Trouble
+from tools.simulator.faults import Step
+from tools.simulator.faults import Trouble as At
+from tools.simulator.simulation import Station
 
 TAKES_IT = (
     *(None, Trouble.REBOOT_REQUIRED, Trouble.DECODE_HEX, Trouble.LOSE_REPLY),

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from ocpp.v16 import call
 
-from demo.faults import Fault as Trouble
 from domain.keys import KeyAnswer
 from gateway.facts import Fact
 from gateway.line import CallRefused, NoAnswer
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, gateway_world, said, seed
+from tools.simulator.faults import Fault as Trouble
 
 GARBAGE: list[str | bytes] = [
     "not json, but secret-content",

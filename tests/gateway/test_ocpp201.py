@@ -12,7 +12,6 @@ from sqlalchemy import select
 from websockets.asyncio.client import ClientConnection
 from websockets.typing import Subprotocol
 
-from demo.news import News
 from domain.ids import TransferId
 from domain.keys import KeyAnswer
 from gateway import ocpp201
@@ -21,6 +20,7 @@ from gateway.facts import Fact
 from persistence import charge_points, credentials
 from persistence.tables import ChargePoint, ChargingSession, Tag
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, hand_over, keys
+from tools.simulator.news import News
 
 Answer = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
 STATION = {"vendorName": "Vendor", "model": "Model", "firmwareVersion": "1.2"}

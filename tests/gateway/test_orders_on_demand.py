@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from demo.faults import Fault as Trouble
 from domain.keys import KeyAnswer, KnownTo
 from domain.transfer import UntilNewKey
 from gateway.dialect import Outcome
@@ -22,6 +21,7 @@ from persistence.tables import ChargePoint
 from persistence.vault import Vault
 from tests.gateway.bare import place
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, change_owner, gateway_world, keys, said, seed
+from tools.simulator.faults import Fault as Trouble
 
 BOTH = pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
 

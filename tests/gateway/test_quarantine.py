@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import func, select
 
-from demo.faults import Fault as Trouble
 from domain.errors import Unavailable
 from domain.keys import KeyAnswer
 from gateway.credentials import KeyRule
@@ -22,6 +21,7 @@ from persistence.upgrades import Entry, OldKeys
 from persistence.vault import Vault
 from tests.gateway.bare import accept_key, ask, place
 from tests.gateway.world import CP, IDENTITY, OLD_KEY, ORDER, World, add_transfer, gateway_world, keys, said, seed
+from tools.simulator.faults import Fault as Trouble
 
 
 async def test_a_charger_whose_owner_changed_while_it_was_away_gets_the_key_in_quarantine_and_is_released(

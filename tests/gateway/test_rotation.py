@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from demo.faults import Fault as Trouble
 from domain.keys import KeyAnswer
 from gateway.facts import Fact
 from gateway.line import NotConnected
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, gateway_world, keys, seed
+from tools.simulator.faults import Fault as Trouble
 
 
 async def test_a_charger_that_accepts_comes_back_with_the_new_key_and_the_old_one_is_dead(world: World) -> None:

@@ -16,8 +16,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from demo.news import News
-from demo.simulation import Station
 from domain.ids import ChargePointId, NodeId
 from domain.keys import KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
@@ -28,6 +26,8 @@ from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Group, OwnershipPeriod, Tag, Transfer, User
 from persistence.upgrades import OldKeys
 from persistence.vault import Vault
+from tools.simulator.news import News
+from tools.simulator.simulation import Station
 
 CP = ChargePointId("cp-1")
 IDENTITY = "STATION-1"

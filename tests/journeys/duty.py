@@ -5,13 +5,13 @@ import re
 import shlex
 from typing import Any
 
-from chaos.links import Link
 from domain.ids import TransferId, workflow_id
 from tests.commands.shell import Said, Shell
 from tests.conftest import ROOT
 from tests.details import details
 from tests.journeys.people import LOOK_EVERY, ask, see_it_end
 from tests.journeys.system import System
+from tools.chaos.links import Link
 
 RUNBOOK = ROOT / "docs" / "operations.md"
 SCREENSHOTS = ROOT / "docs" / "screenshots"

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
-from demo import plain_http
-from demo.person import FINAL
 from tests.journeys.system import System
+from tools.demo.person import FINAL
+from tools.stage import plain_http
 
 LINK = re.compile(r"\S+/t/[A-Za-z0-9_-]{43}")
 CODE = re.compile(r"^\s*(\d{3}[\s\u00a0\u202f-]?\d{3})\s*$", re.MULTILINE)

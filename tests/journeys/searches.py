@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from demo import plain_http
-from demo.stage import Stage
 from persistence.session import Database
 from persistence.tables import Credential, Order, Table
 from persistence.vault import Vault
+from tools.stage import plain_http
+from tools.stage.stage import Stage
 
 _CODE = re.compile(r"^\s*(\d{3})[\s\u00a0\u202f-]?(\d{3})\s*$", re.MULTILINE)
 _TOKEN = re.compile(r"/t/([A-Za-z0-9_-]{43})")

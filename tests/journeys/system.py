@@ -14,13 +14,6 @@ import httpx
 from sqlalchemy import update
 from temporalio.client import Client
 
-import devserver
-from demo import parts, plain_http
-from demo.faults import Fault, Trouble
-from demo.ports import HOST, Ports, free_port
-from demo.readiness import answers, when
-from demo.stage import Stage
-from demo.supervisor import Part, Supervisor
 from domain.ids import TransferId, UserId, workflow_id
 from domain.keys import KnownTo
 from domain.rights import Scope
@@ -29,6 +22,12 @@ from persistence.imports import import_lines
 from persistence.session import Database
 from persistence.tables import Credential
 from persistence.vault import Vault
+from tools.simulator.faults import Fault, Trouble
+from tools.stage import devserver, parts, plain_http
+from tools.stage.ports import HOST, Ports, free_port
+from tools.stage.readiness import answers, when
+from tools.stage.stage import Stage
+from tools.stage.supervisor import Part, Supervisor
 from workflows.namespace import register_search_attributes
 
 

@@ -3,11 +3,11 @@
 import asyncio
 from pathlib import Path
 
-from demo.readiness import knows_keys
-from demo.simulation import Station
 from persistence.tables import Link
 from tests.journeys.people import LOOK_EVERY, ask, see_it_end
 from tests.journeys.system import running, two_users
+from tools.simulator.simulation import Station
+from tools.stage.readiness import knows_keys
 
 TO_BOB = {
     "kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required", "connection": "delete",

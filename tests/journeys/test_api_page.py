@@ -11,11 +11,11 @@ import pytest
 
 from api.bodies import MoveToGroup, TransferOwnership, TransferToUser
 from api.problems import PROBLEMS
-from demo.seed import FILE
 from domain.transfer import Reason, TransferWarning
 from tests.conftest import ROOT
 from tests.journeys.pages import Act, acts, differences, events, values
 from tests.journeys.system import running
+from tools.demo.seed import FILE
 
 PAGE = ROOT / "docs" / "api.md"
 END = "==== the end of act {} ===="

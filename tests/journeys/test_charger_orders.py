@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from demo.control import tell
-from demo.faults import Fault, Step, Trouble
 from domain.keys import KnownTo
 from tests.journeys.people import LOOK_EVERY, ask, patiently
 from tests.journeys.searches import check_no_secret_is_left, check_reasons_lie_with_orders
 from tests.journeys.system import System, running, two_users
+from tools.simulator.control import tell
+from tools.simulator.faults import Fault, Step, Trouble
 
 OWNERSHIP = {"kind": "transfer_ownership", "user_id": "bob"}
 #: Nothing is enrolled by itself here: each key is one that somebody asked for.

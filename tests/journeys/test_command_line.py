@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from demo.faults import Fault, Step, Trouble
 from tests.commands.shell import Shell
 from tests.journeys.people import LOOK_EVERY, ask
 from tests.journeys.searches import check_reasons_lie_with_orders
 from tests.journeys.system import running, two_users
+from tools.simulator.faults import Fault, Step, Trouble
 
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com"}
 SETTINGS = {"HANDOVER_START_TIMEOUT": "PT60S", "HANDOVER_POLICY__RETRIES_USED_UP": "PT40S"}

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from demo.seed import FILE
 from tests.conftest import ROOT
 from tests.journeys.system import running
+from tools.demo.seed import FILE
 
 #: Single calls, then calls that follow from each other's answers; each takes its share of the time.
 PHASES = {"examples,coverage,fuzzing": 0.6, "stateful": 0.4}

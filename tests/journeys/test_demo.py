@@ -8,11 +8,11 @@ import httpx
 import pytest
 from rich.console import Console
 
-from demo import plain_http
-from demo.play import running, set_up
-from demo.script import perform
 from tests.journeys.people import ask, patiently, see_it_end
 from tests.journeys.searches import check_no_secret_is_left
+from tools.demo.play import running, set_up
+from tools.demo.script import perform
+from tools.stage import plain_http
 
 
 @pytest.mark.timeout(300)

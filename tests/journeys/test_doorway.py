@@ -4,11 +4,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from demo import plain_http
 from persistence.tables import User
 from tests.journeys.people import accept_by_link, ask, mailed_link, mails, see_it_end
 from tests.journeys.searches import check_no_secret_is_left
 from tests.journeys.system import running, two_users
+from tools.stage import plain_http
 
 CAROL = "carol@example.com"
 

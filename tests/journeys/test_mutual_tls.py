@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from demo.ports import Ports, free_port
-from demo.stage import without_profile
 from tests.conftest import ROOT, SERVER_KEY
 from tests.journeys.people import ask, see_it_end
 from tests.journeys.system import running, two_users
 from tests.mutual_tls import API_KEY, Authority, Door
+from tools.stage.ports import Ports, free_port
+from tools.stage.stage import without_profile
 
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required"}
 PARTS = {

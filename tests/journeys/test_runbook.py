@@ -17,10 +17,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from chaos.links import Link
-from demo.control import tell
-from demo.faults import Fault, Step, Trouble
-from demo.ports import Ports
 from domain.ids import ChargePointId, TransferId, workflow_id
 from domain.reconciliation import Finding
 from persistence import findings
@@ -30,6 +26,10 @@ from tests.journeys.browser import open_browser
 from tests.journeys.duty import Operator, entries
 from tests.journeys.people import LOOK_EVERY
 from tests.journeys.system import System, running, two_users
+from tools.chaos.links import Link
+from tools.simulator.control import tell
+from tools.simulator.faults import Fault, Step, Trouble
+from tools.stage.ports import Ports
 
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required"}
 #: Who follows the runbook: no party of any transfer.

@@ -12,15 +12,15 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from demo import plain_http
-from demo.faults import Fault, Step, Trouble
-from demo.ports import free_port
 from domain.ids import TransferId, workflow_id
 from tests.journeys.collector import Collector, collecting
 from tests.journeys.people import LOOK_EVERY, ask, see_it_end
 from tests.journeys.searches import check_no_secret_is_left
 from tests.journeys.system import System, running, two_users
 from tests.replay.test_replay import replayer
+from tools.simulator.faults import Fault, Step, Trouble
+from tools.stage import plain_http
+from tools.stage.ports import free_port
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required"}

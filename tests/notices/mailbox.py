@@ -11,8 +11,8 @@ from email.policy import default
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from demo.ports import free_port
 from notices.mail import MailSender
+from tools.stage.ports import free_port
 
 MAIL_FROM = "Handover <handover@handover.example>"
 

@@ -11,7 +11,6 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from demo.ports import free_port
 from domain.contact import Address, Channel
 from domain.errors import Refusal, Unavailable
 from domain.languages import Language
@@ -19,6 +18,7 @@ from notices.letters import Letter, render
 from notices.mail import LetterRefused, MailSender
 from tests.notices import samples
 from tests.notices.mailbox import MAIL_FROM, Mailbox, html_of, open_mailbox, text_of
+from tools.stage.ports import free_port
 
 TO = Address(Channel.EMAIL, "zoe@example.org")
 MESSAGE_ID = "<ask.0f3c7a52-9d0f-4c55-8d5b-3f6f0a1f7a11.0123456789.1.0@handover.example.org>"

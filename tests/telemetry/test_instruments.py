@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from demo.ports import free_port
 from telemetry.choices import LogFormat, Ports
 from telemetry.instruments import open_instruments
 from tests.conftest import SERVER_KEY
+from tools.stage.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,8 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from demo.news import News
-from demo.simulation import Version
+from tools.simulator.news import News
+from tools.simulator.simulation import Version
 
 #: From where he comes; the chargers themselves come from 127.0.0.1.
 ADDRESS: Final = "127.0.0.2"

@@ -10,9 +10,6 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from demo.control import tell
-from demo.person import FINAL
-from demo.simulation import Station, Version
 from domain.keys import KnownTo
 from domain.reconciliation import Finding as Kind
 from domain.trail import TrailAction, of_charge_point
@@ -21,6 +18,9 @@ from persistence.tables import AuditEvent, ChargePoint, Credential, Finding, Lin
 from tests.journeys.people import LOOK_EVERY, ask, mails, patiently
 from tests.journeys.system import System
 from tests.troubles.attacker import ADDRESS, Attacker, Temper
+from tools.demo.person import FINAL
+from tools.simulator.control import tell
+from tools.simulator.simulation import Station, Version
 
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "required"}
 #: The tags of the former group and of the present one.

@@ -21,8 +21,8 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from websockets.asyncio.server import ServerConnection
 
 import worker
-from demo.child import end_with_parent
 from process import leave
+from tools.stage.child import end_with_parent
 
 
 class Deaths:

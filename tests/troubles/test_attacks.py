@@ -9,9 +9,6 @@ from typing import Any, Final, get_args
 
 import pytest
 
-from demo.control import Control
-from demo.ports import HOST, free_port
-from demo.simulation import Version
 from domain.keys import KnownTo
 from domain.transfer import UntilNewKey
 from tests.conftest import ROOT
@@ -20,6 +17,9 @@ from tests.troubles.attacker import Temper
 from tests.troubles.attacks import PRESENT, Attack, Company, Life, Moment, Story
 from tests.troubles.pairwise import every, pairwise
 from tests.troubles.test_two_gateways import another_gateway
+from tools.simulator.control import Control
+from tools.simulator.simulation import Version
+from tools.stage.ports import HOST, free_port
 
 TABLE = ROOT / "docs" / "attacks.md"
 SETTINGS = {

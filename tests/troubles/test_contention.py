@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from demo.person import FINAL
 from persistence.tables import AuditEvent, Transfer
 from tests.conftest import ROOT
 from tests.journeys.searches import check_no_secret_is_left
 from tests.journeys.system import System, running, two_users
+from tools.demo.person import FINAL
 
 CLIENTS, STARTS, CHARGE_POINTS = 4, 50, 20
 CLIENT = """

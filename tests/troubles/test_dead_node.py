@@ -7,13 +7,13 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from demo.ports import free_port
-from demo.simulation import Station
 from domain.keys import KnownTo
 from persistence.tables import GatewayNode, Link
 from tests.journeys.people import LOOK_EVERY
 from tests.journeys.system import System, running, two_users
 from tests.troubles.test_two_gateways import Balancer, another_gateway, arrives
+from tools.simulator.simulation import Station
+from tools.stage.ports import free_port
 
 
 class Cutting(Balancer):

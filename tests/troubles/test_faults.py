@@ -15,12 +15,6 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from demo.control import tell
-from demo.faults import STRIKES, Fault, Step, Trouble
-from demo.findings import in_charger, in_database
-from demo.person import FINAL
-from demo.simulation import Station, Version
-from demo.station_state import StateFile
 from domain.keys import OWN, KnownTo
 from persistence.charger_keys import PURPOSE, KeyState
 from persistence.tables import Credential, Link, Transfer
@@ -29,6 +23,12 @@ from tests.conftest import ROOT
 from tests.journeys.people import LOOK_EVERY, ask, patiently
 from tests.journeys.searches import check_no_secret_is_left
 from tests.journeys.system import System, running, two_users
+from tools.demo.findings import in_charger, in_database
+from tools.demo.person import FINAL
+from tools.simulator.control import tell
+from tools.simulator.faults import STRIKES, Fault, Step, Trouble
+from tools.simulator.simulation import Station, Version
+from tools.simulator.state import StateFile
 
 TABLE = ROOT / "docs" / "faults.md"
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required"}
@@ -53,7 +53,8 @@ memory holds once it is connected again. *operator: …* is what was answered wh
 owner: types a key* that they did so where it waited for that, or was over without it. A fault *at enrol* strikes
 before the transfer, when the charger is sent a key in place of its first. In every row the charger is connected with
 the one key that is its own, the owner whom the state names is the one whom the platform names, and what people knew
-of the charger before opens nothing once it has a new one. The faults are those of `python -m demo.station --help`.
+of the charger before opens nothing once it has a new one. The faults are those of
+`python -m tools.simulator.station --help`.
 
 | fault | strikes at | OCPP 1.6 | OCPP 2.0.1 | OCPP 1.6, not enrolled | OCPP 2.0.1, not enrolled |
 |---|---|---|---|---|---|

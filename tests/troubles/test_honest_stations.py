@@ -9,10 +9,6 @@ from itertools import product
 from pathlib import Path
 from typing import get_args
 
-from demo.control import Control, tell
-from demo.faults import Fault, Step, Trouble
-from demo.ports import free_port
-from demo.simulation import Station, Version
 from domain.keys import KnownTo
 from domain.transfer import UntilNewKey
 from persistence.tables import Link
@@ -21,6 +17,10 @@ from tests.journeys.system import System, running, two_users
 from tests.troubles.attacks import A_WAY_IN, eventually
 from tests.troubles.relay import Relay
 from tests.troubles.test_two_gateways import another_gateway
+from tools.simulator.control import Control, tell
+from tools.simulator.faults import Fault, Step, Trouble
+from tools.simulator.simulation import Station, Version
+from tools.stage.ports import free_port
 
 SETTINGS = {
     "HANDOVER_ENROLMENT": "off",

@@ -14,13 +14,8 @@ import pytest
 from sqlalchemy import func, select
 from temporalio.service import RPCError
 
-import demo.supervisor
+import tools.stage.supervisor
 from activities.contracts import OF_TRANSFERS, wire_names
-from demo.control import tell
-from demo.faults import Fault, Trouble
-from demo.findings import Registered, Remembered, in_charger, in_database
-from demo.person import FINAL
-from demo.simulation import Station
 from domain.ids import TransferId, rescue_workflow_id, workflow_id
 from persistence.session import Database
 from persistence.tables import AuditEvent, Code, Credential, OwnershipPeriod, Transfer, User
@@ -36,6 +31,11 @@ from tests.journeys.people import (
 )
 from tests.journeys.searches import check_no_secret_is_left
 from tests.journeys.system import System, running, two_users
+from tools.demo.findings import Registered, Remembered, in_charger, in_database
+from tools.demo.person import FINAL
+from tools.simulator.control import tell
+from tools.simulator.faults import Fault, Trouble
+from tools.simulator.simulation import Station
 
 #: What an accepted transfer writes into the audit trail, once each, before its end; `LETTERS` too, unless their sender
 #: was killed, and the transfer decided before it heard of their delivery. Whoever waits too long asks for another code.
@@ -174,7 +174,7 @@ BOUNDARIES = sorted({f"{moment} {step}" for step in STEPS for moment in MOMENTS}
 async def test_every_death_is_survived_and_every_effect_counts_once(
     tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr(demo.supervisor, "LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr(tools.stage.supervisor, "LONGEST_PAUSE", 0.5)
     chosen = BOUNDARIES if request.config.getoption("--every-death") else BOUNDARIES[::3]
     deaths = tmp_path / "deaths"
     deaths.touch()

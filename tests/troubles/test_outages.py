@@ -12,9 +12,9 @@ import httpx
 import pytest
 from sqlalchemy import make_url
 
-from chaos.links import Link
-from demo.ports import Ports
 from tests.journeys.system import System, running, two_users
+from tools.chaos.links import Link
+from tools.stage.ports import Ports
 
 MOVE = {"kind": "move_to_group", "group_id": "south"}
 Break = Callable[[Link], None]

@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from demo import parts
-from demo.findings import in_database
-from demo.ports import free_port
-from demo.readiness import listens, when
-from demo.simulation import Station
-from demo.supervisor import Part
 from persistence.tables import Link
 from tests.journeys.people import LOOK_EVERY, ask, patiently, see_it_end
 from tests.journeys.system import System, running, two_users
+from tools.demo.findings import in_database
+from tools.simulator.simulation import Station
+from tools.stage import parts
+from tools.stage.ports import free_port
+from tools.stage.readiness import listens, when
+from tools.stage.supervisor import Part
 
 TO_BOB = {"kind": "transfer_to_user", "recipient": "bob@example.com", "acceptance": "not_required"}
 

@@ -4,10 +4,10 @@ import re
 
 from activities.contracts import Ask, Subject, Tell
 from activities.notices import Notices
-from demo.ports import free_port
 from notices.mail import MailSender
 from tests.activities.notices.world import TRANSFER, World
 from tests.notices.mailbox import MAIL_FROM, Mailbox
+from tools.stage.ports import free_port
 
 ORIGIN = "https://handover.example/"
 ASK, REMIND = Ask(transfer_id=TRANSFER), Ask(transfer_id=TRANSFER, reminder=1)

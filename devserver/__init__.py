@@ -1,6 +1,0 @@
-"""Finds or builds the Temporal dev server, for the demo and the tests: never for production."""
-
-from devserver.finding import NoServer, find_or_build, given_address
-from devserver.running import command, ready
-
-__all__ = ["NoServer", "command", "find_or_build", "given_address", "ready"]

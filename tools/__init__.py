@@ -1,0 +1,1 @@
+"""What shows, tries and measures the product; nothing of the product imports it."""

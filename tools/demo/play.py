@@ -1,0 +1,80 @@
+"""One run of the demo: the parts up, the data in, whatever is to happen, the parts down again."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from persistence.session import Database
+from tools.demo.seed import Seeded, seed
+from tools.stage import devserver, parts
+from tools.stage.ports import HOST, Ports
+from tools.stage.stage import Stage
+from tools.stage.supervisor import Part, Report, Supervisor
+from workflows.namespace import register_search_attributes
+
+
+@dataclass(frozen=True)
+class Play:
+    """A demo that runs."""
+
+    stage: Stage
+    seeded: Seeded
+    db: Database
+    supervisor: Supervisor
+
+
+def set_up(folder: Path, *, free_ports: bool) -> Stage:
+    """Decide where everything is; raises PortProblem where a port can't be used."""
+    given = devserver.given_address()
+    ports = Ports.free() if free_ports else Ports.from_environment(os.environ)
+    ports.check(without=frozenset({"temporal", "temporal_ui"}) if given else frozenset())
+    return Stage(folder.resolve(), ports, given or f"{HOST}:{ports.temporal}", own_temporal=given is None)
+
+
+@asynccontextmanager
+async def running(stage: Stage, report: Report, *, with_stations: bool) -> AsyncIterator[Play]:
+    """Have every part up and ready inside the block, on fresh data.
+
+    Raises Occupied, PartFailed, devserver.NoServer.
+    """
+    program = await asyncio.to_thread(devserver.find_or_build, report) if stage.own_temporal else None
+    with stage.fresh():
+        seeded = await seed(stage)
+        db = Database(stage.database_url)
+        supervisor = Supervisor(stage.logs, report)
+        try:
+            await _start(stage, seeded, db, supervisor, report, program, with_stations=with_stations)
+            stage.write_facts(seeded.keys, seeded.charge_points)
+            yield Play(stage, seeded, db, supervisor)
+        finally:
+            report("Stopping …")
+            await supervisor.stop()
+            await db.close()
+
+
+async def _start(
+    stage: Stage,
+    seeded: Seeded,
+    db: Database,
+    supervisor: Supervisor,
+    report: Report,
+    program: Path | None,
+    *,
+    with_stations: bool,
+) -> None:
+    """Start the parts one after the other, each once what it needs is ready."""
+
+    async def start(part: Part) -> None:
+        report(f"Starting {part.name} …")
+        await supervisor.start(part)
+
+    if program is not None:
+        await start(parts.temporal(stage, program))
+    await register_search_attributes(await stage.connection.open())
+    for part in (parts.mailbox, parts.worker, parts.gateway, parts.api):
+        await start(part(stage))
+    if with_stations:
+        await start(parts.stations(stage, seeded.charge_points, db))

@@ -1,0 +1,70 @@
+"""Performs the stories one after the other, then compares what was promised with what is found."""
+
+from dataclasses import dataclass
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from tools.demo.findings import Registered, Remembered, in_charger, in_database
+from tools.demo.person import Person, WentWrong
+from tools.demo.play import Play
+from tools.demo.stories import STORIES, Cast, Story
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one story."""
+
+    story: Story
+    registered: Registered
+    remembered: Remembered
+    wrong: list[str]
+
+    @property
+    def as_promised(self) -> bool:
+        """Whether nothing is wrong, in the database or in the charger."""
+        found = (self.registered, self.remembered)
+        return not self.wrong and found == (self.story.registered, self.story.remembered)
+
+
+async def perform(play: Play, console: Console) -> bool:
+    """Perform every story, show the table, and say whether all is as promised."""
+    people = {
+        user: Person(name, play.seeded.keys[user], email, api=play.stage.api, mailbox=play.stage.mailbox)
+        for user, (name, email) in play.seeded.people.items()
+    }
+    cast = Cast(people, lambda line: console.print(f"    {line}", markup=False))
+    outcomes = []
+    try:
+        for story in STORIES:
+            console.print(f"\n[bold]{story.title}[/bold]  ({story.charge_point})")
+            outcomes.append(await _perform_one(play, cast, story))
+    finally:
+        for person in people.values():
+            await person.close()
+    console.print(_table(outcomes))
+    return all(outcome.as_promised for outcome in outcomes)
+
+
+async def _perform_one(play: Play, cast: Cast, story: Story) -> Outcome:
+    wrong = []
+    try:
+        await story.tell(cast)
+    except (WentWrong, httpx.HTTPError) as error:
+        wrong.append(f"{error or type(error).__name__}")
+        cast.say(wrong[0])
+    registered, contradictions = await in_database(play.db, story.charge_point)
+    charger = next(one for one in play.seeded.charge_points if one["id"] == story.charge_point)
+    remembered = in_charger(play.stage.state_file(charger["identity"]), charger["password"])
+    return Outcome(story, registered, remembered, wrong + contradictions)
+
+
+def _table(outcomes: list[Outcome]) -> Table:
+    table = Table("story", "expected", "found in the database", "found in the charger", "ok", show_lines=True)
+    for outcome in outcomes:
+        expected = f"{outcome.story.registered}\n{outcome.story.remembered}"
+        database = "\n".join([str(outcome.registered), *outcome.wrong])
+        verdict = "[green]yes[/green]" if outcome.as_promised else "[red]NO[/red]"
+        table.add_row(outcome.story.title, expected, database, str(outcome.remembered), verdict)
+    return table

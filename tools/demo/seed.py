@@ -1,0 +1,57 @@
+"""Fills the demo's database: the accounts and charge points of data.jsonl, and an API key for each user."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from domain.ids import UserId
+from domain.rights import Scope
+from persistence import api_keys
+from persistence.import_lines import ChargePointLine, ImportLines, UserLine
+from persistence.imports import import_lines
+from persistence.migrating import migrate
+from persistence.session import Database
+from persistence.vault import Vault
+from tools.stage.stage import Stage
+
+FILE: Final = Path(__file__).with_name("data.jsonl")
+#: Who is staff; everybody else has no more than their roles.
+SCOPES: Final = {"grace": frozenset(Scope)}
+#: What programs read of a charge point in demo.json.
+_FACTS: Final = {"id", "identity", "password", "group_id", "owner_id", "ocpp"}
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What was put in: a key for each user, and the charge points as demo.json has them."""
+
+    keys: dict[str, str]
+    people: dict[str, tuple[str, str]]
+    """Each user's name and e-mail address."""
+    charge_points: list[dict[str, Any]]
+
+
+async def seed(stage: Stage) -> Seeded:
+    """Make the tables and put the demo's data in."""
+    rows = FILE.read_bytes().splitlines()
+    await migrate(stage.database_url)
+    db = Database(stage.database_url)
+    try:
+        await import_lines(db, Vault([stage.secret_key]), rows)
+        lines = ImportLines(rows)
+        users = [line for _, line in lines.of(UserLine)]
+        keys = await _make_keys(db, (user.id for user in users))
+    finally:
+        await db.close()
+    charge_points = [line.model_dump(include=_FACTS) for _, line in lines.of(ChargePointLine)]
+    return Seeded(keys, {user.id: (user.name, user.email or "") for user in users}, charge_points)
+
+
+async def _make_keys(db: Database, users: Iterable[str]) -> dict[str, str]:
+    now = datetime.now(UTC)
+    async with db.writing() as session:
+        return {
+            user: await api_keys.create(session, UserId(user), SCOPES.get(user, frozenset()), now) for user in users
+        }

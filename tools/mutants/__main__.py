@@ -1,0 +1,165 @@
+"""`make mutants`: tries slips, and compares what went unseen with docs/mutants.md."""
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from tools.mutants.equivalent import EQUIVALENT
+from tools.mutants.reach import measure
+from tools.mutants.slips import Slip, slips_in
+from tools.mutants.trying import Seen, try_all
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+TABLE: Final = ROOT / "docs" / "mutants.md"
+#: What guards: rights, sight, credentials, links, limits, idempotency, the change of ownership, sessions.
+FILES: Final = (
+    "domain/approval.py",
+    "domain/charge_point.py",
+    "domain/charger_clock.py",
+    "domain/charger_orders.py",
+    "domain/charging.py",
+    "domain/keys.py",
+    "domain/operator.py",
+    "domain/rights.py",
+    "domain/transfer.py",
+    "persistence/approvals.py",
+    "persistence/audit.py",
+    "persistence/callers.py",
+    "persistence/charge_points.py",
+    "persistence/charger_connections.py",
+    "persistence/charger_keys.py",
+    "persistence/charger_links.py",
+    "persistence/charging.py",
+    "persistence/charging_reads.py",
+    "persistence/charging_review.py",
+    "persistence/contenders.py",
+    "persistence/credentials.py",
+    "persistence/disagreements.py",
+    "persistence/doorway.py",
+    "persistence/key_sending.py",
+    "persistence/limits.py",
+    "persistence/link_accounts.py",
+    "persistence/link_codes.py",
+    "persistence/link_reads.py",
+    "persistence/openings.py",
+    "persistence/orders.py",
+    "persistence/parties.py",
+    "persistence/rates.py",
+    "persistence/rescues.py",
+    "persistence/sight.py",
+    "persistence/transfers.py",
+    "persistence/typed_keys.py",
+    "persistence/upgrades.py",
+    "activities/accounts.py",
+    "activities/charge_points.py",
+    "activities/charger.py",
+    "activities/decisions.py",
+    "activities/notices.py",
+    "activities/parties.py",
+    "activities/reconciler.py",
+    "activities/registry.py",
+    "activities/rescues.py",
+    "workflows/approvals.py",
+    "workflows/charger.py",
+    "workflows/compensation.py",
+    "workflows/reconfiguration.py",
+    "workflows/rescue.py",
+    "workflows/standing.py",
+    "workflows/steps.py",
+    "workflows/transfer.py",
+    "gateway/connections.py",
+    "gateway/contests.py",
+    "gateway/credentials.py",
+    "gateway/ended_keys.py",
+    "gateway/enrolment.py",
+    "gateway/guesses.py",
+    "gateway/reports.py",
+    "gateway/sweep.py",
+    "gateway/upgrade.py",
+    "api/actions.py",
+    "api/borders.py",
+    "api/routes/charge_points.py",
+    "api/routes/decisions.py",
+    "api/routes/sessions.py",
+    "api/routes/starts.py",
+)
+HEAD: Final = """# Slips that no test sees
+
+`make mutants` puts plausible slips into the code that guards, one at a time: a condition left out of a query or an
+`if`, a bound that takes the other side, a guard that is not raised, a call that is not made. Those that are tried are
+drawn from all of them, the same ones each time as long as the code there stays the same. A slip that no test sees fails
+the run, unless it stands below with the reason why nobody can see it.
+
+"""
+
+
+def main() -> int:
+    """Try the slips that are asked for; gives the exit code."""
+    options = _options()
+    folder: Path = options.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    every = [slip for file in FILES for slip in slips_in(ROOT, file)]
+    chosen = _chosen(every, options)
+    if options.list:
+        for slip in chosen:
+            print(_said(slip))
+        return 0
+    reach = measure(ROOT, folder)
+    until = time.monotonic() + options.seconds
+    counts: dict[str, Counter[Seen]] = {}
+    unseen: list[Slip] = []
+    for slip, seen in try_all(ROOT, folder, chosen, reach, options.workers, until):
+        if seen is Seen.UNSEEN and slip.id in EQUIVALENT:
+            seen = Seen.SEEN  # noqa: PLW2901 - nothing changes that anybody could see
+        counts.setdefault(Path(slip.file).parts[0], Counter())[seen] += 1
+        if seen is not Seen.SEEN:
+            unseen.append(slip)
+            print(f"{seen}: {_said(slip)}", flush=True)
+    tried = sum(found.total() for found in counts.values())
+    print(f"{tried} slips of {len(every)} were tried, {len(unseen)} unseen.")
+    if options.write_table:
+        TABLE.write_text(HEAD + _table(counts, every))
+    return 1 if unseen or tried < len(chosen) else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make mutants", description="Try slips in the code that guards.")
+    parser.add_argument("--slips", type=int, default=400, help="how many (400)")
+    parser.add_argument("--only", default="", help="only those in files whose path has this, or of this id")
+    parser.add_argument("--seconds", type=float, default=5400, help="no more are begun after so long (5400)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="how many at once")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".handover" / "mutants", help="where trees are copied to")
+    parser.add_argument("--list", action="store_true", help="only list them")
+    parser.add_argument("--write-table", action="store_true", help="write docs/mutants.md")
+    return parser.parse_args()
+
+
+def _chosen(every: list[Slip], options: argparse.Namespace) -> list[Slip]:
+    """Draw slips by their ids, which are spread evenly."""
+    wanted = [slip for slip in every if options.only in slip.file or options.only == slip.id]
+    return sorted(wanted, key=lambda slip: slip.id)[: options.slips]
+
+
+def _said(slip: Slip) -> str:
+    return f"{slip.id} {slip.file}:{slip.line} {slip.function}: {slip.what}"
+
+
+def _table(counts: dict[str, Counter[Seen]], every: list[Slip]) -> str:
+    rows = ["| room | slips that could be made | tried | seen |\n|---|---|---|---|\n"]
+    for room, found in sorted(counts.items()):
+        could = sum(Path(slip.file).parts[0] == room for slip in every)
+        rows.append(f"| {room} | {could} | {found.total()} | {found[Seen.SEEN]} |\n")
+    known = {slip.id: slip for slip in every}
+    rows.append("\nNobody can see these:\n\n| slip | where | why |\n|---|---|---|\n")
+    for name, why in EQUIVALENT.items():
+        if slip := known.get(name):
+            rows.append(f"| {slip.what} | `{slip.file}`, `{slip.function}` | {why} |\n")
+    return "".join(rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""Tries slips: each in a copy of the tree, against the tests that reach it, the nearest and quickest first."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from enum import StrEnum
+from pathlib import Path
+from queue import Queue
+from typing import Final
+
+from tools.mutants.reach import Reach
+from tools.mutants.slips import Slip
+
+#: How long the tests of the first try may take in all, by their own durations, and those of the second, in seconds.
+_FIRST, _SECOND = 15.0, 60.0
+#: A slip may make a test wait for ever; that is seen, too.
+_LONGEST_TEST: Final = 60
+_LEFT_OUT: Final = shutil.ignore_patterns(
+    ".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", ".handover", "docs/screenshots", ".ci-*"
+)
+
+
+class Seen(StrEnum):
+    """What became of a slip."""
+
+    SEEN = "seen"
+    UNSEEN = "unseen"
+    UNREACHED = "unreached"
+    """No test comes there."""
+
+
+class Tree:
+    """A copy of the tree, for one slip at a time."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        """Copy what is at `root`."""
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(root, folder, ignore=_LEFT_OUT)
+        (folder / ".venv").symlink_to(root / ".venv")
+        self._folder = folder
+        self._clock = int(time.time())
+
+    def try_slip(self, slip: Slip, tests: Sequence[Sequence[str]]) -> Seen:
+        """Run one lot of tests after the other with the slip, until one of them fails."""
+        file = self._folder / slip.file
+        before = file.read_text()
+        self._write(file, slip.apply(before))
+        try:
+            failed = any(self._fails(lot) for lot in tests if lot)
+        finally:
+            self._write(file, before)
+        return Seen.SEEN if failed else Seen.UNSEEN
+
+    def _write(self, file: Path, text: str) -> None:
+        """Write with a time of its own: by that Python tells whether what it has compiled is still good."""
+        file.write_text(text)
+        self._clock += 2
+        os.utime(file, (self._clock, self._clock))
+
+    def _fails(self, tests: Sequence[str]) -> bool:
+        names = self._folder / ".mutants-tests"
+        names.write_text("\n".join(tests))
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        command += ["--timeout", str(_LONGEST_TEST), f"@{names}"]
+        done = subprocess.run(command, cwd=self._folder, capture_output=True, check=False)
+        return done.returncode != 0
+
+
+def try_all(
+    root: Path, folder: Path, slips: Sequence[Slip], reach: Reach, workers: int, until: float
+) -> Iterator[tuple[Slip, Seen]]:
+    """Try slips beside each other, and give what became of each; none is begun after the time `until` (monotonic)."""
+    trees: Queue[Tree] = Queue()
+    for number in range(workers):
+        trees.put(Tree(root, folder / f"tree-{number}"))
+
+    def one(slip: Slip) -> tuple[Slip, Seen] | None:
+        if time.monotonic() > until:
+            return None
+        tests = _near_first(slip, reach)
+        if not tests:
+            return slip, Seen.UNREACHED
+        tree = trees.get()
+        try:
+            return slip, tree.try_slip(slip, _lots(tests, reach))
+        finally:
+            trees.put(tree)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for done in as_completed([pool.submit(one, slip) for slip in slips]):
+            if (result := done.result()) is not None:
+                yield result
+
+
+def _near_first(slip: Slip, reach: Reach) -> list[str]:
+    """Order the tests that reach a slip: those of its own room first, then the quickest."""
+    room, name = Path(slip.file).parts[0], Path(slip.file).stem
+    tests = reach.tests(slip.file, slip.line)
+
+    def far(test: str) -> tuple[bool, bool]:
+        return name not in test, f"tests/{room}" not in test
+
+    return sorted(tests, key=far)  # stable: within each the quickest come first
+
+
+def _lots(tests: Sequence[str], reach: Reach) -> list[list[str]]:
+    """Part tests into the few of the first try and the others, each by the time that they take."""
+    lots: list[list[str]] = [[], []]
+    spent = [0.0, 0.0]
+    for test in tests:
+        lot = int(spent[0] + reach.seconds[test] > _FIRST)
+        if spent[lot] + reach.seconds[test] <= (_SECOND if lot else _FIRST):
+            lots[lot].append(test)
+            spent[lot] += reach.seconds[test]
+    return lots

@@ -1,0 +1,1 @@
+"""A charging station in software, with what can be wrong with one."""

@@ -1,0 +1,115 @@
+"""The PostgreSQL of a run: the machine's own programs, else a container; it can be crashed."""
+
+import asyncio
+import signal
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import docker.errors
+from sqlalchemy import text
+from testcontainers.community.postgres import PostgresContainer
+
+from domain.errors import Unavailable
+from persistence.session import Database
+from tests.postgres import engine_answers, image, programs, unprivileged
+from tools.stage.ports import HOST
+from tools.stage.readiness import when
+from tools.stage.supervisor import Part, Report, Supervisor
+
+_USER: Final = "test"
+_MISSING: Final = (
+    "make chaos needs PostgreSQL: install its programs (Debian: postgresql), or start a container engine that can have "
+    "the image that HANDOVER_TEST_POSTGRES_IMAGE names."
+)
+
+
+class NoServer(Exception):
+    """PostgreSQL is not to be had here; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL that runs."""
+
+    port: int
+    crash: Callable[[], Awaitable[None]]
+    """Shut it down in `immediate` mode, which is a crash that needs recovery, and have it started again."""
+
+    def url(self, port: int | None = None) -> str:
+        """Give its URL, or that of a link to it that is at `port`."""
+        return _url(port or self.port)
+
+
+def _url(port: int) -> str:
+    return f"postgresql+asyncpg://{_USER}:{_USER}@{HOST}:{port}/postgres"
+
+
+@asynccontextmanager
+async def running(logs: Path, report: Report, port: int) -> AsyncIterator[Server]:
+    """Have a PostgreSQL with an empty database at `port` inside the block; raises NoServer."""
+    if found := programs():
+        supervisor = Supervisor(logs, report)
+        with tempfile.TemporaryDirectory(prefix="handover-chaos-") as folder:
+            try:
+                yield await _own(supervisor, found, Path(folder), port)
+            finally:
+                await supervisor.stop()  # before its folder goes
+    else:
+        container = await asyncio.to_thread(_container, port)
+        try:
+            yield Server(port, lambda: asyncio.to_thread(_crash, container))
+        finally:
+            await asyncio.to_thread(container.stop)
+
+
+async def _own(supervisor: Supervisor, found: Path, folder: Path, port: int) -> Server:
+    """Start the machine's own, as its own user where we are root; the supervisor starts it again after a crash."""
+    as_user = unprivileged(folder)
+    # changing the user forgets whom a process is to die with
+    dies_with_us = [*as_user, "--pdeathsig=QUIT"] if as_user else []
+    data = folder / "data"
+    make = [*as_user, str(found / "initdb"), "-U", _USER, "-A", "trust", "-D", str(data)]
+    await asyncio.to_thread(subprocess.run, make, check=True, capture_output=True, cwd=folder)
+    server = [str(found / "postgres"), "-D", str(data), "-p", str(port), "-c", f"listen_addresses={HOST}"]
+    server += ["-c", f"unix_socket_directories={folder}"]
+    url = _url(port)
+    await supervisor.start(Part("postgres", [*dies_with_us, *server], when(lambda: _answers(url))))
+
+    async def crash() -> None:
+        supervisor.signal("postgres", signal.SIGQUIT)
+
+    return Server(port, crash)
+
+
+async def _answers(url: str) -> bool:
+    db = Database(url)
+    try:
+        async with db.reading() as session:
+            await session.execute(text("SELECT 1"))
+    except Unavailable:
+        return False
+    finally:
+        await db.close()
+    return True
+
+
+def _container(port: int) -> PostgresContainer:
+    if not engine_answers():
+        raise NoServer(_MISSING)
+    container = PostgresContainer(image(), username=_USER, password=_USER, dbname="postgres")
+    try:
+        return container.with_bind_ports(5432, port).start()
+    except docker.errors.APIError:
+        raise NoServer(_MISSING) from None
+
+
+def _crash(container: PostgresContainer) -> None:
+    wrapped = container.get_wrapped_container()
+    wrapped.kill("SIGQUIT")
+    wrapped.wait(timeout=30)
+    wrapped.start()
