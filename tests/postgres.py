@@ -1,20 +1,16 @@
 """Finds a PostgreSQL (15 or later) for the tests: a container where an engine answers, else the machine's programs."""
 
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import docker
 import docker.errors
 from testcontainers.community.postgres import PostgresContainer
 
+from tools.stage.finding_postgres import engine_answers, image, programs, unprivileged
 from tools.stage.ports import free_port
-
-DEFAULT_IMAGE = "postgres:16"
 
 
 class NoPostgres(Exception):
@@ -47,36 +43,6 @@ def _container() -> tuple[PostgresContainer | None, str]:
         return container.with_tmpfs_mount("/var/lib/postgresql/data").start(), ""
     except docker.errors.APIError:
         return None, f"The container engine can't have the image {image()}"
-
-
-def image() -> str:
-    """Name the image of a PostgreSQL."""
-    return os.environ.get("HANDOVER_TEST_POSTGRES_IMAGE", DEFAULT_IMAGE)
-
-
-def engine_answers() -> bool:
-    """Whether a container engine answers."""
-    try:
-        client = docker.from_env(timeout=5)
-    except docker.errors.DockerException:
-        return False
-    client.close()
-    return True
-
-
-def programs() -> Path | None:
-    """Find the folder with PostgreSQL's own programs on this machine."""
-    found = shutil.which("initdb")
-    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    return next((place for place in places if (place / "initdb").exists()), None)
-
-
-def unprivileged(folder: Path) -> list[str]:
-    """Give what runs a program as PostgreSQL's own user where we are root, as it demands; `folder` becomes theirs."""
-    if os.geteuid() != 0:
-        return []
-    shutil.chown(folder, "postgres", "postgres")
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from testcontainers.community.postgres import PostgresContainer
 
 from domain.errors import Unavailable
 from persistence.session import Database
-from tests.postgres import engine_answers, image, programs, unprivileged
+from tools.stage.finding_postgres import engine_answers, image, programs, unprivileged
 from tools.stage.ports import HOST
 from tools.stage.readiness import when
 from tools.stage.supervisor import Part, Report, Supervisor
