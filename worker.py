@@ -27,6 +27,10 @@ from activities.watch import StepWatch
 from domain.errors import HandoverError, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
 from domain.news import OwnerNews
+from engine.client import TransferClient
+from engine.connection import BadConnection, read_connection
+from engine.runs import Runs
+from engine.schedule import keep_schedule
 from gateway.enrolment import EnrolmentOptions
 from gateway.facts import Fact
 from gateway.limits import Limits
@@ -47,14 +51,10 @@ from telemetry.instruments import Instruments, open_instruments
 from telemetry.logs import start_logging
 from workflows.accounts import AccountWorkflow
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
-from workflows.client import TransferClient
 from workflows.codes import OneTimeCodeWorkflow
-from workflows.connection import BadConnection, read_connection
 from workflows.owner_news import OwnerNewsWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
-from workflows.runs import Runs
-from workflows.schedule import keep_schedule
 from workflows.transfer import TransferWorkflow
 
 log = logging.getLogger("handover.worker")

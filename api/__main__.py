@@ -17,6 +17,8 @@ from api.dependencies import Options, Parts
 from api.streams import StreamOptions
 from api.watch import HttpWatch
 from domain.errors import Unavailable
+from engine.client import TransferClient
+from engine.connection import BadConnection, read_connection
 from persistence.doorway import Doorway
 from persistence.schema import is_current
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
@@ -25,8 +27,6 @@ from process import leave, stop_requested
 from settings import Settings, WrongSetting, read_settings
 from telemetry.instruments import PortTaken, open_instruments
 from telemetry.logs import start_logging
-from workflows.client import TransferClient
-from workflows.connection import BadConnection, read_connection
 
 log = logging.getLogger("api")
 

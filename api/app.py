@@ -10,9 +10,9 @@ from api.dependencies import Options, Parts
 from api.pages.app import STATIC, create_pages
 from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
 from api.watch import HttpWatch, Watched
+from engine.client import TransferClient
 from persistence.session import Database
 from persistence.vault import Vault
-from workflows.client import TransferClient
 
 #: Made once in a process: to read the signatures of all calls takes longer than to serve one.
 _CALLS = APIRouter()

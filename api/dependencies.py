@@ -20,6 +20,7 @@ from domain.limits import NO_LIMITS, CallLimits
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import PLACES_KEPT
+from engine.client import TransferClient
 from persistence.callers import Caller, Callers
 from persistence.charge_point_trails import ChargePointTrails
 from persistence.charging_reads import ChargingReads
@@ -33,7 +34,6 @@ from persistence.session import Database
 from persistence.trails import Trails
 from persistence.transfer_reads import TransferReads
 from persistence.vault import Vault, fingerprint
-from workflows.client import TransferClient
 
 
 @dataclass(frozen=True)

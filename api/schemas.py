@@ -27,11 +27,11 @@ from domain.transfer import (
     TransferState,
     UntilNewKey,
 )
+from engine.client import StepAttempts
 from persistence import rehearsals
 from persistence.callers import Caller
 from persistence.catalogue import Support
 from persistence.transfer_views import StepView, TransferView
-from workflows.client import StepAttempts
 
 Item = TypeVar("Item")
 

@@ -111,7 +111,7 @@ def _in_temporal(known: str) -> str | None:
     settings = read_settings()
     if not settings.temporal_ui:
         return None
-    from workflows.connection import read_namespace
+    from engine.connection import read_namespace
 
     place, namespace = settings.temporal_ui.rstrip("/"), read_namespace(settings.temporal_namespace)
     return f"{place}/namespaces/{namespace}/workflows/{workflow_id(TransferId(known))}"

@@ -6,10 +6,10 @@ from temporalio.service import RPCError
 from commands.database import do
 from commands.ends import Wrong
 from domain.errors import Unavailable
+from engine.connection import read_connection
+from engine.namespace import register_search_attributes
 from persistence import migrating
 from settings import read_settings
-from workflows.connection import read_connection
-from workflows.namespace import register_search_attributes
 
 
 def migrate(*, database: bool, search_attributes: bool) -> None:

@@ -17,6 +17,8 @@ import pytest
 from sqlalchemy import make_url
 from temporalio.client import Client
 
+from engine.connection import read_connection
+from engine.namespace import register_search_attributes
 from persistence.migrating import migrate
 from persistence.session import LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
@@ -25,8 +27,6 @@ from tests.postgres import NoPostgres, postgres
 from tools.stage import devserver
 from tools.stage.ports import free_port
 from tools.stage.stage import without_profile
-from workflows.connection import read_connection
-from workflows.namespace import register_search_attributes
 
 SERVER_KEY = "0123456789abcdef0123456789abcdef-test"
 BOTH = ("sqlite", "postgresql")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-#: Folders that are no rooms of the layered architecture: processes and what surrounds them.
-OUTSIDE = {"commands", "tools", "tests"}
+#: Folders that are no rooms of the layered architecture.
+OUTSIDE = {"tests"}
 
 
 def packages() -> set[str]:

@@ -25,11 +25,11 @@ from domain.ids import TransferId
 from domain.orders import OrderAct
 from domain.trail import Attempt, TrailAction, held
 from domain.transfer import ACTIVE, TransferState, UntilNewKey
+from engine.client import LOST
 from persistence.callers import Caller
 from persistence.doorway import Repeatable
 from persistence.orders import NewOrder
 from persistence.transfer_views import TransferView
-from workflows.client import LOST
 
 router = APIRouter(prefix="/transfers", tags=["decisions"])
 _Accept = Annotated[AcceptBody | None, Body(openapi_examples=example_bodies.ACCEPT_BODIES)]

@@ -16,14 +16,14 @@ from domain.news import OwnerNews
 from domain.reconciliation import UNCERTAIN, Finding
 from domain.trail import TOLD_OF_END, TrailAction, of_charge_point, told_of_news
 from domain.transfer import Reason, TransferState
+from engine.client import TransferClient
+from engine.runs import Runs
 from persistence import audit, findings
 from persistence.doorway import Doorway
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Credential, OwnershipPeriod, Transfer
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, change, keep, registry, row
-from workflows.client import TransferClient
-from workflows.runs import Runs
 
 __all__ = ["registry"]
 

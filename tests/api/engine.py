@@ -15,11 +15,11 @@ from domain.news import OwnerNews
 from domain.orders import OrderAct
 from domain.trail import TrailSubject, of_charge_point
 from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
+from engine.client import StepAttempts, TransferClient
 from persistence import orders
 from persistence.session import Database
 from persistence.tables import Code, Order, Request, Transfer
 from tests.api.world import add_transfer
-from workflows.client import StepAttempts, TransferClient
 
 
 @dataclass

@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from domain.transfer import StepName
+from engine.client import StepAttempts
 from persistence.session import Database
 from tests.api.engine import Engine
 from tests.api.world import add_transfer, bearer
-from workflows.client import StepAttempts
 
 CHANGED = {"change_ownership": "done"}
 STUCK = CHANGED | {"rotate_credentials": "running"}

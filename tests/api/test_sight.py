@@ -10,12 +10,12 @@ from sqlalchemy import update
 from domain.ids import TransferId
 from domain.trail import TrailAction
 from domain.transfer import StepName
+from engine.client import StepAttempts
 from persistence import audit
 from persistence.session import Database
 from persistence.tables import ChargePoint, Membership, Transfer, TransferStep
 from tests.api.engine import Engine
 from tests.api.world import add, add_transfer, bearer, change, charge_point, period
-from workflows.client import StepAttempts
 
 LETTERS = (StepName.ASK_RECIPIENT, StepName.TELL_PARTIES)
 

@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from domain.trail import TrailAction
 from domain.transfer import StepName
+from engine.client import StepAttempts
 from persistence import audit
 from persistence.session import Database
 from persistence.tables import Transfer, TransferStep
@@ -18,7 +19,6 @@ from tests.api.engine import Engine
 from tests.api.world import LONG_AGO, add_transfer, bearer
 from tests.commands.shell import Shell
 from tools.stage import plain_http
-from workflows.client import StepAttempts
 
 DONE = dict.fromkeys(("validate_rights", "look_up_target", "reserve", "quiet_charger", "change_ownership"), "done")
 STUCK = DONE | {"ask_recipient": "skipped", "replace_lists": "running"}

@@ -17,6 +17,7 @@ from temporalio.client import Client
 from domain.ids import TransferId, UserId, workflow_id
 from domain.keys import KnownTo
 from domain.rights import Scope
+from engine.namespace import register_search_attributes
 from persistence import api_keys
 from persistence.imports import import_lines
 from persistence.session import Database
@@ -28,7 +29,6 @@ from tools.stage.ports import HOST, Ports, free_port
 from tools.stage.readiness import answers, when
 from tools.stage.stage import Stage
 from tools.stage.supervisor import Part, Supervisor
-from workflows.namespace import register_search_attributes
 
 
 @dataclass(frozen=True)

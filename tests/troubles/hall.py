@@ -12,6 +12,9 @@ from domain.approval import Decision
 from domain.ids import TASK_QUEUE, TransferId, workflow_id
 from domain.reconciliation import Finding
 from domain.transfer import Acceptance, OperatorAction, TransferState
+from engine.client import TransferClient
+from engine.runs import Runs
+from engine.schedule import RECONCILE
 from persistence import findings
 from persistence.doorway import Doorway
 from persistence.session import Database
@@ -19,10 +22,7 @@ from persistence.tables import AuditEvent, Transfer
 from persistence.vault import Vault
 from tests.journeys.requests import keep_a_request, steps
 from tests.orders import give
-from workflows.client import TransferClient
 from workflows.reconciliation import ReconciliationWorkflow
-from workflows.runs import Runs
-from workflows.schedule import RECONCILE
 
 
 class Hall:

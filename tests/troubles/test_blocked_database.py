@@ -8,11 +8,11 @@ from temporalio.client import Client
 
 from domain.ids import workflow_id
 from domain.transfer import StepName
+from engine.client import TransferClient
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.journeys.requests import keep_a_request, steps
 from worker import transfer_worker
-from workflows.client import TransferClient
 from workflows.messages import Outcome
 
 BLOCKED_FOR = timedelta(seconds=5)

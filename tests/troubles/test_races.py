@@ -13,10 +13,10 @@ import worker
 from domain.approval import Decision
 from domain.errors import Refusal, Unavailable
 from domain.transfer import TransferState
+from engine.client import TransferClient
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.troubles.hall import Hall
-from workflows.client import TransferClient
 
 CALLERS = ("accept", "decline", "cancel", "roll_back")
 #: The end that each caller's success means; an accepted transfer may still be cancelled for a moment.

@@ -15,12 +15,12 @@ from domain.approval import Decision
 from domain.errors import Unavailable
 from domain.reconciliation import TAKE_UPS, Finding
 from domain.transfer import TransferState
+from engine.schedule import RECONCILE, keep_schedule
 from persistence.session import Database
 from persistence.tables import Request, Transfer
 from persistence.vault import Vault
 from tests.journeys.requests import NoLetters, keep_a_request
 from tests.troubles.hall import Hall
-from workflows.schedule import RECONCILE, keep_schedule
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from temporalio.client import Client, WorkflowHandle
 
 from domain.ids import NodeId, TransferId, workflow_id
 from domain.policy import Policy
+from engine.client import TransferClient
 from tests.details import details
 from tests.workflows.world import World
 from worker import gateway_worker, transfer_worker
-from workflows.client import TransferClient
 from workflows.messages import Outcome
 
 HISTORIES = Path(__file__).resolve().parents[1] / "replay" / "histories"

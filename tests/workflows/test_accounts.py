@@ -14,6 +14,7 @@ from activities.accounts import DatabaseAccounts
 from activities.contracts import Done, OpenAccount
 from domain.errors import NotPossible, Unavailable
 from domain.ids import LinkId, account_workflow_id
+from engine.client import TransferClient
 from persistence import tables
 from persistence.approvals import make_link
 from persistence.doorway import Doorway
@@ -22,7 +23,6 @@ from persistence.vault import Vault
 from tests.activities.notices.world import TRANSFER, World
 from tests.workflows.conftest import keep_history
 from worker import transfer_worker
-from workflows.client import TransferClient
 
 
 @pytest.fixture

@@ -25,9 +25,9 @@ from domain.charger_orders import RestartAnswer
 from domain.errors import HandoverError, NotPossible, TransferInProgress, Unavailable
 from domain.ids import ChargePointId, NodeId, OrderId, charger_order_workflow_id
 from domain.keys import KeyAnswer
+from engine.client import TransferClient
 from tests.workflows.conftest import keep_history
 from worker import gateway_worker, transfer_worker
-from workflows.client import TransferClient
 
 POINT = ChargePointId("cp-1")
 

@@ -10,9 +10,9 @@ from activities.contracts import Ask, Done, Notices, SendCode, Tell, TellOwner
 from domain.errors import Unavailable
 from domain.ids import ChargePointId, owner_news_workflow_id
 from domain.news import OwnerNews
+from engine.client import TransferClient
 from tests.workflows.conftest import keep_history
 from worker import transfer_worker
-from workflows.client import TransferClient
 
 POINT = ChargePointId("cp-1")
 

@@ -9,10 +9,10 @@ from temporalio.client import Client
 from activities.contracts import DeviceOutcome, Rescue, Rescued, Rescues, Settled, TransferRef
 from domain.errors import TransferInProgress
 from domain.ids import NodeId, TransferId, rescue_workflow_id
+from engine.client import TransferClient
 from tests.workflows.conftest import POLICY, keep_history
 from tests.workflows.world import CHARGE_POINT, World
 from worker import gateway_worker, transfer_worker
-from workflows.client import TransferClient
 
 
 @dataclass

@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from domain.ids import UserId
 from domain.rights import Scope
+from engine.namespace import register_search_attributes
 from persistence import api_keys
 from persistence.imports import import_lines
 from persistence.migrating import migrate
@@ -26,7 +27,6 @@ from tools.stage.ports import HOST, Ports
 from tools.stage.readiness import answers, listens, when
 from tools.stage.stage import Stage
 from tools.stage.supervisor import Part, Report, Supervisor
-from workflows.namespace import register_search_attributes
 
 #: Waits short enough for a run of minutes to see their ends.
 SETTINGS: Final[Mapping[str, str]] = {

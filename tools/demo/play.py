@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.namespace import register_search_attributes
 from persistence.session import Database
 from tools.demo.seed import Seeded, seed
 from tools.stage import devserver, parts
 from tools.stage.ports import HOST, Ports
 from tools.stage.stage import Stage
 from tools.stage.supervisor import Part, Report, Supervisor
-from workflows.namespace import register_search_attributes
 
 
 @dataclass(frozen=True)

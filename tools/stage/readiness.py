@@ -13,12 +13,12 @@ from temporalio.service import RPCError
 
 from domain.errors import Unavailable
 from domain.keys import KnownTo
+from engine.connection import Connection
 from persistence.session import Database
 from persistence.tables import Credential, Link
 from tools.stage import plain_http
 from tools.stage.ports import HOST
 from tools.stage.supervisor import Alive
-from workflows.connection import Connection
 
 _LOOK_EVERY = 0.1
 _SECONDS = 90.0

@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from engine.connection import Connection, read_connection
 from persistence.vault import new_secret
 from tools.stage.ports import HOST, Ports
-from workflows.connection import Connection, read_connection
 
 #: What the demo sets where the caller did not: answers that come while one watches, however often one tries.
 _QUICK = {

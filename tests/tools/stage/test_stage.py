@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.connection import Connection, read_connection
 from tests.mutual_tls import API_KEY
 from tools.stage.ports import Ports
 from tools.stage.stage import Stage
-from workflows.connection import Connection, read_connection
 
 
 @pytest.fixture

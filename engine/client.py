@@ -43,7 +43,8 @@ from domain.keys import KeyAnswer
 from domain.news import OwnerNews
 from domain.reconciliation import RunStatus
 from domain.transfer import OperatorAction, StepName, TransferState
-from workflows import pauses
+from engine import pauses
+from engine.runs import Runs
 from workflows.accounts import AccountWorkflow
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.codes import OneTimeCodeWorkflow
@@ -60,7 +61,6 @@ from workflows.options import TASK_TIMEOUT
 from workflows.owner_news import OwnerNewsWorkflow
 from workflows.refusals import refusal_of
 from workflows.rescue import RescueWorkflow
-from workflows.runs import Runs
 from workflows.transfer import TransferWorkflow
 
 Told = TypeVar("Told", KeyTold, RestartTold)

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from engine.connection import BadConnection, read_connection, read_namespace
 from settings import read_settings
 from tests.mutual_tls import API_KEY, NOTHING, Authority, of_client
-from workflows.connection import BadConnection, read_connection, read_namespace
 
 PROFILES = """
 [profile.default]

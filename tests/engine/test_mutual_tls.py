@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from domain.errors import Unavailable
+from engine.connection import Connection, read_connection
+from tests.engine.test_connection import authority, profiles
 from tests.mutual_tls import API_KEY, NOTHING, Authority, Door, of_client
-from tests.workflows.test_connection import authority, profiles
-from workflows.connection import Connection, read_connection
 
 __all__ = ["authority", "profiles"]
 
