@@ -23,7 +23,7 @@ from workflows.messages import Outcome
 HISTORIES = Path(__file__).resolve().parents[1] / "replay" / "histories"
 
 #: How long a transfer may take to its end, in seconds: some wait for deadlines, and the machine may be busy.
-_PATIENCE = 45
+_PATIENCE = 15
 #: Everything that takes days in life takes a moment here.
 POLICY = Policy(
     session_deadline=timedelta(seconds=2.2),
@@ -56,12 +56,17 @@ class Stage:
         return await details(self.handle)
 
     async def outcome(self) -> str:
+        """Give the state at the end; raises AssertionError once so many seconds have brought nothing new."""
+        ended = asyncio.create_task(self.handle.result())
+        events = -1
         try:
-            async with asyncio.timeout(_PATIENCE):
-                state = (await self.handle.result()).state.value
-        except TimeoutError:
-            page = await self.page()
-            raise AssertionError(f"{_PATIENCE} s, and it has not ended: {self.world.state=}\n{page}") from None
+            while not (await asyncio.wait([ended], timeout=0 if events < 0 else _PATIENCE))[0]:
+                before, events = events, (await self.handle.describe()).history_length
+                if events == before:
+                    raise AssertionError(f"{_PATIENCE} s without news: {self.world.state=}\n{await self.page()}")
+            state = (await ended).state.value
+        finally:
+            ended.cancel()
         if self._request is not None:
             await keep_history(self._request, self.handle)
         return state

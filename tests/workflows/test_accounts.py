@@ -95,7 +95,7 @@ async def test_no_name_is_left_behind_where_the_opening_was_terminated(
     """Nobody works here: who opens waits until an operator ends the run."""
     opening = asyncio.create_task(client_of(temporal, world).open_account(link_id, name="Nora Nobody", locale="fr"))
     handle = temporal.get_workflow_handle(account_workflow_id(link_id))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(15):
         while not await started(handle):
             await asyncio.sleep(0.05)
     await handle.terminate("test")

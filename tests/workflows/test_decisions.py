@@ -102,7 +102,7 @@ async def test_decisions_that_waited_for_a_refused_one_still_have_one_winner(sta
     refused = asyncio.create_task(decide(transfer, Decision.DECLINE, UserId("stranger")))
     await world.until(lambda: world.reached[stranger])
     waiting = [asyncio.create_task(decide(transfer, one, RECIPIENT)) for one in (Decision.ACCEPT, Decision.DECLINE)]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(15):
         while await accepted_updates(transfer) < 4:  # the opening one and these three
             await asyncio.sleep(0.1)  # the server's doing: there is nothing here to wait on
     world.gates[stranger].set()

@@ -25,7 +25,7 @@ async def failing(stage: Set) -> Stage:
     world.fail["replace_lists"] = [BrokenError("broken")] * 1000
     transfer = await stage(world, PATIENT)
     await transfer.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(15):
         while LISTS not in await transfer.client.step_attempts(transfer.transfer_id):
             await asyncio.sleep(0.1)  # the server's doing: there is nothing here to wait on
     return transfer

@@ -272,7 +272,7 @@ async def test_a_charger_that_comes_back_is_heard_at_once(stage: Set) -> None:
     await world.until(lambda: world.attention is Attention.CHARGER_OFFLINE)
     world.node = node
     await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, "connected")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(15):
         assert await transfer.outcome() == "completed"
 
 
@@ -398,7 +398,7 @@ async def test_a_roll_back_waits_for_no_charger_that_was_never_told_anything(sta
     transfer = await stage(world, LONG)
     world.node = None
     await transfer.start()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(15):
         assert await transfer.outcome() == "rolled_back"
     assert world.warnings == ()
     assert world.steps[StepName.CHANGE_OWNERSHIP] is StepState.FAILED
@@ -412,7 +412,7 @@ async def test_a_roll_back_leaves_due_what_a_vanished_charger_cannot_take(stage:
     await world.until(lambda: "rotate" in world.calls)
     world.node = None
     await resolve(transfer, OperatorAction.ROLL_BACK)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(15):
         assert await transfer.outcome() == "rolled_back"
     assert world.owner == "before"
     assert world.warnings == (TransferWarning.LISTS_DUE, TransferWarning.RELEASE_DUE)
