@@ -16,7 +16,7 @@ from temporalio.workflow import SandboxImportNotificationPolicy
 from activities.accounts import DatabaseAccounts
 from activities.charge_points import DatabaseChargePoints
 from activities.charger import GatewayCharger
-from activities.contracts import implementations
+from activities.contracts.wiring import implementations
 from activities.notices import Notices
 from activities.reconciler import DatabaseReconciler
 from activities.records import DatabaseRecords

@@ -6,8 +6,8 @@ from typing import Final
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities import contracts
-from activities.contracts import Done, OpenAccount
+from activities.contracts.accounts import Accounts, OpenAccount
+from activities.contracts.messages import Done
 from domain import trail
 from domain.contact import Address, Channel
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, Refusal, TooLate
@@ -24,7 +24,7 @@ from telemetry.subject import learn
 _SUPPORT: Final = "No account can be opened with this address; ask our support."
 
 
-class DatabaseAccounts(contracts.Accounts):
+class DatabaseAccounts(Accounts):
     """Accounts on SQLite or PostgreSQL."""
 
     def __init__(self, database: Database, vault: Vault) -> None:

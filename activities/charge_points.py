@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import ChargePoints, Done, PointAsk, PointPlace
+from activities.contracts.charge_points import ChargePoints, PointAsk, PointPlace
+from activities.contracts.messages import Done
 from domain.charger_orders import PROVES_FOR, ChargerOrder, check_asker, check_order
 from domain.errors import NotPossible, Unavailable
 from domain.ids import ID_PATTERN, UserId, charger_order_workflow_id

@@ -8,20 +8,10 @@ from typing import Final
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import (
-    NOT_CONNECTED,
-    Charger,
-    ChargerOnDemand,
-    DeviceAnswer,
-    DeviceOrder,
-    DeviceOutcome,
-    Done,
-    KeyTold,
-    PointOrder,
-    RestartTold,
-    RotateAnswer,
-    Rotated,
-)
+from activities.contracts.charge_points import ChargerOnDemand, KeyTold, PointOrder, RestartTold
+from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder, DeviceOutcome, Rotated
+from activities.contracts.messages import Done
+from activities.contracts.registry import RotateAnswer
 from domain.charger_orders import RestartAnswer
 from domain.errors import NotPossible
 from gateway.dialect import Outcome

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import Decided, DecisionRecord, Resent, Taken
+from activities.contracts.registry import Decided, DecisionRecord, Resent, Taken
 from activities.rows import steps_of
 from domain import trail
 from domain.approval import Decision, check_decider, check_resender

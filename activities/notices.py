@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities import contracts
-from activities.contracts import Ask, Done, SendCode, Subject, Tell, TellOwner
+from activities.contracts import notices as contracts
+from activities.contracts.messages import Done
+from activities.contracts.notices import Ask, SendCode, Subject, Tell, TellOwner
 from activities.drafts import Drafts
 from activities.letterbox import Letterbox, Outgoing
 from activities.parties import (

@@ -6,7 +6,7 @@ from typing import Final, TypedDict
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import TellOwner
+from activities.contracts.notices import TellOwner
 from domain.news import OwnerNews
 from domain.trail import TrailAction
 from domain.transfer import Connection, TransferKind

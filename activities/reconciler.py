@@ -6,7 +6,7 @@ from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-from activities.contracts import (
+from activities.contracts.reconciler import (
     Look,
     Reconciled,
     Reconciler,

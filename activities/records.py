@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import Note, Noted, Records
+from activities.contracts.records import Note, Noted, Records
 from domain import trail
 from domain.ids import OrderId
 from domain.orders import UNPROVEN_ACTOR, OrderAct

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts import (
+from activities.contracts.messages import Done, TransferRef, TransferRun
+from activities.contracts.registry import (
     Changed,
     CredentialsStatus,
     Decided,
     DecisionRecord,
-    Done,
     Finish,
     Plan,
     Proof,
@@ -21,8 +21,6 @@ from activities.contracts import (
     Resent,
     RotateAnswer,
     TakenUp,
-    TransferRef,
-    TransferRun,
     Validated,
     Whereabouts,
 )

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from activities.contracts import Rescue, Rescued, Rescues, Settled, TransferRef
+from activities.contracts.messages import TransferRef
+from activities.contracts.rescues import Rescue, Rescued, Rescues, Settled
 from domain.ids import ChargePointId
 from domain.trail import TrailAction
 from domain.transfer import TransferWarning

@@ -1,6 +1,7 @@
 """A transfer's row: made from its request, and read back as the workflow's plan."""
 
-from activities.contracts import Plan, RefusedRecord, TransferRef
+from activities.contracts.messages import TransferRef
+from activities.contracts.registry import Plan, RefusedRecord
 from domain.approval import reminders
 from domain.charge_point import ChargePoint
 from domain.errors import REFUSALS

@@ -13,7 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from temporalio import activity, client, worker
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from activities.contracts import CONTRACTS, NOT_CONNECTED, wire_names
+from activities.contracts.charger import NOT_CONNECTED
+from activities.contracts.wiring import CONTRACTS, wire_names
 from domain.ids import transfer_of
 from telemetry.instruments import SECONDS
 from telemetry.subject import about

@@ -22,7 +22,9 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import KeyTold, OpenAccount, PointAsk, RestartTold, SendCode, TellOwner
+from activities.contracts.accounts import OpenAccount
+from activities.contracts.charge_points import KeyTold, PointAsk, RestartTold
+from activities.contracts.notices import SendCode, TellOwner
 from domain.approval import Decision
 from domain.charger_orders import ChargerOrder, RestartAnswer
 from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable

@@ -18,7 +18,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
-from activities.contracts import Look
+from activities.contracts.reconciler import Look
 from domain.errors import Unavailable
 from domain.ids import TASK_QUEUE
 from workflows.options import TASK_TIMEOUT

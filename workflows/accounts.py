@@ -2,7 +2,8 @@
 
 from temporalio import workflow
 
-from activities.contracts import Accounts, Done, OpenAccount
+from activities.contracts.accounts import Accounts, OpenAccount
+from activities.contracts.messages import Done
 from domain.errors import Refusal
 from domain.policy import Policy
 from workflows.calls import call

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from activities.contracts import Ask, Decided, DecisionRecord, Notices, Plan, Registry, ResendRecord, TakenUp
+from activities.contracts.notices import Ask, Notices
+from activities.contracts.registry import Decided, DecisionRecord, Plan, Registry, ResendRecord, TakenUp
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, TooLate
 from domain.ids import OrderId, TransferId

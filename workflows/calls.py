@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
-from activities.contracts import Message
+from activities.contracts.messages import Message
 from domain.policy import Policy
 from workflows.options import LOCAL_IN_ALL, LOCAL_RETRIES, LOCAL_TRY, Options, transaction
 from workflows.refusals import refusal_of

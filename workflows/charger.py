@@ -8,22 +8,9 @@ from typing import Final, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, TimeoutType, is_cancelled_exception
 
-from activities.contracts import (
-    NOT_CONNECTED,
-    Charger,
-    CredentialsStatus,
-    DeviceAnswer,
-    DeviceOrder,
-    DeviceOutcome,
-    Done,
-    Message,
-    Plan,
-    Proof,
-    Registry,
-    RotateAnswer,
-    TransferRef,
-    Whereabouts,
-)
+from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder, DeviceOutcome
+from activities.contracts.messages import Done, Message, TransferRef
+from activities.contracts.registry import CredentialsStatus, Plan, Proof, Registry, RotateAnswer, Whereabouts
 from domain.errors import HandoverError
 from domain.ids import TransferId, gateway_queue
 from domain.transfer import Attention, Connection, Reason, RunningSession

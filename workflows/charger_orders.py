@@ -6,17 +6,17 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType, is_cancelled_exception
 from temporalio.exceptions import TimeoutError as TimedOut
 
-from activities.contracts import (
-    NOT_CONNECTED,
+from activities.contracts.charge_points import (
     ChargePoints,
     ChargerOnDemand,
     KeyTold,
-    Message,
     PointAsk,
     PointOrder,
     PointPlace,
     RestartTold,
 )
+from activities.contracts.charger import NOT_CONNECTED
+from activities.contracts.messages import Message
 from domain.charger_orders import RESTARTS, RestartAnswer
 from domain.errors import ErrorCode, Refusal
 from domain.ids import gateway_queue

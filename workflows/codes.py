@@ -2,7 +2,8 @@
 
 from temporalio import workflow
 
-from activities.contracts import Done, Notices, SendCode
+from activities.contracts.messages import Done
+from activities.contracts.notices import Notices, SendCode
 from domain.policy import Policy
 from workflows.options import code as code_options
 

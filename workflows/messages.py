@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from activities.contracts import Message
+from activities.contracts.messages import Message
 from domain.ids import ChargePointId, OrderId, TransferId
 from domain.transfer import OperatorAction, TransferState
 

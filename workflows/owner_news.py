@@ -2,7 +2,8 @@
 
 from temporalio import workflow
 
-from activities.contracts import Done, Notices, TellOwner
+from activities.contracts.messages import Done
+from activities.contracts.notices import Notices, TellOwner
 from domain.policy import Policy
 from workflows.calls import call
 from workflows.options import letter

@@ -5,7 +5,7 @@ from typing import Final
 
 from temporalio import workflow
 
-from activities.contracts import Look, Reconciled, Reconciler, Suspicions
+from activities.contracts.reconciler import Look, Reconciled, Reconciler, Suspicions
 from domain.reconciliation import ROUTINE
 from workflows.calls import call
 from workflows.options import housekeeping

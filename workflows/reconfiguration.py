@@ -5,7 +5,9 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from activities.contracts import Changed, DeviceOutcome, Plan, Subject
+from activities.contracts.charger import DeviceOutcome
+from activities.contracts.notices import Subject
+from activities.contracts.registry import Changed, Plan
 from domain.transfer import (
     KEY_REFUSED,
     REFUSED_BY_CHARGER,

@@ -10,21 +10,11 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from activities.contracts import (
-    Charger,
-    DeviceAnswer,
-    DeviceOrder,
-    DeviceOutcome,
-    Done,
-    Notices,
-    Registry,
-    Rescue,
-    Rescued,
-    Rescues,
-    Subject,
-    Tell,
-    TransferRef,
-)
+from activities.contracts.charger import Charger, DeviceAnswer, DeviceOrder, DeviceOutcome
+from activities.contracts.messages import Done, TransferRef
+from activities.contracts.notices import Notices, Subject, Tell
+from activities.contracts.registry import Registry
+from activities.contracts.rescues import Rescue, Rescued, Rescues
 from domain.errors import Refusal
 from domain.ids import gateway_queue
 from domain.policy import Policy

@@ -8,7 +8,7 @@ from functools import partial
 
 from temporalio import workflow
 
-from activities.contracts import Note, Records, StepNote
+from activities.contracts.records import Note, Records, StepNote
 from domain.ids import TransferId
 from domain.policy import Policy
 from domain.transfer import FINAL, Attention, StepName, StepState, TransferState

@@ -7,23 +7,10 @@ from typing import NoReturn, TypeVar
 
 from temporalio import workflow
 
-from activities.contracts import (
-    Changed,
-    Done,
-    Finish,
-    Message,
-    Note,
-    Notices,
-    Plan,
-    Proof,
-    Records,
-    RefusedRecord,
-    Registry,
-    Subject,
-    Tell,
-    TransferRef,
-    TransferRun,
-)
+from activities.contracts.messages import Done, Message, TransferRef, TransferRun
+from activities.contracts.notices import Notices, Subject, Tell
+from activities.contracts.records import Note, Records
+from activities.contracts.registry import Changed, Finish, Plan, Proof, RefusedRecord, Registry
 from domain.approval import Decision
 from domain.errors import HandoverError, NotAllowed, Refusal
 from domain.ids import OrderId

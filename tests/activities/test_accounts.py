@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from activities.accounts import DatabaseAccounts
-from activities.contracts import DecisionRecord, OpenAccount
+from activities.contracts.accounts import OpenAccount
+from activities.contracts.registry import DecisionRecord
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision
 from domain.contact import parse_address

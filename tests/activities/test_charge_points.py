@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select, update
 
 from activities.charge_points import DatabaseChargePoints
-from activities.contracts import PointAsk, TransferRef
+from activities.contracts.charge_points import PointAsk
+from activities.contracts.messages import TransferRef
 from activities.registry import DatabaseRegistry
 from domain.charger_orders import ChargerOrder
 from domain.errors import NotAllowed, NotFound, NotPossible, Refusal, TransferInProgress

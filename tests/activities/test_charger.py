@@ -13,7 +13,9 @@ from temporalio.testing import ActivityEnvironment
 from websockets.asyncio.client import ClientConnection
 
 from activities.charger import GatewayCharger
-from activities.contracts import NOT_CONNECTED, DeviceOrder, DeviceOutcome, PointOrder, RotateAnswer
+from activities.contracts.charge_points import PointOrder
+from activities.contracts.charger import NOT_CONNECTED, DeviceOrder, DeviceOutcome
+from activities.contracts.registry import RotateAnswer
 from domain.charger_orders import RestartAnswer
 from domain.errors import NotPossible
 from domain.ids import TransferId

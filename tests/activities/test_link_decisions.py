@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from activities.contracts import Decided, DecisionRecord
+from activities.contracts.registry import Decided, DecisionRecord
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, HandoverError, NotAllowed, TooLate

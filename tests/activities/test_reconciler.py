@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import select, text, update
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from activities.contracts import Finish, Look, Settlement, Suspicion, Suspicions, TransferRef
+from activities.contracts.messages import TransferRef
+from activities.contracts.reconciler import Look, Settlement, Suspicion, Suspicions
+from activities.contracts.registry import Finish
 from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.ids import owner_news_workflow_id

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from activities.contracts import Decided, DecisionRecord, Finish, Note, RefusedRecord, TransferRef, TransferRun
+from activities.contracts.messages import TransferRef, TransferRun
+from activities.contracts.records import Note
+from activities.contracts.registry import Decided, DecisionRecord, Finish, RefusedRecord
 from activities.records import DatabaseRecords
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision

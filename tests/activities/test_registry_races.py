@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from activities.contracts import Changed, Finish, TransferRef
+from activities.contracts.messages import TransferRef
+from activities.contracts.registry import Changed, Finish
 from activities.registry import DatabaseRegistry
 from domain.charger_clock import ChargerTime
 from domain.errors import NotAllowed

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from activities.contracts import Finish, Rescued, TransferRef
+from activities.contracts.messages import TransferRef
+from activities.contracts.registry import Finish
+from activities.contracts.rescues import Rescued
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
 from domain.approval import Decision

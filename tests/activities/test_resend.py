@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.contracts import Ask, DecisionRecord, ResendRecord, SendCode
+from activities.contracts.notices import Ask, SendCode
+from activities.contracts.registry import DecisionRecord, ResendRecord
 from activities.notices import Notices
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from temporalio.client import Client
 
-from activities.contracts import Look, Settlement, Suspicion, Suspicions
+from activities.contracts.reconciler import Look, Settlement, Suspicion, Suspicions
 from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.ids import NodeId

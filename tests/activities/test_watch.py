@@ -11,7 +11,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from activities.contracts import NOT_CONNECTED, DeviceOrder, SendCode
+from activities.contracts.charger import NOT_CONNECTED, DeviceOrder
+from activities.contracts.notices import SendCode
 from activities.refusals import RefusalInterceptor
 from activities.watch import StepWatch
 from domain.errors import NotAllowed, Unavailable

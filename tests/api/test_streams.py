@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from sqlalchemy import event
 
-from activities.contracts import Subject
+from activities.contracts.notices import Subject
 from api.app import create_app
 from api.watch import HttpWatch
 from domain.ids import TransferId

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from activities.contracts import Subject
+from activities.contracts.notices import Subject
 from domain import trail
 from domain.approval import Decision
 from domain.charger_orders import ChargerOrder

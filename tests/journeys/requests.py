@@ -4,7 +4,8 @@ import json
 import uuid
 from datetime import timedelta
 
-from activities.contracts import Ask, Done, Notices, SendCode, Tell, TellOwner
+from activities.contracts.messages import Done
+from activities.contracts.notices import Ask, Notices, SendCode, Tell, TellOwner
 from activities.records import DatabaseRecords
 from activities.registry import DatabaseRegistry
 from domain.ids import ChargePointId, GroupId, TransferId, UserId

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
 
-from activities.contracts import Look, Reconciled, Settlement
+from activities.contracts.reconciler import Look, Reconciled, Settlement
 from activities.reconciler import DatabaseReconciler
 from domain.approval import Decision
 from domain.ids import TASK_QUEUE, TransferId, workflow_id

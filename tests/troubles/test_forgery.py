@@ -16,7 +16,8 @@ from temporalio.service import RPCError
 
 import worker
 from activities.charge_points import DatabaseChargePoints
-from activities.contracts import DecisionRecord, TransferRun
+from activities.contracts.messages import TransferRun
+from activities.contracts.registry import DecisionRecord
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision
 from domain.errors import Refusal

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from temporalio.service import RPCError
 
 import tools.stage.supervisor
-from activities.contracts import OF_TRANSFERS, wire_names
+from activities.contracts.wiring import OF_TRANSFERS, wire_names
 from domain.ids import TransferId, rescue_workflow_id, workflow_id
 from persistence.session import Database
 from persistence.tables import AuditEvent, Code, Credential, OwnershipPeriod, Transfer, User

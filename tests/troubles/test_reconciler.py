@@ -10,7 +10,9 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 import worker
-from activities.contracts import Done, Settlement, Tell
+from activities.contracts.messages import Done
+from activities.contracts.notices import Tell
+from activities.contracts.reconciler import Settlement
 from domain.approval import Decision
 from domain.errors import Unavailable
 from domain.reconciliation import TAKE_UPS, Finding

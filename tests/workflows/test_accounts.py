@@ -11,7 +11,8 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.accounts import DatabaseAccounts
-from activities.contracts import Done, OpenAccount
+from activities.contracts.accounts import OpenAccount
+from activities.contracts.messages import Done
 from domain.errors import NotPossible, Unavailable
 from domain.ids import LinkId, account_workflow_id
 from engine.client import TransferClient

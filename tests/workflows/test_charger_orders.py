@@ -10,17 +10,17 @@ import pytest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import (
-    NOT_CONNECTED,
+from activities.contracts.charge_points import (
     ChargePoints,
     ChargerOnDemand,
-    Done,
     KeyTold,
     PointAsk,
     PointOrder,
     PointPlace,
     RestartTold,
 )
+from activities.contracts.charger import NOT_CONNECTED
+from activities.contracts.messages import Done
 from domain.charger_orders import RestartAnswer
 from domain.errors import HandoverError, NotPossible, TransferInProgress, Unavailable
 from domain.ids import ChargePointId, NodeId, OrderId, charger_order_workflow_id

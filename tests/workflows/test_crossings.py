@@ -8,7 +8,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import NOT_CONNECTED, DeviceOutcome, RotateAnswer
+from activities.contracts.charger import NOT_CONNECTED, DeviceOutcome
+from activities.contracts.registry import RotateAnswer
 from domain.approval import Decision
 from domain.ids import NodeId, OrderId
 from domain.transfer import Attention, OperatorAction, TransferWarning

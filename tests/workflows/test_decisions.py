@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from activities.contracts import DecisionRecord, RotateAnswer
+from activities.contracts.registry import DecisionRecord, RotateAnswer
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, TooLate
 from domain.ids import OrderId, UserId

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.contracts import RotateAnswer
+from activities.contracts.registry import RotateAnswer
 from domain.errors import TooLate
 from domain.ids import OrderId
 from domain.transfer import Attention, IfOffline, OperatorAction, StepName, StepState, TransferWarning, UntilNewKey

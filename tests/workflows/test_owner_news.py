@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import Client
 
-from activities.contracts import Ask, Done, Notices, SendCode, Tell, TellOwner
+from activities.contracts.messages import Done
+from activities.contracts.notices import Ask, Notices, SendCode, Tell, TellOwner
 from domain.errors import Unavailable
 from domain.ids import ChargePointId, owner_news_workflow_id
 from domain.news import OwnerNews

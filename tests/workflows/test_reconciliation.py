@@ -7,7 +7,15 @@ from datetime import timedelta
 import pytest
 from temporalio.client import Client
 
-from activities.contracts import Look, Reconciled, Reconciler, Reconciliation, Settlement, Suspicion, Suspicions
+from activities.contracts.reconciler import (
+    Look,
+    Reconciled,
+    Reconciler,
+    Reconciliation,
+    Settlement,
+    Suspicion,
+    Suspicions,
+)
 from domain.ids import TASK_QUEUE
 from domain.reconciliation import Finding
 from tests.workflows.conftest import keep_history

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import pytest
 from temporalio.client import Client
 
-from activities.contracts import DeviceOutcome, Rescue, Rescued, Rescues, Settled, TransferRef
+from activities.contracts.charger import DeviceOutcome
+from activities.contracts.messages import TransferRef
+from activities.contracts.rescues import Rescue, Rescued, Rescues, Settled
 from domain.errors import TransferInProgress
 from domain.ids import NodeId, TransferId, rescue_workflow_id
 from engine.client import TransferClient

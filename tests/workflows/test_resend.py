@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import ResendRecord
+from activities.contracts.registry import ResendRecord
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, Unavailable
 from domain.ids import OrderId

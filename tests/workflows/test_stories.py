@@ -3,7 +3,8 @@
 import pytest
 from temporalio.client import Client
 
-from activities.contracts import DeviceOutcome, RotateAnswer
+from activities.contracts.charger import DeviceOutcome
+from activities.contracts.registry import RotateAnswer
 from domain.errors import NotAllowed, TransferInProgress
 from domain.ids import TASK_QUEUE
 from domain.transfer import Connection, IfOffline, TransferWarning

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from activities.contracts import RotateAnswer
+from activities.contracts.registry import RotateAnswer
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, Unavailable
 from domain.ids import OrderId

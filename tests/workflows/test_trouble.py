@@ -10,7 +10,8 @@ import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from activities.contracts import DeviceOutcome, RotateAnswer
+from activities.contracts.charger import DeviceOutcome
+from activities.contracts.registry import RotateAnswer
 from domain.approval import Decision
 from domain.errors import NotAllowed, NotPossible, TooLate
 from domain.ids import OrderId

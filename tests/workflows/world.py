@@ -9,38 +9,25 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts import (
-    NOT_CONNECTED,
-    Ask,
+from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder, DeviceOutcome, Rotated
+from activities.contracts.messages import Done, TransferRef, TransferRun
+from activities.contracts.notices import Ask, Notices, SendCode, Tell, TellOwner
+from activities.contracts.records import Note, Noted, Records
+from activities.contracts.registry import (
     Changed,
-    Charger,
     CredentialsStatus,
     Decided,
     DecisionRecord,
-    DeviceAnswer,
-    DeviceOrder,
-    DeviceOutcome,
-    Done,
     Finish,
-    Note,
-    Noted,
-    Notices,
     Plan,
     Proof,
-    Records,
     RefusedRecord,
     Registry,
     ResendRecord,
     Resent,
     RotateAnswer,
-    Rotated,
-    SendCode,
     Taken,
     TakenUp,
-    Tell,
-    TellOwner,
-    TransferRef,
-    TransferRun,
     Validated,
     Whereabouts,
 )

@@ -2,7 +2,7 @@
 
 import re
 
-from activities.contracts import Ask, Subject, Tell
+from activities.contracts.notices import Ask, Subject, Tell
 from activities.notices import Notices
 from notices.mail import MailSender
 from tests.activities.notices.world import TRANSFER, World

@@ -4,7 +4,8 @@ import contextlib
 
 import pytest
 
-from activities.contracts import Ask, implementations
+from activities.contracts.notices import Ask
+from activities.contracts.wiring import implementations
 from activities.notices import Notices
 from domain.errors import Unavailable
 from persistence import tables

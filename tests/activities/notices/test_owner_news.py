@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from activities.contracts import TellOwner
+from activities.contracts.notices import TellOwner
 from activities.notices import Notices
 from domain.errors import Unavailable
 from domain.ids import ChargePointId

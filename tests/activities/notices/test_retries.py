@@ -13,7 +13,8 @@ from temporalio.common import RetryPolicy
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
-from activities.contracts import Ask, implementations
+from activities.contracts.notices import Ask
+from activities.contracts.wiring import implementations
 from activities.notices import Notices
 from activities.refusals import RefusalInterceptor
 from domain.errors import Unavailable

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from activities.contracts import Ask, SendCode
+from activities.contracts.notices import Ask, SendCode
 from activities.notices import Notices
 from domain.errors import NotAllowed, Unavailable
 from domain.ids import LinkId

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import delete
 
-from activities.contracts import SendCode
+from activities.contracts.notices import SendCode
 from activities.notices import Notices
 from domain.ids import LinkId
 from domain.transfer import TransferKind, TransferState

@@ -1,0 +1,86 @@
+"""Commands that a transfer gives its charger."""
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+
+from temporalio import activity
+
+from activities.contracts.messages import Done, Message, TransferRef
+from activities.contracts.registry import RotateAnswer
+from domain.ids import ChargePointId
+
+
+class DeviceOrder(TransferRef):
+    """A command to the transfer's charger, sent to the node that holds its socket."""
+
+    charge_point_id: ChargePointId
+    stop_session: bool = False
+    """With `quiet`: stop a running session instead of letting it end."""
+    restore: bool = False
+    """With `replace_lists`: put the former list back."""
+
+
+class DeviceOutcome(StrEnum):
+    """How a command ended that the charger answered."""
+
+    DONE = "done"
+    SCHEDULED = "scheduled"
+    """It will, once its running session has ended."""
+    REJECTED = "rejected"
+    NOT_SUPPORTED = "not_supported"
+
+
+class DeviceAnswer(Message):
+    """What the charger answered."""
+
+    outcome: DeviceOutcome
+
+
+class Rotated(Message):
+    """What the charger answered to its new credentials."""
+
+    answer: RotateAnswer
+    counts: bool = True
+    """It came over a released connection that only the charger can have opened."""
+
+
+#: `type` of the ApplicationError of a command whose charger has no socket on that node: look it up again.
+NOT_CONNECTED = "not_connected"
+
+
+class Charger(ABC):
+    """Commands to one charger, on the task queue of its gateway node (`charger.*`); all heartbeat.
+
+    Errors: NOT_CONNECTED (non-retryable: look it up again); anything else is retried.
+    A call without an answer within 30 s closes nothing and is retried; `rotate` alone answers `unknown`.
+    """
+
+    @activity.defn(name="charger.quiet")
+    @abstractmethod
+    async def quiet(self, order: DeviceOrder) -> DeviceAnswer:
+        """Make it inoperative: no new charging session; stop the running one where asked."""
+
+    @activity.defn(name="charger.release")
+    @abstractmethod
+    async def release(self, order: DeviceOrder) -> DeviceAnswer:
+        """Make it operative again; undoes `quiet`."""
+
+    @activity.defn(name="charger.replace_lists")
+    @abstractmethod
+    async def replace_lists(self, order: DeviceOrder) -> DeviceAnswer:
+        """Send the local list of its present group (former tags blocked) and clear its cache; or restore the former."""
+
+    @activity.defn(name="charger.rotate")
+    @abstractmethod
+    async def rotate(self, order: DeviceOrder) -> Rotated:
+        """Send the pending key, always the same one."""
+
+    @activity.defn(name="charger.reset")
+    @abstractmethod
+    async def reset(self, order: DeviceOrder) -> DeviceAnswer:
+        """Restart it, so that what needs a restart takes effect."""
+
+    @activity.defn(name="charger.disconnect")
+    @abstractmethod
+    async def disconnect(self, order: DeviceOrder) -> Done:
+        """Close its socket: with revoked credentials for good (1008), else so that it comes back (1012)."""

@@ -1,0 +1,28 @@
+"""What every step is asked with, or answers."""
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.ids import TransferId
+
+
+class Message(BaseModel):
+    """Root of what crosses Temporal: frozen; later fields are optional ones."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Done(Message):
+    """A step that has nothing to tell."""
+
+
+class TransferRef(Message):
+    """The transfer that a step is for; (transfer id, step) is what makes a step idempotent."""
+
+    transfer_id: TransferId
+
+
+class TransferRun(TransferRef):
+    """A run of a workflow that says it is this transfer's. The request row is the proof, and the workflow's id."""
+
+    workflow_id: str
+    run_id: str

@@ -1,0 +1,74 @@
+"""Looking after everything at once."""
+
+from abc import ABC, abstractmethod
+from enum import StrEnum
+
+from temporalio import activity
+
+from activities.contracts.messages import Message
+from domain.reconciliation import Finding
+
+
+class Look(Message):
+    """A look at everything."""
+
+
+class Suspicion(Message):
+    """Something that may be wrong with a transfer or a charge point, by its id."""
+
+    kind: Finding
+    subject: str
+
+
+class Suspicions(Message):
+    """What was found."""
+
+    items: tuple[Suspicion, ...] = ()
+    whole: bool = False
+    """It is all there was: what was parked before and is not among it has settled."""
+    parked: bool = False
+    """Something was parked before and may have settled since."""
+
+
+class Settlement(StrEnum):
+    """What became of a suspicion."""
+
+    STARTED = "started"
+    MENDED = "mended"
+    PARKED = "parked"
+    """Only a person can say what is right; parked before or now."""
+    UNFOUNDED = "unfounded"
+    """It is not so any more."""
+    NOT_YET = "not_yet"
+    """It could not be settled now: the next look finds it again."""
+
+
+class Reconciliation(Message):
+    """What became of one."""
+
+    kind: Finding
+    subject: str
+    settlement: Settlement
+
+
+class Reconciled(Message):
+    """What became of each."""
+
+    items: tuple[Reconciliation, ...] = ()
+
+
+class Reconciler(ABC):
+    """What looks after everything at once (`reconciler.*`)."""
+
+    @activity.defn(name="reconciler.look")
+    @abstractmethod
+    async def look(self, look: Look) -> Suspicions:
+        """Compare the register, the engine's runs and the chargers' credentials; only reads of them.
+
+        By the way it takes out of audit trails what is not kept for ever.
+        """
+
+    @activity.defn(name="reconciler.settle")
+    @abstractmethod
+    async def settle(self, confirmed: Suspicions) -> Reconciled:
+        """Look at each once more, then mend what is certain and park the rest; a repeat finds it mended or parked."""

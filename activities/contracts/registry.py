@@ -1,0 +1,270 @@
+"""The register: rights, decisions, the change of owner, where the charger is and how far its rotation."""
+
+from abc import ABC, abstractmethod
+from datetime import datetime
+from enum import StrEnum
+
+from temporalio import activity
+
+from activities.contracts.messages import Done, Message, TransferRef, TransferRun
+from domain.approval import Decision
+from domain.errors import ErrorCode
+from domain.ids import ChargePointId, NodeId, OrderId
+from domain.policy import Policy
+from domain.transfer import (
+    Connection,
+    IfOffline,
+    Reason,
+    RunningSession,
+    TransferKind,
+    TransferState,
+    TransferWarning,
+    UntilNewKey,
+)
+
+
+class Validated(Message):
+    """The request is allowed."""
+
+    kind: TransferKind
+    charge_point_id: ChargePointId
+    policy: Policy = Policy()
+    """How long the transfer waits for what, as it was set when it was asked for."""
+
+
+class Plan(Message):
+    """What a reserved transfer is going to do; fixed from then on."""
+
+    kind: TransferKind
+    charge_point_id: ChargePointId
+    state: TransferState
+    """`awaiting_acceptance` or `transferring`."""
+    again: bool = False
+    """An earlier run reserved it: this one goes on where the transfer stands."""
+    expires_at: datetime | None
+    """Until when the recipient may decide; None where nobody is asked."""
+    remind_at: tuple[datetime, ...] = ()
+    tell_present_owner: bool
+    running_session: RunningSession
+    if_offline: IfOffline
+    until_new_key: UntilNewKey = UntilNewKey.SERVE
+    connection: Connection
+    quiet: bool
+    lists: bool
+    rotate: bool
+
+
+class DecisionRecord(TransferRef):
+    """A decision on a transfer; whose, and what they chose, is read from their order. The clock gives none."""
+
+    decision: Decision
+    order_id: OrderId | None = None
+
+
+class ResendRecord(TransferRef):
+    """An order that whoever must decide is asked anew."""
+
+    order_id: OrderId | None
+
+
+class Resent(Message):
+    """Which links are valid from now on."""
+
+    generation: int
+
+
+class Decided(Message):
+    """The state that the decision led to."""
+
+    state: TransferState
+    order_id: OrderId | None = None
+    """The order that was found to ask for it; None where nobody's was needed."""
+    quiet: bool = False
+    lists: bool = False
+    rotate: bool = False
+    until_new_key: UntilNewKey = UntilNewKey.SERVE
+
+
+class Taken(Message):
+    """A decision that was taken, and what it led to."""
+
+    decision: Decision
+    order_id: OrderId | None
+    state: TransferState
+
+
+class TakenUp(Message):
+    """How far a transfer is, as the register knows it."""
+
+    state: TransferState
+    reason: Reason | None = None
+    decisions: tuple[Taken, ...] = ()
+    generation: int = 1
+    """Of the links that are valid."""
+    resent: tuple[OrderId, ...] = ()
+    """Every order to resend so far."""
+
+
+class Changed(Message):
+    """The ownership changed."""
+
+    version: int
+    new_key: bool = False
+    """People may know the key in use: it is replaced by one that the new owner types."""
+    rotates: bool | None = None
+    """Whether the charger takes keys that it is sent; None where that was not seen yet."""
+
+
+class Finish(TransferRef):
+    """The end of a transfer: its charge point is released."""
+
+    state: TransferState
+    reason: Reason | None = None
+    warnings: tuple[TransferWarning, ...] = ()
+
+
+class RefusedRecord(TransferRun):
+    """A refusal, to be readable by its sender."""
+
+    code: ErrorCode
+    message: str
+
+
+class Whereabouts(Message):
+    """Where a charger is: `node` is None while it is offline."""
+
+    node: NodeId | None
+    generation: int
+    quarantined: bool = False
+    session_running: bool = False
+    enrolment_sent_at: datetime | None = None
+    """A key that only the charger is to know was sent to it then, and it is not back with that yet."""
+
+
+class RotateAnswer(StrEnum):
+    """What a charger answered to its new credentials; `unknown`: nothing was heard, it may have taken them."""
+
+    ACCEPTED = "accepted"
+    REBOOT_REQUIRED = "reboot_required"
+    REJECTED = "rejected"
+    NOT_SUPPORTED = "not_supported"
+    UNKNOWN = "unknown"
+
+
+class CredentialsStatus(Message):
+    """Where the rotation is, as the database knows it."""
+
+    answer: RotateAnswer | None
+    """None: not sent yet."""
+    answer_counts: bool = True
+    """It came over a released connection that only the charger can have opened."""
+    proven: bool
+    handed_out: bool = False
+    """The new owner was given a key to type: it is what is to be proven, and there is no way back."""
+    old_key_returns: int
+    """How often the charger came back with the old key after it had accepted the new one."""
+
+
+class Proof(Message):
+    """Whether the charger has proven its new credentials: they stay, whatever was to become of them."""
+
+    proven: bool = False
+    handed_out: bool = False
+    """The new owner was given a key to type, which is still to be proven: it stays, too."""
+
+
+class Registry(ABC):
+    """The register: each step one database transaction, local first unless it must be on record (`registry.*`)."""
+
+    @activity.defn(name="registry.validate")
+    @abstractmethod
+    async def validate(self, run: TransferRun) -> Validated:
+        """Check the sender's rights and the request; refuses NotAllowed, NotFound, CoolingDown, NotPossible.
+
+        NotAllowed, too, where nobody has asked for this transfer, or another workflow is it.
+        """
+
+    @activity.defn(name="registry.look_up")
+    @abstractmethod
+    async def look_up(self, ref: TransferRef) -> Done:
+        """Look up the target; refuses NotPossible for oneself, the present owner, the same group."""
+
+    @activity.defn(name="registry.reserve")
+    @abstractmethod
+    async def reserve(self, run: TransferRun) -> Plan:
+        """Reserve the charge point and write the transfer; refuses TransferInProgress."""
+
+    @activity.defn(name="registry.refuse")
+    @abstractmethod
+    async def refuse(self, refusal: RefusedRecord) -> Done:
+        """Write a refused transfer that its sender can read; nothing of a run that is none of its."""
+
+    @activity.defn(name="registry.decide")
+    @abstractmethod
+    async def decide(self, record: DecisionRecord) -> Decided:
+        """Take a decision into the register; refuses NotAllowed, NotPossible, AlreadyDecided, TooLate."""
+
+    @activity.defn(name="registry.resend")
+    @abstractmethod
+    async def resend(self, record: ResendRecord) -> Resent:
+        """Let every link sent so far die, for new ones; refuses NotAllowed, AlreadyDecided, TooLate."""
+
+    @activity.defn(name="registry.take_up")
+    @abstractmethod
+    async def take_up(self, run: TransferRun) -> TakenUp:
+        """Say where an earlier run of the transfer, which was terminated, left it."""
+
+    @activity.defn(name="registry.block_sessions")
+    @abstractmethod
+    async def block_sessions(self, ref: TransferRef) -> Done:
+        """Let no new charging session start on the charge point."""
+
+    @activity.defn(name="registry.allow_sessions")
+    @abstractmethod
+    async def allow_sessions(self, ref: TransferRef) -> Done:
+        """Let charging sessions start again; undoes `block_sessions`."""
+
+    @activity.defn(name="registry.change_ownership")
+    @abstractmethod
+    async def change_ownership(self, ref: TransferRef) -> Changed:
+        """Check the rights again, then change owner, group, ledger and version in one transaction.
+
+        Where only the charger knows its key, the new one is made here; where the connection is deleted, all are revoked
+        here.
+        Refuses NotAllowed (rights lost) and NotPossible (recipient unusable).
+        """
+
+    @activity.defn(name="registry.restore_ownership")
+    @abstractmethod
+    async def restore_ownership(self, ref: TransferRef) -> Changed:
+        """Give the charge point back, as a new ledger period; nothing where it never changed."""
+
+    @activity.defn(name="registry.withdraw_credentials")
+    @abstractmethod
+    async def withdraw_credentials(self, ref: TransferRef) -> Proof:
+        """Undo a rotation before its proof: whichever key the charger comes back with is its key."""
+
+    @activity.defn(name="registry.leave_credentials_due")
+    @abstractmethod
+    async def leave_credentials_due(self, ref: TransferRef) -> Proof:
+        """Leave an unproven rotation to the gateway: until the charger has its new key the old one opens quarantine."""
+
+    @activity.defn(name="registry.await_new_key")
+    @abstractmethod
+    async def await_new_key(self, ref: TransferRef) -> Proof:
+        """Let the old key open what was chosen, until the new owner's is in use: the charger refused the one sent."""
+
+    @activity.defn(name="registry.finish")
+    @abstractmethod
+    async def finish(self, end: Finish) -> Done:
+        """Write the outcome and release the charge point."""
+
+    @activity.defn(name="registry.locate")
+    @abstractmethod
+    async def locate(self, ref: TransferRef) -> Whereabouts:
+        """Say which gateway node holds the charger's socket, and whether a session runs. Only reads."""
+
+    @activity.defn(name="registry.credentials")
+    @abstractmethod
+    async def credentials(self, ref: TransferRef) -> CredentialsStatus:
+        """Say how far the rotation is. Only reads."""
