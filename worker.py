@@ -27,8 +27,8 @@ from activities.watch import StepWatch
 from domain.errors import HandoverError, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
 from domain.news import OwnerNews
-from engine.client import TransferClient
 from engine.connection import BadConnection, read_connection
+from engine.engine import TemporalEngine
 from engine.runs import Runs
 from engine.schedule import keep_schedule
 from gateway.enrolment import EnrolmentOptions
@@ -106,7 +106,7 @@ def gateway_worker(client: Client, charger: object, node: NodeId) -> Worker:
 _NEWS: Final = {Fact.TWO_HOLDERS: OwnerNews.TWO_HOLDERS, Fact.ENDED_KEY: OwnerNews.ENDED_KEY_TRIED}
 
 
-def charger_news(database: Database, client: TransferClient) -> Callable[[ChargePointId, str], Awaitable[None]]:
+def charger_news(database: Database, client: TemporalEngine) -> Callable[[ChargePointId, str], Awaitable[None]]:
     """Wire what happens at a charger to the transfer that may wait for it, or has left something to do there."""
 
     async def tell(charge_point_id: ChargePointId, fact: str) -> None:
@@ -150,7 +150,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         DatabaseReconciler(
             database,
             Doorway(database, vault),
-            TransferClient(client),
+            TemporalEngine(client),
             Runs(client),
             settings.addresses_kept,
             settings.connections_kept,
@@ -168,7 +168,7 @@ async def run_gateway(
 ) -> None:
     """Hold sockets, and run the commands to their chargers, until a stop is asked for."""
     gc.set_threshold(20_000, 50, 1_000)  # thousands of sockets: a full collection pauses them all
-    transfer_client = TransferClient(client)
+    transfer_client = TemporalEngine(client)
     node = NodeId(settings.gateway_node)
     cert, key = settings.gateway_tls_cert, settings.gateway_tls_key
     gateway = Gateway(

@@ -17,8 +17,8 @@ from api.dependencies import Options, Parts
 from api.streams import StreamOptions
 from api.watch import HttpWatch
 from domain.errors import Unavailable
-from engine.client import TransferClient
 from engine.connection import BadConnection, read_connection
+from engine.engine import TemporalEngine
 from persistence.doorway import Doorway
 from persistence.schema import is_current
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
@@ -72,7 +72,7 @@ async def _serve(settings: Settings) -> None:
     try:
         await _check_database(database)
         client = await connection.open_later(interceptors=instruments.tracing.interceptors, runtime=instruments.runtime)
-        transfers = TransferClient(client, settings.start_timeout, Doorway(database, vault))
+        transfers = TemporalEngine(client, settings.start_timeout, Doorway(database, vault))
         options = Options(
             default_expiry=settings.default_expiry,
             shortest_expiry=settings.shortest_expiry,

@@ -10,7 +10,7 @@ from api.dependencies import Options, Parts
 from api.pages.app import STATIC, create_pages
 from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
 from api.watch import HttpWatch, Watched
-from engine.client import TransferClient
+from engine.engine import Engine
 from persistence.session import Database
 from persistence.vault import Vault
 
@@ -25,13 +25,13 @@ for _resource in (health, metrics, reference):
 def create_app(
     database: Database,
     vault: Vault,
-    transfers_client: TransferClient,
+    engine: Engine,
     options: Options | None = None,
     watch: HttpWatch | None = None,
 ) -> FastAPI:
     """Build the application: JSON under /v1, pages under /t; /healthz, /readyz and /metrics for the platform.
 
-    The caller closes `database` and `transfers_client`; nothing is opened here.
+    The caller closes `database` and `engine`; nothing is opened here.
     """
     options, watch = options or Options(), watch or HttpWatch()
     app = FastAPI(
@@ -50,7 +50,7 @@ def create_app(
             Middleware(BodyLimit, limit=options.body_limit, refuse=problems.too_large),
         ],
     )
-    app.state.parts = parts = Parts(database, vault, transfers_client, options, watch)
+    app.state.parts = parts = Parts(database, vault, engine, options, watch)
     problems.install(app)
     openapi.install(app)
     app.mount("/t", create_pages(parts))

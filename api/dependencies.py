@@ -20,7 +20,10 @@ from domain.limits import NO_LIMITS, CallLimits
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import PLACES_KEPT
-from engine.client import TransferClient
+from engine.chargers import Chargers
+from engine.engine import Engine
+from engine.links import Links
+from engine.transfers import Transfers
 from persistence.callers import Caller, Callers
 from persistence.charge_point_trails import ChargePointTrails
 from persistence.charging_reads import ChargingReads
@@ -59,12 +62,12 @@ class Options:
 class Parts:
     """Everything a route may work with."""
 
-    def __init__(
-        self, database: Database, vault: Vault, transfers: TransferClient, options: Options, watch: HttpWatch
-    ) -> None:
+    def __init__(self, database: Database, vault: Vault, engine: Engine, options: Options, watch: HttpWatch) -> None:
         """Build the readers and the doorway on one database."""
         self.database = database
-        self.transfers = transfers
+        self.transfers: Transfers = engine
+        self.links: Links = engine
+        self.chargers: Chargers = engine
         self.options = options
         self.watch = watch
         self.readings = Readings(database)
@@ -77,7 +80,7 @@ class Parts:
         self.trails = Trails(database)
         self.streams = Streams(self.trails, options.streams)
         watch.count_streams(lambda: self.streams.open)
-        self.links = LinkReads(database, vault)
+        self.link_reads = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
         self.doorway = Doorway(database, vault, options.limits, options.policy)
 

@@ -27,7 +27,7 @@ from domain.transfer import (
     TransferState,
     UntilNewKey,
 )
-from engine.client import StepAttempts
+from engine.transfers import StepAttempts
 from persistence import rehearsals
 from persistence.callers import Caller
 from persistence.catalogue import Support

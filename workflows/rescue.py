@@ -24,6 +24,8 @@ from workflows.options import device, letter
 
 #: How often one rescue is tried again by itself.
 TRIES: Final = 3
+#: The signal that comes with each start, by its name: the client can't take a signal with a start otherwise.
+CHARGER_IS_BACK: Final = "charger_is_back"
 _TAKEN: Final = frozenset({DeviceOutcome.DONE, DeviceOutcome.SCHEDULED})
 
 
@@ -37,7 +39,7 @@ class RescueWorkflow:
         self._ref, self._policy = TransferRef(transfer_id=order.transfer_id), Policy()
         self._news = 0
 
-    @workflow.signal
+    @workflow.signal(name=CHARGER_IS_BACK)
     def charger_is_back(self) -> None:
         """Look once more: what was found before may not hold any more."""
         self._news += 1

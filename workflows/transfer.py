@@ -269,8 +269,8 @@ class TransferWorkflow:
 
     # --- what others send -----------------------------------------------------------------------------------------
 
-    @workflow.update(name="open")
-    async def opened(self) -> Opened:
+    @workflow.update
+    async def open(self) -> Opened:
         """Answer once the charge point is reserved; a refusal is raised with its code as the failure's type."""
         await workflow.wait_condition(lambda: self._plan is not None or self._refusal is not None)
         if self._refusal is not None:

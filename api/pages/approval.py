@@ -35,7 +35,7 @@ class ApprovalPages:
     async def open(self, request: Request) -> Response:
         """Lead from the mailed address to one that does not hold the token; a dead link says so at once."""
         token = request.path_params["token"]
-        link = await self._parts.links.by_token(token)
+        link = await self._parts.link_reads.by_token(token)
         if link is None:
             await self._note_miss(request)
             raise NotFound("There is no such link.")
@@ -60,7 +60,7 @@ class ApprovalPages:
         if link.state is not LinkState.OPEN:
             return self._ended(request, link)
         try:
-            await self._parts.transfers.send_code(link.id, await self._parts.codes.ask(link.id))
+            await self._parts.links.send_code(link.id, await self._parts.codes.ask(link.id))
         except HandoverError as error:
             note_away(error)
             render = self._typing if link.code_sent else self._offer
@@ -99,7 +99,7 @@ class ApprovalPages:
             order_id = await self._parts.codes.use(link.id, typed.code, decision, choice)
             if opens:
                 language = self._sheets.words(request, link).language
-                await self._parts.transfers.open_account(link.id, name=typed.name, locale=language)
+                await self._parts.links.open_account(link.id, name=typed.name, locale=language)
             await self._parts.transfers.decide(link.transfer_id, decision, order_id)
         except Refusal as refusal:
             await self._parts.doorway.note_refused_attempt(
@@ -115,7 +115,7 @@ class ApprovalPages:
 
     async def _link(self, request: Request) -> LinkView:
         """Read the link whose page is asked for; raises NotOpened where the browser does not hold its token."""
-        link = await self._parts.links.by_token(doors.token_of(request))
+        link = await self._parts.link_reads.by_token(doors.token_of(request))
         if link is None:
             await self._note_miss(request)
         if link is None or link.id != request.path_params["link"]:

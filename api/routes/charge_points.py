@@ -102,7 +102,7 @@ async def connect_afresh(
             await parts.transfers.tell_charger_news(afresh.transfer_id, point, NEW_KEY)
     if tells:
         occasion = fingerprint(f"{caller.id} {key}")[:16] if key else secrets.token_hex(8)
-        await parts.transfers.tell_owner(point, OwnerNews.RESET, occasion=occasion)
+        await parts.chargers.tell_owner(point, OwnerNews.RESET, occasion=occasion)
     return schemas.Credentials(identity=view.identity, password=afresh.password)
 
 
@@ -132,7 +132,7 @@ async def rotate_key(caller: CallerDep, parts: PartsDep, charge_point_id: PathId
     `Idempotency-Key` gives the same `answer`; one that was refused is tried anew.
     """
     point = ChargePointId(charge_point_id)
-    answer = await parts.transfers.rotate_key(point, await _order(caller, parts, point, ChargerOrder.ROTATE_KEY, key))
+    answer = await parts.chargers.rotate_key(point, await _order(caller, parts, point, ChargerOrder.ROTATE_KEY, key))
     view = await parts.reads.charge_point(caller, point)
     return schemas.KeyRotation.model_validate({"answer": answer, "key": view.key}, from_attributes=True)
 
@@ -161,7 +161,7 @@ async def identify(caller: CallerDep, parts: PartsDep, charge_point_id: PathId, 
     `Idempotency-Key` restarts nothing and gives the same `answer`; one that was refused is tried anew.
     """
     point = ChargePointId(charge_point_id)
-    answer = await parts.transfers.identify(point, await _order(caller, parts, point, ChargerOrder.IDENTIFY, key))
+    answer = await parts.chargers.identify(point, await _order(caller, parts, point, ChargerOrder.IDENTIFY, key))
     return schemas.Identification(answer=answer)
 
 

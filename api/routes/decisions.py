@@ -25,7 +25,7 @@ from domain.ids import TransferId
 from domain.orders import OrderAct
 from domain.trail import Attempt, TrailAction, held
 from domain.transfer import ACTIVE, TransferState, UntilNewKey
-from engine.client import LOST
+from engine.transfers import LOST
 from persistence.callers import Caller
 from persistence.doorway import Repeatable
 from persistence.orders import NewOrder

@@ -18,7 +18,7 @@ from domain.news import OwnerNews
 from domain.reconciliation import UNCERTAIN, Finding
 from domain.trail import TOLD_OF_END, TrailAction, of_charge_point, told_of_news
 from domain.transfer import Reason, TransferState
-from engine.client import TransferClient
+from engine.engine import TemporalEngine
 from engine.runs import Runs
 from persistence import audit, findings
 from persistence.doorway import Doorway
@@ -37,7 +37,7 @@ def reconciler(
     vault: Vault,
     temporal: Client,
 ) -> DatabaseReconciler:
-    engine = TransferClient(temporal, timedelta(seconds=1))
+    engine = TemporalEngine(temporal, timedelta(seconds=1))
     return DatabaseReconciler(database, Doorway(database, vault), engine, Runs(temporal))
 
 

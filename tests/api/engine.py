@@ -15,7 +15,8 @@ from domain.news import OwnerNews
 from domain.orders import OrderAct
 from domain.trail import TrailSubject, of_charge_point
 from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
-from engine.client import StepAttempts, TransferClient
+from engine.engine import Engine as AbstractEngine
+from engine.transfers import StepAttempts
 from persistence import orders
 from persistence.session import Database
 from persistence.tables import Code, Order, Request, Transfer
@@ -23,7 +24,7 @@ from tests.api.world import add_transfer
 
 
 @dataclass
-class Engine(TransferClient):
+class Engine(AbstractEngine):
     """Does to the database what a worker would, as far as readers see it; `fails` is raised instead, once given."""
 
     database: Database
@@ -75,6 +76,12 @@ class Engine(TransferClient):
             order = await orders.find(session, subject, OrderAct(act), order_id)
         assert order is not None, "the order comes before the workflow"
         return order
+
+    async def take_up(self, transfer_id: TransferId) -> None:
+        raise AssertionError("the reconciler's")
+
+    async def rescue(self, transfer_id: TransferId) -> None:
+        raise AssertionError("the gateway's")
 
     async def decide(self, transfer_id: TransferId, decision: Decision, order_id: OrderId) -> TransferState:
         if self.fails:

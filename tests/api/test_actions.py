@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from domain.transfer import StepName
-from engine.client import StepAttempts
+from engine.transfers import StepAttempts
 from persistence.session import Database
 from tests.api.engine import Engine
 from tests.api.world import add_transfer, bearer

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from domain.ids import TransferId
 from domain.trail import TrailAction
 from domain.transfer import StepName
-from engine.client import StepAttempts
+from engine.transfers import StepAttempts
 from persistence import audit
 from persistence.session import Database
 from persistence.tables import ChargePoint, Membership, Transfer, TransferStep

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from domain.trail import TrailAction
 from domain.transfer import StepName
-from engine.client import StepAttempts
+from engine.transfers import StepAttempts
 from persistence import audit
 from persistence.session import Database
 from persistence.tables import Transfer, TransferStep

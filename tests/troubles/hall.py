@@ -12,7 +12,7 @@ from domain.approval import Decision
 from domain.ids import TASK_QUEUE, TransferId, workflow_id
 from domain.reconciliation import Finding
 from domain.transfer import Acceptance, OperatorAction, TransferState
-from engine.client import TransferClient
+from engine.engine import TemporalEngine
 from engine.runs import Runs
 from engine.schedule import RECONCILE
 from persistence import findings
@@ -30,7 +30,7 @@ class Hall:
 
     def __init__(self, temporal: Client, database: Database, vault: Vault) -> None:
         self.temporal, self.database, self.vault = temporal, database, vault
-        self.client = TransferClient(temporal)
+        self.client = TemporalEngine(temporal)
         self.doorway = Doorway(database, vault)
         self.transfer_id = TransferId("")
 
@@ -61,12 +61,12 @@ class Hall:
         return await self.decide(Decision.ACCEPT)
 
     async def decide(
-        self, decision: Decision, user: str = "bob", client: TransferClient | None = None
+        self, decision: Decision, user: str = "bob", client: TemporalEngine | None = None
     ) -> TransferState:
         order_id = await give(self.database, self.transfer_id, decision.value, f"user:{user}")
         return await (client or self.client).decide(self.transfer_id, decision, order_id)
 
-    async def roll_back(self, client: TransferClient | None = None) -> TransferState:
+    async def roll_back(self, client: TemporalEngine | None = None) -> TransferState:
         act = OperatorAction.ROLL_BACK
         order_id = await give(
             self.database, self.transfer_id, act.value, "operator:op", request_id="1", reason="for a test"

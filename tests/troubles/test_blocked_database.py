@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from domain.ids import workflow_id
 from domain.transfer import StepName
-from engine.client import TransferClient
+from engine.engine import TemporalEngine
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.journeys.requests import keep_a_request, steps
@@ -22,7 +22,7 @@ async def test_a_blocked_database_shows_a_pending_activity_and_loses_nothing(
     temporal: Client, database: Database, vault: Vault
 ) -> None:
     transfer_id = await keep_a_request(database, vault)
-    client = TransferClient(temporal, answer_within=timedelta(seconds=60))
+    client = TemporalEngine(temporal, answer_within=timedelta(seconds=60))
     async with transfer_worker(temporal, steps(database, vault)):
         async with database.writing() as session:
             if not database.is_sqlite:  # there a writing transaction alone blocks the others

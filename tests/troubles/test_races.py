@@ -13,7 +13,7 @@ import worker
 from domain.approval import Decision
 from domain.errors import Refusal, Unavailable
 from domain.transfer import TransferState
-from engine.client import TransferClient
+from engine.engine import TemporalEngine
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.troubles.hall import Hall
@@ -37,7 +37,7 @@ class Answer:
     text: str = ""
 
 
-async def call(hall: Hall, client: TransferClient, caller: str) -> Answer:
+async def call(hall: Hall, client: TemporalEngine, caller: str) -> Answer:
     """Decide as one of the parties would, until there is an answer."""
     while True:
         try:
@@ -84,7 +84,7 @@ async def test_what_arrived_while_no_worker_was_up_has_one_outcome(
     hall = Hall(temporal, database, vault)
     async with worker.transfer_worker(temporal, hall.steps):
         await hall.ask(SOON if clock else timedelta(days=7))
-    patient = TransferClient(temporal, timedelta(seconds=2))
+    patient = TemporalEngine(temporal, timedelta(seconds=2))
     calls = {caller: asyncio.create_task(call(hall, patient, caller)) for caller in callers}
     if clock:
         expires = (await hall.row()).expires_at

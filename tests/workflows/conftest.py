@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowHandle
 
 from domain.ids import NodeId, TransferId, workflow_id
 from domain.policy import Policy
-from engine.client import TransferClient
+from engine.engine import TemporalEngine
 from tests.details import details
 from tests.workflows.world import World
 from worker import gateway_worker, transfer_worker
@@ -41,7 +41,7 @@ class Stage:
 
     def __init__(self, client: Client, world: World, request: pytest.FixtureRequest | None = None) -> None:
         self._request = request
-        self.client = TransferClient(client)
+        self.client = TemporalEngine(client)
         self.world = world
         self.transfer_id = TransferId(f"trf_{uuid.uuid4().hex}")
         self.handle: WorkflowHandle[object, Outcome] = client.get_workflow_handle(

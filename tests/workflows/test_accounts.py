@@ -15,7 +15,7 @@ from activities.contracts.accounts import OpenAccount
 from activities.contracts.messages import Done
 from domain.errors import NotPossible, Unavailable
 from domain.ids import LinkId, account_workflow_id
-from engine.client import TransferClient
+from engine.engine import TemporalEngine
 from persistence import tables
 from persistence.approvals import make_link
 from persistence.doorway import Doorway
@@ -45,8 +45,8 @@ async def link_id(world: World) -> LinkId:
     return link.id
 
 
-def client_of(temporal: Client, world: World) -> TransferClient:
-    return TransferClient(temporal, openings=Doorway(world.database, world.vault))
+def client_of(temporal: Client, world: World) -> TemporalEngine:
+    return TemporalEngine(temporal, openings=Doorway(world.database, world.vault))
 
 
 @pytest.mark.recorded

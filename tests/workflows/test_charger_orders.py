@@ -25,7 +25,7 @@ from domain.charger_orders import RestartAnswer
 from domain.errors import HandoverError, NotPossible, TransferInProgress, Unavailable
 from domain.ids import ChargePointId, NodeId, OrderId, charger_order_workflow_id
 from domain.keys import KeyAnswer
-from engine.client import TransferClient
+from engine.engine import TemporalEngine
 from tests.workflows.conftest import keep_history
 from worker import gateway_worker, transfer_worker
 
@@ -70,7 +70,7 @@ class Desk:
     """Who asks, each time by one order."""
 
     def __init__(self, temporal: Client) -> None:
-        self._client = TransferClient(temporal)
+        self._client = TemporalEngine(temporal)
         self.order = OrderId(uuid.uuid4().hex)
 
     async def rotate(self) -> KeyAnswer:
@@ -197,7 +197,7 @@ async def test_what_nobody_took_in_time_is_not_done_later(
 ) -> None:
     """No worker runs: who asked hears that; once one does, nobody stands before the charger any more."""
     monkeypatch.setattr("workflows.charger_orders.ORDER_HOLDS_FOR", timedelta(seconds=1))
-    hasty = TransferClient(temporal, timedelta(seconds=0.5))
+    hasty = TemporalEngine(temporal, timedelta(seconds=0.5))
     with pytest.raises(Unavailable, match="Send the same request again"):
         await hasty.rotate_key(POINT, desk.order)
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):

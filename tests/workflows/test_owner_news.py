@@ -11,7 +11,7 @@ from activities.contracts.notices import Ask, Notices, SendCode, Tell, TellOwner
 from domain.errors import Unavailable
 from domain.ids import ChargePointId, owner_news_workflow_id
 from domain.news import OwnerNews
-from engine.client import TransferClient
+from engine.engine import TemporalEngine
 from tests.workflows.conftest import keep_history
 from worker import transfer_worker
 
@@ -44,7 +44,7 @@ class Letters(Notices):
 
 @pytest.mark.recorded
 async def test_news_to_an_owner_is_one_letter_a_day(temporal: Client, request: pytest.FixtureRequest) -> None:
-    client, letters, before = TransferClient(temporal), Letters(away=1), datetime.now(UTC).date()
+    client, letters, before = TemporalEngine(temporal), Letters(away=1), datetime.now(UTC).date()
     async with transfer_worker(temporal, [letters]):
         await client.tell_owner(POINT, OwnerNews.TWO_HOLDERS)
         await client.tell_owner(POINT, OwnerNews.TWO_HOLDERS)
@@ -61,7 +61,7 @@ async def test_news_to_an_owner_is_one_letter_a_day(temporal: Client, request: p
 
 
 async def test_each_occasion_and_each_kind_is_a_letter_of_its_own(temporal: Client) -> None:
-    client, letters = TransferClient(temporal), Letters()
+    client, letters = TemporalEngine(temporal), Letters()
     point, day = ChargePointId("cp-2"), datetime.now(UTC).date()
     wanted = [(OwnerNews.RESET, "a"), (OwnerNews.RESET, "b"), (OwnerNews.ENDED_KEY_TRIED, "")]
     async with transfer_worker(temporal, [letters]):

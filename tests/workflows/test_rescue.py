@@ -11,7 +11,7 @@ from activities.contracts.messages import TransferRef
 from activities.contracts.rescues import Rescue, Rescued, Rescues, Settled
 from domain.errors import TransferInProgress
 from domain.ids import NodeId, TransferId, rescue_workflow_id
-from engine.client import TransferClient
+from engine.engine import TemporalEngine
 from tests.workflows.conftest import POLICY, keep_history
 from tests.workflows.world import CHARGE_POINT, World
 from worker import gateway_worker, transfer_worker
@@ -40,7 +40,7 @@ async def rescue(temporal: Client, world: Left, request: pytest.FixtureRequest |
     """Try a rescue to its end, and give what was done."""
     world.node = f"{world.node}-{uuid.uuid4().hex}"
     transfer_id = TransferId(f"trf_{uuid.uuid4().hex}")
-    client = TransferClient(temporal)
+    client = TemporalEngine(temporal)
     async with transfer_worker(temporal, [world]), gateway_worker(temporal, world, NodeId(world.node)):
         await client.rescue(transfer_id)
         await client.rescue(transfer_id)  # another wake-up, meanwhile or afterwards

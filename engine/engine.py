@@ -1,0 +1,28 @@
+"""All that is asked of Temporal, for whoever needs more than one part of it."""
+
+from datetime import timedelta
+from typing import Final
+
+from temporalio.client import Client
+
+from engine.chargers import Chargers, TemporalChargers
+from engine.links import Links, Openings, TemporalLinks
+from engine.transfers import TemporalTransfers, Transfers
+
+ANSWER_WITHIN: Final = timedelta(seconds=5)
+
+
+class Engine(Transfers, Links, Chargers):
+    """What runs transfers, whatever it is."""
+
+
+class TemporalEngine(TemporalTransfers, TemporalLinks, TemporalChargers, Engine):
+    """One Temporal namespace."""
+
+    def __init__(
+        self, client: Client, answer_within: timedelta = ANSWER_WITHIN, openings: Openings | None = None
+    ) -> None:
+        """Take a client with the pydantic data converter; `openings` is needed where accounts are opened."""
+        TemporalTransfers.__init__(self, client, answer_within)
+        TemporalLinks.__init__(self, client, answer_within, openings)
+        TemporalChargers.__init__(self, client, answer_within)
