@@ -14,8 +14,8 @@ from activities.contracts.messages import Done
 from activities.contracts.registry import RotateAnswer
 from domain.charger_orders import RestartAnswer
 from domain.errors import NotPossible
-from gateway.dialect import Outcome
-from gateway.line import CallRefused, NotConnected
+from gateway.ocpp.dialect import Outcome
+from gateway.ocpp.line import CallRefused, NotConnected
 from gateway.server import Gateway
 
 #: Seconds between two heartbeats: a dead node is noticed, and a cancel arrives, within a few of them.

@@ -12,16 +12,16 @@ from domain.ids import ChargePointId, NodeId
 from domain.keys import KnownTo
 from gateway.contests import Contender, Contests, PlaceTaken, Standing, may_be_held
 from gateway.credentials import KeyRule
-from gateway.dialect import Dialect
 from gateway.enrolment import Enrolment
 from gateway.facts import Fact, Reporter, Tasks
 from gateway.guesses import address_of
 from gateway.limits import LimitedSocket
-from gateway.line import Line
-from gateway.ocpp16 import Ocpp16
-from gateway.ocpp16_reports import Reports16
-from gateway.ocpp201 import Ocpp201
-from gateway.ocpp201_reports import Reports201
+from gateway.ocpp.dialect import Dialect
+from gateway.ocpp.line import Line
+from gateway.ocpp.v16 import Ocpp16
+from gateway.ocpp.v16_reports import Reports16
+from gateway.ocpp.v201 import Ocpp201
+from gateway.ocpp.v201_reports import Reports201
 from gateway.reports import ChargingRules, Reports
 from gateway.sessions import Session, Sessions
 from gateway.watch import Watch

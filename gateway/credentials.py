@@ -11,9 +11,9 @@ from websockets.frames import CloseCode
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
 from domain.keys import REFUSALS, KeyAnswer, KnownTo
-from gateway.dialect import Outcome
 from gateway.facts import Fact, Reporter
-from gateway.line import CallRefused, NoAnswer, NotConnected
+from gateway.ocpp.dialect import Outcome
+from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
 from gateway.sessions import Session, Sessions
 from persistence import charger_links, credentials, key_sending, upgrades
 from persistence.key_sending import Connection

@@ -7,10 +7,10 @@ from websockets.frames import CloseCode
 from domain.ids import ChargePointId
 from domain.keys import REFUSALS, TAKEN, KeyAnswer
 from gateway.credentials import Answer, KeyRule
-from gateway.dialect import Outcome
 from gateway.enrolment import Enrolment
 from gateway.facts import Tasks
-from gateway.line import CallRefused, NoAnswer, NotConnected
+from gateway.ocpp.dialect import Outcome
+from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
 from gateway.sessions import Session, Sessions
 from persistence import charger_links, charging, credentials, local_lists, upgrades
 from persistence.session import Database

@@ -12,7 +12,7 @@ from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import Unavailable
 from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
-from gateway.line import Handler, NotInQuarantine, Unanswered
+from gateway.ocpp.line import Handler, NotInQuarantine, Unanswered
 from gateway.sessions import Session
 from persistence import charger_connections, charger_links, charging
 from persistence.charging import Known, Over, Start, Started, TagStatus

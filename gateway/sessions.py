@@ -12,9 +12,9 @@ from websockets.frames import CloseCode
 from domain.ids import ChargePointId
 from domain.keys import KnownTo
 from gateway.charger_clock import ChargerClock
-from gateway.dialect import Dialect
 from gateway.facts import Tasks
 from gateway.limits import LimitedSocket
+from gateway.ocpp.dialect import Dialect
 
 
 @dataclass(eq=False)

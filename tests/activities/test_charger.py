@@ -21,7 +21,7 @@ from domain.errors import NotPossible
 from domain.ids import TransferId
 from domain.keys import KeyAnswer
 from gateway.facts import Fact
-from gateway.line import CallRefused, NoAnswer
+from gateway.ocpp.line import CallRefused, NoAnswer
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, ORDER, World, gateway_world, hand_over, seed

@@ -12,7 +12,7 @@ from ocpp.v16 import call
 
 from domain.keys import KeyAnswer
 from gateway.facts import Fact
-from gateway.line import CallRefused, NoAnswer
+from gateway.ocpp.line import CallRefused, NoAnswer
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, gateway_world, said, seed
@@ -49,7 +49,7 @@ async def test_garbage_is_counted_and_the_conversation_goes_on(
             await socket.send(frame)
         await socket.send('[2,"last","Heartbeat",{}]')
         assert json.loads(await said(socket))[:2] == [3, "last"]
-    lines = [record.getMessage() for record in everything.records if record.name == "gateway.line"]
+    lines = [record.getMessage() for record in everything.records if record.name == "gateway.ocpp.line"]
     assert len(lines) == 4  # the 1st, 2nd, 4th and 8th
     assert "(8 so far)" in lines[-1]
     own = [record.getMessage() for record in everything.records if not record.name.startswith("websockets.client")]

@@ -14,9 +14,9 @@ from websockets.typing import Subprotocol
 
 from domain.ids import TransferId
 from domain.keys import KeyAnswer
-from gateway import ocpp201
-from gateway.dialect import Outcome
 from gateway.facts import Fact
+from gateway.ocpp import v201
+from gateway.ocpp.dialect import Outcome
 from persistence import charge_points, credentials
 from persistence.tables import ChargePoint, ChargingSession, Tag
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, hand_over, keys
@@ -180,7 +180,7 @@ async def test_the_end_of_a_session_is_taken_also_once_the_connection_is_deleted
 
 
 async def test_it_is_quieted_its_session_stopped_and_released(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ocpp201, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(v201, "_LOOK_EVERY", 0.01)
     queued = iter([True, True, False])
     told: dict[str, Answer] = {
         "ChangeAvailability": {"status": "Accepted"}, "RequestStopTransaction": {"status": "Accepted"},

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
-from gateway.dialect import Outcome
 from gateway.facts import Fact
+from gateway.ocpp.dialect import Outcome
 from persistence import charging
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession, LocalList

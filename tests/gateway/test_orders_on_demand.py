@@ -12,9 +12,9 @@ import pytest
 
 from domain.keys import KeyAnswer, KnownTo
 from domain.transfer import UntilNewKey
-from gateway.dialect import Outcome
 from gateway.facts import Fact
-from gateway.line import NotConnected
+from gateway.ocpp.dialect import Outcome
+from gateway.ocpp.line import NotConnected
 from persistence import credentials
 from persistence.session import Database
 from persistence.tables import ChargePoint

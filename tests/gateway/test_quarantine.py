@@ -13,7 +13,7 @@ from domain.errors import Unavailable
 from domain.keys import KeyAnswer
 from gateway.credentials import KeyRule
 from gateway.facts import Fact
-from gateway.line import NotConnected
+from gateway.ocpp.line import NotConnected
 from persistence import credentials
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession

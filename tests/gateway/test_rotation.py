@@ -8,7 +8,7 @@ import pytest
 
 from domain.keys import KeyAnswer
 from gateway.facts import Fact
-from gateway.line import NotConnected
+from gateway.ocpp.line import NotConnected
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, gateway_world, keys, seed

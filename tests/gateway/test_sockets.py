@@ -12,7 +12,7 @@ from websockets.frames import CloseCode
 
 from domain.ids import NodeId
 from gateway.facts import Fact
-from gateway.line import NotConnected
+from gateway.ocpp.line import NotConnected
 from gateway.reports import BLOCKED_ID
 from gateway.sweep import LAST_ORDERS
 from persistence import charger_links, credentials

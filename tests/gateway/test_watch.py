@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from gateway.facts import Fact
 from gateway.limits import Limits
-from gateway.line import NoAnswer
+from gateway.ocpp.line import NoAnswer
 from gateway.watch import Watch
 from persistence.session import Database
 from persistence.tables import Credential
@@ -155,5 +155,5 @@ async def test_the_log_lines_of_a_socket_carry_its_charge_point(watched: Watched
             await socket.send("no OCPP at all")
             await ask(socket, "Heartbeat")
 
-    (line,) = [line for line in lines.read() if line["logger"] == "gateway.line"]
+    (line,) = [line for line in lines.read() if line["logger"] == "gateway.ocpp.line"]
     assert line["charge_point_id"] == CP

@@ -13,8 +13,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from domain.errors import ErrorCode, HandoverError
-from gateway.schemas import validate
-from gateway.spelling import to_camel, to_snake
+from gateway.ocpp.schemas import validate
+from gateway.ocpp.spelling import to_camel, to_snake
 from gateway.watch import Watch
 
 _log = logging.getLogger(__name__)

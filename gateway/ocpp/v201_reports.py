@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ocpp.v201 import call_result
 
-from gateway.line import Handler
+from gateway.ocpp.line import Handler
 from gateway.reports import SIM, TAG_STATUS, About, Reports, countable, spell_time
 from persistence.charging import Start, TagStatus
 

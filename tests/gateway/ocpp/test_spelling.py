@@ -7,7 +7,7 @@ from typing import Any
 import ocpp
 from ocpp.charge_point import camel_to_snake_case, snake_to_camel_case
 
-from gateway.spelling import to_camel, to_snake
+from gateway.ocpp.spelling import to_camel, to_snake
 
 
 def names(schema: Any) -> set[str]:

@@ -8,8 +8,8 @@ from ocpp.v16 import call, call_result
 
 from domain.errors import HandoverError
 from domain.keys import KeyAnswer
-from gateway.dialect import Dialect, Outcome
-from gateway.line import CallNotSupported, CallRefused
+from gateway.ocpp.dialect import Dialect, Outcome
+from gateway.ocpp.line import CallNotSupported, CallRefused
 from persistence.charging import Running
 from persistence.local_lists import ListLimits, ListOrder
 

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Final
 
 from domain.keys import KeyAnswer
-from gateway.line import CallNotSupported, CallRefused, Handler, Line
+from gateway.ocpp.line import CallNotSupported, CallRefused, Handler, Line
 from persistence.charging import Running
 from persistence.local_lists import ListLimits, ListOrder
 

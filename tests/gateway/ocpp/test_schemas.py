@@ -12,7 +12,7 @@ import pytest
 from ocpp.exceptions import OCPPError
 from ocpp.messages import Call, CallResult, get_validator, validate_payload
 
-from gateway import schemas
+from gateway.ocpp import schemas
 
 FOLDER = Path(ocpp.__file__).parent
 #: Every schema of both versions: version, action, kind of message.
