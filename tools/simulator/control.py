@@ -6,12 +6,10 @@ import json
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from process import stop_requested
-
-if TYPE_CHECKING:
-    from tools.simulator.simulation import Station
+from tools.simulator.simulation import Station
 
 _log = logging.getLogger(__name__)
 _HELP = "say: IDENTITY start TAG | IDENTITY stop | IDENTITY password PASSWORD | IDENTITY state"
@@ -20,7 +18,7 @@ _HELP = "say: IDENTITY start TAG | IDENTITY stop | IDENTITY password PASSWORD | 
 class Control:
     """Takes orders for some stations; every answer is one line of JSON."""
 
-    def __init__(self, stations: Iterable["Station"]) -> None:
+    def __init__(self, stations: Iterable[Station]) -> None:
         """Stand in front of `stations`."""
         self._stations = {station.identity: station for station in stations}
 
@@ -60,7 +58,7 @@ class Control:
         writer.close()
 
 
-def _picture(station: "Station") -> dict[str, Any]:
+def _picture(station: Station) -> dict[str, Any]:
     """Show what anybody may see of a station: not its password."""
     state = station.state
     return {
@@ -84,7 +82,7 @@ async def tell(port: int, order: str) -> Any:
     return answer
 
 
-async def run_all(stations: Sequence["Station"], port: int) -> int:
+async def run_all(stations: Sequence[Station], port: int) -> int:
     """Run stations until SIGTERM or SIGINT, with a control where `port` is not 0; give the exit code."""
     stop = asyncio.create_task(stop_requested().wait())
     async with contextlib.AsyncExitStack() as stack:

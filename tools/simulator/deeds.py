@@ -1,18 +1,15 @@
 """What a simulated charge point does when it is told something, in whichever version of OCPP: on disk first."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from tools.simulator.body import Body
 from tools.simulator.faults import Fault, Step
-
-if TYPE_CHECKING:
-    from tools.simulator.simulation import Station
 
 
 class Deeds:
     """The deeds of one charge point; each gives the status of its answer."""
 
-    def __init__(self, station: "Station") -> None:
+    def __init__(self, station: Body) -> None:
         """Act for `station`."""
         self._station = station
         self._step = Step.ROTATE

@@ -3,18 +3,17 @@
 
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ocpp.routing import after, on
 from ocpp.v201 import ChargePoint, call, call_result
 from ocpp.v201.enums import Action
 
+from tools.simulator.body import Body
+from tools.simulator.deeds import Deeds
 from tools.simulator.state import Report
 from tools.simulator.talk import Talk
 from tools.simulator.wire import Wire
-
-if TYPE_CHECKING:
-    from tools.simulator.simulation import Station
 
 #: The library logs whole frames, keys included: nothing of it comes out.
 _silent = logging.getLogger(f"{__name__}.frames")
@@ -26,11 +25,11 @@ _PASSWORD = ("SecurityCtrlr", "BasicAuthPassword")
 class Commands201(ChargePoint):
     """One connection of a charge point: what it answers."""
 
-    def __init__(self, station: "Station", wire: Wire, call_timeout: float) -> None:
+    def __init__(self, station: Body, deeds: Deeds, wire: Wire, call_timeout: float) -> None:
         """Answer over `wire` for `station`."""
         super().__init__(station.identity, wire, response_timeout=call_timeout, logger=_silent)
         self._station = station
-        self._deeds = station.deeds
+        self._deeds = deeds
         self._variables = {
             ("OCPPCommCtrlr", "NetworkConfigurationPriority"): "0",
             ("OCPPCommCtrlr", "ActiveNetworkProfile"): "0",

@@ -62,7 +62,7 @@ class Station:
         self.struck = Struck(faults)
         self.list_part = list_part
         """How many tags it takes in one message."""
-        self.deeds = Deeds(self)
+        self._deeds = Deeds(self)
         self._ocpp = ocpp
         self._url = url
         self._file = StateFile(state_file, password, enrolled=enrolled)
@@ -138,7 +138,7 @@ class Station:
     async def _serve(self, socket: ClientConnection) -> None:
         wire = Wire(socket, self.struck, self.state)
         commands, talk = _DIALECTS[self._ocpp]
-        calls = commands(self, wire, self._call_timeout)
+        calls = commands(self, self._deeds, wire, self._call_timeout)
         self._socket, self._talk = socket, talk(self, calls)
         mine = self._talk
         self.changed()

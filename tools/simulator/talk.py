@@ -2,14 +2,12 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ocpp.exceptions import OCPPError
 
+from tools.simulator.body import Body
 from tools.simulator.state import Report
-
-if TYPE_CHECKING:
-    from tools.simulator.simulation import Station
 
 
 class Calls(Protocol):
@@ -25,7 +23,7 @@ class Calls(Protocol):
 class Talk(ABC):
     """One connection's own messages, one at a time; each version of OCPP spells them in its own way."""
 
-    def __init__(self, station: "Station", calls: Calls) -> None:
+    def __init__(self, station: Body, calls: Calls) -> None:
         """Speak for `station` over the connection of `calls`."""
         self._station = station
         self._calls = calls
