@@ -102,7 +102,7 @@ def main() -> int:
     options = _options()
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
-    every = [slip for file in FILES for slip in slips_in(ROOT, file)]
+    every = slips_in(ROOT, *FILES)
     chosen = _chosen(every, options)
     if options.list:
         for slip in chosen:

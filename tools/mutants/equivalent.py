@@ -3,9 +3,9 @@
 from typing import Final
 
 EQUIVALENT: Final[dict[str, str]] = {
-    "00922d72": "At the very moment of a deadline it looks once more, a millisecond later.",
-    "01b083a2": "The order was written just before: there always is one.",
-    "06f0586d": "At the very moment of a deadline it looks once more.",
-    "020c6074": "At the very moment from which all is told, it is told a moment later.",
-    "04973a61": "The next look finds that the reminder is due.",
+    "eb60a65c": "At the very moment of a deadline it looks once more, a millisecond later.",
+    "7ce5dd64": "The order was written just before: there always is one.",
+    "ecec06f1": "At the very moment of a deadline it looks once more.",
+    "a0c657ef": "At the very moment from which all is told, it is told a moment later.",
+    "2093a206": "The next look finds that the reminder is due.",
 }

@@ -35,12 +35,12 @@ class Slip:
     old: str
     new: str
     nth: int = 0
-    """How many of the same are before it in its function."""
+    """How many that say the same are before it."""
 
     @property
     def id(self) -> str:
-        """Give a name that stays the same as long as the function says the same there."""
-        said = f"{self.file}:{self.function}:{self.what}:{' '.join(self.old.split())}:{self.nth or ''}".rstrip(":")
+        """Give a name that stays the same as long as the function says the same there, wherever it lives."""
+        said = f"{self.function}:{self.what}:{' '.join(self.old.split())}:{self.nth or ''}".rstrip(":")
         return hashlib.sha256(said.encode()).hexdigest()[:8]
 
     def apply(self, text: str) -> str:
@@ -48,14 +48,15 @@ class Slip:
         return text[: self.start] + self.new + text[self.end :]
 
 
-def slips_in(root: Path, file: str) -> list[Slip]:
-    """Find every slip that can be made in a file."""
+def slips_in(root: Path, *files: str) -> list[Slip]:
+    """Find every slip that can be made in some files."""
     found: dict[str, Slip] = {}
-    for slip in _Finder(file, (root / file).read_text()).slips():
-        again = slip
-        while again.id in found:
-            again = replace(again, nth=again.nth + 1)
-        found[again.id] = again
+    for file in files:
+        for slip in _Finder(file, (root / file).read_text()).slips():
+            again = slip
+            while again.id in found:
+                again = replace(again, nth=again.nth + 1)
+            found[again.id] = again
     return list(found.values())
 
 
