@@ -14,10 +14,10 @@ from domain.errors import AlreadyDecided, NotAllowed, NotPossible, Refusal, TooL
 from domain.ids import LinkId, TransferId, UserId
 from domain.trail import TrailAction
 from domain.transfer import TransferKind, TransferState
-from persistence import accounts, approvals, audit, openings, transfers
+from persistence import accounts, audit, openings, transfers
 from persistence.openings import Typed
 from persistence.session import Database
-from persistence.tables import Transfer
+from persistence.tables import ApprovalLink, Transfer
 from persistence.vault import Vault
 from telemetry.subject import learn
 
@@ -86,7 +86,7 @@ class DatabaseAccounts(Accounts):
 
 async def _find_transfer(session: AsyncSession, link_id: LinkId) -> tuple[Transfer, str]:
     """Lock the transfer that a link belongs to, and give the link's channel; raises NotAllowed for a dead link."""
-    link = await approvals.valid_link(session, link_id)
+    link = await session.get(ApprovalLink, link_id)
     row = await transfers.find(session, TransferId(link.transfer_id)) if link else None
     if link is None or row is None or link.generation < row.link_generation:
         raise NotAllowed("This link is not valid any more; use the newest one.")

@@ -159,6 +159,19 @@ async def test_a_charge_point_that_its_ledger_contradicts_is_parked(
     assert await parked(database) == [("ledger_disagrees", CP)]
 
 
+async def test_each_charge_point_is_held_against_its_own_ledger(
+    reconciler: DatabaseReconciler, database: Database
+) -> None:
+    async with database.writing() as session:
+        point = await session.get_one(ChargePoint, CP)
+        of_both = {"owner_id": point.owner_id, "group_id": point.group_id}
+        session.add(ChargePoint(id="cp_9", identity="CP-9", name="Nine", version=4, ocpp="1.6", **of_both))
+        await session.flush()
+        now = datetime.now(UTC)
+        session.add(OwnershipPeriod(charge_point_id="cp_9", version=4, started_at=now, change="import", **of_both))
+    assert await found(reconciler) == {}
+
+
 async def test_a_request_is_started_once_it_is_old_enough(
     reconciler: DatabaseReconciler, database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -205,6 +205,18 @@ async def test_a_restored_owner_is_a_new_period_never_a_rewritten_one(
     ]  # fmt: skip
 
 
+async def test_credentials_left_due_are_the_gateways_to_see_to(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    assert not (await registry.leave_credentials_due(ref)).proven
+    async with database.reading() as session:
+        key = (await session.scalars(select(Credential).where(Credential.order_id == ref.transfer_id))).one()
+    assert (key.quarantines_old, key.unattended) == (True, True)
+
+
 async def test_nothing_is_restored_that_never_changed(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:

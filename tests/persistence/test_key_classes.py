@@ -10,7 +10,7 @@ from domain.transfer import UntilNewKey
 from persistence import credentials, key_sending, typed_keys
 from persistence.key_sending import Connection
 from persistence.session import Database
-from persistence.tables import ChargePoint, Credential, Transfer
+from persistence.tables import AuditEvent, ChargePoint, Credential, Transfer
 from persistence.upgrades import Entry, OldKeys, RefusedFor
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, add_transfer, change_owner, keys, seed
@@ -99,6 +99,9 @@ async def test_a_key_that_an_earlier_sending_may_have_given_it_stays_good_beside
     assert set(await keys(rule.database)) == {"current", "beside"}
     taken_up = await rule.come(key)
     assert (taken_up.entry, taken_up.known_to) == (Entry.SETTLED, KnownTo.PEOPLE)
+    async with rule.database.reading() as session:
+        entries = (await session.scalars(select(AuditEvent).order_by(AuditEvent.sequence))).all()
+    assert [(one.action, one.detail["known_to"]) for one in entries[-1:]] == [("old_key_taken_up", "people")]
     assert (await rule.come(OLD_KEY)).entry is Entry.REFUSED
 
 

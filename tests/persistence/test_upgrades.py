@@ -140,6 +140,18 @@ async def test_a_refusal_after_an_acceptance_is_not_on_record(rule: Rule) -> Non
     assert "key_refused" not in actions
 
 
+@pytest.mark.parametrize("counts", [True, False])
+async def test_a_refusal_over_what_may_be_anybodys_connection_is_noted_as_that(rule: Rule, counts: bool) -> None:
+    await rule.make()
+    await rule.send()
+    pending = (await keys(rule.database))["pending"]
+    async with rule.database.writing() as session:
+        await key_sending.record_answer(session, CP, pending.id, KeyAnswer.REJECTED, counts=counts)
+    async with rule.database.reading() as session:
+        actions = (await session.scalars(select(AuditEvent.action).order_by(AuditEvent.sequence))).all()
+    assert actions[-1] == ("key_refused" if counts else "refusal_not_counted")
+
+
 async def test_the_answer_of_another_key_is_not_this_ones(rule: Rule) -> None:
     await rule.make()
     await rule.send()

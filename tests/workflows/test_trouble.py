@@ -417,6 +417,9 @@ async def test_a_roll_back_leaves_due_what_a_vanished_charger_cannot_take(stage:
         assert await transfer.outcome() == "rolled_back"
     assert world.owner == "before"
     assert world.warnings == (TransferWarning.LISTS_DUE, TransferWarning.RELEASE_DUE)
+    undone = {step for step, state in world.steps.items() if state is StepState.COMPENSATED}
+    assert undone == {StepName.QUIET_CHARGER, StepName.CHANGE_OWNERSHIP, StepName.REPLACE_LISTS}
+    assert world.steps[StepName.ROTATE_CREDENTIALS] is StepState.FAILED
 
 
 @pytest.mark.parametrize("if_offline", list(IfOffline))

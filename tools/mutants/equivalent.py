@@ -3,6 +3,7 @@
 from typing import Final
 
 EQUIVALENT: Final[dict[str, str]] = {
+    "04042aa9": "At the very moment it looks once more.",
     "eb60a65c": "At the very moment of a deadline it looks once more, a millisecond later.",
     "7ce5dd64": "The order was written just before: there always is one.",
     "ecec06f1": "At the very moment of a deadline it looks once more.",

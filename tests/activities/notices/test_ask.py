@@ -8,6 +8,7 @@ from activities.contracts.notices import Ask
 from activities.contracts.wiring import implementations
 from activities.notices import Notices
 from domain.errors import Unavailable
+from domain.ids import TransferId
 from persistence import tables
 from persistence.approvals import owner_channel
 from persistence.vault import fingerprint
@@ -169,6 +170,14 @@ async def test_nobody_is_asked_once_it_is_decided(world: World, notices: Notices
     await notices.ask(Ask(transfer_id=TRANSFER, reminder=2))
     assert mailbox.letters == []
     assert await world.trail() == []
+
+
+async def test_nobody_is_asked_about_a_transfer_that_is_none(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    await world.to_user()
+    await notices.ask(Ask(transfer_id=TransferId("trf_forged")))
+    assert mailbox.letters == []
 
 
 async def test_a_name_can_not_forge_a_header(world: World, notices: Notices, mailbox: Mailbox) -> None:

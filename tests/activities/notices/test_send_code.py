@@ -77,6 +77,16 @@ async def test_a_code_goes_to_the_account_of_the_moment(world: World, notices: N
     assert recipients(mailbox) == ["zoe@new.example.org"]
 
 
+async def test_whoever_has_no_address_any_more_is_sent_no_code(
+    world: World, notices: Notices, mailbox: Mailbox
+) -> None:
+    link_id = await asked_link(world, notices, mailbox)
+    await world.change(tables.User, "zoe", email=None, phone="+33612345678")
+    await notices.send_code(SendCode(link_id=link_id, number=1))
+    assert recipients(mailbox) == []
+    assert [action for _, action, _ in await world.trail()][-1] == "code_not_deliverable"
+
+
 async def test_a_code_of_a_group_s_link_goes_to_that_owner_while_they_are_one(
     world: World, notices: Notices, mailbox: Mailbox
 ) -> None:
