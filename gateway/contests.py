@@ -242,7 +242,6 @@ class Contests:
                 await self._note_answer(session)
             else:
                 _log.info("The open socket of %s does not answer: the one that waits has its place.", point)
-                self._sessions.let_go(session)
                 session.socket.transport.abort()  # whoever listens to it releases it; the line below is for now
                 async with self._db.writing() as rows:
                     if await charger_links.release(rows, point, session.generation, datetime.now(UTC)):

@@ -71,8 +71,6 @@ def attention_in_sight(transfer: Transfer, caller: Caller) -> Attention:
 def attention_is(attention: Attention, caller: Caller) -> ColumnElement[bool]:
     """Say in SQL whether `attention_in_sight` is this one."""
     column: ColumnElement[Any] = Transfer.attention.expression
-    if caller.operator:
-        return column == attention.value
     hidden = not_(_recipient_known(caller))
     waits = and_(Transfer.state == TransferState.AWAITING_ACCEPTANCE.value, column != Attention.NONE.value)
     over = Transfer.state.in_([state.value for state in FINAL])

@@ -156,10 +156,10 @@ async def admit(
     return admission
 
 
-def opens_quarantine(keys: Keys, key: Credential, old_keys: OldKeys, now: datetime) -> bool:
-    """Whether a key that is not the pending one opens no more than a quarantined connection."""
+def opens_quarantine(keys: Keys, old_keys: OldKeys, now: datetime) -> bool:
+    """Whether the keys but the pending one open no more than a quarantined connection."""
     pending = keys.pending
-    if not keys.is_owners(key) and keys.holder.until_new_key is not None:
+    if keys.holder.until_new_key is not None:  # all of them are older than its owner
         return keys.holder.until_new_key is UntilNewKey.QUARANTINE
     if pending is None or pending.withdrawn_at is not None or pending.purpose in OWN:
         return False
@@ -174,7 +174,7 @@ async def still_quarantines(
     """Whether a connection with this key would be quarantined if it were opened now. Only reads."""
     keys = await read_keys(session, charge_point_id)
     key = next((key for key in keys.living if key.id == credential_id), None)
-    return key is not None and key is not keys.pending and opens_quarantine(keys, key, old_keys, now)
+    return key is not None and key is not keys.pending and opens_quarantine(keys, old_keys, now)
 
 
 async def may_connect(session: AsyncSession, credential_id: str) -> bool:
@@ -262,7 +262,7 @@ def _come_with_old(keys: Keys, key: Credential, old_keys: OldKeys, now: datetime
     charge_point_id = ChargePointId(key.charge_point_id)
     known_to = KnownTo(key.known_to)
     pending = keys.pending
-    if not opens_quarantine(keys, key, old_keys, now or key.created_at):
+    if not opens_quarantine(keys, old_keys, now or key.created_at):
         return Admission(Entry.CURRENT, charge_point_id, key.id, known_to)
     awaited = keys.holder.until_new_key is not None or pending is None or _is_awaited(keys)
     returned = not awaited and pending is not None and pending.answer == KeyAnswer.ACCEPTED

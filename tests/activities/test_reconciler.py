@@ -15,7 +15,7 @@ from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.ids import owner_news_workflow_id
 from domain.news import OwnerNews
-from domain.reconciliation import UNCERTAIN, Finding
+from domain.reconciliation import TAKE_UPS, UNCERTAIN, Finding
 from domain.trail import TOLD_OF_END, TrailAction, of_charge_point, told_of_news
 from domain.transfer import Reason, TransferState
 from engine.engine import TemporalEngine
@@ -199,9 +199,26 @@ async def test_a_reservation_of_which_the_engine_knows_nothing_is_a_lost_run(
     assert [one.settlement for one in done.items] == [Settlement.UNFOUNDED], "it ended meanwhile"
 
 
+async def test_a_run_that_was_lost_again_and_again_is_an_operators(
+    reconciler: DatabaseReconciler, registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await Doorway(database, vault).mark_started(ref.transfer_id)
+    await registry.reserve(ref)
+    async with database.writing() as session:
+        for _ in range(TAKE_UPS):
+            await audit.append(session, ref.transfer_id, actor="system", action=TrailAction.TAKEN_UP)
+    assert await settle(reconciler) == {Finding.RUN_LOST: Settlement.PARKED}
+
+
 @pytest.mark.parametrize("kind", sorted(UNCERTAIN))
 async def test_what_is_uncertain_is_parked_and_told_once(
-    reconciler: DatabaseReconciler, registry: DatabaseRegistry, database: Database, vault: Vault, kind: Finding
+    reconciler: DatabaseReconciler,
+    registry: DatabaseRegistry,
+    database: Database,
+    vault: Vault,
+    kind: Finding,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
@@ -211,6 +228,7 @@ async def test_what_is_uncertain_is_parked_and_told_once(
     for _ in range(2):
         assert [one.settlement for one in (await reconciler.settle(once)).items] == [Settlement.PARKED]
     assert await parked(database) == [(kind.value, subject)]
+    assert caplog.text.count("an operator is needed") == 1
     if subject == ref.transfer_id:
         assert (await row(database, ref)).attention == "operator"
     await reconciler.settle(Suspicions())

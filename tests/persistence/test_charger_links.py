@@ -4,15 +4,17 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from domain.charger_clock import ClockShown, Heard
 from domain.ids import ChargePointId, NodeId
 from domain.keys import KeyPurpose
+from domain.transfer import UntilNewKey
 from persistence import charger_links
 from persistence.charger_keys import KeyState, new_key
 from persistence.charger_links import Place
 from persistence.session import Database
-from persistence.tables import ChargePoint
+from persistence.tables import ChargePoint, Credential
 from persistence.vault import Vault
 from tests.gateway.world import CP, seed
 
@@ -110,3 +112,18 @@ async def test_what_a_socket_rests_on_is_its_own_chargers_keys(links: Database) 
     async with links.reading() as session:
         found = await charger_links.standing(session, CP)
     assert (found.keyed, found.unsettled, found.shut, found.revoked_at) == (True, False, False, None)
+
+
+async def test_a_socket_is_shut_by_its_own_key_alone(links: Database) -> None:
+    """A former owner's key opens no more than a quarantine; another key of the charger does not matter."""
+    async with links.writing() as session:
+        point = await session.get_one(ChargePoint, CP)
+        point.owner_version, point.until_new_key = 1, UntilNewKey.QUARANTINE.value
+        old = (await session.scalars(select(Credential.id))).one()
+        new = new_key(CP, KeyState.PENDING, "new", NOW, purpose=KeyPurpose.TYPED, version=1)
+        session.add(new)
+        await session.flush()
+        claims = {"address": None, "quarantined": False, "now": NOW}
+        for key, shut in ((old, True), (new.id, False)):
+            await charger_links.claim(session, CP, ONE, credential_id=key, **claims)
+            assert (await charger_links.standing(session, CP)).shut is shut

@@ -201,6 +201,11 @@ async def test_a_start_that_is_told_after_the_end_says_whose_the_session_is(book
     assert found.stopped_at
 
 
+async def test_one_whose_start_was_not_heard_began_once_the_charger_was_away_at_the_earliest(books: Database) -> None:
+    runs = await start(books, begin(1, "ANN1", 0, NOW, "t-1", begins=False))
+    assert (await row(books, runs.transaction_id)).earliest_at == NOW - 23 * HOUR
+
+
 async def test_what_is_not_told_is_no_connector_and_no_reading(books: Database) -> None:
     """A second driver's start does not end the first one's session, and nothing is booked that nobody measured."""
     one, other = [(await start(books, begin(None, "ANN1", None, NOW, name))).transaction_id for name in ("t-1", "t-2")]

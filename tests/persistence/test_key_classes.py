@@ -7,13 +7,13 @@ from sqlalchemy import select
 
 from domain.keys import KeyAnswer, KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
-from persistence import credentials, key_sending, typed_keys
+from persistence import credentials, key_sending, transfers, typed_keys, upgrades
 from persistence.key_sending import Connection
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, Credential, Transfer
 from persistence.upgrades import Entry, OldKeys, RefusedFor
 from persistence.vault import Vault
-from tests.gateway.world import CP, OLD_KEY, ORDER, add_transfer, change_owner, keys, seed
+from tests.gateway.world import CP, IDENTITY, OLD_KEY, ORDER, add_transfer, change_owner, keys, seed
 from tests.persistence.rule import NOW, Rule
 
 TYPED = "0123456789abcdef0123456789abcdef01234567"
@@ -288,6 +288,12 @@ async def test_a_typed_key_of_an_earlier_owner_is_as_old_as_the_current_one_at_t
     assert (await rule.come(TYPED)).entry is Entry.REFUSED
 
 
+async def test_the_owners_own_key_is_ordinary_whatever_the_old_one_opens(rule: Rule) -> None:
+    await rule.change_hands(until_new_key=UntilNewKey.QUARANTINE)
+    await rule.type_in(TYPED)
+    assert (await rule.come(TYPED)).entry is Entry.CURRENT
+
+
 async def test_a_key_for_a_charger_that_was_sent_one_leaves_that_good_for_what_the_old_one_opens(rule: Rule) -> None:
     enrolled = await enrol(rule)
     assert enrolled
@@ -315,6 +321,40 @@ async def test_a_refusal_that_proves_nothing_makes_it_the_new_owners_to_type(rul
     assert (await rule.come(sent)).entry is Entry.REFUSED
     await hand_out(rule)
     assert (await rule.come(TYPED)).entry is Entry.PROVED
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_only_a_key_in_place_of_the_owners_own_has_it_restarted_outside_a_transfer(rule: Rule, own: bool) -> None:
+    if own:
+        await enrol(rule, KeyAnswer.REBOOT_REQUIRED)
+    else:
+        enrolled = await enrol(rule)
+        assert enrolled
+        await rule.come(enrolled)
+        await rule.make()
+        await rule.send(KeyAnswer.REBOOT_REQUIRED)
+    async with rule.database.reading() as session:
+        assert await credentials.needs_restart(session, CP) is own
+
+
+async def test_no_row_is_locked_for_whoever_comes_with_the_one_settled_key(rule: Rule) -> None:
+    await rule.come(OLD_KEY)
+    async with rule.database.reading() as session:
+        known = await upgrades.recognise(session, rule.vault, IDENTITY, OLD_KEY.encode())
+    assert known.admission is not None
+    assert known.admission.entry is Entry.CURRENT
+    await enrol(rule)
+    async with rule.database.reading() as session:
+        assert (await upgrades.recognise(session, rule.vault, IDENTITY, OLD_KEY.encode())).admission is None
+
+
+async def test_a_key_is_waited_for_by_an_ended_transfer_only_while_that_has_it_to_do(rule: Rule) -> None:
+    await add_transfer(rule.database)
+    async with rule.database.writing() as session:
+        assert await transfers.awaits_key(session, CP) == ORDER
+        (await session.get_one(Transfer, ORDER)).due = False
+        await session.flush()
+        assert await transfers.awaits_key(session, CP) is None
 
 
 # --- ended keys ---------------------------------------------------------------------------------------------------

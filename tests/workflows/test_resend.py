@@ -10,7 +10,7 @@ from activities.contracts.registry import ResendRecord
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, Unavailable
 from domain.ids import OrderId
-from domain.transfer import Attention, TransferState
+from domain.transfer import Attention, OperatorAction, TransferState
 from tests.workflows.conftest import Set, Stage
 from tests.workflows.world import World, asked
 
@@ -59,6 +59,18 @@ async def test_a_letter_that_can_not_be_sent_is_given_up_for_the_new_one(stage: 
     await world.until(lambda: world.attention is Attention.OPERATOR)
     await resend(transfer)
     await world.until(lambda: "ask0 of 2" in world.letters and world.attention is Attention.RECIPIENT)
+    await decline(transfer)
+    assert await transfer.outcome() == "declined"
+
+
+async def test_a_letter_that_can_not_be_sent_is_tried_again_as_an_operator_says(stage: Set) -> None:
+    world = World(plan=asked())
+    world.fail["ask"] = [ApplicationError("no mail server", non_retryable=True)]
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.attention is Attention.OPERATOR)
+    await transfer.client.resolve(transfer.transfer_id, OperatorAction.RETRY, OrderId("r-1"))
+    await world.until(lambda: world.letters == ["ask0"] and world.attention is Attention.RECIPIENT)
     await decline(transfer)
     assert await transfer.outcome() == "declined"
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
 from activities.contracts.charger import DeviceOutcome
 from activities.contracts.registry import RotateAnswer
@@ -340,6 +341,23 @@ async def test_a_revoked_charger_that_goes_before_it_is_back_in_service_is_due(s
     await transfer.start()
     assert await transfer.outcome() == "completed_with_warnings"
     assert world.warnings == (TransferWarning.RELEASE_DUE,)
+
+
+async def test_it_does_not_end_while_an_operator_waits_for_their_answer(stage: Set) -> None:
+    world = World()
+    world.fail["tell_ended"] = [ApplicationError("no mail server", non_retryable=True)]
+    world.gates["note_resolution"] = asyncio.Event()
+    transfer = await stage(world)
+    await transfer.start()
+    await parked(transfer)
+    answer = asyncio.create_task(resolve(transfer, OperatorAction.RETRY))
+    await world.until(lambda: "ended" in world.letters and world.reached["note_resolution"])
+    result = asyncio.create_task(transfer.handle.result())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(result), 1)
+    world.gates["note_resolution"].set()
+    await answer
+    assert (await result).state.value == "completed"
 
 
 async def test_an_accept_leaves_no_letter_behind(stage: Set) -> None:

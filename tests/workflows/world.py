@@ -330,7 +330,8 @@ class World(Registry, Charger, Notices, Records):
     async def note(self, note: Note) -> Noted:
         self.attention, self.noted_ended = note.attention, note.ended
         self.attentions.append(note.attention)
-        self.reached["note_resolution"] += note.resolution is not None
+        if note.resolution is not None:
+            await self._call("note_resolution")
         if note.state is not None:
             self.state = note.state
             self.reason = note.reason.value if note.reason else self.reason

@@ -3,6 +3,8 @@
 from typing import Final
 
 EQUIVALENT: Final[dict[str, str]] = {
+    "07bf850f": "What is open has a node; the empty text is for the type checker.",
+    "07d6ecdb": "At the very moment from which it is forgotten, it is forgotten by the next look.",
     "04042aa9": "At the very moment it looks once more.",
     "eb60a65c": "At the very moment of a deadline it looks once more, a millisecond later.",
     "7ce5dd64": "The order was written just before: there always is one.",

@@ -16,7 +16,7 @@ from tools.mutants.reach import Reach
 from tools.mutants.slips import Slip
 
 #: How long the tests of the first try may take in all, by their own durations, and those of the second, in seconds.
-_FIRST, _SECOND = 15.0, 60.0
+_FIRST, _SECOND = 15.0, 120.0
 #: A slip may make a test wait for ever; that is seen, too.
 _LONGEST_TEST: Final = 60
 _LEFT_OUT: Final = shutil.ignore_patterns(

@@ -172,9 +172,7 @@ async def test_nobody_is_asked_once_it_is_decided(world: World, notices: Notices
     assert await world.trail() == []
 
 
-async def test_nobody_is_asked_about_a_transfer_that_is_none(
-    world: World, notices: Notices, mailbox: Mailbox
-) -> None:
+async def test_nobody_is_asked_about_a_transfer_that_is_none(world: World, notices: Notices, mailbox: Mailbox) -> None:
     await world.to_user()
     await notices.ask(Ask(transfer_id=TransferId("trf_forged")))
     assert mailbox.letters == []

@@ -12,7 +12,7 @@ from activities.contracts.charger import NOT_CONNECTED, DeviceOutcome
 from activities.contracts.registry import RotateAnswer
 from domain.approval import Decision
 from domain.ids import NodeId, OrderId
-from domain.transfer import Attention, OperatorAction, TransferWarning
+from domain.transfer import Attention, OperatorAction, StepName, StepState, TransferWarning
 from tests.workflows.conftest import POLICY, Set
 from tests.workflows.world import World, asked, plan
 from worker import gateway_worker
@@ -41,6 +41,22 @@ async def test_a_command_follows_a_socket_that_has_moved_to_another_node(stage: 
         assert await transfer.outcome() == "completed"
     assert "replace_lists" in other.calls
     assert "replace_lists" not in world.calls
+
+
+async def test_a_step_at_the_charger_shows_from_its_beginning(stage: Set) -> None:
+    world = World()
+    steps = {"quiet": StepName.QUIET_CHARGER, "replace_lists": StepName.REPLACE_LISTS}
+    steps |= {"rotate": StepName.ROTATE_CREDENTIALS, "release": StepName.RELEASE_CHARGER}
+    world.gates |= {name: asyncio.Event() for name in steps}
+    transfer = await stage(world)
+    await transfer.start()
+    for name, step in steps.items():
+        await world.until(lambda name=name: world.reached[name])
+        await world.until(lambda step=step: world.steps.get(step) is StepState.RUNNING)
+        assert f"step `{step.value}`" in await transfer.page()
+        world.gates[name].set()
+    assert await transfer.outcome() == "completed"
+    assert {world.steps[step] for step in steps.values()} == {StepState.DONE}
 
 
 async def test_a_cancel_that_is_being_written_comes_before_the_change(stage: Set) -> None:
