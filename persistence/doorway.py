@@ -176,8 +176,7 @@ class Doorway:
     async def is_carried_out(self, order_id: OrderId) -> bool:
         """Whether an order was carried out: it is not to be sent again."""
         async with self._db.reading() as session:
-            order = await session.get(Order, order_id)
-            return order is not None and order.carried_out_as is not None
+            return (await session.get_one(Order, order_id)).carried_out_as is not None
 
     async def end_session(
         self, call: Repeatable, given: NewOrder, session_id: int, *, stop_id: int | None, power_limit: float

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from activities.contracts.messages import TransferRef, TransferRun
 from activities.contracts.records import Note
-from activities.contracts.registry import Decided, DecisionRecord, Finish, RefusedRecord
+from activities.contracts.registry import Decided, DecisionRecord, Finish, RefusedRecord, RotateAnswer
 from activities.records import DatabaseRecords
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision
@@ -203,6 +203,15 @@ async def test_a_restored_owner_is_a_new_period_never_a_rewritten_one(
     assert [(period.owner_id, period.change, period.ended_at is None) for period in periods] == [
         ("ada", "import", False), ("bob", "transfer", False), ("ada", "roll_back", True),
     ]  # fmt: skip
+
+
+async def test_a_transfer_without_a_key_of_its_own_counts_as_refused(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    found = await registry.credentials(ref)
+    assert (found.answer, found.answer_counts, found.proven) == (RotateAnswer.REJECTED, True, False)
 
 
 async def test_credentials_left_due_are_the_gateways_to_see_to(

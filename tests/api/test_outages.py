@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.borders import LastResort
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.api.engine import Engine
@@ -51,6 +52,18 @@ async def test_with_the_database_away_every_call_says_when_to_retry(
     assert ready.status_code == 503
     assert alive.status_code == 200
     assert "unavailable" in caplog.text
+
+
+async def test_what_fails_outside_a_call_is_answered_to_nobody() -> None:
+    async def fails(*_: Any) -> None:
+        raise RuntimeError("no start")
+
+    def answer(_: Any) -> Any:
+        raise AssertionError("nobody called")
+
+    receive: Any = None
+    with pytest.raises(RuntimeError, match="no start"):
+        await LastResort(fails, answer)({"type": "lifespan"}, receive, receive)
 
 
 async def test_an_error_nobody_foresaw_is_answered_without_a_trace_and_logged_with_one(

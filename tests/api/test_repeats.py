@@ -10,10 +10,10 @@ from sqlalchemy import select, update
 from api.app import create_app
 from domain.errors import CoolingDown, NotAllowed
 from persistence.session import Database
-from persistence.tables import ChargePoint, IdempotencyKey, Request
+from persistence.tables import ChargePoint, IdempotencyKey, Order, Request
 from persistence.vault import Vault
 from tests.api.engine import Engine
-from tests.api.world import bearer
+from tests.api.world import add_transfer, bearer
 
 START = "/v1/charge-points/cp-1/transfers"
 TO_USER = {"kind": "transfer_to_user", "recipient": "Rita@Example.com"}
@@ -85,6 +85,22 @@ async def test_two_callers_may_use_the_same_key(http: httpx.AsyncClient, engine:
 
     assert [len(ids) for ids in made.values()] == [1, 1]
     assert not made["olga"] & made["adam"]
+
+
+async def test_what_an_operator_had_done_is_not_sent_again(
+    http: httpx.AsyncClient, engine: Engine, database: Database
+) -> None:
+    """The transfer may have gone on, and a new run knows of no update of an earlier one."""
+    await add_transfer(database, state="reconfiguring", attention="operator")
+    headers, body = bearer("oscar") | {"Idempotency-Key": "r"}, {"action": "retry", "reason": "r"}
+    path = "/v1/transfers/trf_1/resolve"
+    for _ in range(2):
+        assert (await http.post(path, json=body, headers=headers)).status_code == 200
+    assert len(engine.resolved) == 2, "nobody has carried it out yet"
+    async with database.writing() as session:
+        (await session.scalars(select(Order))).one().carried_out_as = "resolved_retry"
+    assert (await http.post(path, json=body, headers=headers)).status_code == 200
+    assert len(engine.resolved) == 2
 
 
 async def test_ten_repeats_at_once_make_one_request(

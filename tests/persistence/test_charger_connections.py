@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from domain.charger_clock import ClockShown, Heard
 from domain.charging import Presence
 from domain.ids import ChargePointId, NodeId
 from persistence import charger_connections, charger_links
@@ -54,6 +55,16 @@ async def test_a_connection_is_kept_from_its_release_to_its_end(links: Database)
         assert not await charger_links.release(session, CP, second, NOW + 4 * HOUR)
     await opens(links, NOW + 5 * HOUR, quarantined=True)
     assert await kept(links) == [(1, NOW, NOW + HOUR), (2, NOW + 2 * HOUR, NOW + 3 * HOUR), (3, None, None)]
+
+
+async def test_what_its_clock_was_off_by_is_kept_with_the_end(links: Database) -> None:
+    shown = ClockShown((Heard(NOW - HOUR, NOW),))
+    async with links.writing() as session:
+        generation = await charger_links.claim(
+            session, CP, ONE, credential_id="key", address=None, quarantined=False, now=NOW - 2 * HOUR
+        )
+        assert await charger_links.release(session, CP, generation, NOW, shown)
+        assert (await session.get_one(ChargerConnection, (CP, generation))).clock_off == HOUR.total_seconds()
 
 
 async def test_what_a_dead_node_held_is_over_since_its_last_sign(links: Database) -> None:

@@ -90,6 +90,15 @@ async def test_a_refusal_ends_it_until_the_owner_asks(rule: Rule, answer: KeyAns
     assert await enrol(rule, asked=True)
 
 
+async def test_one_that_was_taken_without_a_proof_is_sent_again_as_its_owner_asks(rule: Rule) -> None:
+    await enrol(rule, KeyAnswer.ACCEPTED)
+    async with rule.database.writing() as session:
+        assert await credentials.make_own(session, rule.vault, CP, NOW) is None
+        assert await credentials.make_own(session, rule.vault, CP, NOW, asked=True) is KeyPurpose.ENROLMENT
+    pending = (await keys(rule.database))["pending"]
+    assert (pending.answer, pending.maybe_taken) == (None, True)
+
+
 async def test_a_key_that_an_earlier_sending_may_have_given_it_stays_good_beside_the_old_one(rule: Rule) -> None:
     key = await enrol(rule)
     assert key

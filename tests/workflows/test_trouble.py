@@ -360,6 +360,20 @@ async def test_it_does_not_end_while_an_operator_waits_for_their_answer(stage: S
     assert (await result).state.value == "completed"
 
 
+async def test_it_does_not_end_before_the_letters_beside_it_are_sent(stage: Set) -> None:
+    world = World(plan=plan(tell_present_owner=True))
+    world.gates["tell_requested"] = asyncio.Event()
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: "ended" in world.letters)
+    result = asyncio.create_task(transfer.handle.result())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(result), 1)
+    world.gates["tell_requested"].set()
+    assert (await result).state.value == "completed"
+    assert world.letters == ["ended", "requested"]
+
+
 async def test_an_accept_leaves_no_letter_behind(stage: Set) -> None:
     world = World(plan=asked())
     world.fail["ask"] = broken()

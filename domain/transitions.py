@@ -1,0 +1,261 @@
+"""Who may do what to a transfer, and when; and what each of an operator's acts would do, in plain sentences.
+
+Asked wherever an act is taken, offered or described: by the workflow, the steps that write it, the API, pages and
+command line. Nobody decides it anew.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, assert_never
+
+from domain.errors import AlreadyDecided, NotAllowed, NotPossible, Refusal, TooLate
+from domain.ids import UserId
+from domain.transfer import (
+    DEVICE_STEPS,
+    FINAL,
+    Attention,
+    Connection,
+    OperatorAction,
+    StepName,
+    TransferKind,
+    TransferState,
+)
+
+
+class Act(StrEnum):
+    """What takes a transfer on: the parties' decisions, the operators' acts."""
+
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    CANCEL = "cancel"
+    RESEND = "resend"
+    RETRY = "retry"
+    ROLL_BACK = "roll_back"
+    COMPLETE = "complete"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a transfer is."""
+
+    state: TransferState
+    step: StepName | None = None
+    """The last one that began; None: none yet."""
+    attention: Attention = Attention.NONE
+    connection: Connection = Connection.KEEP
+    change_begun: bool = False
+    """The change of ownership has, and may be written."""
+    no_way_back: bool = False
+    """The charger has proven its new credentials, or its old ones are revoked, or its new owner was given a key."""
+    may_be_left: bool = False
+    """A step at the charger is at work, and may be left undone."""
+    expired: bool = False
+    """The time to decide is over."""
+
+
+@dataclass(frozen=True)
+class Parties:
+    """Whose transfer it is."""
+
+    kind: TransferKind
+    sender_id: UserId
+    present_owner_id: UserId
+    recipient_id: UserId | None
+    """None: no account is known."""
+    target_group_owners: frozenset[UserId]
+
+
+# --- who ----------------------------------------------------------------------------------------------------------
+
+
+def not_theirs(act: Act, parties: Parties, user_id: UserId) -> NotAllowed | None:
+    """Say why an act is not a user's; None where it is. An operator's acts are no user's, a resend is theirs, too.
+
+    Accept and decline are the recipient's, of a move to a group any owner's of the target group; a cancel is the
+    sender's and the present owner's, a resend the sender's.
+    """
+    match act:
+        case Act.ACCEPT | Act.DECLINE:
+            group = parties.kind is TransferKind.MOVE_TO_GROUP
+            allowed = user_id in (parties.target_group_owners if group else {parties.recipient_id})
+            said = f"Only the recipient may {act.value} this transfer; ask them."
+        case Act.CANCEL:
+            allowed = user_id in {parties.sender_id, parties.present_owner_id}
+            said = "Only who asked for the transfer, or the present owner, may cancel it; ask one of them."
+        case Act.RESEND:
+            allowed = user_id == parties.sender_id
+            said = "Only who asked for the transfer, or an operator, may have its link sent again; ask them."
+        case Act.RETRY | Act.ROLL_BACK | Act.COMPLETE:
+            allowed = False
+            said = f"Only an operator may {act.value.replace('_', ' ')}; this takes a key with the scope operator."
+        case _:
+            assert_never(act)
+    return None if allowed else NotAllowed(said)
+
+
+# --- when ---------------------------------------------------------------------------------------------------------
+
+#: What waits for the recipient, or is about to.
+_UNDECIDED: Final = frozenset({TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE})
+
+
+def refusal(act: Act, progress: Progress) -> Refusal | None:
+    """Say why an act comes too late, too early or to nothing; None where it can be taken, by whoever may."""
+    match act:
+        case Act.ACCEPT | Act.DECLINE:
+            return _not_decidable(act, progress)
+        case Act.CANCEL:
+            return _not_cancellable(progress)
+        case Act.RESEND:
+            return _not_asked(progress)
+        case Act.RETRY:
+            return _nothing_to_try(progress)
+        case Act.ROLL_BACK:
+            return _no_roll_back(progress)
+        case Act.COMPLETE:
+            return _nothing_to_leave(progress)
+        case _:
+            assert_never(act)
+
+
+def _not_decidable(act: Act, progress: Progress) -> Refusal | None:
+    if progress.state not in _UNDECIDED:
+        return _decided(progress.state, "it can't be decided any more")
+    if progress.expired and act is Act.ACCEPT:
+        return TooLate("The request has expired; ask the sender for a new one.")
+    return None
+
+
+def _not_cancellable(progress: Progress) -> Refusal | None:
+    state = progress.state
+    if state in _UNDECIDED:
+        return None
+    if state in FINAL:
+        return _decided(state, "it can't be decided any more")
+    if progress.change_begun:
+        return TooLate("The ownership has changed or is about to; ask an operator to roll the transfer back.")
+    return None if state is TransferState.TRANSFERRING else _decided(state, "it can't be cancelled any more")
+
+
+def _not_asked(progress: Progress) -> Refusal | None:
+    if progress.state not in _UNDECIDED:
+        return _decided(progress.state, "nobody is asked any more")
+    return TooLate("The request has expired; start a new one.") if progress.expired else None
+
+
+def _decided(state: TransferState, so: str) -> AlreadyDecided:
+    return AlreadyDecided(f"The transfer is {state.value}; {so}; see how it stands.")
+
+
+def _nothing_to_try(progress: Progress) -> Refusal | None:
+    """Where the recipient is asked, or it has ended, all that can be tried again is a letter that can't be sent."""
+    parked = progress.attention is Attention.OPERATOR
+    if progress.state is TransferState.AWAITING_ACCEPTANCE and not parked:
+        return NotPossible("The recipient has been asked, and the decision is theirs; there is nothing to try again.")
+    if progress.state in FINAL and not parked:
+        return _over(progress.state, Act.RETRY)
+    return None
+
+
+def _no_roll_back(progress: Progress) -> Refusal | None:
+    """Say why there is no way back; of what is rolled back already it is tried again."""
+    state = progress.state
+    if state is TransferState.REQUESTED:
+        return NotPossible("The transfer is still being checked; try again in a moment.")
+    if state in FINAL:
+        return _over(state, Act.ROLL_BACK)
+    if state is TransferState.ROLLING_BACK or not progress.no_way_back:
+        return None
+    if progress.connection is Connection.DELETE:
+        return TooLate("The charger's credentials ended with the change of ownership; use retry or complete.")
+    if progress.step is StepName.TELL_PARTIES:
+        return TooLate("The transfer is about to end; there is no way back.")
+    return TooLate("The charger uses its new credentials, or its new owner was given them; use retry or complete.")
+
+
+def _nothing_to_leave(progress: Progress) -> Refusal | None:
+    if progress.state in FINAL:
+        return _over(progress.state, Act.COMPLETE)
+    if progress.state is TransferState.ROLLING_BACK:
+        return NotPossible("A compensation is never left out; use retry.")
+    if not progress.may_be_left:
+        return NotPossible("Only a step at the charger can be left undone; use retry or roll_back.")
+    return None
+
+
+def _over(state: TransferState, act: Act) -> TooLate:
+    return TooLate(f"The transfer is {state.value}; nothing of it is left to {act.value.replace('_', ' ')}.")
+
+
+# --- what an operator's act would do ------------------------------------------------------------------------------
+
+_NOTED: Final = "noted as the warning left_undone_by_operator"
+_LEFT_UNDONE: Final = {
+    StepName.QUIET_CHARGER: (
+        "Goes on without making the charger inoperative, and without waiting for a charging session that runs; "
+        f"{_NOTED}."
+    ),
+    StepName.REPLACE_LISTS: (
+        f"Leaves the charger's local list as it is, for good: tags of the former group may still work there; {_NOTED}."
+    ),
+    StepName.ROTATE_CREDENTIALS: (
+        "Ends the transfer without the charger's proof. Its new credentials stay due: until it has them, its old ones "
+        f"let it do nothing but take them; {_NOTED}."
+    ),
+    StepName.RELEASE_CHARGER: (
+        f"Ends the transfer without making the charger operative again; that stays due until it is connected; {_NOTED}."
+    ),
+}
+_RETRIED: Final = {
+    Attention.CHARGER_OFFLINE: "Looks now whether the charger is connected, and goes on waiting where it is not.",
+    Attention.NEW_KEY: "Looks now whether the charger uses the new owner's key, and goes on waiting where it does not.",
+    Attention.SESSION_RUNNING: "Looks now whether the charging session has ended, and goes on waiting where it has not.",
+}
+_STILL_KNOWN: Final = (
+    "Ends the transfer with the old key in use, which people know, the former owner among them; the new owner may type "
+    f"theirs later; {_NOTED} and old_key_known."
+)
+NOT_POSSIBLE: Final = "Not possible: "
+
+
+def effect(action: OperatorAction, progress: Progress) -> str:
+    """Say what `action` would do now; where it is refused, NOT_POSSIBLE and why."""
+    if refused := refusal(Act(action.value), progress):
+        return f"{NOT_POSSIBLE}{refused.message[:1].lower()}{refused.message[1:]}"
+    match action:
+        case OperatorAction.RETRY:
+            return _retry(progress)
+        case OperatorAction.ROLL_BACK:
+            return _roll_back(progress)
+        case OperatorAction.COMPLETE:
+            return _complete(progress)
+        case _:
+            assert_never(action)
+
+
+def _retry(progress: Progress) -> str:
+    if progress.state is TransferState.ROLLING_BACK:
+        return "Tries again now to undo what is being undone; nothing is left out."
+    if progress.attention in _RETRIED:
+        return _RETRIED[progress.attention]
+    return f"Tries the step {progress.step.value} again now." if progress.step else "Tries again now."
+
+
+def _roll_back(progress: Progress) -> str:
+    if progress.state is TransferState.ROLLING_BACK:
+        again = _retry(progress)
+        return f"The same as retry: {again[:1].lower()}{again[1:]}"
+    if progress.state is TransferState.AWAITING_ACCEPTANCE:
+        return "Cancels the transfer; nothing has changed yet."
+    if not progress.change_begun:
+        return "Undoes the steps so far, in reverse order; owner and group have not changed."
+    text = "Undoes every step in reverse order: the former owner and group have the charge point again."
+    if progress.step is StepName.ROTATE_CREDENTIALS:
+        text += " If the charger turns out to have proven its new credentials, the transfer goes on instead."
+    return text
+
+
+def _complete(progress: Progress) -> str:
+    if progress.attention is Attention.NEW_KEY:
+        return _STILL_KNOWN
+    return _LEFT_UNDONE[progress.step] if progress.step in DEVICE_STEPS else ""
