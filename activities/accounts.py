@@ -8,12 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.accounts import Accounts, OpenAccount
 from activities.contracts.messages import Done
+from activities.rows import progress_of
 from domain import trail
 from domain.contact import Address, Channel
-from domain.errors import AlreadyDecided, NotAllowed, NotPossible, Refusal, TooLate
+from domain.errors import NotAllowed, NotPossible, Refusal
 from domain.ids import LinkId, TransferId, UserId
 from domain.trail import TrailAction
-from domain.transfer import TransferKind, TransferState
+from domain.transfer import TransferKind
+from domain.transitions import Action, check
 from persistence import accounts, audit, openings, transfers
 from persistence.openings import Typed
 from persistence.session import Database
@@ -59,7 +61,7 @@ class DatabaseAccounts(Accounts):
         learn(transfer_id=transfer_id)
         if await audit.action_of(session, transfer_id, once) is not None or row.kind != TransferKind.TRANSFER_TO_USER:
             return
-        _check_awaiting(row)
+        check(Action.ACCEPT, progress_of(row, datetime.now(UTC)))
         address = await self._address(session, row)
         if row.to_owner_id is not None or not await accounts.is_free(session, address):
             if await _is_usable(session, row, address):
@@ -91,14 +93,6 @@ async def _find_transfer(session: AsyncSession, link_id: LinkId) -> tuple[Transf
     if link is None or row is None or link.generation < row.link_generation:
         raise NotAllowed("This link is not valid any more; use the newest one.")
     return row, link.channel
-
-
-def _check_awaiting(row: Transfer) -> None:
-    """Raise AlreadyDecided or TooLate where nobody is asked any more."""
-    if row.state != TransferState.AWAITING_ACCEPTANCE:
-        raise AlreadyDecided(f"The transfer is {row.state}; it can't be decided any more; see how it stands.")
-    if row.expires_at is not None and row.expires_at <= datetime.now(UTC):
-        raise TooLate("The request has expired; ask the sender for a new one.")
 
 
 async def _is_usable(session: AsyncSession, row: Transfer, address: Address) -> bool:

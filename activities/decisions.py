@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.registry import Decided, DecisionRecord, Resent, Taken
-from activities.rows import steps_of
+from activities.rows import parties_of, progress_of, steps_of
 from domain import trail
-from domain.approval import Decision, check_decider, check_resender
-from domain.errors import AlreadyDecided, NotAllowed, NotPossible, TooLate
+from domain.approval import Decision
+from domain.errors import NotAllowed, NotPossible
 from domain.ids import GroupId, LinkId, OrderId, TransferId, UserId
 from domain.orders import UNPROVEN_ACTOR, OrderAct
 from domain.rights import Role
 from domain.trail import TrailAction
 from domain.transfer import FINAL, Reason, TransferKind, TransferState, UntilNewKey
+from domain.transitions import ACTION_OF, Action, check, check_theirs
 from persistence import accounts, approvals, audit, judgement, orders, transfers
 from persistence.tables import Order, Transfer
 from persistence.vault import Vault
@@ -105,12 +106,9 @@ async def resend(session: AsyncSession, order: Order) -> Resent:
     once = trail.resent(order_id)
     if await audit.action_of(session, transfer_id, once) is None:
         orders.check(order)
-        if row.state != TransferState.AWAITING_ACCEPTANCE:
-            raise AlreadyDecided(f"The transfer is {row.state}; nobody is asked any more; see how it stands.")
-        if row.expires_at and row.expires_at <= datetime.now(UTC):
-            raise TooLate("The request has expired; start a new one.")
+        check(Action.RESEND, progress_of(row, datetime.now(UTC)))
         if order.user_id is not None:
-            check_resender(UserId(order.user_id), UserId(row.requested_by))
+            check_theirs(Action.RESEND, parties_of(row), UserId(order.user_id))
         row.link_generation += 1
         orders.prove(order, once)
         await audit.append(
@@ -144,28 +142,14 @@ async def taken(session: AsyncSession, transfer_id: TransferId) -> tuple[Taken, 
 
 async def _check(session: AsyncSession, vault: Vault, row: Transfer, decision: Decision, party: Party) -> UserId | None:
     """Refuse what is decided already or not the party's; give the user who decides."""
-    state = TransferState(row.state)
-    may_still_cancel = decision is Decision.CANCEL and state is TransferState.TRANSFERRING
-    if state is TransferState.RECONFIGURING and decision is Decision.CANCEL:
-        raise TooLate("The ownership has changed; ask an operator to roll the transfer back.")
-    if state is not TransferState.AWAITING_ACCEPTANCE and not may_still_cancel:
-        raise AlreadyDecided(f"The transfer is {state.value}; it can't be decided any more; see how it stands.")
-    if decision is Decision.ACCEPT and row.expires_at and row.expires_at <= datetime.now(UTC):
-        raise TooLate("The request has expired; ask the sender for a new one.")
+    act = ACTION_OF[decision]
+    check(act, progress_of(row, datetime.now(UTC)))
     owners = await accounts.members(session, GroupId(row.to_group_id or ""), Role.OWNER)
     if party.link_id is not None:
         return await _holder(session, vault, row, decision, party.link_id, owners)
     if party.user_id is not None:
         recipient = row.to_owner_id or await _recipient_by_address(session, vault, TransferId(row.id))
-        check_decider(
-            decision,
-            actor_id=party.user_id,
-            recipient_id=UserId(recipient) if recipient else None,
-            target_group_owners=owners,
-            sender_id=UserId(row.requested_by),
-            present_owner_id=UserId(row.from_owner_id),
-            kind=TransferKind(row.kind),
-        )
+        check_theirs(act, parties_of(row, UserId(recipient) if recipient else None, owners), party.user_id)
     return party.user_id
 
 

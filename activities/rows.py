@@ -1,11 +1,13 @@
 """A transfer's row: made from its request, and read back as the workflow's plan."""
 
+from datetime import datetime
+
 from activities.contracts.messages import TransferRef
 from activities.contracts.registry import Plan, RefusedRecord
 from domain.approval import reminders
 from domain.charge_point import ChargePoint
 from domain.errors import REFUSALS
-from domain.ids import ChargePointId
+from domain.ids import ChargePointId, UserId
 from domain.transfer import (
     Connection,
     DeviceSteps,
@@ -16,6 +18,7 @@ from domain.transfer import (
     UntilNewKey,
     device_steps,
 )
+from domain.transitions import Parties, Progress
 from persistence.tables import Transfer
 from persistence.transfers import Requested
 
@@ -94,4 +97,28 @@ def plan_of(row: Transfer, run_id: str) -> Plan:
         quiet=steps.quiet,
         lists=steps.lists,
         rotate=steps.rotate,
+    )
+
+
+def progress_of(row: Transfer, now: datetime) -> Progress:
+    """Say how far a transfer is, as far as its row tells."""
+    state = TransferState(row.state)
+    return Progress(
+        state=state,
+        connection=Connection(row.connection),
+        change_begun=state is TransferState.RECONFIGURING,
+        expired=row.expires_at is not None and row.expires_at <= now,
+    )
+
+
+def parties_of(
+    row: Transfer, recipient_id: UserId | None = None, target_group_owners: frozenset[UserId] = frozenset()
+) -> Parties:
+    """Say whose a transfer is; the recipient may have no account that is known."""
+    return Parties(
+        kind=TransferKind(row.kind),
+        sender_id=UserId(row.requested_by),
+        present_owner_id=UserId(row.from_owner_id),
+        recipient_id=recipient_id,
+        target_group_owners=target_group_owners,
     )

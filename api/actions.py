@@ -1,118 +1,85 @@
-"""What a caller may do about a transfer now: what the workflow would take from them, as far as the read model knows."""
+"""What a caller may do about a transfer now: what would be taken from them, as far as is on record."""
 
-from enum import StrEnum
+from collections.abc import Container
+from datetime import UTC, datetime
 
-from domain.approval import Decision, check_decider
-from domain.errors import NotAllowed
-from domain.operator import effect
-from domain.transfer import (
-    DEVICE_STEPS,
-    FINAL,
-    Attention,
-    Connection,
-    OperatorAction,
-    StepName,
-    StepState,
-    TransferState,
-)
+from domain.approval import Decision
+from domain.transfer import DEVICE_STEPS, Connection, OperatorAction, StepName, StepState, TransferState
+from domain.transitions import ACTION_OF, Action, Parties, Progress, check_theirs, effect, not_theirs, refusal
 from persistence.callers import Caller
 from persistence.transfer_views import TransferView
 
-
-class Action(StrEnum):
-    """A call that takes the transfer on: the parties' decisions, the operators' acts."""
-
-    ACCEPT = "accept"
-    DECLINE = "decline"
-    CANCEL = "cancel"
-    RESEND = "resend"
-    RETRY = "retry"
-    ROLL_BACK = "roll_back"
-    COMPLETE = "complete"
+_OPERATORS = frozenset({Action.RESEND, *(Action(action.value) for action in OperatorAction)})
 
 
-_AT_WORK = frozenset({TransferState.TRANSFERRING, TransferState.RECONFIGURING, TransferState.ROLLING_BACK})
+def actions(view: TransferView, caller: Caller, tried: Container[StepName] = ()) -> list[Action]:
+    """List what `caller` may do now; `tried` are the steps of which a try is under way or due.
 
-
-def actions(view: TransferView, caller: Caller) -> list[Action]:
-    """List what `caller` may do now."""
-    decisions = [decision for decision in open_decisions(view) if _is_decider(view, caller, decision)]
-    found = [Action(decision.value) for decision in decisions]
-    if view.state is TransferState.AWAITING_ACCEPTANCE and (caller.operator or caller.id == view.requested_by):
-        found.append(Action.RESEND)
-    return [*found, *(_operators(view) if caller.operator else ())]
-
-
-def open_decisions(view: TransferView) -> tuple[Decision, ...]:
-    """List the decisions that nobody has taken yet; a cancel is possible until the ownership change begins."""
-    if view.state is TransferState.AWAITING_ACCEPTANCE:
-        return (Decision.ACCEPT, Decision.DECLINE, Decision.CANCEL)
-    unchanged = view.step(StepName.CHANGE_OWNERSHIP) is StepState.PENDING
-    return (Decision.CANCEL,) if view.state is TransferState.TRANSFERRING and unchanged else ()
-
-
-def check(view: TransferView, caller: Caller, decision: Decision) -> None:
-    """Raise NotAllowed where a decision is not the caller's, as far as the read model knows."""
-    check_decider(
-        decision,
-        actor_id=caller.id,
-        recipient_id=view.target.owner_id if view.target else None,
-        target_group_owners=view.deciders,
-        sender_id=view.requested_by,
-        present_owner_id=view.origin.owner_id,
-        kind=view.kind,
-    )
-
-
-def _is_decider(view: TransferView, caller: Caller, decision: Decision) -> bool:
-    try:
-        check(view, caller, decision)
-    except NotAllowed:
-        return False
-    return True
-
-
-def resolutions(view: TransferView, caller: Caller) -> list[tuple[OperatorAction, str]]:
-    """Say what each of the acts that `actions` gives an operator would do; nothing to anybody else."""
+    Of a request that is still being checked nothing is on record, so nothing is offered.
+    """
+    if view.state is TransferState.REQUESTED:
+        return []
+    parties, progress = _parties(view), progress_of(view, tried)
     return [
-        (
-            act := OperatorAction(action.value),
-            effect(
-                act,
-                view.state,
-                view.present_step,
-                attention=view.attention,
-                connection=view.connection,
-                no_way_back=_no_way_back(view),
-            ),
-        )
-        for action in (_operators(view) if caller.operator else ())
+        act
+        for act in Action
+        if refusal(act, progress) is None
+        and ((caller.operator and act in _OPERATORS) or not_theirs(act, parties, caller.id) is None)
     ]
 
 
-def _operators(view: TransferView) -> list[Action]:
-    """List an operator's acts; while the recipient is asked all that can be retried is a letter that can't be sent."""
-    if view.state is TransferState.AWAITING_ACCEPTANCE:
-        return [*([Action.RETRY] if view.attention is Attention.OPERATOR else []), Action.ROLL_BACK]
-    if view.state in FINAL and view.attention is Attention.OPERATOR:  # the letters about its end
-        return [Action.RETRY]
-    if view.state not in _AT_WORK:
-        return []
-    found = [Action.RETRY]
-    if view.state is TransferState.ROLLING_BACK or not _no_way_back(view):
-        found.append(Action.ROLL_BACK)
-    if view.attention and view.state is not TransferState.ROLLING_BACK and _stuck_at_device(view):
-        found.append(Action.COMPLETE)
-    return found
+def resolutions(
+    view: TransferView, caller: Caller, tried: Container[StepName] = ()
+) -> list[tuple[OperatorAction, str]]:
+    """Say what each of the acts that `actions` gives an operator would do; nothing to anybody else."""
+    offered = set(actions(view, caller, tried)) if caller.operator else set()
+    progress = progress_of(view, tried)
+    return [(action, effect(action, progress)) for action in OperatorAction if Action(action.value) in offered]
 
 
-def _no_way_back(view: TransferView) -> bool:
-    """Whether the charger has proven its new credentials, or its connection was deleted."""
+def check(view: TransferView, caller: Caller, decision: Decision) -> None:
+    """Raise NotAllowed where a decision is not the caller's, as far as is on record.
+
+    Of one that can't be taken any more they hear how the transfer stands, of a repeat what it led to.
+    """
+    act = ACTION_OF[decision]
+    if view.state is not TransferState.REQUESTED and refusal(act, progress_of(view)) is None:
+        check_theirs(act, _parties(view), caller.id)
+
+
+def check_resender(view: TransferView, caller: Caller) -> None:
+    """Raise NotAllowed where a resend is not the caller's."""
+    if not caller.operator:
+        check_theirs(Action.RESEND, _parties(view), caller.id)
+
+
+def progress_of(view: TransferView, tried: Container[StepName] = ()) -> Progress:
+    """Say how far a transfer is."""
+    change = next((step for step in view.steps if step.name is StepName.CHANGE_OWNERSHIP), None)
+    begun = change is not None and (
+        change.state not in {StepState.PENDING, StepState.SKIPPED} or change.attempts > 0 or change.name in tried
+    )
+    step = view.present_step
     proven = view.step(StepName.ROTATE_CREDENTIALS) is StepState.DONE
-    deleted = view.connection is Connection.DELETE and view.step(StepName.CHANGE_OWNERSHIP) is StepState.DONE
-    return proven or deleted
+    deleted = begun and view.connection is Connection.DELETE
+    ending = view.state is TransferState.RECONFIGURING and step is StepName.TELL_PARTIES
+    return Progress(
+        state=view.state,
+        step=step,
+        attention=view.attention,
+        connection=view.connection,
+        change_begun=begun,
+        no_way_back=view.key_settled or proven or deleted or ending,
+        device_step=step if step in DEVICE_STEPS and view.step(step) is StepState.RUNNING else None,
+        expired=view.expires_at is not None and view.expires_at <= datetime.now(UTC),
+    )
 
 
-def _stuck_at_device(view: TransferView) -> bool:
-    stuck = {step.name for step in view.steps if step.state in {StepState.RUNNING, StepState.FAILED}}
-    return bool(stuck & DEVICE_STEPS)
+def _parties(view: TransferView) -> Parties:
+    return Parties(
+        kind=view.kind,
+        sender_id=view.requested_by,
+        present_owner_id=view.origin.owner_id,
+        recipient_id=view.target.owner_id if view.target else None,
+        target_group_owners=view.deciders,
+    )

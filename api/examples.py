@@ -7,13 +7,11 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from api import schemas
-from api.actions import Action
 from domain.charger_orders import RestartAnswer
 from domain.charging import Doubt
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.keys import KeyAnswer, KeyInUse, KnownTo, Rotates
-from domain.operator import effect
 from domain.rights import Role
 from domain.trail import TrailAction
 from domain.transfer import (
@@ -31,6 +29,7 @@ from domain.transfer import (
     TransferState,
     UntilNewKey,
 )
+from domain.transitions import Action, Progress, effect
 from persistence import rehearsals
 from persistence.catalogue import Support
 
@@ -141,16 +140,20 @@ _TO_CHLOE: Final = _ASKED.model_copy(
         "steps": _steps(4),
     }
 )
+_AT_LISTS: Final = Progress(
+    TransferState.RECONFIGURING,
+    StepName.REPLACE_LISTS,
+    Attention.RETRYING,
+    change_begun=True,
+    device_step=StepName.REPLACE_LISTS,
+)
 _STUCK: Final = _TO_CHLOE.model_copy(
     update={
         "state": TransferState.RECONFIGURING,
         "attention": Attention.RETRYING,
         "actions": [Action.RETRY, Action.ROLL_BACK, Action.COMPLETE],
         "resolutions": [
-            schemas.Resolution(
-                action=action, effect=effect(action, TransferState.RECONFIGURING, StepName.REPLACE_LISTS)
-            )
-            for action in OperatorAction
+            schemas.Resolution(action=action, effect=effect(action, _AT_LISTS)) for action in OperatorAction
         ],
         "steps": _steps(6, StepName.REPLACE_LISTS, attempts=7, last_error=_NO_ANSWER),
     }

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.actions import Action, actions, resolutions
+from api.actions import actions, resolutions
 from api.key_notes import notes_on_key
 from domain.charge_point import Holding
 from domain.charger_orders import RestartAnswer
@@ -27,6 +27,7 @@ from domain.transfer import (
     TransferState,
     UntilNewKey,
 )
+from domain.transitions import Action
 from engine.transfers import StepAttempts
 from persistence import rehearsals
 from persistence.callers import Caller
@@ -144,8 +145,8 @@ class Transfer(_Shown):
         """Show a transfer to `caller`; `live` is what the engine says of steps that are being retried."""
         return cls(
             **{name: getattr(view, name) for name in cls.model_fields if hasattr(view, name) and name != "steps"},
-            actions=actions(view, caller),
-            resolutions=[Resolution(action=act, effect=text) for act, text in resolutions(view, caller)],
+            actions=actions(view, caller, live or ()),
+            resolutions=[Resolution(action=act, effect=text) for act, text in resolutions(view, caller, live or ())],
             from_=Side.of(view.origin),
             to=Side.of(view.target) if view.target else None,
             steps=[Step.of(step, (live or {}).get(step.name)) for step in view.steps],

@@ -6,8 +6,7 @@ from typing import Final
 
 import isodate
 
-from domain.errors import InvalidRequest, NotAllowed
-from domain.ids import UserId
+from domain.errors import InvalidRequest
 from domain.transfer import Acceptance, TransferKind
 
 DEFAULT_EXPIRY: Final = timedelta(days=7)
@@ -49,35 +48,3 @@ def reminders(asked_at: datetime, expires_at: datetime) -> list[datetime]:
     half = asked_at + (expires_at - asked_at) / 2
     last = expires_at - LAST_REMINDER
     return [half, last] if last > half else [half]
-
-
-def check_resender(actor_id: UserId, sender_id: UserId) -> None:
-    """Raise NotAllowed unless the actor may have the recipient asked anew: who asked for the transfer."""
-    if actor_id != sender_id:
-        raise NotAllowed("Only who asked for the transfer, or an operator, may have its link sent again; ask them.")
-
-
-def check_decider(
-    decision: Decision,
-    *,
-    actor_id: UserId,
-    recipient_id: UserId | None,
-    target_group_owners: frozenset[UserId],
-    sender_id: UserId,
-    present_owner_id: UserId,
-    kind: TransferKind,
-) -> None:
-    """Raise NotAllowed unless `decision` is the actor's to take.
-
-    Accept and decline are the recipient's (of a move to a group: any owner of the target group);
-    cancel is the sender's and the present owner's; expiry is the clock's, and no actor's.
-    """
-    if decision is Decision.EXPIRE:
-        raise NotAllowed("A transfer expires by itself; nobody can decide that.")
-    if decision is Decision.CANCEL:
-        if actor_id not in {sender_id, present_owner_id}:
-            raise NotAllowed("Only who asked for the transfer, or the present owner, may cancel it; ask one of them.")
-        return
-    deciders = target_group_owners if kind is TransferKind.MOVE_TO_GROUP else {recipient_id}
-    if actor_id not in deciders:
-        raise NotAllowed(f"Only the recipient may {decision.value} this transfer; ask them.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, assert_never
 
+from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, Refusal, TooLate
 from domain.ids import UserId
 from domain.transfer import (
@@ -22,7 +23,7 @@ from domain.transfer import (
 )
 
 
-class Act(StrEnum):
+class Action(StrEnum):
     """What takes a transfer on: the parties' decisions, the operators' acts."""
 
     ACCEPT = "accept"
@@ -32,6 +33,15 @@ class Act(StrEnum):
     RETRY = "retry"
     ROLL_BACK = "roll_back"
     COMPLETE = "complete"
+
+
+#: What each decision is taken as; the clock's comes too late for whatever a decline does.
+ACTION_OF: Final = {
+    Decision.ACCEPT: Action.ACCEPT,
+    Decision.DECLINE: Action.DECLINE,
+    Decision.CANCEL: Action.CANCEL,
+    Decision.EXPIRE: Action.DECLINE,
+}
 
 
 @dataclass(frozen=True)
@@ -47,8 +57,8 @@ class Progress:
     """The change of ownership has, and may be written."""
     no_way_back: bool = False
     """The charger has proven its new credentials, or its old ones are revoked, or its new owner was given a key."""
-    may_be_left: bool = False
-    """A step at the charger is at work, and may be left undone."""
+    device_step: StepName | None = None
+    """The step at the charger that is at work, and may be left undone."""
     expired: bool = False
     """The time to decide is over."""
 
@@ -68,29 +78,35 @@ class Parties:
 # --- who ----------------------------------------------------------------------------------------------------------
 
 
-def not_theirs(act: Act, parties: Parties, user_id: UserId) -> NotAllowed | None:
+def not_theirs(act: Action, parties: Parties, user_id: UserId) -> NotAllowed | None:
     """Say why an act is not a user's; None where it is. An operator's acts are no user's, a resend is theirs, too.
 
     Accept and decline are the recipient's, of a move to a group any owner's of the target group; a cancel is the
     sender's and the present owner's, a resend the sender's.
     """
     match act:
-        case Act.ACCEPT | Act.DECLINE:
+        case Action.ACCEPT | Action.DECLINE:
             group = parties.kind is TransferKind.MOVE_TO_GROUP
             allowed = user_id in (parties.target_group_owners if group else {parties.recipient_id})
             said = f"Only the recipient may {act.value} this transfer; ask them."
-        case Act.CANCEL:
+        case Action.CANCEL:
             allowed = user_id in {parties.sender_id, parties.present_owner_id}
             said = "Only who asked for the transfer, or the present owner, may cancel it; ask one of them."
-        case Act.RESEND:
+        case Action.RESEND:
             allowed = user_id == parties.sender_id
             said = "Only who asked for the transfer, or an operator, may have its link sent again; ask them."
-        case Act.RETRY | Act.ROLL_BACK | Act.COMPLETE:
+        case Action.RETRY | Action.ROLL_BACK | Action.COMPLETE:
             allowed = False
             said = f"Only an operator may {act.value.replace('_', ' ')}; this takes a key with the scope operator."
         case _:
             assert_never(act)
     return None if allowed else NotAllowed(said)
+
+
+def check_theirs(act: Action, parties: Parties, user_id: UserId) -> None:
+    """Raise NotAllowed where an act is not a user's."""
+    if refused := not_theirs(act, parties, user_id):
+        raise refused
 
 
 # --- when ---------------------------------------------------------------------------------------------------------
@@ -99,29 +115,35 @@ def not_theirs(act: Act, parties: Parties, user_id: UserId) -> NotAllowed | None
 _UNDECIDED: Final = frozenset({TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE})
 
 
-def refusal(act: Act, progress: Progress) -> Refusal | None:
+def refusal(act: Action, progress: Progress) -> Refusal | None:
     """Say why an act comes too late, too early or to nothing; None where it can be taken, by whoever may."""
     match act:
-        case Act.ACCEPT | Act.DECLINE:
+        case Action.ACCEPT | Action.DECLINE:
             return _not_decidable(act, progress)
-        case Act.CANCEL:
+        case Action.CANCEL:
             return _not_cancellable(progress)
-        case Act.RESEND:
+        case Action.RESEND:
             return _not_asked(progress)
-        case Act.RETRY:
+        case Action.RETRY:
             return _nothing_to_try(progress)
-        case Act.ROLL_BACK:
+        case Action.ROLL_BACK:
             return _no_roll_back(progress)
-        case Act.COMPLETE:
+        case Action.COMPLETE:
             return _nothing_to_leave(progress)
         case _:
             assert_never(act)
 
 
-def _not_decidable(act: Act, progress: Progress) -> Refusal | None:
+def check(act: Action, progress: Progress) -> None:
+    """Raise a Refusal where an act can't be taken now, by whoever may."""
+    if refused := refusal(act, progress):
+        raise refused
+
+
+def _not_decidable(act: Action, progress: Progress) -> Refusal | None:
     if progress.state not in _UNDECIDED:
         return _decided(progress.state, "it can't be decided any more")
-    if progress.expired and act is Act.ACCEPT:
+    if progress.expired and act is Action.ACCEPT:
         return TooLate("The request has expired; ask the sender for a new one.")
     return None
 
@@ -153,7 +175,7 @@ def _nothing_to_try(progress: Progress) -> Refusal | None:
     if progress.state is TransferState.AWAITING_ACCEPTANCE and not parked:
         return NotPossible("The recipient has been asked, and the decision is theirs; there is nothing to try again.")
     if progress.state in FINAL and not parked:
-        return _over(progress.state, Act.RETRY)
+        return _over(progress.state, Action.RETRY)
     return None
 
 
@@ -163,7 +185,7 @@ def _no_roll_back(progress: Progress) -> Refusal | None:
     if state is TransferState.REQUESTED:
         return NotPossible("The transfer is still being checked; try again in a moment.")
     if state in FINAL:
-        return _over(state, Act.ROLL_BACK)
+        return _over(state, Action.ROLL_BACK)
     if state is TransferState.ROLLING_BACK or not progress.no_way_back:
         return None
     if progress.connection is Connection.DELETE:
@@ -175,15 +197,15 @@ def _no_roll_back(progress: Progress) -> Refusal | None:
 
 def _nothing_to_leave(progress: Progress) -> Refusal | None:
     if progress.state in FINAL:
-        return _over(progress.state, Act.COMPLETE)
+        return _over(progress.state, Action.COMPLETE)
     if progress.state is TransferState.ROLLING_BACK:
         return NotPossible("A compensation is never left out; use retry.")
-    if not progress.may_be_left:
+    if progress.device_step not in DEVICE_STEPS:
         return NotPossible("Only a step at the charger can be left undone; use retry or roll_back.")
     return None
 
 
-def _over(state: TransferState, act: Act) -> TooLate:
+def _over(state: TransferState, act: Action) -> TooLate:
     return TooLate(f"The transfer is {state.value}; nothing of it is left to {act.value.replace('_', ' ')}.")
 
 
@@ -209,7 +231,9 @@ _LEFT_UNDONE: Final = {
 _RETRIED: Final = {
     Attention.CHARGER_OFFLINE: "Looks now whether the charger is connected, and goes on waiting where it is not.",
     Attention.NEW_KEY: "Looks now whether the charger uses the new owner's key, and goes on waiting where it does not.",
-    Attention.SESSION_RUNNING: "Looks now whether the charging session has ended, and goes on waiting where it has not.",
+    Attention.SESSION_RUNNING: (
+        "Looks now whether the charging session has ended, and goes on waiting where it has not."
+    ),
 }
 _STILL_KNOWN: Final = (
     "Ends the transfer with the old key in use, which people know, the former owner among them; the new owner may type "
@@ -220,7 +244,7 @@ NOT_POSSIBLE: Final = "Not possible: "
 
 def effect(action: OperatorAction, progress: Progress) -> str:
     """Say what `action` would do now; where it is refused, NOT_POSSIBLE and why."""
-    if refused := refusal(Act(action.value), progress):
+    if refused := refusal(Action(action.value), progress):
         return f"{NOT_POSSIBLE}{refused.message[:1].lower()}{refused.message[1:]}"
     match action:
         case OperatorAction.RETRY:
@@ -258,4 +282,4 @@ def _roll_back(progress: Progress) -> str:
 def _complete(progress: Progress) -> str:
     if progress.attention is Attention.NEW_KEY:
         return _STILL_KNOWN
-    return _LEFT_UNDONE[progress.step] if progress.step in DEVICE_STEPS else ""
+    return "".join(text for step, text in _LEFT_UNDONE.items() if step is progress.device_step)

@@ -5,11 +5,12 @@ A key that people know is never replaced by sending a new one once its owner has
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger_orders import KeyFacts, check_replaceable
@@ -289,6 +290,14 @@ async def revoke_all(session: AsyncSession, charge_point_id: ChargePointId, now:
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
+
+
+async def settled_among(session: AsyncSession, order_ids: Sequence[str]) -> set[str]:
+    """Say of which orders the key is proven, or was given to the new owner to type. One query; only reads."""
+    proven = and_(Credential.proved_at.is_not(None), Credential.withdrawn_at.is_(None))
+    handed_out = and_(Credential.state == KeyState.PENDING, Credential.purpose == KeyPurpose.TYPED)
+    query = select(Credential.order_id).where(Credential.order_id.in_(order_ids), or_(proven, handed_out))
+    return {order_id for order_id in await session.scalars(query) if order_id is not None}
 
 
 async def status(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> CredentialStatus:

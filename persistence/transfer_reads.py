@@ -13,6 +13,7 @@ from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.rights import Role
 from domain.transfer import Attention, TransferKind, TransferState
+from persistence import credentials
 from persistence.callers import Caller
 from persistence.session import Database
 from persistence.sight import attention_is, now_in_group, of_group, trail_in_sight, transfer_in_sight
@@ -100,8 +101,16 @@ class TransferReads:
         steps = await _steps(session, [row.id for row in rows])
         moves = [row for row in rows if row.kind == TransferKind.MOVE_TO_GROUP.value]  # others take the same time
         owners = await _owners(session, {row.to_group_id for row in moves if row.to_group_id})
+        settled = await credentials.settled_among(session, [row.id for row in rows])
         return [
-            transfer_view(row, steps.get(row.id, []), owners.get(row.to_group_id, frozenset()), caller) for row in rows
+            transfer_view(
+                row,
+                steps.get(row.id, []),
+                owners.get(row.to_group_id, frozenset()),
+                caller,
+                key_settled=row.id in settled,
+            )
+            for row in rows
         ]
 
     async def _requests(

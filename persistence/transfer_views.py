@@ -71,6 +71,8 @@ class TransferView:
     """Of a refused one: the code, and the sentence for its sender."""
     deciders: frozenset[UserId] = frozenset()
     """The owners of the target group: who may accept a move into it. Not to be shown."""
+    key_settled: bool = False
+    """The charger has proven its new key, or the new owner was given one to type: there is no way back."""
 
     def step(self, name: StepName) -> StepState:
         """Say where one step is; one that is not listed has not begun."""
@@ -101,7 +103,12 @@ class EventView:
 
 
 def transfer_view(
-    row: Transfer, steps: Sequence[TransferStep], deciders: frozenset[UserId], caller: Caller
+    row: Transfer,
+    steps: Sequence[TransferStep],
+    deciders: frozenset[UserId],
+    caller: Caller,
+    *,
+    key_settled: bool,
 ) -> TransferView:
     """Show a transfer to `caller`, who may see it."""
     state = TransferState(row.state)
@@ -131,6 +138,7 @@ def transfer_view(
         steps=tuple(_step(step) if known else _masked_step(step, row) for step in steps),
         refusal=_refusal(row) if state is TransferState.REFUSED else None,
         deciders=deciders,
+        key_settled=key_settled,
     )
 
 

@@ -12,9 +12,10 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 from activities.contracts.notices import Ask, Notices
 from activities.contracts.registry import Decided, DecisionRecord, Plan, Registry, ResendRecord, TakenUp
 from domain.approval import Decision
-from domain.errors import AlreadyDecided, TooLate
+from domain.errors import AlreadyDecided
 from domain.ids import OrderId, TransferId
-from domain.transfer import FINAL, Attention, StepName, TransferState
+from domain.transfer import Attention, StepName, TransferState
+from domain.transitions import ACTION_OF, Action
 from workflows.calls import call, transact
 from workflows.messages import Standing
 from workflows.options import letter
@@ -57,17 +58,8 @@ class Approvals:
 
         What comes before it is known how the transfer stands has to wait.
         """
-        if (decision, order_id) in self._taken:
-            return
-        state = self._board_state
-        if state in {TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE}:
-            return
-        if decision is not Decision.CANCEL or state in FINAL:
-            raise AlreadyDecided(f"The transfer is {state.value}; it can't be decided any more; see how it stands.")
-        if self._desk.change_begun:
-            raise TooLate("The ownership has changed or is about to; ask an operator to roll the transfer back.")
-        if state is not TransferState.TRANSFERRING:
-            raise AlreadyDecided(f"The transfer is {state.value}; it can't be cancelled any more; see how it stands.")
+        if (decision, order_id) not in self._taken:
+            self._desk.check(ACTION_OF[decision])
 
     async def take(self, decision: Decision, order_id: OrderId | None = None) -> Standing:
         """Take a decision into the register and say what it led to. Refuses as `check`, or without the right."""
@@ -106,10 +98,8 @@ class Approvals:
 
     def check_resend(self, order_id: OrderId | None) -> None:
         """Refuse what comes when nobody is asked any more; a repeat is none."""
-        state = self._board_state
-        if order_id in self._resent or state in {TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE}:
-            return
-        raise AlreadyDecided(f"The transfer is {state.value}; nobody is asked any more; see how it stands.")
+        if order_id not in self._resent:
+            self._desk.check(Action.RESEND)
 
     async def resend(self, order_id: OrderId | None) -> Standing:
         """Let every link sent so far die, and have new ones sent at once. Refuses as `check_resend`, or a stranger."""

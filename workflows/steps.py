@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum, auto
 from typing import Any, TypeVar
@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from domain.errors import HandoverError, NotPossible, TooLate
-from domain.operator import effect
+from domain.errors import HandoverError
 from domain.policy import Policy
-from domain.transfer import FINAL, Attention, Connection, OperatorAction, Reason, StepName, TransferState
+from domain.transfer import Attention, Connection, OperatorAction, Reason, StepName, TransferState
+from domain.transitions import Action, Progress, check, effect
 from workflows.options import SHOWN_AS_RETRYING_AFTER
 from workflows.refusals import tries_of
 from workflows.standing import Board
@@ -62,7 +62,7 @@ class Desk:
         self.cancelled_from_ui = False
         """By a cancel of the workflow itself."""
         self.connection = Connection.KEEP
-        self._may_be_left = False
+        self._device_step: StepName | None = None
         self._resolution: _Resolution | None = None
         self._tries: Counter[StepName] = Counter()
 
@@ -73,23 +73,22 @@ class Desk:
 
     # --- who interrupts -------------------------------------------------------------------------------------------
 
-    def check_resolve(self, action: OperatorAction) -> None:
-        """Refuse an operator's action that the transfer can't take now."""
-        state = self.board.state
-        if action is OperatorAction.ROLL_BACK and state is TransferState.REQUESTED:
-            raise NotPossible("The transfer is still being checked; try again in a moment.")
-        if state in FINAL and action is not OperatorAction.RETRY:
-            raise TooLate(f"The transfer is {state.value}; nothing of it is left to {action.value.replace('_', ' ')}.")
-        if action is OperatorAction.ROLL_BACK and self.no_way_back:
-            raise TooLate(
-                "The charger uses its new credentials, or its new owner was given them; there is no way back. "
-                "Use retry or complete."
-            )
-        if action is OperatorAction.COMPLETE:
-            if state is TransferState.ROLLING_BACK:
-                raise NotPossible("A compensation is never left out; use retry.")
-            if not self._may_be_left:
-                raise NotPossible("Only a step at the charger can be left undone; use retry or roll_back.")
+    @property
+    def progress(self) -> Progress:
+        """How far the transfer is."""
+        return Progress(
+            state=self.board.state,
+            step=self.board.step,
+            attention=self.board.attention,
+            connection=self.connection,
+            change_begun=self.change_begun,
+            no_way_back=self.no_way_back,
+            device_step=self._device_step,
+        )
+
+    def check(self, act: Action) -> None:
+        """Refuse what the transfer can't take now."""
+        check(act, self.progress)
 
     def resolve(self, action: OperatorAction) -> None:
         """Take an operator's action for the step that runs now."""
@@ -98,11 +97,11 @@ class Desk:
     @contextmanager
     def may_be_left(self) -> Iterator[None]:
         """Let an operator's `complete` leave undone what runs inside the block, by LeftUndone."""
-        self._may_be_left = True
+        self._device_step = self.board.step
         try:
             yield
         finally:
-            self._may_be_left = False
+            self._device_step = None
 
     def raw_cancel(self) -> None:
         """Take a cancel of the workflow itself (from the Temporal UI): heeded where a cancel is possible."""
@@ -155,7 +154,7 @@ class Desk:
             return None
         if resolution.action is OperatorAction.ROLL_BACK and not self.no_way_back:
             raise RollBack(Reason.OPERATOR)
-        if resolution.action is OperatorAction.COMPLETE and self._may_be_left:
+        if resolution.action is OperatorAction.COMPLETE and self._device_step is not None:
             raise LeftUndone("An operator left the step undone.")
         return OperatorAction.RETRY if resolution.action is OperatorAction.RETRY else None
 
@@ -215,18 +214,8 @@ class Desk:
 
     def choices(self, problem: str) -> str:
         """Say what is wrong, and what each of an operator's actions would do about it."""
-        board = self.board
-        effects = {
-            action: effect(
-                action,
-                board.state,
-                board.step,
-                attention=Attention.OPERATOR,
-                connection=self.connection,
-                no_way_back=self.no_way_back,
-            )
-            for action in OperatorAction
-        }
+        parked = replace(self.progress, attention=Attention.OPERATOR)
+        effects = {action: effect(action, parked) for action in OperatorAction}
         return "\n".join(
             [problem, "", "Send the update `resolve` with:", ""]
             + [f"- `{action.value}`: {text}" for action, text in effects.items()]

@@ -26,6 +26,7 @@ from domain.transfer import (
     TransferState,
     TransferWarning,
 )
+from domain.transitions import Action
 from workflows.approvals import Approvals
 from workflows.calls import Step, call, transact
 from workflows.charger import ChargerAtHand
@@ -335,12 +336,12 @@ class TransferWorkflow:
             found = await transact(Registry.credentials, self._ref, self._policy, summary="is there a way back")
             with _refusals_raised():
                 self._desk.no_way_back = self._desk.no_way_back or found.proven or found.handed_out
-                self._desk.check_resolve(action)
+                self._desk.check(Action(action.value))
 
     @resolve.validator
     def _check_resolve(self, order: ResolveOrder) -> None:
         with _refusals_raised():
-            self._desk.check_resolve(order.action)
+            self._desk.check(Action(order.action.value))
 
     @workflow.signal
     def charger_news(self, _news: ChargerNews) -> None:

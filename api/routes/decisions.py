@@ -10,7 +10,7 @@ from api import actions, example_bodies, examples, schemas
 from api.bodies import AcceptBody, HoldBody, ResolveBody
 from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, act_id
 from api.describing import DECIDED, call
-from domain.approval import Decision, check_resender
+from domain.approval import Decision
 from domain.errors import (
     AlreadyDecided,
     ErrorCode,
@@ -90,8 +90,7 @@ async def resend(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: K
     """Ask the recipient anew, as who asked for the transfer or as an operator: by a new link, older ones are dead."""
     transfer, actor = TransferId(transfer_id), _acting(caller)
     async with _attempt(parts, caller, transfer, actor, Attempt.RESEND) as view:
-        if not caller.operator:
-            check_resender(caller.id, view.requested_by)
+        actions.check_resender(view, caller)
         asker = None if caller.operator else caller.id
         order = NewOrder(transfer, OrderAct.RESEND, actor, asker, request_id=act_id(caller, key))
         repeatable = Repeatable(caller.id, key, f"resend {transfer}".encode())
@@ -182,8 +181,7 @@ async def _decide(
 ) -> schemas.Transfer:
     actor, choice = f"user:{caller.id}", f" {until_new_key.value}" if until_new_key else ""
     async with _attempt(parts, caller, transfer, actor, Attempt(decision.value)) as view:
-        if decision in actions.open_decisions(view):  # a stranger's is kept away from the workflow's history
-            actions.check(view, caller, decision)
+        actions.check(view, caller, decision)  # a stranger's is kept away from the workflow's history
         order = NewOrder(transfer, OrderAct(decision.value), actor, caller.id, choice=until_new_key)
         repeatable = Repeatable(caller.id, key, f"{decision.value} {transfer}{choice}".encode())
         await parts.transfers.decide(transfer, decision, await parts.doorway.order(repeatable, order))

@@ -20,7 +20,7 @@ from domain.trail import TOLD_OF_END, TrailAction, of_charge_point, told_of_news
 from domain.transfer import Reason, TransferState
 from engine.engine import TemporalEngine
 from engine.runs import Runs
-from persistence import audit, findings
+from persistence import audit, disagreements, findings
 from persistence.doorway import Doorway
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Credential, OwnershipPeriod, Transfer
@@ -197,6 +197,15 @@ async def test_a_reservation_of_which_the_engine_knows_nothing_is_a_lost_run(
     lost = Suspicion(kind=Finding.RUN_LOST, subject=ref.transfer_id)
     done = await reconciler.settle(Suspicions(items=(lost,)))
     assert [one.settlement for one in done.items] == [Settlement.UNFOUNDED], "it ended meanwhile"
+
+
+async def test_how_ended_ones_stand_is_told_where_it_is_asked_for(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await ended(registry, database, vault)
+    async with database.reading() as session:
+        assert await disagreements.states(session, []) == {}
+        assert await disagreements.states(session, [ref.transfer_id]) == {ref.transfer_id: TransferState.COMPLETED}
 
 
 async def test_a_run_that_was_lost_again_and_again_is_an_operators(

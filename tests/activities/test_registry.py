@@ -203,6 +203,75 @@ async def test_a_restored_owner_is_a_new_period_never_a_rewritten_one(
     assert [(period.owner_id, period.change, period.ended_at is None) for period in periods] == [
         ("ada", "import", False), ("bob", "transfer", False), ("ada", "roll_back", True),
     ]  # fmt: skip
+    async with database.reading() as session:
+        restored = select(AuditEvent.detail).where(AuditEvent.action == "ownership_restored")
+        details = (await session.scalars(restored)).all()
+    assert [(one["version"], one["owner_id"]) for one in details] == [(2, "ada")], "once"
+
+
+async def test_a_run_of_another_name_is_not_the_transfer(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    forged = ref.model_copy(update={"workflow_id": "transfer-of-somebody"})
+    with pytest.raises(NotAllowed):
+        await registry.validate(forged)
+
+
+@pytest.mark.usefixtures("registry")
+async def test_what_is_started_is_one_request(database: Database, vault: Vault) -> None:
+    refs = [await keep(database, vault, BOB_OWNS) for _ in range(3)]
+    doorway = Doorway(database, vault)
+    await doorway.mark_started(refs[0].transfer_id)
+    await doorway.mark_refused(refs[1].transfer_id)
+    async with database.reading() as session:
+        started = [(await session.get_one(Request, ref.transfer_id)).started_at for ref in refs]
+    assert [at is not None for at in started] == [True, True, False]
+
+
+async def test_hands_change_of_one_charge_point_alone(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    async with database.writing() as session:
+        seen = await session.get_one(ChargePoint, CP)
+        of_both = {"owner_id": seen.owner_id, "group_id": seen.group_id, "version": seen.version}
+        session.add(ChargePoint(id="cp_9", identity="CP-9", name="Nine", ocpp="1.6", **of_both))
+        await session.flush()
+        session.add(OwnershipPeriod(charge_point_id="cp_9", started_at=datetime.now(UTC), change="import", **of_both))
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.block_sessions(ref)
+    await registry.change_ownership(ref)
+    async with database.reading() as session:
+        other = await session.get_one(ChargePoint, "cp_9")
+        period = await session.get_one(OwnershipPeriod, ("cp_9", of_both["version"]))
+    assert (other.owner_id, other.version, other.sessions_blocked_by) == (of_both["owner_id"], of_both["version"], None)
+    assert period.ended_at is None
+
+
+async def test_a_cancel_without_an_order_is_the_temporal_uis(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    decided = await registry.decide(DecisionRecord(transfer_id=ref.transfer_id, decision=Decision.CANCEL))
+    assert (decided.state, decided.order_id) == ("cancelled", None)
+    async with database.reading() as session:
+        actor = select(AuditEvent.actor).where(AuditEvent.subject == ref.transfer_id, AuditEvent.action == "cancelled")
+        assert (await session.scalars(actor)).all() == ["temporal-ui"]
+
+
+async def test_after_a_refusal_the_old_key_opens_what_was_chosen_until_the_owners_is_in_use(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    await change(database, update(Credential).values(known_to="charger"))
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    assert not (await registry.await_new_key(ref)).proven
+    async with database.reading() as session:
+        assert (await session.get_one(ChargePoint, CP)).until_new_key == "serve"
+        assert (await session.scalars(select(Credential.state).where(Credential.state == "pending"))).all() == []
 
 
 async def test_a_transfer_without_a_key_of_its_own_counts_as_refused(
@@ -212,6 +281,20 @@ async def test_a_transfer_without_a_key_of_its_own_counts_as_refused(
     await registry.reserve(ref)
     found = await registry.credentials(ref)
     assert (found.answer, found.answer_counts, found.proven) == (RotateAnswer.REJECTED, True, False)
+
+
+@pytest.mark.parametrize("counts", [True, False])
+async def test_an_answer_counts_where_only_the_charger_can_have_given_it(
+    registry: DatabaseRegistry, database: Database, vault: Vault, counts: bool
+) -> None:
+    await change(database, update(Credential).values(known_to="charger"))
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    made = Credential.order_id == ref.transfer_id
+    await change(database, update(Credential).where(made).values(answer="rejected", answer_counts=counts))
+    found = await registry.credentials(ref)
+    assert (found.answer, found.answer_counts) == (RotateAnswer.REJECTED, counts)
 
 
 async def test_credentials_left_due_are_the_gateways_to_see_to(

@@ -105,6 +105,18 @@ async def test_what_somebody_else_with_the_old_key_may_have_been_told_is_done_ag
     assert (await steps.settle(Rescued(transfer_id=ref.transfer_id, lists=True, release=True))).done
 
 
+async def test_a_key_that_was_due_and_was_refused_is_the_new_owners_to_type(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await left(registry, database, vault, TransferWarning.CREDENTIALS_DUE)
+    await connect(database)
+    async with database.writing() as session:
+        (await session.get_one(ChargePoint, CP)).until_new_key = "serve"
+    steps = DatabaseRescues(database)
+    assert not (await steps.settle(Rescued(transfer_id=ref.transfer_id, lists=True, release=True))).done
+    assert (await row(database, ref)).warnings == ["old_key_known"]
+
+
 @pytest.mark.parametrize("due", [TransferWarning.OLD_KEY_KNOWN, TransferWarning.LISTS_DUE])
 async def test_that_it_takes_no_list_is_what_the_charger_itself_said_last(
     registry: DatabaseRegistry, database: Database, vault: Vault, due: TransferWarning

@@ -13,7 +13,7 @@ from domain.news import OwnerNews
 from persistence import charger_links, credentials, typed_keys
 from persistence.doorway import Doorway, Repeatable
 from persistence.session import Database
-from persistence.tables import ChargePoint, Credential
+from persistence.tables import ChargePoint, Credential, Transfer
 from persistence.vault import Vault
 from tests.api.conftest import Trail
 from tests.api.engine import Engine
@@ -64,6 +64,18 @@ async def test_nobody_else_gets_any(http: httpx.AsyncClient) -> None:
 async def test_not_while_a_transfer_is_at_work_on_it(http: httpx.AsyncClient, database: Database) -> None:
     await add_transfer(database, state="reconfiguring")
     check(await http.post(CALL, headers=bearer("olga")), 409, "transfer_in_progress")
+
+
+async def test_a_transfer_that_waits_for_the_key_is_told_that_there_is_one(
+    http: httpx.AsyncClient, database: Database, engine: Engine
+) -> None:
+    """It looks by itself, too, but later."""
+    bound = {"to_owner_id": "u-rita", "to_group_id": "g-rita", "accepted_by": "u-rita"}
+    await add_transfer(database, state="reconfiguring", attention="new_key", **bound)
+    async with database.writing() as session:
+        (await session.get_one(Transfer, "trf_1")).new_key = True
+    await http.post(CALL, headers=bearer("olga"))
+    assert engine.told == [("trf_1", POINT, "new_key")]
 
 
 async def test_a_former_owner_whose_call_waited_gets_none(

@@ -121,6 +121,18 @@ async def test_only_operators_end_settle_and_see_stops(http: httpx.AsyncClient, 
     assert await parked(database) == ["sessions_in_doubt"]
 
 
+async def test_what_is_in_doubt_elsewhere_is_not_this_charge_points(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    session_id, stop_id = await doubtful(database), await add_stop(database)
+    elsewhere = SETTLE.replace("cp-1", "cp-2")
+    for named in ({"session_ids": [session_id]}, {"stop_ids": [stop_id]}):
+        answer = await http.post(elsewhere, json={"reason": "r"} | named, headers=bearer("oscar"))
+        check(answer, 404, "not_found")
+    assert (await http.post(elsewhere, json={"reason": "r"}, headers=bearer("oscar"))).json()["sessions"] == []
+    assert (await row(database, session_id)).unsettled
+
+
 async def test_one_is_ended_by_hand_with_its_last_reading_once(
     http: httpx.AsyncClient, database: Database, engine: Engine
 ) -> None:

@@ -7,14 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.approval import Decision, check_decider, check_expiry, default_acceptance, reminders
-from domain.errors import InvalidRequest, NotAllowed
-from domain.ids import UserId
+from domain.approval import check_expiry, default_acceptance, reminders
+from domain.errors import InvalidRequest
 from domain.transfer import Acceptance, TransferKind
 
 ASKED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-WHO = {name: UserId(name) for name in ("sender", "owner", "recipient", "group_owner", "stranger")}
 
 
 @pytest.mark.parametrize(
@@ -65,50 +63,3 @@ def test_reminders_come_in_order_strictly_between_question_and_end(expires_in: t
     end = ASKED + expires_in
     moments = [ASKED, *reminders(ASKED, end), end]
     assert all(earlier < later for earlier, later in itertools.pairwise(moments))
-
-
-#: product.md: accept and decline are the recipient's (of a move: any owner of the target group), cancel the sender's
-#: and the present owner's, expiry the clock's.
-DECIDERS = {
-    **{(kind, Decision.CANCEL): {"sender", "owner"} for kind in TransferKind},
-    **{(kind, Decision.EXPIRE): set[str]() for kind in TransferKind},
-    **{
-        (kind, decision): {"group_owner"} if kind is TransferKind.MOVE_TO_GROUP else {"recipient"}
-        for kind in TransferKind
-        for decision in (Decision.ACCEPT, Decision.DECLINE)
-    },
-}
-
-
-@pytest.mark.parametrize("actor", WHO)
-@pytest.mark.parametrize(("kind", "decision"), DECIDERS, ids=str)
-def test_a_decision_is_whose_it_is(kind: TransferKind, decision: Decision, actor: str) -> None:
-    def decide() -> None:
-        check_decider(
-            decision,
-            actor_id=WHO[actor],
-            recipient_id=WHO["recipient"],
-            target_group_owners=frozenset({WHO["group_owner"]}),
-            sender_id=WHO["sender"],
-            present_owner_id=WHO["owner"],
-            kind=kind,
-        )
-
-    if actor in DECIDERS[kind, decision]:
-        decide()
-    else:
-        with pytest.raises(NotAllowed):
-            decide()
-
-
-def test_where_no_account_is_known_nobody_accepts() -> None:
-    with pytest.raises(NotAllowed):
-        check_decider(
-            Decision.ACCEPT,
-            actor_id=WHO["stranger"],
-            recipient_id=None,
-            target_group_owners=frozenset(),
-            sender_id=WHO["sender"],
-            present_owner_id=WHO["owner"],
-            kind=TransferKind.TRANSFER_TO_USER,
-        )

@@ -225,6 +225,27 @@ async def test_a_key_that_was_sent_twice_over_is_enrolled_anew_at_once(world: Wo
             assert fresh[3]["value"] != key
 
 
+async def test_one_that_gives_no_answer_is_sent_it_again_after_its_next_boot(
+    database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    await seed(database, vault, known_to=KnownTo.PEOPLE)
+    quick = {"enrolment": ALL, "call_timeout": timedelta(milliseconds=300)}
+    async with gateway_world(database, vault, tmp_path, **quick) as world, world.client() as socket:
+        keys_sent = set()
+        for _ in range(2):
+            await boot(socket)
+            frame = json.loads(await said(socket))
+            keys_sent.add(frame[3]["value"])
+            await until_unanswered(world)
+    assert len(keys_sent) == 1
+
+
+async def until_unanswered(world: World) -> None:
+    async with asyncio.timeout(10):
+        while (await keys(world.database))["pending"].answer != KeyAnswer.UNKNOWN:
+            await asyncio.sleep(0.02)
+
+
 async def test_over_wss_the_line_is_not_open(database: Database, vault: Vault, tmp_path: Path) -> None:
     await seed(database, vault, known_to=KnownTo.PEOPLE)
     async with (
@@ -247,8 +268,9 @@ async def test_more_than_a_fiftieth_lost_and_no_more_are_begun(
     assert "1 of 1 chargers are not back" in caplog.text
     caplog.clear()
     now[0] = timedelta(minutes=80).total_seconds()
-    await limited.look()
-    assert not limited._halted
+    for _ in range(2):  # nothing is told of it again
+        await limited.look()
+        assert not limited._halted
 
 
 def test_the_hours_of_a_restart_may_go_over_midnight() -> None:

@@ -302,7 +302,7 @@ async def test_what_became_of_an_earlier_session_is_not_taken_in_quarantine(worl
     now = datetime.now(UTC)
     async with charger(world) as station:
         await station.boots()
-        await station.event("Started", 0, now, idToken=TOKEN, evse={"id": 1}, meterValue=energy(5))
+        await station.event("Started", 0, now, evse={"id": 1}, meterValue=energy(5))
     await world.order_key(quarantines_old=True)
     async with charger(world, SetVariables=password_status("Accepted")) as station:
         assert await station.boots() == "Pending"
@@ -313,7 +313,7 @@ async def test_what_became_of_an_earlier_session_is_not_taken_in_quarantine(worl
         ):
             assert (await event)[:3] == [4, "1", "SecurityError"]
     row = await session_row(world)
-    assert (row.last_meter, row.stopped_at) == (None, None)
+    assert (row.id_tag, row.last_meter, row.stopped_at) == ("", None, None)
 
 
 async def test_a_tag_of_36_characters_charges_and_is_on_its_list_but_on_no_list_of_1_6(world: World) -> None:

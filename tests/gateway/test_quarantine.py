@@ -109,12 +109,15 @@ async def test_a_liar_comes_back_three_times_and_is_parked_in_quarantine(world: 
     assert not (await world.status()).proven
 
 
-async def test_a_charger_in_quarantine_that_needs_a_restart_is_restarted(world: World) -> None:
+async def test_a_charger_in_quarantine_that_needs_a_restart_is_restarted(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     key = await world.order_key(quarantines_old=True)
     async with world.station(faults=[Trouble.REBOOT_REQUIRED]) as station:
         await world.heard(Fact.PROVED)
         await station.until(lambda: station.online)
         assert station.state.password == key
+    assert "refused it" not in caplog.text
 
 
 async def test_a_refusal_in_quarantine_is_on_record_and_leaves_it_there(world: World) -> None:

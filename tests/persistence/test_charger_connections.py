@@ -61,7 +61,7 @@ async def test_what_its_clock_was_off_by_is_kept_with_the_end(links: Database) -
     shown = ClockShown((Heard(NOW - HOUR, NOW),))
     async with links.writing() as session:
         generation = await charger_links.claim(
-            session, CP, ONE, credential_id="key", address=None, quarantined=False, now=NOW - 2 * HOUR
+            session, CP, ONE, credential_id="key", address="", quarantined=False, now=NOW - 2 * HOUR
         )
         assert await charger_links.release(session, CP, generation, NOW, shown)
         assert (await session.get_one(ChargerConnection, (CP, generation))).clock_off == HOUR.total_seconds()

@@ -123,7 +123,8 @@ async def test_a_socket_is_shut_by_its_own_key_alone(links: Database) -> None:
         new = new_key(CP, KeyState.PENDING, "new", NOW, purpose=KeyPurpose.TYPED, version=1)
         session.add(new)
         await session.flush()
-        claims = {"address": None, "quarantined": False, "now": NOW}
         for key, shut in ((old, True), (new.id, False)):
-            await charger_links.claim(session, CP, ONE, credential_id=key, **claims)
+            await charger_links.claim(
+                session, CP, ONE, credential_id=key, address="192.0.2.1", quarantined=False, now=NOW
+            )
             assert (await charger_links.standing(session, CP)).shut is shut

@@ -373,6 +373,21 @@ async def test_what_is_told_later_makes_doubtful_or_ends_the_doubt(books: Databa
     assert ((await row(books, lost)).doubts, (await row(books, lost)).unsettled) == ([], False)
 
 
+async def test_one_without_any_reading_ends_without_one(books: Database) -> None:
+    lost = (await start(books, begin(1, "ANN1", None, NOW - HOUR / 4))).transaction_id
+    await start(books, begin(1, "ANN1", 500, NOW))
+    assert ((await row(books, lost)).stop_reason, (await row(books, lost)).meter_stop) == ("Lost", None)
+
+
+async def test_the_same_again_leaves_a_doubt_as_it_is(books: Database) -> None:
+    lost = (await start(books, begin(1, "ANN1", 0, NOW - HOUR / 4))).transaction_id
+    async with books.writing() as session:
+        await charging.record_meter(session, CP, lost, 9 * MOST)
+    assert await frees(books, 1, None)
+    assert await stop(books, lost, meter=9 * MOST)
+    assert ((await row(books, lost)).doubts, (await row(books, lost)).unsettled) == (["energy"], True)
+
+
 async def in_doubt(books: Database) -> bool:
     async with books.reading() as session:
         return bool(await findings.parked(session))

@@ -1,13 +1,14 @@
 """Who may know a key decides what becomes of it: enrolment, a change of owner, the key that a new owner types."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
+from domain.errors import TransferInProgress
 from domain.keys import KeyAnswer, KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
-from persistence import credentials, key_sending, transfers, typed_keys, upgrades
+from persistence import charger_links, credentials, key_sending, transfers, typed_keys, upgrades
 from persistence.key_sending import Connection
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, Credential, Transfer
@@ -357,6 +358,52 @@ async def test_no_row_is_locked_for_whoever_comes_with_the_one_settled_key(rule:
         assert (await upgrades.recognise(session, rule.vault, IDENTITY, OLD_KEY.encode())).admission is None
 
 
+async def test_starts_with_the_old_key_end_no_key_that_waits_for_its_proof(rule: Rule) -> None:
+    enrolled = await enrol(rule)
+    assert enrolled
+    await rule.come(enrolled)
+    await rule.make()
+    await rule.send(KeyAnswer.ACCEPTED)
+    assert [await rule.start() for _ in range(3)] == [None, None, None]
+    assert (await keys(rule.database))["pending"].starts_with_old == 0
+
+
+async def test_a_key_that_was_sent_and_is_not_answered_yet_is_known(rule: Rule) -> None:
+    async def sent_at() -> datetime | None:
+        async with rule.database.reading() as session:
+            return await credentials.enrolment_sent_at(session, CP)
+
+    assert await sent_at() is None
+    await enrol(rule)
+    assert await sent_at() == NOW
+    await rule.send(KeyAnswer.REBOOT_REQUIRED)
+    assert await sent_at() is None
+
+
+async def test_a_transfer_that_deletes_the_connection_waits_for_no_key_and_is_in_nobodys_way(rule: Rule) -> None:
+    await add_transfer(rule.database)
+    async with rule.database.writing() as session:
+        row = await session.get_one(Transfer, ORDER)
+        row.state, row.attention, row.connection, row.active, row.due = (
+            "reconfiguring",
+            "operator",
+            "delete",
+            True,
+            False,
+        )
+        await session.flush()
+        assert await transfers.awaits_key(session, CP) is None
+        assert row.new_key is None
+
+
+async def test_nothing_is_sent_over_a_connection_that_is_over(rule: Rule) -> None:
+    async with rule.database.writing() as session:
+        assert await credentials.make_own(session, rule.vault, CP, NOW)
+        connection = await rule.connection(session)
+        assert await charger_links.release(session, CP, connection.generation, NOW)
+        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
+
+
 async def test_a_key_is_waited_for_by_an_ended_transfer_only_while_that_has_it_to_do(rule: Rule) -> None:
     await add_transfer(rule.database)
     async with rule.database.writing() as session:
@@ -364,6 +411,47 @@ async def test_a_key_is_waited_for_by_an_ended_transfer_only_while_that_has_it_t
         (await session.get_one(Transfer, ORDER)).due = False
         await session.flush()
         assert await transfers.awaits_key(session, CP) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "attention", "new_key", "connection", "takes"),
+    [
+        ("reconfiguring", "", True, "keep", True),
+        ("reconfiguring", "", False, "keep", False),
+        *(("reconfiguring", waits, False, "keep", True) for waits in ("new_key", "charger_offline", "operator")),
+        ("reconfiguring", "retrying", False, "keep", False),
+        ("reconfiguring", "charger_offline", None, "keep", False),
+        ("transferring", "charger_offline", True, "keep", False),
+    ],
+)
+async def test_a_transfer_under_way_takes_a_typed_key_while_it_waits_for_one(
+    rule: Rule, state: str, attention: str, new_key: bool | None, connection: str, takes: bool
+) -> None:
+    await add_transfer(rule.database)
+    async with rule.database.writing() as session:
+        row = await session.get_one(Transfer, ORDER)
+        row.state, row.attention, row.new_key, row.connection = state, attention, new_key, connection
+        row.active, row.due = True, False
+        await session.flush()
+        if takes:
+            assert await transfers.awaits_key(session, CP) == ORDER
+            assert row.new_key
+        else:
+            with pytest.raises(TransferInProgress):
+                await transfers.awaits_key(session, CP)
+
+
+async def test_only_what_was_to_replace_the_owners_own_is_ended_by_a_refusal(rule: Rule) -> None:
+    async with rule.database.writing() as session:
+        assert not await key_sending.refuse_own(session, CP, NOW)
+    enrolled = await enrol(rule)
+    assert enrolled
+    await rule.come(enrolled)
+    await rule.make()
+    await rule.send(KeyAnswer.REJECTED)
+    async with rule.database.writing() as session:
+        assert not await key_sending.refuse_own(session, CP, NOW)
+    assert "pending" in await keys(rule.database)
 
 
 # --- ended keys ---------------------------------------------------------------------------------------------------
@@ -399,6 +487,12 @@ async def test_strictly_the_old_key_ends_with_its_charger_accepting_the_new_one(
     assert (await rule.come(enrolled)).entry is Entry.REFUSED
     rule.old_keys = OldKeys(rule.old_keys.grace)
     assert (await rule.come(enrolled)).entry is Entry.QUARANTINED
+
+
+async def test_a_strict_gateway_locks_nobody_out_whose_new_key_is_awaited(rule: Rule) -> None:
+    rule.old_keys = OldKeys(rule.old_keys.grace, strict=True)
+    await rule.change_hands(until_new_key=UntilNewKey.QUARANTINE)
+    assert (await rule.come(OLD_KEY)).entry is Entry.QUARANTINED
 
 
 async def test_a_strict_gateway_locks_nobody_out_who_is_being_enrolled(rule: Rule) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,17 +96,24 @@ class Set(Protocol):
     def __call__(self, world: World, policy: Policy = POLICY) -> Awaitable[Stage]: ...
 
 
+@asynccontextmanager
+async def staged(
+    temporal: Client, world: World, policy: Policy = POLICY, request: pytest.FixtureRequest | None = None
+) -> AsyncIterator[Stage]:
+    """Have workers for one world inside the block."""
+    world.node = f"{world.node}-{uuid.uuid4().hex}" if world.node else None
+    node = NodeId(world.node or f"gone-{uuid.uuid4().hex}")
+    world.policy = policy
+    async with transfer_worker(temporal, [world]), gateway_worker(temporal, world, node):
+        yield Stage(temporal, world, request)
+
+
 @pytest.fixture
 async def stage(temporal: Client, request: pytest.FixtureRequest) -> AsyncIterator[Set]:
     """Give a function that starts workers for a world."""
     async with AsyncExitStack() as stack:
 
         async def make(world: World, policy: Policy = POLICY) -> Stage:
-            world.node = f"{world.node}-{uuid.uuid4().hex}" if world.node else None
-            node = NodeId(world.node or f"gone-{uuid.uuid4().hex}")
-            await stack.enter_async_context(transfer_worker(temporal, [world]))
-            await stack.enter_async_context(gateway_worker(temporal, world, node))
-            world.policy = policy
-            return Stage(temporal, world, request)
+            return await stack.enter_async_context(staged(temporal, world, policy, request))
 
         yield make

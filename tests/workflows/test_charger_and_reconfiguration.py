@@ -12,7 +12,7 @@ from activities.contracts.charger import NOT_CONNECTED, DeviceOutcome
 from activities.contracts.registry import RotateAnswer
 from domain.approval import Decision
 from domain.ids import NodeId, OrderId
-from domain.transfer import Attention, OperatorAction, StepName, StepState, TransferWarning
+from domain.transfer import REFUSED_BY_CHARGER, Attention, OperatorAction, StepName, StepState, TransferWarning
 from tests.workflows.conftest import POLICY, Set
 from tests.workflows.world import World, asked, plan
 from worker import gateway_worker
@@ -56,7 +56,26 @@ async def test_a_step_at_the_charger_shows_from_its_beginning(stage: Set) -> Non
         assert f"step `{step.value}`" in await transfer.page()
         world.gates[name].set()
     assert await transfer.outcome() == "completed"
+    steps |= {"tell": StepName.TELL_PARTIES}
     assert {world.steps[step] for step in steps.values()} == {StepState.DONE}
+
+
+async def test_what_a_charger_rejects_is_said_with_its_step(stage: Set) -> None:
+    world = World()
+    world.answers["replace_lists"] = [DeviceOutcome.REJECTED]
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+    assert world.errors == {StepName.REPLACE_LISTS: (REFUSED_BY_CHARGER, 0)}
+    assert world.steps[StepName.REPLACE_LISTS] is StepState.DONE
+
+
+async def test_what_was_done_while_a_key_is_awaited_is_not_done_again_where_none_comes(stage: Set) -> None:
+    world = World(new_key=True)
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert (world.calls.count("replace_lists"), world.calls.count("release")) == (1, 1)
 
 
 async def test_a_cancel_that_is_being_written_comes_before_the_change(stage: Set) -> None:

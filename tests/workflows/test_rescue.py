@@ -1,7 +1,9 @@
 """What an ended transfer had left to do, done when its charger is back: the workflow, with fakes for the world."""
 
+import asyncio
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 from temporalio.client import Client
@@ -24,10 +26,12 @@ class Left(World, Rescues):
     ready: bool = True
     due: bool = True
     done: Rescued | None = None
+    look_again: timedelta = POLICY.look_again
 
     async def begin(self, ref: TransferRef) -> Rescue:
+        policy = POLICY.model_copy(update={"look_again": self.look_again})
         return Rescue(
-            ready=self.ready and self.due, charge_point_id=CHARGE_POINT, lists=True, release=True, policy=POLICY
+            ready=self.ready and self.due, charge_point_id=CHARGE_POINT, lists=True, release=True, policy=policy
         )
 
     async def settle(self, rescued: Rescued) -> Settled:
@@ -77,6 +81,20 @@ async def test_what_fails_for_a_moment_is_tried_again(temporal: Client, step: st
     world = Left()
     world.fail[step] = [error]
     assert (await rescue(temporal, world))[-1] == "tell_settled"
+
+
+async def test_between_two_tries_it_waits_for_news_of_the_charger(temporal: Client) -> None:
+    world = Left(node=f"node-{uuid.uuid4().hex}", look_again=timedelta(days=1))
+    world.fail["release"] = [RuntimeError("no answer")] * 2
+    transfer_id, client = TransferId(f"trf_{uuid.uuid4().hex}"), TemporalEngine(temporal)
+    async with transfer_worker(temporal, [world]), gateway_worker(temporal, world, NodeId(world.node or "")):
+        for tries in (1, 2, 3):
+            await client.rescue(transfer_id)
+            await world.until(lambda tries=tries: world.reached["release"] == tries)
+            if tries < 3:
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(world.until(lambda tries=tries: world.reached["release"] > tries), 1)
+        await temporal.get_workflow_handle(rescue_workflow_id(transfer_id)).result()
 
 
 @pytest.mark.parametrize("step", ["replace_lists", "release"])

@@ -16,7 +16,6 @@ from activities.contracts.registry import RotateAnswer
 from domain.approval import Decision
 from domain.errors import NotAllowed, NotPossible, TooLate
 from domain.ids import OrderId
-from domain.operator import effect
 from domain.transfer import (
     Attention,
     Connection,
@@ -27,6 +26,7 @@ from domain.transfer import (
     TransferState,
     TransferWarning,
 )
+from domain.transitions import Progress, effect
 from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World, asked, plan
 from worker import transfer_worker
@@ -110,13 +110,16 @@ async def test_the_page_of_a_parked_transfer_says_what_failed_how_often_and_what
     assert f"step `{step.value}`" in page
     assert "**Needs an operator.**" in page
     assert f"Tried {tries} times; it failed with: BrokenError: broken" in page
+    forward, back = TransferState.RECONFIGURING, TransferState.ROLLING_BACK
+    progress = Progress(
+        forward if way == "forward" else back,
+        step,
+        Attention.OPERATOR,
+        change_begun=True,
+        device_step=step if way == "forward" else None,
+    )
     for action in OperatorAction:
-        text = effect(
-            action,
-            TransferState.RECONFIGURING if way == "forward" else TransferState.ROLLING_BACK,
-            step,
-            attention=Attention.OPERATOR,
-        )
+        text = effect(action, progress)
         assert f"- `{action.value}`: {text}" in page
     assert re.search(r"Since 20\d\d-.*; until 20\d\d-", page)
     world.fail.clear()
@@ -341,6 +344,18 @@ async def test_a_revoked_charger_that_goes_before_it_is_back_in_service_is_due(s
     await transfer.start()
     assert await transfer.outcome() == "completed_with_warnings"
     assert world.warnings == (TransferWarning.RELEASE_DUE,)
+
+
+async def test_a_proof_that_nobody_told_of_leaves_no_way_back(stage: Set) -> None:
+    world, days = World(proves=False), timedelta(days=7)
+    transfer = await stage(world, LONG.model_copy(update={"reconnect_after": days, "proof_deadline": 2 * days}))
+    await transfer.start()
+    await world.until(lambda: "rotate" in world.calls)
+    world.proven = True
+    with pytest.raises(TooLate):
+        await resolve(transfer, OperatorAction.ROLL_BACK)
+    await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, "proved")
+    assert await transfer.outcome() == "completed"
 
 
 async def test_it_does_not_end_while_an_operator_waits_for_their_answer(stage: Set) -> None:

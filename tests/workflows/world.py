@@ -167,6 +167,11 @@ class World(Registry, Charger, Notices, Records):
         if self.state is TransferState.REQUESTED:
             self.state = self.plan.state
         self.run_id = self.run_id or run.run_id
+        self.steps |= dict.fromkeys(
+            (StepName.VALIDATE_RIGHTS, StepName.LOOK_UP_TARGET, StepName.RESERVE), StepState.DONE
+        )
+        if self.plan.state is TransferState.TRANSFERRING:
+            self.steps[StepName.ASK_RECIPIENT] = StepState.SKIPPED
         return self.plan.model_copy(update={"again": run.run_id != self.run_id})
 
     async def refuse(self, refusal: RefusedRecord) -> Done:
@@ -222,6 +227,7 @@ class World(Registry, Charger, Notices, Records):
     async def change_ownership(self, ref: TransferRef) -> Changed:
         await self._call("change_ownership")
         self.owner, self.state = "after", TransferState.RECONFIGURING
+        self.steps[StepName.CHANGE_OWNERSHIP] = StepState.DONE
         return Changed(version=1, new_key=self.new_key, rotates=self.rotates)
 
     async def restore_ownership(self, ref: TransferRef) -> Changed:

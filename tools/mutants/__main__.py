@@ -23,7 +23,7 @@ FILES: Final = (
     "domain/charger_orders.py",
     "domain/charging.py",
     "domain/keys.py",
-    "domain/operator.py",
+    "domain/transitions.py",
     "domain/rights.py",
     "domain/transfer.py",
     "persistence/approvals.py",

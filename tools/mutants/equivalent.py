@@ -3,6 +3,12 @@
 from typing import Final
 
 EQUIVALENT: Final[dict[str, str]] = {
+    "11a93d08": "At the very moment of the expiry it is waited for no time at all, and expires.",
+    "1488d3b7": "At the very moment it is looked at with the next look.",
+    "1487e7e6": "Before the change the transfer has no key: it looks, and finds none.",
+    "150e7782": "At the very moment from which it is of no use, it goes with the next one.",
+    "15a2bca6": "A claim has an address; the empty text is for the type checker.",
+    "15c0d14d": "At the very moment of the end of its turn it has it still, for no time at all.",
     "07bf850f": "What is open has a node; the empty text is for the type checker.",
     "07d6ecdb": "At the very moment from which it is forgotten, it is forgotten by the next look.",
     "04042aa9": "At the very moment it looks once more.",

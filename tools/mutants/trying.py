@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from tools.mutants.slips import Slip
 _FIRST, _SECOND = 15.0, 120.0
 #: A slip may make a test wait for ever; that is seen, too.
 _LONGEST_TEST: Final = 60
+_LONGEST_RUN: Final = 300
 _LEFT_OUT: Final = shutil.ignore_patterns(
     ".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", ".handover", "docs/screenshots", ".ci-*"
 )
@@ -66,8 +68,15 @@ class Tree:
         names.write_text("\n".join(tests))
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
         command += ["--timeout", str(_LONGEST_TEST), f"@{names}"]
-        done = subprocess.run(command, cwd=self._folder, capture_output=True, check=False)
-        return done.returncode != 0
+        with (
+            Path(os.devnull).open("wb") as nowhere,
+            subprocess.Popen(command, cwd=self._folder, start_new_session=True, stdout=nowhere, stderr=nowhere) as run,
+        ):
+            try:
+                return run.wait(_LONGEST_RUN) != 0
+            except subprocess.TimeoutExpired:  # a loop that no time-out of a test gets through to: that is seen, too
+                os.killpg(run.pid, signal.SIGKILL)
+                return True
 
 
 def try_all(
