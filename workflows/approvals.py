@@ -85,7 +85,7 @@ class Approvals:
         if decision is Decision.CANCEL and decided.state is TransferState.ROLLING_BACK:
             self._desk.cancelled = True
             return
-        if decision is Decision.ACCEPT and self.plan:
+        if self.plan:  # of what does not come about nobody reads it
             self.plan = self.plan.model_copy(
                 update={
                     "quiet": decided.quiet,

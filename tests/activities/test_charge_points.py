@@ -11,7 +11,7 @@ from activities.contracts.messages import TransferRef
 from activities.registry import DatabaseRegistry
 from domain.charger_orders import ChargerOrder
 from domain.errors import NotAllowed, NotFound, NotPossible, Refusal, TransferInProgress
-from domain.ids import ChargePointId, charger_order_workflow_id
+from domain.ids import ChargePointId, OrderId, charger_order_workflow_id
 from domain.keys import KnownTo
 from domain.trail import of_charge_point
 from domain.transfer import Attention
@@ -178,6 +178,10 @@ async def test_an_order_is_carried_out_by_its_own_workflow_alone_and_a_restart_o
     assert (await points.find_charger(wish)).node == "node"
     with pytest.raises(NotAllowed):
         await points.find_charger(wish.model_copy(update={"workflow_id": "another"}))
+    forged, point = OrderId("ord_forged"), wish.charge_point_id
+    name = charger_order_workflow_id(point, ChargerOrder.IDENTIFY.value, forged)
+    with pytest.raises(NotAllowed):
+        await points.find_charger(wish.model_copy(update={"order_id": forged, "workflow_id": name}))
     await points.note_order(wish)
     with pytest.raises(NotAllowed):
         await points.find_charger(wish)

@@ -28,8 +28,8 @@ from domain.ids import ChargePointId, NodeId, TransferId, UserId, workflow_id
 from domain.keys import KnownTo
 from domain.request import TransferRequest
 from domain.rights import Scope
-from domain.transfer import Acceptance, Attention, Connection, Reason, TransferKind, TransferState
-from persistence import api_keys, charger_links
+from domain.transfer import Acceptance, Attention, Connection, Reason, StepName, StepState, TransferKind, TransferState
+from persistence import api_keys, charger_links, transfers
 from persistence.doorway import Doorway, Repeatable
 from persistence.imports import import_lines
 from persistence.session import Database
@@ -295,6 +295,19 @@ async def test_an_answer_counts_where_only_the_charger_can_have_given_it(
     await change(database, update(Credential).where(made).values(answer="rejected", answer_counts=counts))
     found = await registry.credentials(ref)
     assert (found.answer, found.answer_counts) == (RotateAnswer.REJECTED, counts)
+
+
+async def test_a_step_began_when_it_began(registry: DatabaseRegistry, database: Database, vault: Vault) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    began = []
+    for state in (StepState.RUNNING, StepState.DONE):
+        async with database.writing() as session:
+            await transfers.note_step(session, ref.transfer_id, StepName.QUIET_CHARGER, state)
+        async with database.reading() as session:
+            began.append((await session.get_one(TransferStep, (ref.transfer_id, "quiet_charger"))).started_at)
+    assert began[0] is not None
+    assert began[0] == began[1]
 
 
 async def test_credentials_left_due_are_the_gateways_to_see_to(

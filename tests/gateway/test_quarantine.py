@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import func, select
 
 from domain.errors import Unavailable
-from domain.keys import KeyAnswer
+from domain.keys import KeyAnswer, KnownTo
+from domain.transfer import UntilNewKey
 from gateway.credentials import KeyRule
 from gateway.facts import Fact
 from gateway.ocpp.line import NotConnected
@@ -20,7 +21,19 @@ from persistence.tables import ChargePoint, ChargingSession
 from persistence.upgrades import Entry, OldKeys
 from persistence.vault import Vault
 from tests.gateway.bare import accept_key, ask, place
-from tests.gateway.world import CP, IDENTITY, OLD_KEY, ORDER, World, add_transfer, gateway_world, keys, said, seed
+from tests.gateway.world import (
+    CP,
+    IDENTITY,
+    OLD_KEY,
+    ORDER,
+    World,
+    add_transfer,
+    change_owner,
+    gateway_world,
+    keys,
+    said,
+    seed,
+)
 from tools.simulator.faults import Fault as Trouble
 
 
@@ -126,6 +139,28 @@ async def test_a_refusal_in_quarantine_is_on_record_and_leaves_it_there(world: W
         await _until_answered(world, KeyAnswer.REJECTED)
         assert (await place(world)).quarantined
     assert set(await keys(world.database)) == {"current", "pending"}
+
+
+async def test_where_a_key_is_to_be_typed_there_is_none_to_send_in_quarantine(
+    database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    await seed(database, vault, known_to=KnownTo.PEOPLE)
+    async with database.writing() as session:
+        await change_owner(session)
+        assert await credentials.change_hands(
+            session,
+            vault,
+            CP,
+            ORDER,
+            quarantines_old=False,
+            until_new_key=UntilNewKey.QUARANTINE,
+            now=datetime.now(UTC),
+        )
+    async with gateway_world(database, vault, tmp_path) as world, world.client() as socket:
+        await ask(socket, "BootNotification", chargePointVendor="V", chargePointModel="M")
+        assert (await place(world)).quarantined
+        with pytest.raises(TimeoutError):
+            await said(socket, seconds=0.5)
 
 
 async def test_a_refusal_of_a_key_that_nobody_waits_for_makes_it_the_owners_to_type_and_the_old_one_serves(

@@ -78,6 +78,14 @@ async def test_what_was_done_while_a_key_is_awaited_is_not_done_again_where_none
     assert (world.calls.count("replace_lists"), world.calls.count("release")) == (1, 1)
 
 
+async def test_who_takes_the_key_over_what_may_be_anybodys_connection_is_to_prove_it(stage: Set) -> None:
+    world = World(counts=False)
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+    assert world.reached["await_new_key"] == 0
+
+
 async def test_a_cancel_that_is_being_written_comes_before_the_change(stage: Set) -> None:
     world = World()
     world.gates["quiet"], world.gates["decide:cancel:c-1"] = asyncio.Event(), asyncio.Event()
