@@ -1,6 +1,7 @@
 """`make mutants`: tries slips, and compares what went unseen with docs/mutants.md."""
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -108,22 +109,33 @@ def main() -> int:
         for slip in chosen:
             print(_said(slip))
         return 0
-    reach = measure(ROOT, folder)
-    until = time.monotonic() + options.seconds
-    counts: dict[str, Counter[Seen]] = {}
-    unseen: list[Slip] = []
-    for slip, seen in try_all(ROOT, folder, chosen, reach, options.workers, until):
-        if seen is Seen.UNSEEN and slip.id in EQUIVALENT:
-            seen = Seen.SEEN  # noqa: PLW2901 - nothing changes that anybody could see
-        counts.setdefault(Path(slip.file).parts[0], Counter())[seen] += 1
-        if seen is not Seen.SEEN:
-            unseen.append(slip)
-            print(f"{seen}: {_said(slip)}", flush=True)
-    tried = sum(found.total() for found in counts.values())
-    print(f"{tried} slips of {len(every)} were tried, {len(unseen)} unseen.")
+    done = _try(chosen, folder, options)
+    unseen = sum(seen is not Seen.SEEN for seen in done.values())
+    print(f"{len(done)} slips of {len(every)} were tried, {unseen} unseen.")
     if options.write_table:
-        TABLE.write_text(HEAD + _table(counts, every))
-    return 1 if unseen or tried < len(chosen) else 0
+        TABLE.write_text(HEAD + _table(done, chosen, every))
+    return 1 if unseen or len(done) < sum(slip.id not in EQUIVALENT for slip in chosen) else 0
+
+
+def _try(chosen: list[Slip], folder: Path, options: argparse.Namespace) -> dict[str, Seen]:
+    """Try each but those that nobody can see, and give what became of it by its id.
+
+    Those that were seen are kept in `folder`: they are not tried again as long as their functions stay as they are.
+    """
+    kept = folder / "seen.json"
+    known = set(json.loads(kept.read_text())) if kept.exists() else set()
+    possible = [slip for slip in chosen if slip.id not in EQUIVALENT]
+    done = {slip.id: Seen.SEEN for slip in possible if slip.id in known}
+    left = [slip for slip in possible if slip.id not in known]
+    until = time.monotonic() + options.seconds
+    for slip, seen in try_all(ROOT, folder, left, measure(ROOT, folder), options.workers, until):
+        done[slip.id] = seen
+        if seen is not Seen.SEEN:
+            print(f"{seen}: {_said(slip)}", flush=True)
+            continue
+        known.add(slip.id)
+        kept.write_text(json.dumps(sorted(known)))
+    return done
 
 
 def _options() -> argparse.Namespace:
@@ -148,17 +160,23 @@ def _said(slip: Slip) -> str:
     return f"{slip.id} {slip.file}:{slip.line} {slip.function}: {slip.what}"
 
 
-def _table(counts: dict[str, Counter[Seen]], every: list[Slip]) -> str:
+def _table(done: dict[str, Seen], chosen: list[Slip], every: list[Slip]) -> str:
+    could = Counter(_room(slip) for slip in every)
+    tried = Counter(_room(slip) for slip in chosen if slip.id in done)
+    seen = Counter(_room(slip) for slip in chosen if done.get(slip.id) is Seen.SEEN)
     rows = ["| room | slips that could be made | tried | seen |\n|---|---|---|---|\n"]
-    for room, found in sorted(counts.items()):
-        could = sum(Path(slip.file).parts[0] == room for slip in every)
-        rows.append(f"| {room} | {could} | {found.total()} | {found[Seen.SEEN]} |\n")
+    rows += [f"| {room} | {could[room]} | {tried[room]} | {seen[room]} |\n" for room in sorted(tried)]
+    rows.append(f"| in all | {could.total()} | {tried.total()} | {seen.total()} |\n")
     known = {slip.id: slip for slip in every}
     rows.append("\nNobody can see these:\n\n| slip | where | why |\n|---|---|---|\n")
     for name, why in EQUIVALENT.items():
         if slip := known.get(name):
             rows.append(f"| {slip.what} | `{slip.file}`, `{slip.function}` | {why} |\n")
     return "".join(rows)
+
+
+def _room(slip: Slip) -> str:
+    return Path(slip.file).parts[0]
 
 
 if __name__ == "__main__":

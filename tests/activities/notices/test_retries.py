@@ -15,7 +15,7 @@ from temporalio.worker import Worker
 
 from activities.contracts.notices import Ask
 from activities.contracts.wiring import implementations
-from activities.notices import Notices
+from activities.notices import Notices, _domain_of
 from activities.refusals import RefusalInterceptor
 from domain.errors import Unavailable
 from notices.mail import MailSender
@@ -130,3 +130,15 @@ async def test_temporal_tells_the_next_try_what_was_taken(
     assert recipients(mailbox) == ["yann@example.org", "zoe@example.org"], "zoe has it once"
     described = [event async for event in run.fetch_history_events()]
     assert "example.org" not in "".join(str(event) for event in described)
+
+
+@pytest.mark.parametrize(
+    ("origin", "domain"),
+    [
+        ("https://handover.example:8443", "handover.example"),
+        ("http://[2001:db8::1]:8000", "[2001:db8::1]"),
+        ("no origin", "localhost"),
+    ],
+)
+def test_a_message_id_names_the_host_of_the_pages(origin: str, domain: str) -> None:
+    assert _domain_of(origin) == domain
