@@ -24,12 +24,12 @@ from domain.errors import (
     TooLate,
     TransferInProgress,
 )
-from domain.ids import ChargePointId, NodeId, TransferId, UserId, workflow_id
+from domain.ids import ChargePointId, NodeId, OrderId, TransferId, UserId, workflow_id
 from domain.keys import KnownTo
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.transfer import Acceptance, Attention, Connection, Reason, StepName, StepState, TransferKind, TransferState
-from persistence import api_keys, charger_links, transfers
+from persistence import api_keys, charger_links, parties, transfers
 from persistence.doorway import Doorway, Repeatable
 from persistence.imports import import_lines
 from persistence.session import Database
@@ -39,6 +39,7 @@ from persistence.tables import (
     ChargePoint,
     Credential,
     Membership,
+    Order,
     OwnershipPeriod,
     Request,
     Transfer,
@@ -259,6 +260,45 @@ async def test_a_cancel_without_an_order_is_the_temporal_uis(
     async with database.reading() as session:
         actor = select(AuditEvent.actor).where(AuditEvent.subject == ref.transfer_id, AuditEvent.action == "cancelled")
         assert (await session.scalars(actor)).all() == ["temporal-ui"]
+
+
+@pytest.mark.parametrize("decision", [Decision.ACCEPT, Decision.DECLINE])
+@pytest.mark.parametrize("order", [None, "ord_forged"])
+async def test_nobody_accepts_or_declines_without_an_order(
+    registry: DatabaseRegistry, database: Database, vault: Vault, decision: Decision, order: str | None
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    order_id = OrderId(order) if order else None
+    with pytest.raises(NotAllowed, match="No order"):
+        await registry.decide(DecisionRecord(transfer_id=ref.transfer_id, decision=decision, order_id=order_id))
+    assert (await row(database, ref)).state == "awaiting_acceptance"
+
+
+@pytest.mark.parametrize("carried_out", [False, True])
+async def test_an_operators_roll_back_while_it_waits_is_their_cancel_once(
+    registry: DatabaseRegistry, database: Database, vault: Vault, carried_out: bool
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
+    order = await give(database, ref.transfer_id, "roll_back", "operator:olive")
+    if carried_out:
+        await change(database, update(Order).where(Order.id == order).values(carried_out_as="resolved_roll_back"))
+    record = DecisionRecord(transfer_id=ref.transfer_id, decision=Decision.CANCEL, order_id=order)
+    assert (await registry.decide(record)).state == "cancelled"
+    async with database.reading() as session:
+        actor = select(AuditEvent.actor).where(AuditEvent.subject == ref.transfer_id, AuditEvent.action == "cancelled")
+        assert (await session.scalars(actor)).all() == ["temporal-ui" if carried_out else "operator:olive"]
+
+
+async def test_the_ledger_remembers_which_transfer_changed_hands(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    refs = [await keep(database, vault, BOB_OWNS) for _ in range(2)]
+    await registry.reserve(refs[0])
+    await registry.change_ownership(refs[0])
+    async with database.reading() as session:
+        assert [await parties.changed_ownership(session, ref.transfer_id) for ref in refs] == [True, False]
 
 
 async def test_after_a_refusal_the_old_key_opens_what_was_chosen_until_the_owners_is_in_use(

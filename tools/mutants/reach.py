@@ -27,13 +27,13 @@ class Reach:
     lines: dict[str, dict[int, list[str]]]
     seconds: dict[str, float]
 
-    def tests(self, file: str, line: int) -> list[str]:
-        """Give the tests that reach a line, or else the nearest one before it that any reaches.
+    def tests(self, file: str, line: int, begin: int) -> list[str]:
+        """Give the tests that reach a line, the others that reach the first one of its function after them.
 
         Coverage misses what follows where a coroutine goes on by an exception, as after a time-out.
         """
         known = self.lines.get(file, {})
-        return next((known[one] for one in range(line, 0, -1) if known.get(one)), [])
+        return list(dict.fromkeys([*known.get(line, ()), *known.get(begin, ())]))
 
 
 def measure(root: Path, folder: Path) -> Reach:

@@ -34,6 +34,8 @@ class Slip:
     end: int
     old: str
     new: str
+    begin: int = 0
+    """The first line inside its function."""
     nth: int = 0
     """How many that say the same are before it."""
 
@@ -71,16 +73,17 @@ class _Finder:
 
     def slips(self) -> Iterator[Slip]:
         """Give the slips of every function."""
-        yield from self._inside(ast.parse(self._text), "")
+        yield from self._inside(ast.parse(self._text), "", 0)
 
-    def _inside(self, node: ast.AST, name: str) -> Iterator[Slip]:
+    def _inside(self, node: ast.AST, name: str, begin: int) -> Iterator[Slip]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                yield from self._inside(child, f"{name}.{child.name}".lstrip("."))
+                body = child.body[1:] if ast.get_docstring(child) and len(child.body) > 1 else child.body
+                yield from self._inside(child, f"{name}.{child.name}".lstrip("."), body[0].lineno)
                 continue
             if name:
-                yield from self._at(child, name)
-            yield from self._inside(child, name)
+                yield from (replace(slip, begin=begin) for slip in self._at(child, name))
+            yield from self._inside(child, name, begin)
 
     def _at(self, node: ast.AST, name: str) -> Iterator[Slip]:
         yield from self._of_conditions(node, name)

@@ -117,14 +117,14 @@ def _races(slip: Slip) -> list[str]:
 
 
 def _near_first(slip: Slip, reach: Reach) -> list[str]:
-    """Order the tests that reach a slip: those of its own room first, then the quickest."""
+    """Order the tests that reach a slip: those of its own room first, then as `reach` gives them."""
     room, name = Path(slip.file).parts[0], Path(slip.file).stem
-    tests = reach.tests(slip.file, slip.line)
+    tests = reach.tests(slip.file, slip.line, slip.begin)
 
     def far(test: str) -> tuple[bool, bool]:
         return name not in test, f"tests/{room}" not in test
 
-    return sorted(tests, key=far)  # stable: within each the quickest come first
+    return sorted(tests, key=far)  # stable: within each as they were
 
 
 def _lots(tests: Sequence[str], reach: Reach) -> list[list[str]]:
