@@ -275,6 +275,19 @@ async def test_nobody_accepts_or_declines_without_an_order(
     assert (await row(database, ref)).state == "awaiting_acceptance"
 
 
+async def test_once_it_is_called_off_no_key_is_handed_out_for_it(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    waits = [(await row(database, ref)).new_key]
+    await registry.withdraw_credentials(ref)
+    waits.append((await row(database, ref)).new_key)
+    assert waits[0] is not None
+    assert waits[1] is None
+
+
 @pytest.mark.parametrize("carried_out", [False, True])
 async def test_an_operators_roll_back_while_it_waits_is_their_cancel_once(
     registry: DatabaseRegistry, database: Database, vault: Vault, carried_out: bool
