@@ -1,5 +1,6 @@
 """What a transfer shows of what can be done, and of what is being tried."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -50,6 +51,29 @@ async def test_actions_are_what_the_caller_may_do_now(
     await add_transfer(database, **transfer)
 
     assert (await http.get("/v1/transfers/trf_1", headers=bearer(name))).json()["actions"] == expected
+
+
+async def test_a_change_of_ownership_that_is_being_tried_has_begun(
+    http: httpx.AsyncClient, database: Database, engine: Engine
+) -> None:
+    """Its own row says so only once it is done."""
+    await add_transfer(database, state="transferring", connection="delete")
+
+    async def offered(name: str) -> Any:
+        return (await http.get("/v1/transfers/trf_1", headers=bearer(name))).json()["actions"]
+
+    assert (await offered("olga"), await offered("oscar")) == (["cancel"], ["retry", "roll_back"])
+    engine.attempts = {StepName.CHANGE_OWNERSHIP: StepAttempts(1, None)}
+    assert (await offered("olga"), await offered("oscar")) == ([], ["retry"])
+
+
+async def test_when_the_time_is_over_it_can_be_declined_and_cancelled_only(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    await add_transfer(database, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    for name, acts in (("rita", ["decline"]), ("olga", ["cancel"]), ("oscar", ["roll_back"])):
+        shown = (await http.get("/v1/transfers/trf_1", headers=bearer(name))).json()
+        assert shown["actions"] == acts, name
 
 
 async def test_operators_read_what_their_actions_would_do_and_nobody_else_does(

@@ -413,6 +413,22 @@ async def test_a_key_is_waited_for_by_an_ended_transfer_only_while_that_has_it_t
         assert await transfers.awaits_key(session, CP) is None
 
 
+async def test_which_orders_leave_no_way_back(rule: Rule) -> None:
+    async def settled() -> set[str]:
+        async with rule.database.reading() as session:
+            return await credentials.settled_among(session, [ORDER, OTHER])
+
+    await rule.change_hands()
+    assert await settled() == set()
+    await hand_out(rule)
+    assert await settled() == {ORDER}
+    await rule.change_hands(OTHER)
+    assert await settled() == set(), "another waits now, for another key"
+    await hand_out(rule, LATER_TYPED, OTHER)
+    await rule.come(LATER_TYPED)
+    assert await settled() == {OTHER}
+
+
 @pytest.mark.parametrize(
     ("state", "attention", "new_key", "connection", "takes"),
     [

@@ -9,8 +9,10 @@ from typing import Final
 
 #: What narrows a question: each argument is a condition.
 _NARROWING: Final = frozenset({"where", "filter", "and_", "filter_by"})
-#: Calls that only tell people something, or that the library makes by itself later.
-_TELLING: Final = frozenset({"debug", "info", "warning", "error", "exception", "log", "critical", "learn", "flush"})
+#: Calls that only tell people something, that the library makes by itself later, or that nobody comes to.
+_TELLING: Final = frozenset(
+    {"debug", "info", "warning", "error", "exception", "log", "critical", "learn", "flush", "assert_never"}
+)
 _BOUNDS: Final = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">"}
 _OPPOSITES: Final = {
     ast.Eq: "!=",
