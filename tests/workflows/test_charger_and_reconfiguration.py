@@ -86,6 +86,26 @@ async def test_who_takes_the_key_over_what_may_be_anybodys_connection_is_to_prov
     assert world.reached["await_new_key"] == 0
 
 
+async def test_a_move_waits_for_no_charger_that_is_away(stage: Set) -> None:
+    world = World(plan=plan(quiet=False, rotate=False), node=None)
+    transfer = await stage(world, POLICY.model_copy(update={"offline_deadline": DAYS}))
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.warnings == (TransferWarning.LISTS_DUE,)
+
+
+async def test_a_release_that_an_operator_left_undone_while_a_key_is_awaited_is_not_tried_again(stage: Set) -> None:
+    world = World(new_key=True)
+    world.gates["release"] = asyncio.Event()
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.reached["release"])
+    await transfer.client.resolve(transfer.transfer_id, OperatorAction.COMPLETE, OrderId("c-1"))
+    world.gates["release"].set()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.reached["release"] == 1
+
+
 async def test_a_cancel_that_is_being_written_comes_before_the_change(stage: Set) -> None:
     world = World()
     world.gates["quiet"], world.gates["decide:cancel:c-1"] = asyncio.Event(), asyncio.Event()

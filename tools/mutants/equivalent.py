@@ -11,6 +11,7 @@ EQUIVALENT: Final[dict[str, str]] = {
     "15c0d14d": "At the very moment of the end of its turn it has it still, for no time at all.",
     "186079f9": "It keeps one address less in mind; how many these are is nothing that anybody goes by.",
     "18aa4e3e": "Whoever may be held has come with a key of a charge point; it is for the type checker.",
+    "1cb107a9": "Of an order whose key is proven none is pending.",
     "07bf850f": "What is open has a node; the empty text is for the type checker.",
     "07d6ecdb": "At the very moment from which it is forgotten, it is forgotten by the next look.",
     "04042aa9": "At the very moment it looks once more.",
