@@ -1,4 +1,4 @@
-"""Who is asked and who is told of a transfer, and what they may know: product.md's rules over the rows."""
+"""Who is asked and who is told of a transfer, and what they may know: docs/rules.md's rules over the rows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What callers are shown, field by field as product.md lists it."""
+"""What callers are shown, field by field."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -246,7 +246,7 @@ class Rehearsal(_Shown):
 
     @classmethod
     def of(cls, rehearsal: rehearsals.Rehearsal, kind: TransferKind, connection: Connection) -> "Rehearsal":
-        """Say it in product.md's words."""
+        """Say which device steps it would take."""
         moves = {"charge_point": "Its name, model, location and installation limits go with it."}
         stays = {
             "sessions": "Charging sessions, open ones too, stay with who owned the charge point when they started.",

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Policy(BaseModel):
-    """The durations of one transfer; the defaults are product.md's.
+    """The durations of one transfer; the defaults are docs/rules.md's.
 
     Set once, when the transfer is asked for: changing a setting does not change transfers under way.
     """

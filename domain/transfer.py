@@ -182,7 +182,7 @@ def may_follow(before: TransferState, after: TransferState) -> bool:
 
 @dataclass(frozen=True)
 class DeviceSteps:
-    """Which steps at the charger a transfer takes (product.md, `device steps`)."""
+    """Which steps at the charger a transfer takes (docs/rules.md, `device steps`)."""
 
     quiet: bool
     lists: bool

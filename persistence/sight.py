@@ -1,4 +1,4 @@
-"""Who may see which transfer, and which period (product.md, `Who sees what`), as conditions on rows and ChargePoint."""
+"""Who may see which transfer, and which period (docs/rules.md), as conditions on rows and ChargePoint."""
 
 from typing import Any
 

@@ -26,7 +26,7 @@ from workflows.steps import Desk, LeftUndone, RollBack
 
 
 class Reconfiguration:
-    """The device steps of one transfer, after product.md's table; notes what is left due as warnings."""
+    """The device steps of one transfer, after docs/rules.md's table; notes what is left due as warnings."""
 
     def __init__(
         self,

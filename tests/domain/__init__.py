@@ -1,1 +1,1 @@
-"""Tests of the rules, held against product.md."""
+"""Tests of the rules, held against docs/rules.md."""

@@ -11,7 +11,7 @@ CLASSES = [
     if isinstance(found, type) and issubclass(found, HandoverError) and found not in {HandoverError, Refusal}
 ]
 
-#: product.md, the table of problem codes.
+#: docs/api.md, the table of problem codes.
 CODES = {
     *("not_authenticated", "not_allowed", "not_found", "transfer_in_progress", "already_decided", "too_late"),
     *("cooling_down", "not_possible", "too_large", "invalid_request", "idempotency_conflict", "rate_limited"),

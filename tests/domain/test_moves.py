@@ -1,4 +1,4 @@
-"""Who may move a charge point to another group, held against product.md's table written out line by line."""
+"""Who may move a charge point to another group, held against docs/rules.md's table written out line by line."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from domain.rights import (
 from tests.domain.cases import CASES, GROUP, OWNER, POINT, ROLES, SENDER, TARGET, Case, outcome
 
 #: (sender's role here, in the target, is the owner, owner's role in the target) → who owns it then.
-#: Left out: everybody else, who may not ask. Written line by line from product.md's table of kinds.
+#: Left out: everybody else, who may not ask. Written line by line from docs/rules.md's table of kinds.
 MOVES: dict[tuple[str, str, bool, str | None], UserId] = {
     # the charge point's owner, owner or admin of both groups: stays its owner
     ("owner", "owner", True, "owner"): OWNER,

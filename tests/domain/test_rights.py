@@ -1,4 +1,4 @@
-"""Who may give a charge point to somebody: every combination of roles, held against product.md's table."""
+"""Who may give a charge point to somebody: every combination of roles, held against docs/rules.md's table."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.domain.cases import CASES, GROUP, OTHER, OWNER, POINT, ROLES, SENDER,
 
 
 def disposes(case: Case) -> bool:
-    """product.md: the charge point's owner, or an owner of its group; operators any."""
+    """docs/rules.md: the charge point's owner, or an owner of its group; operators any."""
     return case.owns or case.here == "owner" or case.operator
 
 

@@ -20,7 +20,7 @@ from domain.transfer import (
 
 S = TransferState
 
-#: The arrows of product.md's diagram, written out.
+#: The arrows of docs/rules.md's diagram, written out.
 ARROWS = {
     (S.REQUESTED, S.REFUSED),
     (S.REQUESTED, S.AWAITING_ACCEPTANCE),
@@ -101,7 +101,7 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 
-#: product.md, `device steps`: quiet, lists, rotate, revoke.
+#: docs/rules.md, `device steps`: quiet, lists, rotate, revoke.
 DEVICE = {
     "owner stays": ((False, True, Connection.KEEP), (False, True, False, False)),
     "owner changes, group stays": ((True, False, Connection.KEEP), (False, False, True, False)),
