@@ -66,10 +66,11 @@ mutants: .venv/has-dev ## Put slips into the code that guards, one at a time, an
 	@$(BIN)/python -m tools.mutants $(ARGS)
 
 .PHONY: check
-check: .venv/has-dev ## Run linter, formatter, types, import contracts, and compare tables with migrations
+check: .venv/has-dev ## Run linter, formatter, types, dead code, import contracts, and compare tables with migrations
 	@$(BIN)/ruff check $(PROGRAMS)
 	@$(BIN)/ruff format --check $(PROGRAMS)
 	@$(BIN)/mypy $(PROGRAMS)
+	@$(BIN)/vulture
 	@$(BIN)/lint-imports
 	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	  export HANDOVER_DATABASE_URL="sqlite+aiosqlite:///$$scratch/check.db"; \

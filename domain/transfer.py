@@ -189,11 +189,6 @@ class DeviceSteps:
     rotate: bool
     revoke: bool
 
-    @property
-    def wait_for_offline(self) -> bool:
-        """Whether an offline charger holds the transfer up: only where its credentials must be proven."""
-        return self.rotate
-
 
 def device_steps(*, owner_changes: bool, group_changes: bool, connection: Connection) -> DeviceSteps:
     """Say what the charger must be told.

@@ -117,7 +117,6 @@ def test_the_charger_is_told_what_the_table_says(
     owner_changes, group_changes, connection = what
     told = device_steps(owner_changes=owner_changes, group_changes=group_changes, connection=connection)
     assert told == DeviceSteps(*steps)
-    assert told.wait_for_offline is told.rotate
 
 
 def test_an_operator_may_leave_out_steps_at_the_charger_only() -> None:

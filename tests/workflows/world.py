@@ -32,7 +32,6 @@ from activities.contracts.registry import (
     Whereabouts,
 )
 from domain.approval import Decision
-from domain.errors import HandoverError
 from domain.ids import ChargePointId, NodeId, OrderId
 from domain.orders import unproven
 from domain.policy import DEFAULT_POLICY, Policy
@@ -361,8 +360,3 @@ class World(Registry, Charger, Notices, Records):
             raise AssertionError(
                 f"{_PATIENCE} s, and still not so: {inspect.getsource(holds).strip()}\n{stands}"
             ) from None
-
-
-def refuse_with(error: HandoverError) -> list[BaseException]:
-    """An activity that refuses once."""
-    return [error]

@@ -59,10 +59,6 @@ class Evidence:
             sorted_[getattr(row, column)].append(row)
         return sorted_
 
-    def state_of(self, transfer_id: str) -> str:
-        """Give the state of a transfer; empty where there is no such row."""
-        return next((str(row.state) for row in self.of("transfers") if row.id == transfer_id), "")
-
 
 async def read_rows(db: Database) -> dict[str, Sequence[Any]]:
     """Read every table that is judged."""
