@@ -114,6 +114,10 @@ lock: .venv/has-dev ## Lock the dependencies, with hashes; ARGS=--upgrade takes 
 	@$(LOCK) pyproject.toml --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
 	@echo "requirements/ is locked."
 
+.PHONY: docs
+docs: .venv/has-dev ## Write what stands in docs/ from the code: the tables of settings
+	@$(BIN)/python -m tools.settings_page
+
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and every cache
 	@rm -rf .venv .handover/demo .handover/logs .handover/demo.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -48,128 +48,151 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HANDOVER_", env_nested_delimiter="__", extra="ignore")
 
     database_url: str = "sqlite+aiosqlite:///.handover/handover.db"
+    """The database; PostgreSQL in production, as `postgresql+asyncpg://…`."""
     temporal_address: str | None = None
-    """Where Temporal is; unset: where its own environment and profile file say. TLS and keys always come from those."""
+    """Where Temporal is; unset: as its own variables and profile file say, from which TLS and keys always come, else
+    `127.0.0.1:7233`."""
     temporal_namespace: str | None = None
-    """Its namespace; unset: the same."""
+    """Its namespace; unset: the same, else `default`."""
     secret_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
-    """At least 32 characters each, comma-separated; the first writes, all read."""
+    """Required: keys of 32 characters or more, separated by commas; the first writes, all read. `./handover
+    new-secret-key` makes one."""
 
     origin: str = "http://127.0.0.1:8000"
-    """Where recipients reach the pages; links are built from it."""
+    """Where recipients reach the pages; the links in letters begin with it. Of the worker too."""
     api_host: str = "127.0.0.1"
+    """The address that the API listens at."""
     api_port: int = 8000
+    """Its port."""
     start_timeout: timedelta = timedelta(seconds=5)
-    """How long the API waits for a worker before it answers 202."""
+    """How long a start waits for a worker before it is answered 202; how long other calls wait for Temporal."""
     body_limit: int = 64 * 1024
+    """The largest body of a call, in bytes; beyond it 413."""
     stream_poll_every: timedelta = Field(timedelta(milliseconds=500), gt=timedelta(0))
-    """How often an API process asks the audit trails for what is new, while anybody listens to an event stream."""
+    """How often the audit trails are asked for what is new, while anybody listens."""
     stream_check_every: timedelta = Field(timedelta(seconds=30), gt=timedelta(0))
-    """How often an event stream makes sure that its key is valid, and that its caller may still see the transfer."""
+    """How often a stream checks that its key is valid, and its caller may still see the transfer."""
     stream_limit: NonNegativeInt = 1000
-    """How many event streams an API process has open at once; further ones get 503. 0: none."""
+    """Event streams of one process; beyond it 503. 0: none."""
     stream_limit_per_user: NonNegativeInt = 100
-    """How many of them one user may have open; further ones get 429."""
+    """Of these, one user's; beyond it 429."""
 
     limits: CallLimits = CallLimits()
     """How often somebody may start, write to others and guess, as HANDOVER_LIMITS__TRANSFERS_PER_HOUR and so on."""
 
     gateway_host: str = "127.0.0.1"
+    """The address that chargers connect to."""
     gateway_port: int = 9000
+    """Its port."""
     gateway_node: str = "node-1"
-    """The name of this gateway process: unique among those that run, the same after a restart."""
+    """This process's name: unique, and the same after a restart."""
     gateway_tls_cert: Path | None = None
-    """The PEM file of its certificate, with the chain: then it serves wss (security profile 2), else ws (profile 1)."""
+    """The PEM file of its certificate, with the chain: with it, it serves `wss`, else `ws`."""
     gateway_tls_key: Path | None = None
     """The PEM file of the certificate's key; changes of both files are taken over without a restart."""
     gateway_frame_limit: NonNegativeInt = 256 * 1024
-    """The largest frame of a charger in bytes; a StopTransaction may carry a night of meter values. 0: no limit."""
+    """The largest frame in bytes; a StopTransaction may carry a night of meter values. 0: no limit."""
     gateway_messages_per_second: NonNegativeFloat = 20
-    """How fast one charger's messages are read; faster ones have to wait. 0: no limit."""
+    """How fast one charger's messages are read; 0: no limit."""
     gateway_message_burst: PositiveInt = 200
-    """How many of one charger's messages are read at once before that rate counts."""
+    """How many are read at once before that counts."""
     gateway_garbage_limit: NonNegativeInt = 50
-    """How many frames in a row may be no OCPP before the socket is closed. 0: no limit."""
+    """Frames in a row that are no OCPP before the connection is closed; 0: no limit."""
     gateway_ping_every: timedelta = Field(timedelta(seconds=30), ge=timedelta(0))
-    """How often a charger is asked whether it is still there. 0: never."""
+    """How often a charger is asked whether it is there; `PT0S`: never."""
     gateway_ping_timeout: timedelta = Field(timedelta(seconds=20), gt=timedelta(0))
-    """How long it may take to answer that, before its connection counts as lost."""
+    """How long it may take to answer that."""
     gateway_guesses_per_identity: NonNegativeInt = 20
-    """Failed authentications of one identity from one address in a minute, before both wait for one. 0: no limit."""
+    """Failed authentications of one identity from one address in a minute; 0: no limit."""
     gateway_guesses_per_address: NonNegativeInt = 1000
-    """The same of all identities together, for an address; 0 (no limit) behind a proxy that hides the addresses."""
+    """The same of all identities at one address; 0 behind a proxy that hides the addresses."""
     call_timeout: timedelta = timedelta(seconds=30)
     """How long a charger may take to answer a call."""
     key_grace: timedelta = timedelta(minutes=10)
     """How long after a new key was sent the old one still opens an ordinary connection."""
 
     connector_power_limit: PositiveFloat = CONNECTOR_POWER_LIMIT
-    """What a connector gives at most, in kW: a session with more energy than that allows is marked as doubtful."""
+    """What a connector gives at most, in kW: a session with more energy than that allows is marked, and a finding.
+    Of the gateway, and of the API for what is ended by hand."""
     session_lost_after: timedelta = Field(LOST_AFTER, ge=timedelta(0))
-    """How long after its last start or connection a charger has told of every session that it kept: from then on one
-    that still runs on a connector that is free has lost its stop, and is ended."""
+    """How long after its last start or connection a charger has told of every session that it kept: one that still
+    runs then on a connector that it calls `Available` has lost its stop, and is ended. Of the gateway."""
     session_open_limit: timedelta = Field(OPEN_LIMIT, gt=timedelta(0))
-    """How long a charging session may run before it is a finding: its stop may be lost."""
+    """How long a charging session may run before it is a finding. Of the worker."""
 
     strict_key_end: bool = False
-    """Whether the old key opens nothing any more once a charger has accepted a new one (OCPP A01.FR.03)."""
+    """Whether the old key opens nothing any more once a charger has accepted a new one, as OCPP says (A01.FR.03); a
+    charger that lied is locked out then. Never while it is enrolled."""
     gateway_behind_tls: bool = False
-    """A proxy before the gateway does the TLS, so that nobody on the network can read what chargers are sent."""
+    """A proxy before it does the TLS, so that `ws` is no open line."""
     enrolment: str = "on"
-    """Whether keys that people know are replaced by ones that only the charger does: `on`, `off`, or for these models,
-    comma-separated."""
+    """Whether keys that people know are replaced by ones that only the charger does: `on`, `off`, or for these
+    models, comma-separated."""
     enrolments_at_once: PositiveInt = 20
-    """How many chargers a gateway process enrols at the same time."""
+    """How many chargers a process enrols at the same time."""
     enrolments_per_hour: PositiveInt = 1000
     """How many it begins with in an hour."""
     enrolment_restart_hours: Annotated[str, Field(pattern=r"^([01]?\d|2[0-4])-([01]?\d|2[0-4])$")] = "1-5"
-    """Between which hours (UTC) a charger may be restarted that needs it for its key, when nobody charges."""
+    """Between which hours (UTC) a charger may be restarted that needs it for its key, when nobody charges; `0-24`:
+    always."""
 
     smtp_host: str = "127.0.0.1"
+    """The mail server."""
     smtp_port: int = 1025
+    """Its port."""
     smtp_user: str | None = None
+    """The name to log in with; unset: without."""
     smtp_password: SecretStr | None = None
+    """Its password."""
     smtp_starttls: bool = False
+    """Whether nothing is sent unless TLS is up."""
     mail_from: str = "Handover <handover@localhost>"
+    """The sender of letters."""
 
     default_expiry: timedelta = DEFAULT_EXPIRY
-    """How long a recipient has to accept where the request does not say."""
+    """How long a recipient has to accept where the request has no `expires_in`."""
     shortest_expiry: timedelta = SHORTEST_EXPIRY
-    """The shortest `expires_in` of a request; the longest is 60 days."""
+    """The shortest `expires_in`; the longest is 60 days."""
     cool_down: timedelta = DEFAULT_COOL_DOWN
-    """How long after its owner changed a charge point can't be transferred again, but by operators."""
+    """How long after its owner changed a charge point can't be transferred again, but by operators. Of the worker
+    too."""
     policy: PolicySettings = PolicySettings()
     """Durations of a transfer, as HANDOVER_POLICY__SESSION_DEADLINE and so on."""
 
     reconcile_every: timedelta = Field(timedelta(minutes=1), ge=timedelta(seconds=1))
-    """How often register, workflows and credentials are compared, and what was left is started."""
+    """How often register, workflows and credentials are compared, and requests that were kept are started."""
 
     addresses_kept: timedelta = Field(PLACES_KEPT, gt=timedelta(0))
-    """How long audit trails keep, and show, from where somebody connected."""
+    """How long the trail of a charge point keeps, and shows, from where somebody connected. Of the worker too, which
+    takes it out."""
 
     connections_kept: timedelta = Field(CONNECTIONS_KEPT, ge=timedelta(days=1))
-    """How long it is kept when chargers were connected: what they report of earlier is no more told from a lie."""
+    """How long it is kept when chargers were connected: what they report of earlier is no more told from a lie. Of
+    the worker, which takes it out."""
 
     api_url: str = "http://127.0.0.1:8000"
-    """Where the command line finds the API."""
+    """Where the API is."""
     api_key: SecretStr | None = None
-    """The command line's key: its rights are this key's."""
+    """The key to call it with: what it may do, the command line may."""
     temporal_ui: str | None = None
-    """Where Temporal's UI is, like http://127.0.0.1:8233: `./handover show` then gives a transfer's address there."""
+    """Where Temporal's UI is; `show` then gives a transfer's address there."""
 
     log_level: str = "INFO"
+    """The least important lines of the log that are written."""
     log_format: LogFormat = LogFormat.TEXT
     """`text` for people, `json` for programs."""
     metrics_host: IPvAnyAddress = IPv4Address("127.0.0.1")
+    """Where the two ports below listen."""
     metrics_port: Port | None = None
-    """Where the worker's, or the gateway's, metrics are read (`/metrics`); unset: nowhere. The API has its own."""
+    """`/metrics` of a worker or a gateway; unset: none. The API has its own."""
     sdk_metrics_port: Port | None = None
-    """The same for the Temporal SDK's metrics, of the API too; one for each process of a machine."""
+    """What the Temporal SDK measures, of the API too; one for each process of a machine."""
     traces_exporter: Literal["otlp", "none"] | None = Field(None, validation_alias="OTEL_TRACES_EXPORTER")
+    """`otlp` or `none`; unset: `otlp` where one of the next two is set."""
     traces_endpoint: str | None = Field(
         None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
     )
-    """Where traces go: OpenTelemetry's own settings, as its exporter reads them."""
+    """Where traces go, as OpenTelemetry's exporter reads it; to the second `/v1/traces` is added."""
 
     @property
     def enrolled_models(self) -> frozenset[str] | None:

@@ -11,11 +11,11 @@ class CallLimits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     transfers_per_hour: NonNegativeInt = 10
-    """Transfers that one sender starts, whatever becomes of them; neither dry runs nor repeats."""
+    """Starts of one sender; 0: no limit."""
     messages_per_day: NonNegativeInt = 3
-    """Questions to one address, user or group that senders cause: by a start with acceptance, or by a resend."""
+    """Questions to one address, user or group; 0: no limit."""
     misses_per_minute: NonNegativeInt = 10
-    """Unknown approval links that are opened from one address."""
+    """Unknown links opened from one address; 0: no limit."""
 
 
 NO_LIMITS: Final = CallLimits(transfers_per_hour=0, messages_per_day=0, misses_per_minute=0)

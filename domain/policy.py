@@ -15,21 +15,22 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     session_deadline: timedelta = timedelta(hours=24)
-    """How long a running charging session is waited for."""
+    """How long a running charging session is waited for; then it is rolled back."""
     offline_deadline: timedelta = timedelta(days=7)
-    """How long an offline charger is waited for."""
+    """How long an offline charger is waited for; then by `if_offline`."""
     proof_deadline: timedelta = timedelta(hours=1)
-    """How long a charger that is online may take to come back with its new credentials."""
+    """How long a charger that is online may take to come back with its new credentials before an operator is asked."""
     reconnect_after: timedelta = timedelta(seconds=15)
-    """How long after `Accepted` a charger that keeps its socket open is left in peace before it is closed."""
+    """How long a charger that has taken its new credentials may keep its connection before that is closed."""
     enrolment_patience: timedelta = timedelta(minutes=2)
-    """How long before the change of ownership a charger may take to come back with a key that replaces a known one."""
+    """How long before the change of ownership a charger is waited for that was just sent a key in place of one that
+    people know."""
     retries_used_up: timedelta = timedelta(hours=1)
     """How long a step is retried before an operator is asked."""
     operator_retries_every: timedelta = timedelta(hours=6)
-    """How often a step that waits for an operator tries again by itself."""
+    """How often a step that waits for an operator is tried again by itself."""
     look_again: timedelta = timedelta(minutes=1)
-    """How often a fact is looked up where its signal may have been lost."""
+    """How soon a charger is looked for again where its signal may have been lost."""
 
 
 #: Where the settings say nothing else.
