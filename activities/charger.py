@@ -9,31 +9,20 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.contracts.charge_points import ChargerOnDemand, KeyTold, PointOrder, RestartTold
-from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder, DeviceOutcome, Rotated
+from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder, Rotated
 from activities.contracts.messages import Done
-from activities.contracts.registry import RotateAnswer
-from domain.charger_orders import RestartAnswer
+from domain.charger import CommandOutcome, RestartAnswer
 from domain.errors import NotPossible
-from gateway.ocpp.dialect import Outcome
 from gateway.ocpp.line import CallRefused, NotConnected
 from gateway.server import Gateway
 
 #: Seconds between two heartbeats: a dead node is noticed, and a cancel arrives, within a few of them.
 _BEAT_EVERY: Final = 3
-
-_OUTCOMES: Final = {
-    Outcome.DONE: DeviceOutcome.DONE,
-    Outcome.SCHEDULED: DeviceOutcome.SCHEDULED,
-    Outcome.REJECTED: DeviceOutcome.REJECTED,
-    Outcome.NOT_SUPPORTED: DeviceOutcome.NOT_SUPPORTED,
-}
-
-
 #: What a charger that was heard answered to a restart.
 _RESTARTS: Final = {
-    Outcome.DONE: RestartAnswer.ACCEPTED,
-    Outcome.SCHEDULED: RestartAnswer.SCHEDULED,
-    Outcome.NOT_SUPPORTED: RestartAnswer.NOT_SUPPORTED,
+    CommandOutcome.DONE: RestartAnswer.ACCEPTED,
+    CommandOutcome.SCHEDULED: RestartAnswer.SCHEDULED,
+    CommandOutcome.NOT_SUPPORTED: RestartAnswer.NOT_SUPPORTED,
 }
 
 
@@ -51,12 +40,14 @@ class GatewayCharger(Charger, ChargerOnDemand):
     async def quiet(self, order: DeviceOrder) -> DeviceAnswer:
         """Make it inoperative. Idempotent by its nature: a repeat asks for the state that it is in."""
         async with _at_work():
-            return _answer(await self._orders.quiet(order.charge_point_id, stop_session=order.stop_session))
+            return DeviceAnswer(
+                outcome=await self._orders.quiet(order.charge_point_id, stop_session=order.stop_session)
+            )
 
     async def release(self, order: DeviceOrder) -> DeviceAnswer:
         """Make it operative. Idempotent by its nature: a repeat asks for the state that it is in."""
         async with _at_work():
-            return _answer(await self._orders.release(order.charge_point_id))
+            return DeviceAnswer(outcome=await self._orders.release(order.charge_point_id))
 
     async def replace_lists(self, order: DeviceOrder) -> DeviceAnswer:
         """Replace the local list. A repeat sends the whole list again, as a newer version of it.
@@ -68,9 +59,9 @@ class GatewayCharger(Charger, ChargerOnDemand):
         """
         async with _at_work():
             outcome = await self._orders.replace_lists(order.charge_point_id, order.transfer_id, restore=order.restore)
-        if outcome not in (Outcome.DONE, Outcome.NOT_SUPPORTED):
+        if outcome not in (CommandOutcome.DONE, CommandOutcome.NOT_SUPPORTED):
             raise CallRefused("The charger did not take the local list: a newer version of it is sent.")
-        return _answer(outcome)
+        return DeviceAnswer(outcome=outcome)
 
     async def rotate(self, order: DeviceOrder) -> Rotated:
         """Send the key that the ownership transaction made for this transfer, on every try the same one.
@@ -81,12 +72,12 @@ class GatewayCharger(Charger, ChargerOnDemand):
         """
         async with _at_work():
             answer = await self._orders.rotate(order.charge_point_id, order.transfer_id)
-        return Rotated(answer=RotateAnswer(answer.said.value), counts=answer.counts)
+        return Rotated(answer=answer.said, counts=answer.counts)
 
     async def reset(self, order: DeviceOrder) -> DeviceAnswer:
         """Restart it. A repeat after a lost answer restarts it again, which changes nothing more."""
         async with _at_work():
-            return _answer(await self._orders.reset(order.charge_point_id))
+            return DeviceAnswer(outcome=await self._orders.reset(order.charge_point_id))
 
     async def disconnect(self, order: DeviceOrder) -> Done:
         """Close its socket. A repeat finds it gone (NOT_CONNECTED), or closes the one that it came back with."""
@@ -111,10 +102,6 @@ class GatewayCharger(Charger, ChargerOnDemand):
         if outcome is None:
             return RestartTold(answer=RestartAnswer.UNKNOWN)
         return RestartTold(answer=_RESTARTS.get(outcome, RestartAnswer.REJECTED))
-
-
-def _answer(outcome: Outcome) -> DeviceAnswer:
-    return DeviceAnswer(outcome=_OUTCOMES[outcome])
 
 
 @asynccontextmanager

@@ -19,7 +19,6 @@ from activities.contracts.registry import (
     Registry,
     ResendRecord,
     Resent,
-    RotateAnswer,
     TakenUp,
     Validated,
     Whereabouts,
@@ -28,6 +27,7 @@ from activities.decisions import decide, party_of, resend, resent, taken
 from activities.rows import new_row, plan_of, refused_row, standing
 from domain import trail
 from domain.charge_point import Holding
+from domain.charger import KeyAnswer
 from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
 from domain.ids import ID_PATTERN, ChargePointId, GroupId, TransferId, UserId
 from domain.orders import OrderAct, unproven
@@ -413,9 +413,9 @@ class DatabaseRegistry(Registry):
         async with self._db.reading() as session:
             charge_point_id = await transfers.charge_point_of(session, ref.transfer_id)
             status = await credentials.status(session, charge_point_id, ref.transfer_id)
-            known = status.answer if status.has_key else RotateAnswer.REJECTED
+            known = status.answer if status.has_key else KeyAnswer.REJECTED
             return CredentialsStatus(
-                answer=RotateAnswer(known) if known else None,
+                answer=KeyAnswer(known) if known else None,
                 answer_counts=status.answer_counts or not status.has_key,
                 proven=status.proven,
                 handed_out=status.handed_out,

@@ -7,11 +7,11 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from api import schemas
-from domain.charger_orders import RestartAnswer
+from domain.charger import KeyAnswer, RestartAnswer, Rotates
 from domain.charging import Doubt
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
-from domain.keys import KeyAnswer, KeyInUse, KnownTo, Rotates
+from domain.keys import KeyInUse, KnownTo
 from domain.rights import Role
 from domain.trail import TrailAction
 from domain.transfer import (

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.actions import actions, resolutions
 from api.key_notes import notes_on_key
 from domain.charge_point import Holding
-from domain.charger_orders import RestartAnswer
+from domain.charger import KeyAnswer, RestartAnswer, Rotates
 from domain.charging import Doubt
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
-from domain.keys import KeyAnswer, KnownTo, Rotates
+from domain.keys import KnownTo
 from domain.rights import Role, Scope
 from domain.transfer import (
     Acceptance,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from domain.charger import RestartAnswer
 from domain.errors import NotAllowed, NotPossible, TransferInProgress
 from domain.ids import UserId
 from domain.keys import KnownTo
@@ -21,17 +22,6 @@ class ChargerOrder(StrEnum):
     """A fresh key over the open connection, in place of its owner's own."""
     IDENTIFY = "identify"
     """A restart, so that whoever stands before it sees whether it is this one."""
-
-
-class RestartAnswer(StrEnum):
-    """What a charger answered to a restart; `unknown`: nothing was heard, it may be restarting."""
-
-    ACCEPTED = "accepted"
-    SCHEDULED = "scheduled"
-    """It will, once it is idle."""
-    REJECTED = "rejected"
-    NOT_SUPPORTED = "not_supported"
-    UNKNOWN = "unknown"
 
 
 #: The answers after which it restarts.

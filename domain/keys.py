@@ -34,36 +34,6 @@ class KeyPurpose(StrEnum):
 OWN: Final = frozenset({KeyPurpose.ENROLMENT.value, KeyPurpose.ROTATION.value})
 
 
-class KeyAnswer(StrEnum):
-    """What a charger answered to its pending key; `unknown`: nothing was heard, it may have taken it."""
-
-    ACCEPTED = "accepted"
-    REBOOT_REQUIRED = "reboot_required"
-    REJECTED = "rejected"
-    NOT_SUPPORTED = "not_supported"
-    UNKNOWN = "unknown"
-
-
-#: The answers after which a charger still has its old key, if it can't have taken the new one earlier.
-REFUSALS: Final = frozenset({KeyAnswer.REJECTED.value, KeyAnswer.NOT_SUPPORTED.value})
-#: The answers after which nothing is sent again: it is to come back with the key by itself, or after a restart.
-TAKEN: Final = frozenset({KeyAnswer.ACCEPTED.value, KeyAnswer.REBOOT_REQUIRED.value})
-
-
-class Rotates(StrEnum):
-    """Whether a charger takes a key that it is sent."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-    """It was not seen yet, or not since its firmware changed."""
-
-    @classmethod
-    def of(cls, *, seen: bool | None) -> "Rotates":
-        """Say it of what was seen; None: nothing."""
-        return cls.UNKNOWN if seen is None else cls.YES if seen else cls.NO
-
-
 @dataclass(frozen=True)
 class KeyInUse:
     """What people may be told of the key that a charger uses now: never the key."""

@@ -14,10 +14,10 @@ from typing_extensions import override
 
 from activities.contracts.charge_points import KeyTold, PointAsk, RestartTold
 from activities.contracts.notices import TellOwner
-from domain.charger_orders import ChargerOrder, RestartAnswer
+from domain.charger import KeyAnswer, RestartAnswer
+from domain.charger_orders import ChargerOrder
 from domain.errors import Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, OrderId, charger_order_workflow_id, owner_news_workflow_id
-from domain.keys import KeyAnswer
 from domain.news import OwnerNews
 from engine.errors import as_refusals
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow

@@ -7,6 +7,7 @@ from typing import Final
 
 from websockets.frames import CloseCode
 
+from domain.charger import OcppVersion
 from domain.errors import Unavailable
 from domain.ids import ChargePointId, NodeId
 from domain.keys import KnownTo
@@ -33,8 +34,8 @@ from telemetry.subject import about
 
 #: What a charger may speak, by the WebSocket's subprotocol; of what it offers the first is taken.
 DIALECTS: Final[Mapping[str, tuple[type[Dialect], type[Reports]]]] = {
-    "ocpp2.0.1": (Ocpp201, Reports201),
-    "ocpp1.6": (Ocpp16, Reports16),
+    f"ocpp{OcppVersion.V201}": (Ocpp201, Reports201),
+    f"ocpp{OcppVersion.V16}": (Ocpp16, Reports16),
 }
 #: The longest pause, in seconds, between two tries to release a socket while the database is away.
 _LONGEST_PAUSE = 30

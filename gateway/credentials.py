@@ -8,11 +8,11 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 from websockets.frames import CloseCode
 
+from domain.charger import REFUSALS, CommandOutcome, KeyAnswer
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
-from domain.keys import REFUSALS, KeyAnswer, KnownTo
+from domain.keys import KnownTo
 from gateway.facts import Fact, Reporter
-from gateway.ocpp.dialect import Outcome
 from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
 from gateway.sessions import Session, Sessions
 from persistence import charger_links, credentials, key_sending, upgrades
@@ -194,5 +194,5 @@ class KeyRule:
             outcome = await session.dialect.restart()
         except (NotConnected, NoAnswer, CallRefused):
             return  # the next connection tries again
-        if outcome is not Outcome.DONE:
+        if outcome is not CommandOutcome.DONE:
             _log.warning("%s needs a restart for its new credentials, and refused it.", session.charge_point_id)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from domain.charger import KeyAnswer
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
-from domain.keys import KeyAnswer, KnownTo
+from domain.keys import KnownTo
 from gateway.credentials import KeyRule
 from gateway.limits import Bucket
 from gateway.sessions import Session

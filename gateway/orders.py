@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 
 from websockets.frames import CloseCode
 
+from domain.charger import REFUSALS, TAKEN, CommandOutcome, KeyAnswer
 from domain.ids import ChargePointId
-from domain.keys import REFUSALS, TAKEN, KeyAnswer
 from gateway.credentials import Answer, KeyRule
 from gateway.enrolment import Enrolment
 from gateway.facts import Tasks
-from gateway.ocpp.dialect import Outcome
 from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
 from gateway.sessions import Session, Sessions
 from persistence import charger_links, charging, credentials, local_lists, upgrades
@@ -30,7 +29,7 @@ class Orders:
         self._enrolment = enrolment
         self._tasks = tasks
 
-    async def quiet(self, charge_point_id: ChargePointId, *, stop_session: bool) -> Outcome:
+    async def quiet(self, charge_point_id: ChargePointId, *, stop_session: bool) -> CommandOutcome:
         """Make the charger inoperative; with `stop_session` ask it to stop what runs. A repeat asks the same again."""
         session = await self._find(charge_point_id)
         stop: list[charging.Running] = []
@@ -39,11 +38,11 @@ class Orders:
                 stop = await charging.running_sessions(rows, charge_point_id)
         return await session.dialect.quiet(stop)
 
-    async def release(self, charge_point_id: ChargePointId) -> Outcome:
+    async def release(self, charge_point_id: ChargePointId) -> CommandOutcome:
         """Make the charger operative. A repeat asks the same again."""
         return await (await self._find(charge_point_id)).dialect.release()
 
-    async def replace_lists(self, charge_point_id: ChargePointId, order_id: str, *, restore: bool) -> Outcome:
+    async def replace_lists(self, charge_point_id: ChargePointId, order_id: str, *, restore: bool) -> CommandOutcome:
         """Send the present group's local list, or with `restore` the one that this order replaced; clear its memory.
 
         The list is on record before it leaves, under versions that were never used. A repeat sends it whole again.
@@ -52,8 +51,8 @@ class Orders:
         limits = await session.dialect.limits()
         async with self._db.writing() as rows:
             order = await local_lists.plan_list(rows, charge_point_id, order_id, limits, restore=restore)
-        outcome = Outcome.DONE if order is None else await session.dialect.send_list(order)
-        if outcome is Outcome.STALE:  # it said another version than it has: the try that follows asks again
+        outcome = CommandOutcome.DONE if order is None else await session.dialect.send_list(order)
+        if outcome is CommandOutcome.STALE:  # it said another version than it has: the try that follows asks again
             outcome = await self._send_higher(session, order_id, limits, restore=restore)
         await session.dialect.forget(order.former if order else ())
         return outcome
@@ -89,7 +88,7 @@ class Orders:
             self._tasks.start(work, f"the return of {charge_point_id} with its new key")
         return answer
 
-    async def identify(self, charge_point_id: ChargePointId) -> Outcome | None:
+    async def identify(self, charge_point_id: ChargePointId) -> CommandOutcome | None:
         """Restart the charger over its ordinary connection; None: no answer was heard, and it may be restarting.
 
         A repeat restarts it again. Raises NotConnected only where it was told nothing.
@@ -98,11 +97,11 @@ class Orders:
         try:
             return await session.dialect.restart()
         except CallRefused:
-            return Outcome.REJECTED
+            return CommandOutcome.REJECTED
         except (NotConnected, NoAnswer):
             return None
 
-    async def reset(self, charge_point_id: ChargePointId) -> Outcome:
+    async def reset(self, charge_point_id: ChargePointId) -> CommandOutcome:
         """Restart the charger. A repeat restarts it again."""
         return await (await self._find(charge_point_id, in_quarantine=True)).dialect.restart()
 
@@ -135,10 +134,10 @@ class Orders:
 
     async def _send_higher(
         self, session: Session, order_id: str, limits: local_lists.ListLimits, *, restore: bool
-    ) -> Outcome:
+    ) -> CommandOutcome:
         async with self._db.writing() as rows:
             order = await local_lists.plan_list(rows, session.charge_point_id, order_id, limits, restore=restore)
-        return Outcome.DONE if order is None else await session.dialect.send_list(order)
+        return CommandOutcome.DONE if order is None else await session.dialect.send_list(order)
 
     async def _known_answer(self, charge_point_id: ChargePointId, order_id: str) -> Answer | None:
         """Give the answer after which the charger need not be asked, None where it has to be."""

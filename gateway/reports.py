@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from typing import ClassVar, Final
 
+from domain.charger import OcppVersion
 from domain.charger_clock import ChargerTime
 from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import Unavailable
@@ -60,7 +61,7 @@ class About:
 class Reports(ABC):
     """The handlers of one charger's socket. A version's own class reads its calls and spells the answers."""
 
-    VERSION: ClassVar[str]
+    VERSION: ClassVar[OcppVersion]
 
     def __init__(
         self,

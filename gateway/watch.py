@@ -5,21 +5,18 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Final
 
 from opentelemetry.trace import NoOpTracer, SpanKind, Status, StatusCode, Tracer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from domain.keys import KeyAnswer
+from domain.charger import KeyAnswer, OcppVersion
 from persistence.upgrades import RefusedFor
 from telemetry.instruments import SECONDS
 
-#: The versions that there are series of, before a charger has come that speaks them.
-_VERSIONS: Final = ("1.6", "2.0.1")
 #: Gives the sockets of this moment: the version that each speaks, and whether it is quarantined.
-Connections = Callable[[], Iterable[tuple[str, bool]]]
+Connections = Callable[[], Iterable[tuple[OcppVersion, bool]]]
 
 
 class Refused(StrEnum):
@@ -63,7 +60,7 @@ class Watch:
             self._enrolments.labels(answer.value)
         for reason in (*RefusedFor, *Refused):
             self._refused.labels(reason.value)
-        for version in _VERSIONS:
+        for version in OcppVersion:
             self._closed.labels(version)
             for quarantined in (False, True):
                 self._opened.labels(version, _spell(quarantined))
@@ -146,7 +143,7 @@ class _Shown(Collector):
         """Count the sockets of this moment; called in another thread."""
         labels = ["ocpp", "quarantined"]
         family = GaugeMetricFamily("handover_station_connections", "Sockets of stations now.", labels=labels)
-        found = Tally({(version, quarantined): 0 for version in _VERSIONS for quarantined in (False, True)})
+        found = Tally({(version, quarantined): 0 for version in OcppVersion for quarantined in (False, True)})
         found.update(self._connections())
         for (version, quarantined), number in found.items():
             family.add_metric([version, _spell(quarantined)], number)

@@ -10,9 +10,10 @@ from typing import Any, Final, cast
 from sqlalchemy import ColumnElement, CursorResult, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charger import REFUSALS
 from domain.errors import NotFound, Unavailable
 from domain.ids import ChargePointId
-from domain.keys import REFUSALS, KeyPurpose, KnownTo
+from domain.keys import KeyPurpose, KnownTo
 from domain.trail import TrailAction, of_charge_point
 from domain.transfer import UntilNewKey
 from persistence import audit, charge_points

@@ -13,10 +13,11 @@ from typing import Final
 from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charger import REFUSALS, TAKEN, KeyAnswer
 from domain.charger_orders import KeyFacts, check_replaceable
 from domain.errors import Refusal
 from domain.ids import ChargePointId, TransferId
-from domain.keys import OWN, REFUSALS, TAKEN, KeyAnswer, KeyPurpose, KnownTo
+from domain.keys import OWN, KeyPurpose, KnownTo
 from domain.trail import TrailAction
 from domain.transfer import UntilNewKey
 from persistence import transfers

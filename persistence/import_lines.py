@@ -15,6 +15,7 @@ from pydantic import (
     field_validator,
 )
 
+from domain.charger import OcppVersion
 from domain.contact import parse_email, parse_phone, region_of
 from domain.errors import InvalidRequest
 from domain.ids import ID_PATTERN
@@ -113,7 +114,7 @@ class ChargePointLine(Line):
     location: Annotated[str, Field(max_length=500, pattern=_PLAIN)] | None = None
     owner_id: Id
     group_id: Id
-    ocpp: Literal["1.6", "2.0.1"]
+    ocpp: OcppVersion
     vendor: Annotated[str, Field(max_length=200, pattern=_PLAIN)] | None = None
     model: Annotated[str, Field(max_length=200, pattern=_PLAIN)] | None = None
     password: Annotated[str, Field(pattern=r"^[!-~]{16,40}$", repr=False)]

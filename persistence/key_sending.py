@@ -11,8 +11,9 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charger import REFUSALS, TAKEN, KeyAnswer
 from domain.ids import ChargePointId
-from domain.keys import OWN, REFUSALS, TAKEN, KeyAnswer, KeyPurpose, KnownTo
+from domain.keys import OWN, KeyPurpose, KnownTo
 from domain.trail import TrailAction
 from persistence import transfers
 from persistence.charger_keys import Keys, lock_keys, may_be_taken, note, revoke, set_aside, turn

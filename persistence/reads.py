@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, Row, Select, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
+from domain.charger import Rotates
 from domain.errors import NotFound
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
-from domain.keys import KnownTo, Rotates
+from domain.keys import KnownTo
 from domain.rights import Role
 from persistence import keys_in_use
 from persistence.callers import Caller, groups_of

@@ -8,8 +8,9 @@ from typing import Final
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charger import KeyAnswer
 from domain.ids import ChargePointId
-from domain.keys import OWN, KeyAnswer, KeyPurpose, KnownTo
+from domain.keys import OWN, KeyPurpose, KnownTo
 from domain.trail import TrailAction
 from domain.transfer import UntilNewKey
 from persistence.charger_keys import (

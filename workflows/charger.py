@@ -3,14 +3,15 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, TimeoutType, is_cancelled_exception
 
-from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder, DeviceOutcome
+from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder
 from activities.contracts.messages import Done, Message, TransferRef
-from activities.contracts.registry import CredentialsStatus, Plan, Proof, Registry, RotateAnswer, Whereabouts
+from activities.contracts.registry import CredentialsStatus, Plan, Proof, Registry, Whereabouts
+from domain.charger import REFUSALS, CommandOutcome, KeyAnswer
 from domain.errors import HandoverError
 from domain.ids import TransferId, gateway_queue
 from domain.transfer import Attention, Connection, Reason, RunningSession
@@ -19,7 +20,6 @@ from workflows.options import LONGEST_PAUSE, LOOK_UPS, OLD_KEY_RETURNS, WAKE_UPS
 from workflows.steps import Desk, RollBack
 
 A = TypeVar("A", bound=Message)
-_REFUSALS: Final = frozenset({RotateAnswer.REJECTED, RotateAnswer.NOT_SUPPORTED})
 
 
 class ChargerOffline(HandoverError):
@@ -75,7 +75,7 @@ class ChargerAtHand:
 
     # --- the steps ------------------------------------------------------------------------------------------------
 
-    async def quiet(self) -> DeviceOutcome | None:
+    async def quiet(self) -> CommandOutcome | None:
         """Let no new session start and wait for the running one; None where it is offline (the platform refuses)."""
         await self._transact(Registry.block_sessions, "no new charging session")
         order = self._order(stop_session=self._plan.running_session is RunningSession.STOP)
@@ -84,24 +84,24 @@ class ChargerAtHand:
         await self._wait_for_session()
         return outcome
 
-    async def replace_lists(self, until: datetime, *, restore: bool = False) -> DeviceOutcome | None:
+    async def replace_lists(self, until: datetime, *, restore: bool = False) -> CommandOutcome | None:
         """Send the local list of the present group, or with `restore` the former one; None: offline until `until`.
 
         There is nothing to restore where nothing was sent.
         """
         if restore and Charger.replace_lists not in self._sent:
-            return DeviceOutcome.DONE
+            return CommandOutcome.DONE
         summary = "put the former local list back" if restore else "replace the local list"
         return await self._command(Charger.replace_lists, self._order(restore=restore), summary, until)
 
-    async def release(self, until: datetime) -> DeviceOutcome | None:
+    async def release(self, until: datetime) -> CommandOutcome | None:
         """Let sessions start again, at the platform and at the charger; None: offline until `until`.
 
         A charger that was not asked to be inoperative is not told.
         """
         await self._transact(Registry.allow_sessions, "charging sessions allowed again")
         if Charger.quiet not in self._sent:
-            return DeviceOutcome.DONE
+            return CommandOutcome.DONE
         return await self._command(Charger.release, self._order(), "make the charger operative", until)
 
     async def disconnect(self) -> None:
@@ -132,7 +132,7 @@ class ChargerAtHand:
                 await self._desk.park(problem, self._heard_since(seen))
                 began, seen = workflow.now(), self._news
             # in quarantine the gateway itself sends the key, up to a limit; a refusal that it heard is on record
-            refused = status.answer in _REFUSALS
+            refused = status.answer in REFUSALS
             if refused and not status.answer_counts:
                 return await self._leave_it_to_the_owner()
             if stubborn or refused or not where.quarantined:
@@ -196,13 +196,13 @@ class ChargerAtHand:
         rotated = await self._reach(Charger.rotate, self._order(), "new credentials to the charger", until)
         if rotated is None:
             raise ChargerOffline("No gateway reaches the charger.")
-        if rotated.answer in _REFUSALS and not rotated.counts:
+        if rotated.answer in REFUSALS and not rotated.counts:
             return await self._leave_it_to_the_owner()
-        if rotated.answer is RotateAnswer.REJECTED:
+        if rotated.answer is KeyAnswer.REJECTED:
             raise RollBack(Reason.CHARGER_REJECTED)
-        if rotated.answer is RotateAnswer.NOT_SUPPORTED:
+        if rotated.answer is KeyAnswer.NOT_SUPPORTED:
             raise CannotRotate("The charger can't change its credentials.")
-        if rotated.answer is RotateAnswer.REBOOT_REQUIRED:
+        if rotated.answer is KeyAnswer.REBOOT_REQUIRED:
             await self._transact(Registry.block_sessions, "no new charging session before the restart")
             await self._wait_for_session()
             await self._reach(Charger.reset, self._order(), "restart the charger for its new credentials", until)
@@ -242,7 +242,7 @@ class ChargerAtHand:
         summary: str,
         until: datetime,
         once_lost: timedelta = timedelta(),
-    ) -> DeviceOutcome | None:
+    ) -> CommandOutcome | None:
         answer = await self._reach(step, order, summary, until, once_lost)
         return answer.outcome if answer else None
 

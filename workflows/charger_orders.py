@@ -17,10 +17,10 @@ from activities.contracts.charge_points import (
 )
 from activities.contracts.charger import NOT_CONNECTED
 from activities.contracts.messages import Message
-from domain.charger_orders import RESTARTS, RestartAnswer
+from domain.charger import KeyAnswer, RestartAnswer
+from domain.charger_orders import RESTARTS
 from domain.errors import ErrorCode, Refusal
 from domain.ids import gateway_queue
-from domain.keys import KeyAnswer
 from domain.policy import Policy
 from workflows.calls import Step, call, transact
 from workflows.options import LOOK_UPS, ORDER_HOLDS_FOR, ORDER_PAUSE, device_once

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from activities.contracts.charger import DeviceOutcome
 from activities.contracts.notices import Subject
 from activities.contracts.registry import Changed, Plan
+from domain.charger import CommandOutcome
 from domain.transfer import (
     KEY_REFUSED,
     REFUSED_BY_CHARGER,
@@ -62,7 +62,7 @@ class Reconfiguration:
         self._undo.push(StepName.QUIET_CHARGER, self._release_after_roll_back)
         self._began_quiet = self._quieted = True
         outcome = await self._step(StepName.QUIET_CHARGER, self._charger.quiet)
-        self._quieted = outcome not in {DeviceOutcome.REJECTED, DeviceOutcome.NOT_SUPPORTED}
+        self._quieted = outcome not in {CommandOutcome.REJECTED, CommandOutcome.NOT_SUPPORTED}
         return None
 
     def was_quieted(self) -> None:
@@ -161,7 +161,7 @@ class Reconfiguration:
         if outcome is None and early and len(self._warnings) == noted:
             return None
         self._lists_over = True
-        if outcome is DeviceOutcome.NOT_SUPPORTED:
+        if outcome is CommandOutcome.NOT_SUPPORTED:
             self._warnings.append(TransferWarning.LISTS_NOT_SUPPORTED)
         if outcome is None and len(self._warnings) == noted:
             self._warnings.append(TransferWarning.LISTS_DUE)
@@ -234,9 +234,9 @@ class Reconfiguration:
         self._look_at_release(outcome)
         return None
 
-    def _look_at_release(self, outcome: DeviceOutcome | None) -> None:
+    def _look_at_release(self, outcome: CommandOutcome | None) -> None:
         """Note that a charger that was made inoperative may still be."""
-        taken = outcome in {DeviceOutcome.DONE, DeviceOutcome.SCHEDULED}
+        taken = outcome in {CommandOutcome.DONE, CommandOutcome.SCHEDULED}
         if self._quieted and not taken:
             self._warnings.append(TransferWarning.RELEASE_DUE)
 
@@ -255,7 +255,7 @@ class Reconfiguration:
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 
-    async def _step(self, step: StepName, do: Callable[[], Awaitable[DeviceOutcome | None]]) -> DeviceOutcome | None:
+    async def _step(self, step: StepName, do: Callable[[], Awaitable[CommandOutcome | None]]) -> CommandOutcome | None:
         """Run a device step, and write how it went; None where the charger is offline or an operator left it undone."""
         self._board.begin(step, note=True)
         remark = "The charger is offline."
@@ -273,9 +273,9 @@ class Reconfiguration:
             raise
         if outcome is None:
             self._board.skipped(step, remark)
-        elif outcome is DeviceOutcome.NOT_SUPPORTED:
+        elif outcome is CommandOutcome.NOT_SUPPORTED:
             self._board.skipped(step, UNSUPPORTED)
-        elif outcome is DeviceOutcome.REJECTED:
+        elif outcome is CommandOutcome.REJECTED:
             self._board.done(step, REFUSED_BY_CHARGER)
         else:
             self._board.done(step)

@@ -10,11 +10,12 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from activities.contracts.charger import Charger, DeviceAnswer, DeviceOrder, DeviceOutcome
+from activities.contracts.charger import Charger, DeviceAnswer, DeviceOrder
 from activities.contracts.messages import Done, TransferRef
 from activities.contracts.notices import Notices, Subject, Tell
 from activities.contracts.registry import Registry
 from activities.contracts.rescues import Rescue, Rescued, Rescues
+from domain.charger import CommandOutcome
 from domain.errors import Refusal
 from domain.ids import gateway_queue
 from domain.policy import Policy
@@ -26,7 +27,7 @@ from workflows.options import device, letter
 TRIES: Final = 3
 #: The signal that comes with each start, by its name: the client can't take a signal with a start otherwise.
 CHARGER_IS_BACK: Final = "charger_is_back"
-_TAKEN: Final = frozenset({DeviceOutcome.DONE, DeviceOutcome.SCHEDULED})
+_TAKEN: Final = frozenset({CommandOutcome.DONE, CommandOutcome.SCHEDULED})
 
 
 @workflow.defn(name="rescue")
@@ -71,7 +72,7 @@ class RescueWorkflow:
         # another transfer may have begun meanwhile, which makes it inoperative
         if rescue.release and (await self._begin()).ready:
             release = await self._command(Charger.release, rescue, "make the charger operative")
-        unsupported = lists is DeviceOutcome.NOT_SUPPORTED
+        unsupported = lists is CommandOutcome.NOT_SUPPORTED
         done = Rescued(
             transfer_id=self._ref.transfer_id,
             lists=unsupported or lists in _TAKEN,
@@ -96,7 +97,7 @@ class RescueWorkflow:
 
     async def _command(
         self, step: Step[DeviceOrder, DeviceAnswer], rescue: Rescue, summary: str
-    ) -> DeviceOutcome | None:
+    ) -> CommandOutcome | None:
         """Try one thing once; None where it did not come to the charger, or no answer did."""
         where = await transact(Registry.locate, self._ref, self._policy, summary="where the charger is")
         if where.node is None:

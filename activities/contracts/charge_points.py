@@ -5,9 +5,9 @@ from abc import ABC, abstractmethod
 from temporalio import activity
 
 from activities.contracts.messages import Done, Message
-from domain.charger_orders import ChargerOrder, RestartAnswer
+from domain.charger import KeyAnswer, RestartAnswer
+from domain.charger_orders import ChargerOrder
 from domain.ids import ChargePointId, NodeId, OrderId
-from domain.keys import KeyAnswer
 
 
 class PointOrder(Message):

@@ -1,12 +1,11 @@
 """Commands that a transfer gives its charger."""
 
 from abc import ABC, abstractmethod
-from enum import StrEnum
 
 from temporalio import activity
 
 from activities.contracts.messages import Done, Message, TransferRef
-from activities.contracts.registry import RotateAnswer
+from domain.charger import CommandOutcome, KeyAnswer
 from domain.ids import ChargePointId
 
 
@@ -20,26 +19,16 @@ class DeviceOrder(TransferRef):
     """With `replace_lists`: put the former list back."""
 
 
-class DeviceOutcome(StrEnum):
-    """How a command ended that the charger answered."""
-
-    DONE = "done"
-    SCHEDULED = "scheduled"
-    """It will, once its running session has ended."""
-    REJECTED = "rejected"
-    NOT_SUPPORTED = "not_supported"
-
-
 class DeviceAnswer(Message):
     """What the charger answered."""
 
-    outcome: DeviceOutcome
+    outcome: CommandOutcome
 
 
 class Rotated(Message):
     """What the charger answered to its new credentials."""
 
-    answer: RotateAnswer
+    answer: KeyAnswer
     counts: bool = True
     """It came over a released connection that only the charger can have opened."""
 

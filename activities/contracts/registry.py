@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from datetime import datetime
-from enum import StrEnum
 
 from temporalio import activity
 
 from activities.contracts.messages import Done, Message, TransferRef, TransferRun
 from domain.approval import Decision
+from domain.charger import KeyAnswer
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, NodeId, OrderId
 from domain.policy import Policy
@@ -141,20 +141,10 @@ class Whereabouts(Message):
     """A key that only the charger is to know was sent to it then, and it is not back with that yet."""
 
 
-class RotateAnswer(StrEnum):
-    """What a charger answered to its new credentials; `unknown`: nothing was heard, it may have taken them."""
-
-    ACCEPTED = "accepted"
-    REBOOT_REQUIRED = "reboot_required"
-    REJECTED = "rejected"
-    NOT_SUPPORTED = "not_supported"
-    UNKNOWN = "unknown"
-
-
 class CredentialsStatus(Message):
     """Where the rotation is, as the database knows it."""
 
-    answer: RotateAnswer | None
+    answer: KeyAnswer | None
     """None: not sent yet."""
     answer_counts: bool = True
     """It came over a released connection that only the charger can have opened."""

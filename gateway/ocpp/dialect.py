@@ -2,41 +2,28 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from types import ModuleType
 from typing import Any, ClassVar, Final
 
-from domain.keys import KeyAnswer
+from domain.charger import CommandOutcome, KeyAnswer, OcppVersion
 from gateway.ocpp.line import CallNotSupported, CallRefused, Handler, Line
 from persistence.charging import Running
 from persistence.local_lists import ListLimits, ListOrder
 
-
-class Outcome(StrEnum):
-    """How a command ended that the charger answered."""
-
-    DONE = "done"
-    SCHEDULED = "scheduled"
-    REJECTED = "rejected"
-    NOT_SUPPORTED = "not_supported"
-    STALE = "stale"
-    """The charger has a newer list already: a higher version is wanted."""
-
-
 #: What the statuses of the answers say, alike in every version.
 _OUTCOMES: Final = {
-    "Accepted": Outcome.DONE,
-    "Scheduled": Outcome.SCHEDULED,
-    "Rejected": Outcome.REJECTED,
-    "NotSupported": Outcome.NOT_SUPPORTED,
-    "VersionMismatch": Outcome.STALE,
+    "Accepted": CommandOutcome.DONE,
+    "Scheduled": CommandOutcome.SCHEDULED,
+    "Rejected": CommandOutcome.REJECTED,
+    "NotSupported": CommandOutcome.NOT_SUPPORTED,
+    "VersionMismatch": CommandOutcome.STALE,
 }
 
 
 class Dialect(ABC):
     """One connected charger. Every command raises NotConnected, NoAnswer or CallRefused where it got no result."""
 
-    VERSION: ClassVar[str]
+    VERSION: ClassVar[OcppVersion]
     RESULTS: ClassVar[ModuleType]
     """The library's results of this version."""
 
@@ -50,11 +37,11 @@ class Dialect(ABC):
         await self._line.listen(self._handlers)
 
     @abstractmethod
-    async def quiet(self, stop: Sequence[Running]) -> Outcome:
+    async def quiet(self, stop: Sequence[Running]) -> CommandOutcome:
         """Make it inoperative, and stop the sessions of `stop`."""
 
     @abstractmethod
-    async def release(self) -> Outcome:
+    async def release(self) -> CommandOutcome:
         """Make it operative."""
 
     @abstractmethod
@@ -62,7 +49,7 @@ class Dialect(ABC):
         """Ask how much of a local list it takes, and which version it has."""
 
     @abstractmethod
-    async def send_list(self, order: ListOrder) -> Outcome:
+    async def send_list(self, order: ListOrder) -> CommandOutcome:
         """Replace its local list."""
 
     @abstractmethod
@@ -74,15 +61,15 @@ class Dialect(ABC):
         """Give it its new key. Raises nothing: no answer, or a lost socket, is `unknown`."""
 
     @abstractmethod
-    async def restart(self) -> Outcome:
+    async def restart(self) -> CommandOutcome:
         """Restart it, gently: a running session is ended properly and its report kept."""
 
-    async def _tell(self, request: Any) -> Outcome:
+    async def _tell(self, request: Any) -> CommandOutcome:
         """Send a call whose answer is a status; `Failed`, and a call it does not know, count as told."""
         try:
             status = (await self._line.ask(request)).status
         except CallNotSupported:
-            return Outcome.NOT_SUPPORTED
+            return CommandOutcome.NOT_SUPPORTED
         if status == "Failed":
             raise CallRefused(f"The charger could not carry out {type(request).__name__}.")
-        return _OUTCOMES.get(status, Outcome.REJECTED)
+        return _OUTCOMES.get(status, CommandOutcome.REJECTED)

@@ -12,6 +12,7 @@ from ocpp.messages import Call, CallError, CallResult, unpack
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from domain.charger import OcppVersion
 from domain.errors import ErrorCode, HandoverError
 from gateway.ocpp.schemas import validate
 from gateway.ocpp.spelling import to_camel, to_snake
@@ -68,7 +69,7 @@ class Line:
         self,
         socket: ServerConnection,
         name: str,
-        version: str,
+        version: OcppVersion,
         results: Any,
         call_timeout: float,
         watch: Watch,
@@ -193,7 +194,7 @@ class Line:
         return True
 
     def _spell(self, code: str) -> str:
-        return _OLD_CODES.get(code, code) if self._version == "1.6" else code
+        return _OLD_CODES.get(code, code) if self._version is OcppVersion.V16 else code
 
     def _misfit(self) -> None:
         """Count a frame that fits nothing; the log has a line at the 1st, 2nd, 4th, 8th …, so none can flood it."""

@@ -6,9 +6,9 @@ from typing import Final
 
 from ocpp.v16 import call, call_result
 
+from domain.charger import CommandOutcome, KeyAnswer, OcppVersion
 from domain.errors import HandoverError
-from domain.keys import KeyAnswer
-from gateway.ocpp.dialect import Dialect, Outcome
+from gateway.ocpp.dialect import Dialect
 from gateway.ocpp.line import CallNotSupported, CallRefused
 from persistence.charging import Running
 from persistence.local_lists import ListLimits, ListOrder
@@ -27,17 +27,17 @@ _KEY_ANSWERS: Final = {
 class Ocpp16(Dialect):
     """A charger that speaks OCPP 1.6-J."""
 
-    VERSION = "1.6"
+    VERSION = OcppVersion.V16
     RESULTS = call_result
 
-    async def quiet(self, stop: Sequence[Running]) -> Outcome:
+    async def quiet(self, stop: Sequence[Running]) -> CommandOutcome:
         """`ChangeAvailability` of it all, then `RemoteStopTransaction`; a rejected one had nothing to stop."""
         outcome = await self._tell(call.ChangeAvailability(connector_id=0, type="Inoperative"))
         for session in stop:
             await self._tell(call.RemoteStopTransaction(transaction_id=session.id))
         return outcome
 
-    async def release(self) -> Outcome:
+    async def release(self) -> CommandOutcome:
         """`ChangeAvailability` of the whole charger; it survives a restart, so it has to be undone."""
         return await self._tell(call.ChangeAvailability(connector_id=0, type="Operative"))
 
@@ -58,7 +58,7 @@ class Ocpp16(Dialect):
         part = said.get(_LIMIT_KEYS[0]) or _DEFAULT_PART
         return ListLimits(part, said.get(_LIMIT_KEYS[1]) or None, max(version, 0), tag=20)
 
-    async def send_list(self, order: ListOrder) -> Outcome:
+    async def send_list(self, order: ListOrder) -> CommandOutcome:
         """`SendLocalList`: `Full` with the first part, `Differential` with each other one, under rising versions."""
         for number, part in enumerate(order.parts):
             request = call.SendLocalList(
@@ -69,9 +69,9 @@ class Ocpp16(Dialect):
                 ],
             )
             outcome = await self._tell(request)
-            if outcome is not Outcome.DONE:
+            if outcome is not CommandOutcome.DONE:
                 return outcome
-        return Outcome.DONE
+        return CommandOutcome.DONE
 
     async def forget(self, former: Sequence[str]) -> None:
         """`ClearCache`, and `ClearChargingProfile` (not the installation's limit); refused means nothing was there."""
@@ -90,6 +90,6 @@ class Ocpp16(Dialect):
             return KeyAnswer.UNKNOWN
         return _KEY_ANSWERS.get(answer.status, KeyAnswer.UNKNOWN)
 
-    async def restart(self) -> Outcome:
+    async def restart(self) -> CommandOutcome:
         """`Reset(Soft)`: a hard one may lose queued data."""
         return await self._tell(call.Reset(type="Soft"))

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ocpp.v16 import call_result
 
+from domain.charger import OcppVersion
 from gateway.ocpp.line import Handler
 from gateway.reports import BLOCKED_ID, SIM, TAG_STATUS, About, Reports, countable, spell_time
 from persistence.charging import Start, TagStatus
@@ -19,7 +20,7 @@ _REGISTER: Final = "Energy.Active.Import.Register"
 class Reports16(Reports):
     """The handlers of one charger's socket."""
 
-    VERSION = "1.6"
+    VERSION = OcppVersion.V16
 
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handler of each call that a charger may make."""

@@ -7,9 +7,9 @@ from typing import Final
 
 from ocpp.v201 import call, call_result
 
+from domain.charger import CommandOutcome, KeyAnswer, OcppVersion
 from domain.errors import HandoverError
-from domain.keys import KeyAnswer
-from gateway.ocpp.dialect import Dialect, Outcome
+from gateway.ocpp.dialect import Dialect
 from gateway.ocpp.line import CallNotSupported, CallRefused
 from persistence.charging import Running
 from persistence.local_lists import ListLimits, ListOrder
@@ -34,10 +34,10 @@ _KEY_ANSWERS: Final = {
 class Ocpp201(Dialect):
     """A charger that speaks OCPP 2.0.1."""
 
-    VERSION = "2.0.1"
+    VERSION = OcppVersion.V201
     RESULTS = call_result
 
-    async def quiet(self, stop: Sequence[Running]) -> Outcome:
+    async def quiet(self, stop: Sequence[Running]) -> CommandOutcome:
         """`ChangeAvailability` of the whole station, then `RequestStopTransaction`; a rejected one has ended.
 
         What the station has not reported yet is waited for a while (`GetTransactionStatus`); what comes later still is
@@ -54,7 +54,7 @@ class Ocpp201(Dialect):
                 await asyncio.sleep(_LOOK_EVERY)  # nothing tells when its queue is empty
         return outcome
 
-    async def release(self) -> Outcome:
+    async def release(self) -> CommandOutcome:
         """`ChangeAvailability` of the whole station; it survives a restart, so it has to be undone."""
         return await self._tell(call.ChangeAvailability(operational_status="Operative"))
 
@@ -69,7 +69,7 @@ class Ocpp201(Dialect):
             version = (await self._line.ask(call.GetLocalListVersion())).version_number
         return ListLimits(int(part) if part.isdecimal() and int(part) else _DEFAULT_PART, None, max(version, 0))
 
-    async def send_list(self, order: ListOrder) -> Outcome:
+    async def send_list(self, order: ListOrder) -> CommandOutcome:
         """`SendLocalList`: `Full` with the first part, `Differential` with each other one, under rising versions."""
         for number, part in enumerate(order.parts):
             entries = [
@@ -85,9 +85,9 @@ class Ocpp201(Dialect):
                 local_authorization_list=entries or None,
             )
             outcome = await self._tell(request)
-            if outcome is not Outcome.DONE:
+            if outcome is not CommandOutcome.DONE:
                 return outcome
-        return Outcome.DONE
+        return CommandOutcome.DONE
 
     async def forget(self, former: Sequence[str]) -> None:
         """`ClearCache`, `ClearChargingProfile` (not the installation's limit), `CustomerInformation(clear)` of tags.
@@ -105,7 +105,7 @@ class Ocpp201(Dialect):
             token = {"id_token": tag, "type": "ISO14443"}
             about = call.CustomerInformation(request_id=number, report=False, clear=True, id_token=token)
             with suppress(CallRefused):
-                if await self._tell(about) is Outcome.NOT_SUPPORTED:
+                if await self._tell(about) is CommandOutcome.NOT_SUPPORTED:
                     return
 
     async def send_key(self, key: str) -> KeyAnswer:
@@ -126,6 +126,6 @@ class Ocpp201(Dialect):
             return KeyAnswer.UNKNOWN
         return _KEY_ANSWERS.get(answer.set_variable_result[0]["attribute_status"], KeyAnswer.UNKNOWN)
 
-    async def restart(self) -> Outcome:
+    async def restart(self) -> CommandOutcome:
         """`Reset(OnIdle)`: a running session ends by itself first."""
         return await self._tell(call.Reset(type="OnIdle"))

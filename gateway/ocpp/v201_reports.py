@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ocpp.v201 import call_result
 
+from domain.charger import OcppVersion
 from gateway.ocpp.line import Handler
 from gateway.reports import SIM, TAG_STATUS, About, Reports, countable, spell_time
 from persistence.charging import Start, TagStatus
@@ -31,7 +32,7 @@ _HEARD: Final = {
 class Reports201(Reports):
     """The handlers of one charger's socket."""
 
-    VERSION = "2.0.1"
+    VERSION = OcppVersion.V201
 
     def __init__(self, *of: Any) -> None:
         """Take over what its charger reports, as Reports does."""

@@ -14,12 +14,10 @@ from websockets.asyncio.client import ClientConnection
 
 from activities.charger import GatewayCharger
 from activities.contracts.charge_points import PointOrder
-from activities.contracts.charger import NOT_CONNECTED, DeviceOrder, DeviceOutcome
-from activities.contracts.registry import RotateAnswer
-from domain.charger_orders import RestartAnswer
+from activities.contracts.charger import NOT_CONNECTED, DeviceOrder
+from domain.charger import CommandOutcome, KeyAnswer, RestartAnswer
 from domain.errors import NotPossible
 from domain.ids import TransferId
-from domain.keys import KeyAnswer
 from gateway.facts import Fact
 from gateway.ocpp.line import CallRefused, NoAnswer
 from persistence.session import Database
@@ -42,22 +40,22 @@ async def test_every_step_is_answered_by_a_real_station(world: World) -> None:
     async with world.station() as station:
         await station.until(lambda: station.online)
         await hand_over(world.database, datetime.now(UTC))
-        assert (await run(charger.quiet, TRANSFER)).outcome is DeviceOutcome.DONE
+        assert (await run(charger.quiet, TRANSFER)).outcome is CommandOutcome.DONE
         assert not station.state.available
-        assert (await run(charger.replace_lists, TRANSFER)).outcome is DeviceOutcome.DONE
+        assert (await run(charger.replace_lists, TRANSFER)).outcome is CommandOutcome.DONE
         assert station.state.local_list["BEN1"] == "Accepted"
         restore = TRANSFER.model_copy(update={"restore": True})
-        assert (await run(charger.replace_lists, restore)).outcome is DeviceOutcome.DONE
+        assert (await run(charger.replace_lists, restore)).outcome is CommandOutcome.DONE
         assert station.state.local_list == {}
         await world.order_key()
-        assert (await run(charger.rotate, TRANSFER)).answer is RotateAnswer.ACCEPTED
+        assert (await run(charger.rotate, TRANSFER)).answer is KeyAnswer.ACCEPTED
         await world.heard(Fact.PROVED)
         await world.heard(Fact.CONNECTED, 2)
         await station.until(lambda: station.online)
-        assert (await run(charger.rotate, TRANSFER)).answer is RotateAnswer.ACCEPTED
-        assert (await run(charger.release, TRANSFER)).outcome is DeviceOutcome.DONE
+        assert (await run(charger.rotate, TRANSFER)).answer is KeyAnswer.ACCEPTED
+        assert (await run(charger.release, TRANSFER)).outcome is CommandOutcome.DONE
         assert station.state.available
-        assert (await run(charger.reset, TRANSFER)).outcome is DeviceOutcome.DONE
+        assert (await run(charger.reset, TRANSFER)).outcome is CommandOutcome.DONE
         await world.heard(Fact.CONNECTED, 3)
         await run(charger.disconnect, TRANSFER)
         await world.heard(Fact.CONNECTED, 4)
@@ -75,14 +73,14 @@ async def test_a_charger_that_is_elsewhere_is_not_connected_and_not_retried_here
 @pytest.mark.parametrize(
     ("trouble", "answer"),
     [
-        (Trouble.REJECT, RotateAnswer.REJECTED),
-        (Trouble.NOT_SUPPORTED, RotateAnswer.NOT_SUPPORTED),
-        (Trouble.REBOOT_REQUIRED, RotateAnswer.REBOOT_REQUIRED),
-        (Trouble.LIE, RotateAnswer.ACCEPTED),
+        (Trouble.REJECT, KeyAnswer.REJECTED),
+        (Trouble.NOT_SUPPORTED, KeyAnswer.NOT_SUPPORTED),
+        (Trouble.REBOOT_REQUIRED, KeyAnswer.REBOOT_REQUIRED),
+        (Trouble.LIE, KeyAnswer.ACCEPTED),
     ],
 )
 async def test_what_the_charger_answers_is_what_the_workflow_hears(
-    world: World, trouble: Trouble, answer: RotateAnswer
+    world: World, trouble: Trouble, answer: KeyAnswer
 ) -> None:
     charger, run = GatewayCharger(world.gateway), ActivityEnvironment().run
     async with world.station(faults=[trouble]) as station:
@@ -162,7 +160,7 @@ async def test_silence_is_retried_but_for_a_new_key_where_it_is_an_answer(world:
         with pytest.raises(NoAnswer) as caught:
             await run(charger.quiet, TRANSFER)
         assert "Inoperative" not in str(caught.value)
-        assert (await run(charger.rotate, TRANSFER)).answer is RotateAnswer.UNKNOWN
+        assert (await run(charger.rotate, TRANSFER)).answer is KeyAnswer.UNKNOWN
         assert key not in str(caught.value)
         await socket.ping()
 

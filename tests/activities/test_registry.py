@@ -10,10 +10,11 @@ from sqlalchemy import func, select, update
 
 from activities.contracts.messages import TransferRef, TransferRun
 from activities.contracts.records import Note
-from activities.contracts.registry import Decided, DecisionRecord, Finish, RefusedRecord, RotateAnswer
+from activities.contracts.registry import Decided, DecisionRecord, Finish, RefusedRecord
 from activities.records import DatabaseRecords
 from activities.registry import DatabaseRegistry
 from domain.approval import Decision
+from domain.charger import KeyAnswer
 from domain.contact import Channel
 from domain.errors import (
     AlreadyDecided,
@@ -333,7 +334,7 @@ async def test_a_transfer_without_a_key_of_its_own_counts_as_refused(
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
     found = await registry.credentials(ref)
-    assert (found.answer, found.answer_counts, found.proven) == (RotateAnswer.REJECTED, True, False)
+    assert (found.answer, found.answer_counts, found.proven) == (KeyAnswer.REJECTED, True, False)
 
 
 @pytest.mark.parametrize("counts", [True, False])
@@ -347,7 +348,7 @@ async def test_an_answer_counts_where_only_the_charger_can_have_given_it(
     made = Credential.order_id == ref.transfer_id
     await change(database, update(Credential).where(made).values(answer="rejected", answer_counts=counts))
     found = await registry.credentials(ref)
-    assert (found.answer, found.answer_counts) == (RotateAnswer.REJECTED, counts)
+    assert (found.answer, found.answer_counts) == (KeyAnswer.REJECTED, counts)
 
 
 async def test_a_step_began_when_it_began(registry: DatabaseRegistry, database: Database, vault: Vault) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import update
 
 from domain.approval import Decision
-from domain.charger_orders import ChargerOrder, RestartAnswer
+from domain.charger import KeyAnswer, RestartAnswer
+from domain.charger_orders import ChargerOrder
 from domain.errors import HandoverError, Refusal
 from domain.ids import ChargePointId, LinkId, OrderId, TransferId
-from domain.keys import KeyAnswer
 from domain.news import OwnerNews
 from domain.orders import OrderAct
 from domain.trail import TrailSubject, of_charge_point

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from domain.charger_orders import RestartAnswer
+from domain.charger import KeyAnswer, RestartAnswer
 from domain.errors import HandoverError, NotPossible, TransferInProgress, Unavailable
-from domain.keys import KeyAnswer, KnownTo
+from domain.keys import KnownTo
 from persistence.session import Database
 from persistence.tables import ChargePoint
 from tests.api.engine import Engine

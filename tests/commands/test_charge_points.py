@@ -6,10 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from commands.charge_point_tables import _KEY_ANSWERS, _RESTART_ANSWERS
-from domain.charger_orders import RestartAnswer
+from domain.charger import KeyAnswer, RestartAnswer
 from domain.errors import NotPossible
 from domain.ids import ChargePointId
-from domain.keys import KeyAnswer
 from domain.trail import TrailAction, of_charge_point
 from persistence import audit
 from persistence.session import Database

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 from websockets.typing import Subprotocol
 
-from domain.keys import KeyAnswer, KnownTo
+from domain.charger import KeyAnswer
+from domain.keys import KnownTo
 from domain.transfer import UntilNewKey
 from gateway import enrolment
 from gateway.enrolment import Enrolment, EnrolmentOptions, _Begun

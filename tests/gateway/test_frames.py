@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ocpp.v16 import call
 
-from domain.keys import KeyAnswer
+from domain.charger import KeyAnswer
 from gateway.facts import Fact
 from gateway.ocpp.line import CallRefused, NoAnswer
 from persistence.session import Database

@@ -12,11 +12,10 @@ from sqlalchemy import select
 from websockets.asyncio.client import ClientConnection
 from websockets.typing import Subprotocol
 
+from domain.charger import CommandOutcome, KeyAnswer
 from domain.ids import TransferId
-from domain.keys import KeyAnswer
 from gateway.facts import Fact
 from gateway.ocpp import v201
-from gateway.ocpp.dialect import Outcome
 from persistence import charge_points, credentials
 from persistence.tables import ChargePoint, ChargingSession, Tag
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, hand_over, keys
@@ -189,8 +188,8 @@ async def test_it_is_quieted_its_session_stopped_and_released(world: World, monk
     async with charger(world, OLD_KEY, **told) as station:
         await station.boots()
         await station.event("Started", 0, datetime.now(UTC), idToken=TOKEN, evse={"id": 1})
-        assert await world.gateway.orders.quiet(CP, stop_session=True) is Outcome.DONE
-        assert await world.gateway.orders.release(CP) is Outcome.DONE
+        assert await world.gateway.orders.quiet(CP, stop_session=True) is CommandOutcome.DONE
+        assert await world.gateway.orders.release(CP) is CommandOutcome.DONE
         assert station.told == [
             ("ChangeAvailability", {"operationalStatus": "Inoperative"}),
             ("RequestStopTransaction", {"transactionId": "tx-1"}),
@@ -212,7 +211,7 @@ async def test_its_list_is_replaced_in_parts_as_large_as_it_takes(world: World) 
     }  # fmt: skip
     async with charger(world, OLD_KEY, **told) as station:
         await station.boots()
-        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is Outcome.DONE
+        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is CommandOutcome.DONE
         lists = [payload for action, payload in station.told if action == "SendLocalList"]
         assert [(one["versionNumber"], one["updateType"]) for one in lists] == [
             (5, "Full"), (6, "Differential"), (7, "Differential"),
@@ -230,7 +229,7 @@ async def test_its_list_is_replaced_in_parts_as_large_as_it_takes(world: World) 
 async def test_a_charger_without_lists_says_so(world: World) -> None:
     async with charger(world) as station:
         await station.boots()
-        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is Outcome.NOT_SUPPORTED
+        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is CommandOutcome.NOT_SUPPORTED
 
 
 @pytest.mark.parametrize("as_bytes", [False, True])
@@ -262,7 +261,7 @@ async def test_what_it_says_of_its_new_key_is_understood(world: World, said: str
         await station.boots()
         await world.order_key()
         assert (await world.gateway.orders.rotate(CP, ORDER)).said is answer
-        assert await world.gateway.orders.reset(CP) is Outcome.DONE
+        assert await world.gateway.orders.reset(CP) is CommandOutcome.DONE
         assert station.told[-1] == ("Reset", {"type": "OnIdle"})
     assert not await world.refuses(OLD_KEY)
 
@@ -325,10 +324,10 @@ async def test_a_tag_of_36_characters_charges_and_is_on_its_list_but_on_no_list_
         await station.boots()
         answer = await station.says("Authorize", idToken={"idToken": long, "type": "ISO14443"})
         assert answer[2]["idTokenInfo"]["status"] == "Accepted"
-        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is Outcome.DONE
+        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is CommandOutcome.DONE
         listed = (await station.is_told("SendLocalList"))["localAuthorizationList"]
         assert long in [entry["idToken"]["idToken"] for entry in listed]
     async with world.station() as old:
         await old.until(lambda: old.online)
-        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is Outcome.DONE
+        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is CommandOutcome.DONE
         assert set(old.state.local_list) == {"ANN1", "ANN2"}

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, text
 
+from domain.charger import CommandOutcome
 from gateway.facts import Fact
-from gateway.ocpp.dialect import Outcome
 from persistence import charging
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession, LocalList
@@ -59,15 +59,15 @@ async def test_a_session_reported_late_belongs_to_who_owned_it_when_it_started(w
 async def test_a_quieted_charger_lets_its_session_end_and_starts_no_other(world: World) -> None:
     async with world.station() as station:
         await station.until(lambda: station.online)
-        assert await world.gateway.orders.quiet(CP, stop_session=False) is Outcome.DONE
+        assert await world.gateway.orders.quiet(CP, stop_session=False) is CommandOutcome.DONE
         assert await station.start_session("ANN1") == "unavailable"
-        assert await world.gateway.orders.release(CP) is Outcome.DONE
+        assert await world.gateway.orders.release(CP) is CommandOutcome.DONE
         assert await station.start_session("ANN1") == "charging"
         await station.until(lambda: not station.state.queue)
-        assert await world.gateway.orders.quiet(CP, stop_session=False) is Outcome.SCHEDULED
-        assert await world.gateway.orders.quiet(CP, stop_session=True) is Outcome.SCHEDULED
+        assert await world.gateway.orders.quiet(CP, stop_session=False) is CommandOutcome.SCHEDULED
+        assert await world.gateway.orders.quiet(CP, stop_session=True) is CommandOutcome.SCHEDULED
         await world.heard(Fact.SESSION_ENDED)
-        assert await world.gateway.orders.quiet(CP, stop_session=True) is Outcome.DONE
+        assert await world.gateway.orders.quiet(CP, stop_session=True) is CommandOutcome.DONE
     (only,) = await sessions(world.database)
     assert only.stop_reason == "Remote"
 
@@ -75,17 +75,17 @@ async def test_a_quieted_charger_lets_its_session_end_and_starts_no_other(world:
 async def test_the_list_is_sent_in_parts_that_the_charger_takes_and_can_be_put_back(world: World) -> None:
     async with world.station(list_part=1) as station:
         await station.until(lambda: station.online)
-        assert await world.gateway.orders.replace_lists(CP, "order-0", restore=False) is Outcome.DONE
+        assert await world.gateway.orders.replace_lists(CP, "order-0", restore=False) is CommandOutcome.DONE
         assert station.state.local_list == {"ANN1": "Accepted", "ANN2": "Accepted"}
         await hand_over(world.database, datetime.now(UTC))
         for _ in range(2):  # a repeat changes nothing but the version
-            assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is Outcome.DONE
+            assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is CommandOutcome.DONE
             assert station.state.local_list == {"BEN1": "Accepted", "ANN1": "Blocked", "ANN2": "Blocked"}
         assert station.state.list_version == 8
         for _ in range(2):
-            assert await world.gateway.orders.replace_lists(CP, ORDER, restore=True) is Outcome.DONE
+            assert await world.gateway.orders.replace_lists(CP, ORDER, restore=True) is CommandOutcome.DONE
             assert station.state.local_list == {"ANN1": "Accepted", "ANN2": "Accepted"}
-        assert await world.gateway.orders.replace_lists(CP, "never-sent", restore=True) is Outcome.DONE
+        assert await world.gateway.orders.replace_lists(CP, "never-sent", restore=True) is CommandOutcome.DONE
         assert station.state.list_version == 12
         async with world.database.reading() as session:
             assert (await session.get_one(LocalList, CP)).version == 12
@@ -95,7 +95,7 @@ async def test_a_charger_with_a_higher_version_is_outbid(world: World) -> None:
     async with world.station(list_part=1) as station:
         await station.until(lambda: station.online)
         station.state.list_version = 40
-        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is Outcome.DONE
+        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is CommandOutcome.DONE
         assert station.state.list_version == 42
 
 
@@ -108,7 +108,7 @@ async def test_a_charger_without_lists_is_not_supported(world: World) -> None:
             frame = json.loads(await said(socket))
             told.append(frame[2])
             await socket.send(json.dumps([4, frame[1], "NotImplemented", "", {}]))
-        assert await replacing is Outcome.NOT_SUPPORTED
+        assert await replacing is CommandOutcome.NOT_SUPPORTED
     assert told == [
         "GetConfiguration",
         "GetLocalListVersion",

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from domain.keys import KeyAnswer, KnownTo
+from domain.charger import CommandOutcome, KeyAnswer
+from domain.keys import KnownTo
 from domain.transfer import UntilNewKey
 from gateway.facts import Fact
-from gateway.ocpp.dialect import Outcome
 from gateway.ocpp.line import NotConnected
 from persistence import credentials
 from persistence.session import Database
@@ -89,7 +89,7 @@ async def test_a_restart_is_one(world: World, ocpp: Any) -> None:
     async with world.station(ocpp=ocpp) as station:
         await station.until(lambda: station.online)
         station.boot_due = False
-        assert await world.gateway.orders.identify(CP) is Outcome.DONE
+        assert await world.gateway.orders.identify(CP) is CommandOutcome.DONE
         await world.heard(Fact.CONNECTED, 2)
         await station.until(lambda: station.online)
         assert station.state.password == OLD_KEY
@@ -98,15 +98,15 @@ async def test_a_restart_is_one(world: World, ocpp: Any) -> None:
 @pytest.mark.parametrize(
     ("reply", "outcome"),
     [
-        ([3, {"status": "Scheduled"}], Outcome.SCHEDULED),
-        ([3, {"status": "Rejected"}], Outcome.REJECTED),
-        ([4, "NotImplemented", "", {}], Outcome.NOT_SUPPORTED),
-        ([4, "InternalError", "", {}], Outcome.REJECTED),
+        ([3, {"status": "Scheduled"}], CommandOutcome.SCHEDULED),
+        ([3, {"status": "Rejected"}], CommandOutcome.REJECTED),
+        ([4, "NotImplemented", "", {}], CommandOutcome.NOT_SUPPORTED),
+        ([4, "InternalError", "", {}], CommandOutcome.REJECTED),
         (None, None),
     ],
 )
 async def test_what_is_heard_of_a_restart_and_what_is_not(
-    world: World, reply: list[Any] | None, outcome: Outcome | None
+    world: World, reply: list[Any] | None, outcome: CommandOutcome | None
 ) -> None:
     """None: the socket is lost instead of an answer, as by a charger that restarts at once."""
     offered: Any = ["ocpp2.0.1"]

@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import func, select
 
+from domain.charger import KeyAnswer
 from domain.errors import Unavailable
-from domain.keys import KeyAnswer, KnownTo
+from domain.keys import KnownTo
 from domain.transfer import UntilNewKey
 from gateway.credentials import KeyRule
 from gateway.facts import Fact

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.keys import KeyAnswer
+from domain.charger import KeyAnswer
 from gateway.facts import Fact
 from gateway.ocpp.line import NotConnected
 from persistence.session import Database

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charger import KeyAnswer
 from domain.ids import NodeId
-from domain.keys import KeyAnswer, KeyPurpose
+from domain.keys import KeyPurpose
 from domain.transfer import UntilNewKey
 from persistence import charger_links, credentials, key_sending, typed_keys, upgrades
 from persistence.charger_keys import lock_keys

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
+from domain.charger import KeyAnswer
 from domain.errors import Unavailable
-from domain.keys import KeyAnswer
 from domain.transfer import UntilNewKey
 from persistence import credentials, key_sending
 from persistence.charger_keys import lock_keys, turn

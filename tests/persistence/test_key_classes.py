@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from domain.charger import KeyAnswer
 from domain.errors import TransferInProgress
-from domain.keys import KeyAnswer, KeyPurpose, KnownTo
+from domain.keys import KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
 from persistence import charger_links, credentials, key_sending, transfers, typed_keys, upgrades
 from persistence.key_sending import Connection

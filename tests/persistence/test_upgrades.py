@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from domain.charger import KeyAnswer
 from domain.errors import Unavailable
-from domain.keys import KeyAnswer, KeyPurpose
+from domain.keys import KeyPurpose
 from persistence import credentials, key_sending, typed_keys, upgrades
 from persistence.charger_keys import ENDED_KEPT
 from persistence.credentials import CredentialStatus

@@ -8,9 +8,9 @@ import pytest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts.charger import NOT_CONNECTED, DeviceOutcome
-from activities.contracts.registry import RotateAnswer
+from activities.contracts.charger import NOT_CONNECTED
 from domain.approval import Decision
+from domain.charger import CommandOutcome, KeyAnswer
 from domain.ids import NodeId, OrderId
 from domain.transfer import REFUSED_BY_CHARGER, Attention, OperatorAction, StepName, StepState, TransferWarning
 from tests.workflows.conftest import POLICY, Set
@@ -62,7 +62,7 @@ async def test_a_step_at_the_charger_shows_from_its_beginning(stage: Set) -> Non
 
 async def test_what_a_charger_rejects_is_said_with_its_step(stage: Set) -> None:
     world = World()
-    world.answers["replace_lists"] = [DeviceOutcome.REJECTED]
+    world.answers["replace_lists"] = [CommandOutcome.REJECTED]
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() == "completed"
@@ -125,7 +125,7 @@ async def test_a_cancel_that_is_being_written_comes_before_the_change(stage: Set
 
 async def test_a_restart_waits_for_a_session_that_began_before_it(stage: Set) -> None:
     world = World()
-    world.answers["rotate"] = [RotateAnswer.REBOOT_REQUIRED]
+    world.answers["rotate"] = [KeyAnswer.REBOOT_REQUIRED]
     world.gates["rotate"] = asyncio.Event()
     transfer = await stage(world, POLICY.model_copy(update={"session_deadline": DAYS}))
     await transfer.start()
@@ -142,9 +142,9 @@ async def test_a_restart_waits_for_a_session_that_began_before_it(stage: Set) ->
     assert "reset" in world.calls
 
 
-@pytest.mark.parametrize("answer", [RotateAnswer.REJECTED, RotateAnswer.NOT_SUPPORTED])
+@pytest.mark.parametrize("answer", [KeyAnswer.REJECTED, KeyAnswer.NOT_SUPPORTED])
 @pytest.mark.parametrize("counts", [True, False])
-async def test_a_proof_that_crosses_a_refusal_counts(stage: Set, answer: RotateAnswer, counts: bool) -> None:
+async def test_a_proof_that_crosses_a_refusal_counts(stage: Set, answer: KeyAnswer, counts: bool) -> None:
     """The charger uses its new key: nothing is taken back, nothing is due, and nobody types another one."""
     world, calls_off = World(counts=counts), "withdraw_credentials" if counts else "await_new_key"
     world.answers["rotate"] = [answer]
@@ -207,8 +207,8 @@ async def test_a_charger_that_is_away_is_waited_for_until_its_own_deadline(stage
 
 async def test_a_charger_that_was_made_inoperative_is_due_after_a_roll_back_too(stage: Set) -> None:
     world = World()
-    world.answers["rotate"] = [RotateAnswer.REJECTED]
-    world.answers["release"] = [DeviceOutcome.REJECTED]
+    world.answers["rotate"] = [KeyAnswer.REJECTED]
+    world.answers["release"] = [CommandOutcome.REJECTED]
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() == "rolled_back"

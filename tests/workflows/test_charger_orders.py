@@ -21,10 +21,9 @@ from activities.contracts.charge_points import (
 )
 from activities.contracts.charger import NOT_CONNECTED
 from activities.contracts.messages import Done
-from domain.charger_orders import RestartAnswer
+from domain.charger import KeyAnswer, RestartAnswer
 from domain.errors import HandoverError, NotPossible, TransferInProgress, Unavailable
 from domain.ids import ChargePointId, NodeId, OrderId, charger_order_workflow_id
-from domain.keys import KeyAnswer
 from engine.engine import TemporalEngine
 from tests.workflows.conftest import keep_history
 from worker import gateway_worker, transfer_worker

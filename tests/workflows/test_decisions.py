@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from activities.contracts.registry import DecisionRecord, RotateAnswer
+from activities.contracts.registry import DecisionRecord
 from domain.approval import Decision
+from domain.charger import KeyAnswer
 from domain.errors import AlreadyDecided, NotAllowed, TooLate
 from domain.ids import OrderId, UserId
 from domain.transfer import Attention, OperatorAction
@@ -165,7 +166,7 @@ async def test_a_cancel_from_the_temporal_ui_cancels_while_it_can(stage: Set) ->
 async def cancelled_while(transfer: Stage, compensation: str) -> None:
     """Cancel the workflow itself, twice, while a roll-back is at one of its compensations."""
     world = transfer.world
-    world.answers["rotate"] = [RotateAnswer.REJECTED]
+    world.answers["rotate"] = [KeyAnswer.REJECTED]
     world.gates[compensation] = asyncio.Event()
     await transfer.start()
     await world.until(lambda: world.reached[compensation])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.contracts.registry import RotateAnswer
+from domain.charger import KeyAnswer
 from domain.errors import TooLate
 from domain.ids import OrderId
 from domain.transfer import Attention, IfOffline, OperatorAction, StepName, StepState, TransferWarning, UntilNewKey
@@ -152,9 +152,9 @@ async def test_complete_ends_the_wait_with_the_old_key_known(stage: Set) -> None
 
 
 @pytest.mark.recorded
-@pytest.mark.parametrize("answer", [RotateAnswer.REJECTED, RotateAnswer.NOT_SUPPORTED])
+@pytest.mark.parametrize("answer", [KeyAnswer.REJECTED, KeyAnswer.NOT_SUPPORTED])
 async def test_a_refusal_over_a_connection_that_proves_nothing_rolls_nothing_back(
-    stage: Set, answer: RotateAnswer
+    stage: Set, answer: KeyAnswer
 ) -> None:
     world = World(counts=False)
     world.answers["rotate"] = [answer]
@@ -170,7 +170,7 @@ async def test_a_refusal_over_a_connection_that_proves_nothing_rolls_nothing_bac
 
 async def test_a_key_handed_out_while_the_charger_is_waited_for_is_what_is_waited_for(stage: Set) -> None:
     world = World(proves=False)
-    world.answers["rotate"] = [RotateAnswer.UNKNOWN] * 50
+    world.answers["rotate"] = [KeyAnswer.UNKNOWN] * 50
     transfer = await stage(world, PATIENT)
     await transfer.start()
     await world.until(lambda: "rotate" in world.calls)

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from temporalio.client import Client
 
-from activities.contracts.charger import DeviceOutcome
 from activities.contracts.messages import TransferRef
 from activities.contracts.rescues import Rescue, Rescued, Rescues, Settled
+from domain.charger import CommandOutcome
 from domain.errors import TransferInProgress
 from domain.ids import NodeId, TransferId, rescue_workflow_id
 from engine.engine import TemporalEngine
@@ -63,7 +63,7 @@ async def test_what_is_due_is_done_once_and_told(temporal: Client, request: pyte
 
 async def test_a_charger_that_takes_no_list_is_left_without_and_that_is_on_record(temporal: Client) -> None:
     world = Left()
-    world.answers["replace_lists"] = [DeviceOutcome.NOT_SUPPORTED]
+    world.answers["replace_lists"] = [CommandOutcome.NOT_SUPPORTED]
     assert (await rescue(temporal, world))[-1] == "tell_settled"
     assert world.done
     assert (world.done.lists, world.done.lists_not_supported, world.done.release) == (True, True, True)
@@ -101,7 +101,7 @@ async def test_between_two_tries_it_waits_for_news_of_the_charger(temporal: Clie
 async def test_what_the_charger_does_not_take_stays_due_and_holds_nothing_else_up(temporal: Client, step: str) -> None:
     world = Left()
     if step == "release":
-        world.answers[step] = [DeviceOutcome.REJECTED] * 20
+        world.answers[step] = [CommandOutcome.REJECTED] * 20
     else:
         world.fail[step] = [RuntimeError("no answer")] * 20
     assert "tell_settled" not in await rescue(temporal, world)

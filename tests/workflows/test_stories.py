@@ -3,8 +3,7 @@
 import pytest
 from temporalio.client import Client
 
-from activities.contracts.charger import DeviceOutcome
-from activities.contracts.registry import RotateAnswer
+from domain.charger import CommandOutcome, KeyAnswer
 from domain.errors import NotAllowed, TransferInProgress
 from domain.ids import TASK_QUEUE
 from domain.transfer import Connection, IfOffline, TransferWarning
@@ -66,7 +65,7 @@ async def test_lost_rights_roll_back_what_was_done(stage: Set) -> None:
 @pytest.mark.recorded
 async def test_a_charger_that_rejects_its_credentials_rolls_everything_back(stage: Set) -> None:
     world = World()
-    world.answers["rotate"] = [RotateAnswer.REJECTED]
+    world.answers["rotate"] = [KeyAnswer.REJECTED]
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() == "rolled_back"
@@ -82,7 +81,7 @@ async def test_a_charger_that_rejects_its_credentials_rolls_everything_back(stag
 @pytest.mark.recorded
 async def test_a_charger_that_cannot_rotate_completes_with_a_warning(stage: Set) -> None:
     world = World()
-    world.answers["rotate"] = [RotateAnswer.NOT_SUPPORTED]
+    world.answers["rotate"] = [KeyAnswer.NOT_SUPPORTED]
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() == "completed_with_warnings"
@@ -93,7 +92,7 @@ async def test_a_charger_that_cannot_rotate_completes_with_a_warning(stage: Set)
 @pytest.mark.recorded
 async def test_a_charger_that_needs_a_restart_gets_one(stage: Set) -> None:
     world = World()
-    world.answers["rotate"] = [RotateAnswer.REBOOT_REQUIRED]
+    world.answers["rotate"] = [KeyAnswer.REBOOT_REQUIRED]
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() == "completed"
@@ -112,7 +111,7 @@ async def test_a_deleted_connection_is_closed_and_nothing_rotated(stage: Set) ->
 
 async def test_lists_that_are_not_supported_are_a_warning(stage: Set) -> None:
     world = World(plan=plan(quiet=False, rotate=False))
-    world.answers["replace_lists"] = [DeviceOutcome.NOT_SUPPORTED]
+    world.answers["replace_lists"] = [CommandOutcome.NOT_SUPPORTED]
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() == "completed_with_warnings"

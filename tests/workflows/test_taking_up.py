@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from activities.contracts.registry import RotateAnswer
 from domain.approval import Decision
+from domain.charger import KeyAnswer
 from domain.errors import AlreadyDecided, Unavailable
 from domain.ids import OrderId
 from domain.transfer import Attention, Connection, OperatorAction, Reason, TransferState
@@ -43,7 +43,7 @@ async def test_a_transfer_goes_on_where_its_run_was_terminated(stage: Set, step:
 @pytest.mark.parametrize("step", BACK)
 async def test_a_roll_back_goes_on_where_its_run_was_terminated(stage: Set, step: str) -> None:
     world = World()
-    world.answers["rotate"] = [RotateAnswer.REJECTED] * 2
+    world.answers["rotate"] = [KeyAnswer.REJECTED] * 2
     transfer = await stage(world)
     await terminated_at(transfer, step)
     await transfer.client.take_up(transfer.transfer_id)

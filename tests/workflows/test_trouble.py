@@ -11,9 +11,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts.charger import DeviceOutcome
-from activities.contracts.registry import RotateAnswer
 from domain.approval import Decision
+from domain.charger import CommandOutcome, KeyAnswer
 from domain.errors import NotAllowed, NotPossible, TooLate
 from domain.ids import OrderId
 from domain.transfer import (
@@ -96,7 +95,7 @@ async def test_the_page_of_a_parked_transfer_says_what_failed_how_often_and_what
     stage: Set, way: str
 ) -> None:
     world = World()
-    world.answers["rotate"] = [RotateAnswer.REJECTED]
+    world.answers["rotate"] = [KeyAnswer.REJECTED]
     world.fail["replace_lists" if way == "forward" else "restore_ownership"] = broken()
     transfer = await stage(world)
     await transfer.start()
@@ -167,7 +166,7 @@ async def test_the_ownership_change_is_never_left_undone(stage: Set) -> None:
 @pytest.mark.recorded
 async def test_a_failing_compensation_waits_for_an_operator_and_is_never_left_out(stage: Set) -> None:
     world = World()
-    world.answers["rotate"] = [RotateAnswer.REJECTED]
+    world.answers["rotate"] = [KeyAnswer.REJECTED]
     world.fail["restore_ownership"] = broken()
     transfer = await stage(world)
     await transfer.start()
@@ -220,7 +219,7 @@ async def test_after_the_proof_there_is_no_way_back(stage: Set) -> None:
 @pytest.mark.recorded
 async def test_a_lost_answer_is_sent_again_until_the_charger_proves_a_key(stage: Set) -> None:
     world = World()
-    world.answers["rotate"] = [RotateAnswer.UNKNOWN, RotateAnswer.ACCEPTED]
+    world.answers["rotate"] = [KeyAnswer.UNKNOWN, KeyAnswer.ACCEPTED]
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() == "completed"
@@ -487,10 +486,10 @@ async def test_a_proof_that_nobody_told_of_is_found_before_anything_is_given_up(
     assert world.owner == "after"
 
 
-@pytest.mark.parametrize("rotate", [RotateAnswer.ACCEPTED, RotateAnswer.REJECTED])
-@pytest.mark.parametrize("release", [DeviceOutcome.REJECTED, DeviceOutcome.NOT_SUPPORTED])
+@pytest.mark.parametrize("rotate", [KeyAnswer.ACCEPTED, KeyAnswer.REJECTED])
+@pytest.mark.parametrize("release", [CommandOutcome.REJECTED, CommandOutcome.NOT_SUPPORTED])
 async def test_a_charger_that_refuses_to_be_released_is_no_silent_success(
-    stage: Set, rotate: RotateAnswer, release: DeviceOutcome
+    stage: Set, rotate: KeyAnswer, release: CommandOutcome
 ) -> None:
     world = World()
     world.answers["rotate"] = [rotate]

@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio.exceptions import ApplicationError
 
-from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder, DeviceOutcome, Rotated
+from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder, Rotated
 from activities.contracts.messages import Done, TransferRef, TransferRun
 from activities.contracts.notices import Ask, Notices, SendCode, Tell, TellOwner
 from activities.contracts.records import Note, Noted, Records
@@ -25,13 +25,13 @@ from activities.contracts.registry import (
     Registry,
     ResendRecord,
     Resent,
-    RotateAnswer,
     Taken,
     TakenUp,
     Validated,
     Whereabouts,
 )
 from domain.approval import Decision
+from domain.charger import CommandOutcome, KeyAnswer
 from domain.ids import ChargePointId, NodeId, OrderId
 from domain.orders import unproven
 from domain.policy import DEFAULT_POLICY, Policy
@@ -117,7 +117,7 @@ class World(Registry, Charger, Notices, Records):
     """Whether the charger comes back with its new key once it has accepted it."""
     quarantined: bool = False
     old_key_returns: int = 0
-    answer: RotateAnswer | None = None
+    answer: KeyAnswer | None = None
     owner: str = "before"
     generation: int = 1
     state: TransferState = TransferState.REQUESTED
@@ -289,8 +289,8 @@ class World(Registry, Charger, Notices, Records):
 
     async def rotate(self, order: DeviceOrder) -> Rotated:
         await self._device("rotate")
-        self.answer = self.answers["rotate"].pop(0) if self.answers["rotate"] else RotateAnswer.ACCEPTED
-        if self.answer is RotateAnswer.ACCEPTED and self.proves:
+        self.answer = self.answers["rotate"].pop(0) if self.answers["rotate"] else KeyAnswer.ACCEPTED
+        if self.answer is KeyAnswer.ACCEPTED and self.proves:
             self.proven = True
         return Rotated(answer=self.answer, counts=self.counts)
 
@@ -307,7 +307,7 @@ class World(Registry, Charger, Notices, Records):
         if self.node is None:
             raise ApplicationError("no socket here", type=NOT_CONNECTED, non_retryable=True)
         await self._call(name)
-        outcome = self.answers[name].pop(0) if name != "rotate" and self.answers[name] else DeviceOutcome.DONE
+        outcome = self.answers[name].pop(0) if name != "rotate" and self.answers[name] else CommandOutcome.DONE
         return DeviceAnswer(outcome=outcome)
 
     # letters and records

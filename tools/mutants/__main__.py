@@ -20,10 +20,10 @@ TABLE: Final = ROOT / "docs" / "mutants.md"
 FILES: Final = (
     "domain/approval.py",
     "domain/charge_point.py",
+    "domain/charger.py",
     "domain/charger_clock.py",
     "domain/charger_orders.py",
     "domain/charging.py",
-    "domain/keys.py",
     "domain/transitions.py",
     "domain/rights.py",
     "domain/transfer.py",
