@@ -22,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import UpdateMethodMultiParam
 from typing_extensions import override
 
+from activities.contracts.declaring import step_of
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, OrderId, TransferId, rescue_workflow_id, workflow_id
@@ -36,29 +37,6 @@ from workflows.rescue import CHARGER_IS_BACK, RescueWorkflow
 from workflows.transfer import TransferWorkflow
 
 LOST: Final = "The transfer was interrupted, and is about to go on; try again in a minute."
-#: Which step a pending activity belongs to.
-_STEP_OF: Final = {
-    "registry.validate": StepName.VALIDATE_RIGHTS,
-    "registry.look_up": StepName.LOOK_UP_TARGET,
-    "registry.reserve": StepName.RESERVE,
-    "registry.change_ownership": StepName.CHANGE_OWNERSHIP,
-    "registry.restore_ownership": StepName.CHANGE_OWNERSHIP,
-    "registry.block_sessions": StepName.QUIET_CHARGER,
-    "registry.allow_sessions": StepName.RELEASE_CHARGER,
-    "registry.withdraw_credentials": StepName.ROTATE_CREDENTIALS,
-    "registry.await_new_key": StepName.ROTATE_CREDENTIALS,
-    "registry.leave_credentials_due": StepName.ROTATE_CREDENTIALS,
-    "registry.resend": StepName.ASK_RECIPIENT,
-    "notices.ask": StepName.ASK_RECIPIENT,
-    "notices.tell": StepName.TELL_PARTIES,
-    "charger.quiet": StepName.QUIET_CHARGER,
-    "charger.replace_lists": StepName.REPLACE_LISTS,
-    "charger.rotate": StepName.ROTATE_CREDENTIALS,
-    "charger.reset": StepName.ROTATE_CREDENTIALS,
-    "charger.release": StepName.RELEASE_CHARGER,
-}
-
-
 #: An update that carries an order, and says how the transfer stands after it.
 _Update: TypeAlias = UpdateMethodMultiParam[[TransferWorkflow, Any], Standing]
 #: How each decision that people take is sent.
@@ -238,7 +216,7 @@ class TemporalTransfers(Transfers):
         return {
             step: StepAttempts(pending.attempt, pending.last_failure.message or None, pending.paused)
             for pending in seen.raw_description.pending_activities
-            if (step := _STEP_OF.get(pending.activity_type.name))
+            if (step := step_of(pending.activity_type.name))
         }
 
     @override
@@ -309,7 +287,7 @@ class TemporalTransfers(Transfers):
         if seen.status is not WorkflowExecutionStatus.RUNNING:
             raise AlreadyDecided("The transfer has ended; nothing of it is being tried any more.")
         pending = seen.raw_description.pending_activities
-        return [activity for activity in pending if _STEP_OF.get(activity.activity_type.name) is step]
+        return [activity for activity in pending if step_of(activity.activity_type.name) is step]
 
     async def _must_exist(self, transfer_id: TransferId) -> None:
         """Tell 'started, nobody answers' from 'not started'."""

@@ -74,7 +74,6 @@ class Approvals:
                 self._desk.policy,
                 summary=decision.value,
                 for_ever=True,
-                on_record=True,
             )
         self._taken[decision, decided.order_id] = decided.state
         self._follow(decision, decided)
@@ -107,9 +106,7 @@ class Approvals:
             self.check_resend(order_id)
             if order_id is None or order_id not in self._resent:
                 record = ResendRecord(transfer_id=self._transfer_id, order_id=order_id)
-                resent = await transact(
-                    Registry.resend, record, self._desk.policy, summary="new links", for_ever=True, on_record=True
-                )
+                resent = await transact(Registry.resend, record, self._desk.policy, summary="new links", for_ever=True)
                 self._generation = resent.generation
                 self._letter_again = True  # one that can't be sent is out of date
                 self._resent |= {order_id} if order_id else set()

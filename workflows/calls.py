@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
+from activities.contracts.declaring import may_run_again
 from activities.contracts.messages import Message
 from domain.policy import Policy
 from workflows.options import LOCAL_IN_ALL, LOCAL_RETRIES, LOCAL_TRY, Options, transaction
@@ -32,10 +33,10 @@ async def transact(
 
     A worker that dies in a workflow task takes the task's local activities out of the history, not out of the world:
     they run again, and what they read may be something else by then; an update that has only just arrived may be gone.
-    `on_record`: an effect that such things lead to is an ordinary activity at once, so that they are in the history
-    before it happens (decision 0005).
+    A step that may not run again, or is to be `on_record` here, is an ordinary activity at once, so that such things
+    are in the history before it happens (decision 0005).
     """
-    if not on_record:
+    if may_run_again(method) and not on_record:
         try:
             return await _local(method, ask, summary)
         except FailureError as error:  # a local activity's failure comes with or without an ActivityError round it

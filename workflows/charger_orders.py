@@ -82,9 +82,7 @@ async def _find(ask: PointAsk) -> PointPlace:
 
 
 async def _note(ask: PointAsk) -> None:
-    await transact(
-        ChargePoints.note_order, ask, Policy(), summary="the charge point's trail", for_ever=True, on_record=True
-    )
+    await transact(ChargePoints.note_order, ask, Policy(), summary="the charge point's trail", for_ever=True)
 
 
 async def _tell(step: Step[PointOrder, A], ask: PointAsk, summary: str) -> A | None:

@@ -79,9 +79,7 @@ class RescueWorkflow:
             release=release in _TAKEN,
             lists_not_supported=unsupported,
         )
-        settled = await transact(
-            Rescues.settle, done, self._policy, summary="what is left to do", for_ever=True, on_record=True
-        )
+        settled = await transact(Rescues.settle, done, self._policy, summary="what is left to do", for_ever=True)
         return settled.done
 
     async def _tell(self) -> Done:
@@ -89,9 +87,7 @@ class RescueWorkflow:
         return await call(Notices.tell, news, letter(self._policy), summary="tell the parties", for_ever=True)
 
     async def _begin(self) -> Rescue:
-        rescue = await transact(
-            Rescues.begin, self._ref, self._policy, summary="what is left to do", for_ever=True, on_record=True
-        )
+        rescue = await transact(Rescues.begin, self._ref, self._policy, summary="what is left to do", for_ever=True)
         self._policy = rescue.policy
         return rescue
 

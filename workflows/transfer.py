@@ -126,7 +126,7 @@ class TransferWorkflow:
     async def _take_up(self) -> TransferState:
         """Go on where an earlier run was terminated: every step that it took may be taken again."""
         summary, run = "where the earlier run left it", self._run
-        taken = await transact(Registry.take_up, run, self._policy, summary=summary, for_ever=True, on_record=True)
+        taken = await transact(Registry.take_up, run, self._policy, summary=summary, for_ever=True)
         self._approvals.remember(taken)
         self._required_charger().was_told()
         self._turned = taken.reason
@@ -195,7 +195,7 @@ class TransferWorkflow:
         self._push_change(plan)
         try:
             changed = await self._register(
-                StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership", self._ref, on_record=True
+                StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership", self._ref
             )
         except Refusal as refusal:
             self._desk.no_way_back = False
@@ -246,7 +246,7 @@ class TransferWorkflow:
             transfer_id=self._ref.transfer_id, state=state, reason=reason, warnings=tuple(dict.fromkeys(self._warnings))
         )
         summary = f"finish as {state.value}"
-        await transact(Registry.finish, end, self._policy, summary=summary, for_ever=True, on_record=True)
+        await transact(Registry.finish, end, self._policy, summary=summary, for_ever=True)
         self._board.enter(state)
         return state
 
@@ -351,10 +351,10 @@ class TransferWorkflow:
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 
-    async def _register(self, name: StepName, step: Step[Q, A], summary: str, ask: Q, *, on_record: bool = False) -> A:
+    async def _register(self, name: StepName, step: Step[Q, A], summary: str, ask: Q) -> A:
         """Run one of the register's steps, which writes its own row."""
         self._board.begin(name, note=False)
-        return await self._desk.run(lambda: transact(step, ask, self._policy, summary=summary, on_record=on_record))
+        return await self._desk.run(lambda: transact(step, ask, self._policy, summary=summary))
 
     def _undoing(self, step: Step[TransferRef, A], summary: str) -> Callable[[], Awaitable[None]]:
         async def undo() -> None:

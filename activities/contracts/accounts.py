@@ -2,8 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from temporalio import activity
-
+from activities.contracts.declaring import step
 from activities.contracts.messages import Done, Message
 from domain.ids import LinkId
 
@@ -17,7 +16,7 @@ class OpenAccount(Message):
 class Accounts(ABC):
     """Accounts that recipients open by their link (`accounts.*`)."""
 
-    @activity.defn(name="accounts.open")
+    @step("accounts.open")
     @abstractmethod
     async def open(self, order: OpenAccount) -> Done:
         """Open an account with the address that the link was sent to; nothing where that has a usable one.

@@ -2,8 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from temporalio import activity
-
+from activities.contracts.declaring import step
 from activities.contracts.messages import Done, Message
 from domain.charger import KeyAnswer, RestartAnswer
 from domain.charger_orders import ChargerOrder
@@ -34,12 +33,12 @@ class PointPlace(Message):
 class ChargePoints(ABC):
     """What the register knows of a charge point outside any transfer (`charge_points.*`)."""
 
-    @activity.defn(name="charge_points.locate")
+    @step("charge_points.locate", may_run_again=True)
     @abstractmethod
     async def find_charger(self, ask: PointAsk) -> PointPlace:
         """Say where its charger is, which may be told that; refuses NotAllowed, TransferInProgress, NotPossible."""
 
-    @activity.defn(name="charge_points.note_order")
+    @step("charge_points.note_order")
     @abstractmethod
     async def note_order(self, ask: PointAsk) -> Done:
         """Write into its trail what was asked for, or done."""
@@ -63,12 +62,12 @@ class ChargerOnDemand(ABC):
     Over a released connection only; all heartbeat. NOT_CONNECTED: it was told nothing, look it up again.
     """
 
-    @activity.defn(name="charger.take_own_key")
+    @step("charger.take_own_key")
     @abstractmethod
     async def take_own_key(self, order: PointOrder) -> KeyTold:
         """Send a fresh key in place of its owner's own; refuses NotPossible where none may be made any more."""
 
-    @activity.defn(name="charger.identify")
+    @step("charger.identify")
     @abstractmethod
     async def identify(self, order: PointOrder) -> RestartTold:
         """Restart it, so that whoever stands before it sees which one it is."""

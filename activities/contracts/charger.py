@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 
-from temporalio import activity
-
+from activities.contracts.declaring import step
 from activities.contracts.messages import Done, Message, TransferRef
 from domain.charger import CommandOutcome, KeyAnswer
 from domain.ids import ChargePointId
+from domain.transfer import StepName
 
 
 class DeviceOrder(TransferRef):
@@ -44,32 +44,32 @@ class Charger(ABC):
     A call without an answer within 30 s closes nothing and is retried; `rotate` alone answers `unknown`.
     """
 
-    @activity.defn(name="charger.quiet")
+    @step("charger.quiet", StepName.QUIET_CHARGER)
     @abstractmethod
     async def quiet(self, order: DeviceOrder) -> DeviceAnswer:
         """Make it inoperative: no new charging session; stop the running one where asked."""
 
-    @activity.defn(name="charger.release")
+    @step("charger.release", StepName.RELEASE_CHARGER)
     @abstractmethod
     async def release(self, order: DeviceOrder) -> DeviceAnswer:
         """Make it operative again; undoes `quiet`."""
 
-    @activity.defn(name="charger.replace_lists")
+    @step("charger.replace_lists", StepName.REPLACE_LISTS)
     @abstractmethod
     async def replace_lists(self, order: DeviceOrder) -> DeviceAnswer:
         """Send the local list of its present group (former tags blocked) and clear its cache; or restore the former."""
 
-    @activity.defn(name="charger.rotate")
+    @step("charger.rotate", StepName.ROTATE_CREDENTIALS)
     @abstractmethod
     async def rotate(self, order: DeviceOrder) -> Rotated:
         """Send the pending key, always the same one."""
 
-    @activity.defn(name="charger.reset")
+    @step("charger.reset", StepName.ROTATE_CREDENTIALS)
     @abstractmethod
     async def reset(self, order: DeviceOrder) -> DeviceAnswer:
         """Restart it, so that what needs a restart takes effect."""
 
-    @activity.defn(name="charger.disconnect")
+    @step("charger.disconnect")
     @abstractmethod
     async def disconnect(self, order: DeviceOrder) -> Done:
         """Close its socket: with revoked credentials for good (1008), else so that it comes back (1012)."""

@@ -4,11 +4,11 @@ from abc import ABC, abstractmethod
 from datetime import date
 from enum import StrEnum
 
-from temporalio import activity
-
+from activities.contracts.declaring import step
 from activities.contracts.messages import Done, Message, TransferRef
 from domain.ids import ChargePointId, LinkId
 from domain.news import OwnerNews
+from domain.transfer import StepName
 
 
 class Ask(TransferRef):
@@ -61,22 +61,22 @@ class TellOwner(Message):
 class Notices(ABC):
     """Letters (`notices.*`): delivered at least once, each with a Message-ID that stays the same."""
 
-    @activity.defn(name="notices.ask")
+    @step("notices.ask", StepName.ASK_RECIPIENT)
     @abstractmethod
     async def ask(self, ask: Ask) -> Done:
         """Send the recipient the approval link; an address without a usable account is asked to open one."""
 
-    @activity.defn(name="notices.tell")
+    @step("notices.tell", StepName.TELL_PARTIES)
     @abstractmethod
     async def tell(self, tell: Tell) -> Done:
         """Tell the parties."""
 
-    @activity.defn(name="notices.send_code")
+    @step("notices.send_code")
     @abstractmethod
     async def send_code(self, order: SendCode) -> Done:
         """Make a one-time code, keep its MAC, send it to the recipient; the same code on every try."""
 
-    @activity.defn(name="notices.tell_owner")
+    @step("notices.tell_owner")
     @abstractmethod
     async def tell_owner(self, order: TellOwner) -> Done:
         """Tell the owner of a charge point; of new credentials a recipient who is asked about it, too."""

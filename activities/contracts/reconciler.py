@@ -3,8 +3,7 @@
 from abc import ABC, abstractmethod
 from enum import StrEnum
 
-from temporalio import activity
-
+from activities.contracts.declaring import step
 from activities.contracts.messages import Message
 from domain.reconciliation import Finding
 
@@ -60,7 +59,7 @@ class Reconciled(Message):
 class Reconciler(ABC):
     """What looks after everything at once (`reconciler.*`)."""
 
-    @activity.defn(name="reconciler.look")
+    @step("reconciler.look")
     @abstractmethod
     async def look(self, look: Look) -> Suspicions:
         """Compare the register, the engine's runs and the chargers' credentials; only reads of them.
@@ -68,7 +67,7 @@ class Reconciler(ABC):
         By the way it takes out of audit trails what is not kept for ever.
         """
 
-    @activity.defn(name="reconciler.settle")
+    @step("reconciler.settle")
     @abstractmethod
     async def settle(self, confirmed: Suspicions) -> Reconciled:
         """Look at each once more, then mend what is certain and park the rest; a repeat finds it mended or parked."""

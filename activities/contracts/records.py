@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from datetime import datetime
 
 from pydantic import Field
-from temporalio import activity
 
+from activities.contracts.declaring import step
 from activities.contracts.messages import Message, TransferRef
 from domain.ids import OrderId
 from domain.trail import TrailAction
@@ -59,7 +59,7 @@ class Noted(Message):
 class Records(ABC):
     """Audit trail and read model (`records.*`)."""
 
-    @activity.defn(name="records.note")
+    @step("records.note", may_run_again=True)
     @abstractmethod
     async def note(self, note: Note) -> Noted:
         """Write how the transfer stands; a repeat writes the same."""

@@ -3,8 +3,7 @@
 from abc import ABC, abstractmethod
 from datetime import datetime
 
-from temporalio import activity
-
+from activities.contracts.declaring import step
 from activities.contracts.messages import Done, Message, TransferRef, TransferRun
 from domain.approval import Decision
 from domain.charger import KeyAnswer
@@ -16,6 +15,7 @@ from domain.transfer import (
     IfOffline,
     Reason,
     RunningSession,
+    StepName,
     TransferKind,
     TransferState,
     TransferWarning,
@@ -166,7 +166,7 @@ class Proof(Message):
 class Registry(ABC):
     """The register: each step one database transaction, local first unless it must be on record (`registry.*`)."""
 
-    @activity.defn(name="registry.validate")
+    @step("registry.validate", StepName.VALIDATE_RIGHTS, may_run_again=True)
     @abstractmethod
     async def validate(self, run: TransferRun) -> Validated:
         """Check the sender's rights and the request; refuses NotAllowed, NotFound, CoolingDown, NotPossible.
@@ -174,47 +174,47 @@ class Registry(ABC):
         NotAllowed, too, where nobody has asked for this transfer, or another workflow is it.
         """
 
-    @activity.defn(name="registry.look_up")
+    @step("registry.look_up", StepName.LOOK_UP_TARGET, may_run_again=True)
     @abstractmethod
     async def look_up(self, ref: TransferRef) -> Done:
         """Look up the target; refuses NotPossible for oneself, the present owner, the same group."""
 
-    @activity.defn(name="registry.reserve")
+    @step("registry.reserve", StepName.RESERVE, may_run_again=True)
     @abstractmethod
     async def reserve(self, run: TransferRun) -> Plan:
         """Reserve the charge point and write the transfer; refuses TransferInProgress."""
 
-    @activity.defn(name="registry.refuse")
+    @step("registry.refuse", may_run_again=True)
     @abstractmethod
     async def refuse(self, refusal: RefusedRecord) -> Done:
         """Write a refused transfer that its sender can read; nothing of a run that is none of its."""
 
-    @activity.defn(name="registry.decide")
+    @step("registry.decide")
     @abstractmethod
     async def decide(self, record: DecisionRecord) -> Decided:
         """Take a decision into the register; refuses NotAllowed, NotPossible, AlreadyDecided, TooLate."""
 
-    @activity.defn(name="registry.resend")
+    @step("registry.resend", StepName.ASK_RECIPIENT)
     @abstractmethod
     async def resend(self, record: ResendRecord) -> Resent:
         """Let every link sent so far die, for new ones; refuses NotAllowed, AlreadyDecided, TooLate."""
 
-    @activity.defn(name="registry.take_up")
+    @step("registry.take_up")
     @abstractmethod
     async def take_up(self, run: TransferRun) -> TakenUp:
         """Say where an earlier run of the transfer, which was terminated, left it."""
 
-    @activity.defn(name="registry.block_sessions")
+    @step("registry.block_sessions", StepName.QUIET_CHARGER, may_run_again=True)
     @abstractmethod
     async def block_sessions(self, ref: TransferRef) -> Done:
         """Let no new charging session start on the charge point."""
 
-    @activity.defn(name="registry.allow_sessions")
+    @step("registry.allow_sessions", StepName.RELEASE_CHARGER, may_run_again=True)
     @abstractmethod
     async def allow_sessions(self, ref: TransferRef) -> Done:
         """Let charging sessions start again; undoes `block_sessions`."""
 
-    @activity.defn(name="registry.change_ownership")
+    @step("registry.change_ownership", StepName.CHANGE_OWNERSHIP)
     @abstractmethod
     async def change_ownership(self, ref: TransferRef) -> Changed:
         """Check the rights again, then change owner, group, ledger and version in one transaction.
@@ -224,37 +224,37 @@ class Registry(ABC):
         Refuses NotAllowed (rights lost) and NotPossible (recipient unusable).
         """
 
-    @activity.defn(name="registry.restore_ownership")
+    @step("registry.restore_ownership", StepName.CHANGE_OWNERSHIP, may_run_again=True)
     @abstractmethod
     async def restore_ownership(self, ref: TransferRef) -> Changed:
         """Give the charge point back, as a new ledger period; nothing where it never changed."""
 
-    @activity.defn(name="registry.withdraw_credentials")
+    @step("registry.withdraw_credentials", StepName.ROTATE_CREDENTIALS, may_run_again=True)
     @abstractmethod
     async def withdraw_credentials(self, ref: TransferRef) -> Proof:
         """Undo a rotation before its proof: whichever key the charger comes back with is its key."""
 
-    @activity.defn(name="registry.leave_credentials_due")
+    @step("registry.leave_credentials_due", StepName.ROTATE_CREDENTIALS)
     @abstractmethod
     async def leave_credentials_due(self, ref: TransferRef) -> Proof:
         """Leave an unproven rotation to the gateway: until the charger has its new key the old one opens quarantine."""
 
-    @activity.defn(name="registry.await_new_key")
+    @step("registry.await_new_key", StepName.ROTATE_CREDENTIALS)
     @abstractmethod
     async def await_new_key(self, ref: TransferRef) -> Proof:
         """Let the old key open what was chosen, until the new owner's is in use: the charger refused the one sent."""
 
-    @activity.defn(name="registry.finish")
+    @step("registry.finish")
     @abstractmethod
     async def finish(self, end: Finish) -> Done:
         """Write the outcome and release the charge point."""
 
-    @activity.defn(name="registry.locate")
+    @step("registry.locate", may_run_again=True)
     @abstractmethod
     async def locate(self, ref: TransferRef) -> Whereabouts:
         """Say which gateway node holds the charger's socket, and whether a session runs. Only reads."""
 
-    @activity.defn(name="registry.credentials")
+    @step("registry.credentials", may_run_again=True)
     @abstractmethod
     async def credentials(self, ref: TransferRef) -> CredentialsStatus:
         """Say how far the rotation is. Only reads."""

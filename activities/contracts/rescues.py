@@ -2,8 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from temporalio import activity
-
+from activities.contracts.declaring import step
 from activities.contracts.messages import Message, TransferRef
 from domain.ids import ChargePointId
 from domain.policy import Policy
@@ -39,12 +38,12 @@ class Settled(Message):
 class Rescues(ABC):
     """What ended transfers have left to do at chargers that come back (`rescue.*`)."""
 
-    @activity.defn(name="rescue.begin")
+    @step("rescue.begin")
     @abstractmethod
     async def begin(self, ref: TransferRef) -> Rescue:
         """Say what is left to do, and whether it can be done now."""
 
-    @activity.defn(name="rescue.settle")
+    @step("rescue.settle")
     @abstractmethod
     async def settle(self, rescued: Rescued) -> Settled:
         """Write what was done: the warnings that said so are cleared."""

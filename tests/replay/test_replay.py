@@ -12,6 +12,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from activities.contracts.declaring import wire_names_that_may_run_again
 from domain.transfer import FINAL
 from telemetry.traces import Tracing
 from tests.telemetry.spans import Kept
@@ -24,13 +25,6 @@ from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
 from workflows.transfer import TransferWorkflow
 
-#: Local activities: those that only read, and those that do and answer the same whatever has happened since.
-MAY_RUN_AGAIN = {
-    *("registry.validate", "registry.look_up", "registry.reserve", "registry.refuse"),
-    *("registry.locate", "registry.credentials", "registry.block_sessions", "registry.allow_sessions"),
-    *("registry.restore_ownership", "registry.withdraw_credentials", "records.note"),
-    "charge_points.locate",
-}
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 
 
@@ -85,7 +79,7 @@ def test_no_effect_happens_before_what_led_to_it_is_on_record(history: str) -> N
     for event in json.loads(history)["events"]:
         if marker := event.get("markerRecordedEventAttributes"):
             data = base64.b64decode(marker["details"]["data"]["payloads"][0]["data"])
-            assert json.loads(data)["activity_type"] in MAY_RUN_AGAIN
+            assert json.loads(data)["activity_type"] in wire_names_that_may_run_again()
 
 
 def test_every_workflow_has_a_history() -> None:
