@@ -38,12 +38,12 @@ from gateway.server import Gateway
 from gateway.tls import Certificate
 from gateway.watch import Watch
 from notices.mail import MailSender
-from persistence import rescues, transfers
-from persistence.doorway import Doorway
+from persistence.chargers.upgrades import OldKeys
+from persistence.intake.doorway import Doorway
 from persistence.schema import is_current
 from persistence.session import LOCK_WAIT_SECONDS, PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import ChargePoint
-from persistence.upgrades import OldKeys
+from persistence.transfers import rescues, transfers
 from persistence.vault import Vault
 from process import leave, stop_requested
 from settings import Settings, WrongSetting, read_settings

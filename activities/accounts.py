@@ -16,10 +16,12 @@ from domain.ids import LinkId, TransferId, UserId
 from domain.trail import TrailAction
 from domain.transfer import TransferKind
 from domain.transitions import Action, check
-from persistence import accounts, audit, openings, transfers
-from persistence.openings import Typed
+from persistence.links import openings
+from persistence.links.openings import Typed
+from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import ApprovalLink, Transfer
+from persistence.transfers import audit, transfers
 from persistence.vault import Vault
 from telemetry.subject import learn
 

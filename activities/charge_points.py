@@ -11,9 +11,11 @@ from domain.errors import NotPossible, Unavailable
 from domain.ids import ID_PATTERN, UserId, charger_order_workflow_id
 from domain.orders import OrderAct, unproven
 from domain.trail import of_charge_point, of_order, ordered
-from persistence import audit, charge_points, charger_orders, orders
+from persistence.chargers import charge_points, charger_orders
+from persistence.intake import orders
 from persistence.session import Database
 from persistence.tables import Order
+from persistence.transfers import audit
 
 
 class DatabaseChargePoints(ChargePoints):

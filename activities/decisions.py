@@ -16,8 +16,11 @@ from domain.rights import Role
 from domain.trail import TrailAction
 from domain.transfer import FINAL, Reason, TransferKind, TransferState, UntilNewKey
 from domain.transitions import ACTION_OF, Action, check, check_theirs
-from persistence import accounts, approvals, audit, judgement, orders, transfers
+from persistence.intake import orders
+from persistence.links import approvals
+from persistence.people import accounts
 from persistence.tables import Order, Transfer
+from persistence.transfers import audit, judgement, transfers
 from persistence.vault import Vault
 
 _ENDS = {

@@ -19,10 +19,11 @@ from domain.transfer import (
     UntilNewKey,
 )
 from notices.letters import AcceptedLetter, AskLetter, CodeLetter, EndedLetter, NewKeyLetter, RequestedLetter
-from persistence import keys_in_use, transfers
-from persistence.approvals import SentCode
-from persistence.parties import TransferFacts
+from persistence.chargers import keys_in_use
+from persistence.links.approvals import SentCode
 from persistence.tables import User
+from persistence.transfers import transfers
+from persistence.transfers.parties import TransferFacts
 from persistence.vault import Vault
 
 

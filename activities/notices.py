@@ -32,13 +32,15 @@ from domain.trail import TrailAction
 from domain.transfer import FINAL, TransferState, TransferWarning
 from notices.letters import AnyLetter, EndedLetter, SettledLetter
 from notices.mail import Sender
-from persistence import audit, charging_review, orders, transfers
-from persistence.approvals import code_sent, make_code, make_link, note_code_sent, valid_link
-from persistence.parties import TransferFacts, read_facts
+from persistence.chargers import charging_review
+from persistence.intake import orders
+from persistence.links.approvals import code_sent, make_code, make_link, note_code_sent, valid_link
 from persistence.session import Database
-from persistence.sight import hides_recipient
 from persistence.tables import ApprovalLink, ChargePoint
+from persistence.transfers import audit, transfers
+from persistence.transfers.parties import TransferFacts, read_facts
 from persistence.vault import Vault, fingerprint
+from persistence.views.sight import hides_recipient
 from telemetry.subject import learn
 
 _OFFLINE_DEADLINE: Final = Policy().offline_deadline

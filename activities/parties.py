@@ -10,16 +10,13 @@ from domain.ids import GroupId, TransferId, UserId
 from domain.rights import ADMINS, Role
 from domain.transfer import Acceptance, TransferKind, TransferState
 from notices.letters import Part
-from persistence import accounts, transfers
-from persistence.approvals import EMAIL_CHANNEL, owner_channel
-from persistence.parties import (
-    TransferFacts,
-    changed_ownership,
-    read_active,
-)
-from persistence.sight import hides_recipient
+from persistence.links.approvals import EMAIL_CHANNEL, owner_channel
+from persistence.people import accounts
 from persistence.tables import ChargePoint, Transfer, User
+from persistence.transfers import transfers
+from persistence.transfers.parties import TransferFacts, changed_ownership, read_active
 from persistence.vault import Vault
+from persistence.views.sight import hides_recipient
 
 COMPLETED = frozenset({TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS})
 

@@ -19,9 +19,9 @@ from notices.letters import (
     ResetLetter,
     TwoHoldersLetter,
 )
-from persistence.charger_trail import Seen, is_untold, seen
-from persistence.parties import TransferFacts
 from persistence.tables import ChargePoint, ChargingSession
+from persistence.transfers.parties import TransferFacts
+from persistence.views.charger_trail import Seen, is_untold, seen
 
 #: The entry of the charge point's trail that each piece of news is about.
 _ENTRIES: Final = {

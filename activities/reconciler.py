@@ -22,19 +22,10 @@ from domain.news import OwnerNews
 from domain.reconciliation import NEWS, ROUTINE, TAKE_UPS, UNCERTAIN, Finding, Run, RunStatus, judge
 from domain.trail import PLACES_KEPT, TrailAction
 from domain.transfer import FINAL, Attention, TransferState
-from persistence import (
-    audit,
-    charge_points,
-    charger_connections,
-    charging_review,
-    credentials,
-    disagreements,
-    findings,
-    rescues,
-    transfers,
-)
-from persistence.doorway import Doorway
+from persistence.chargers import charge_points, charger_connections, charging_review, credentials
+from persistence.intake.doorway import Doorway
 from persistence.session import Database
+from persistence.transfers import audit, disagreements, findings, rescues, transfers
 
 log = logging.getLogger("handover.reconciler")
 

@@ -9,8 +9,9 @@ from domain import trail
 from domain.ids import OrderId
 from domain.orders import UNPROVEN_ACTOR, OrderAct
 from domain.transfer import FINAL, OperatorAction, TransferState
-from persistence import audit, orders, transfers
+from persistence.intake import orders
 from persistence.session import Database
+from persistence.transfers import audit, transfers
 from persistence.vault import fingerprint
 
 

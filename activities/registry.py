@@ -44,21 +44,12 @@ from domain.transfer import (
     TransferState,
     UntilNewKey,
 )
-from persistence import (
-    accounts,
-    audit,
-    charge_points,
-    charger_keys,
-    charger_links,
-    charging,
-    contenders,
-    credentials,
-    judgement,
-    orders,
-    transfers,
-)
+from persistence.chargers import charge_points, charger_keys, charger_links, charging, contenders, credentials
+from persistence.intake import orders
+from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import Request, Transfer
+from persistence.transfers import audit, judgement, transfers
 from persistence.vault import Vault
 
 log = logging.getLogger(__name__)

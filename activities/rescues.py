@@ -7,8 +7,8 @@ from activities.contracts.rescues import Rescue, Rescued, Rescues, Settled
 from domain.ids import ChargePointId
 from domain.trail import TrailAction
 from domain.transfer import TransferWarning
-from persistence import audit, rescues, transfers
 from persistence.session import Database
+from persistence.transfers import audit, rescues, transfers
 
 
 class DatabaseRescues(Rescues):

@@ -20,7 +20,7 @@ from domain.transfer import (
 )
 from domain.transitions import Parties, Progress
 from persistence.tables import Transfer
-from persistence.transfers import Requested
+from persistence.transfers.transfers import Requested
 
 
 def new_row(ref: TransferRef, asked: Requested, charge_point: ChargePoint) -> Transfer:

@@ -19,7 +19,7 @@ from api.watch import HttpWatch
 from domain.errors import Unavailable
 from engine.connection import BadConnection, read_connection
 from engine.engine import TemporalEngine
-from persistence.doorway import Doorway
+from persistence.intake.doorway import Doorway
 from persistence.schema import is_current
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault

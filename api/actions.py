@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from domain.approval import Decision
 from domain.transfer import DEVICE_STEPS, Connection, OperatorAction, StepName, StepState, TransferState
 from domain.transitions import ACTION_OF, Action, Parties, Progress, check_theirs, effect, not_theirs, refusal
-from persistence.callers import Caller
-from persistence.transfer_views import TransferView
+from persistence.people.callers import Caller
+from persistence.views.transfer_views import TransferView
 
 _OPERATORS = frozenset({Action.RESEND, *(Action(action.value) for action in OperatorAction)})
 

@@ -24,19 +24,19 @@ from engine.chargers import Chargers
 from engine.engine import Engine
 from engine.links import Links
 from engine.transfers import Transfers
-from persistence.callers import Caller, Callers
-from persistence.charge_point_trails import ChargePointTrails
-from persistence.charging_reads import ChargingReads
-from persistence.doorway import Doorway
-from persistence.figures import Readings
-from persistence.link_codes import LinkCodes
-from persistence.link_reads import LinkReads
-from persistence.reads import Reads
-from persistence.rehearsals import Rehearsals
+from persistence.intake.doorway import Doorway
+from persistence.links.link_codes import LinkCodes
+from persistence.links.link_reads import LinkReads
+from persistence.people.callers import Caller, Callers
 from persistence.session import Database
-from persistence.trails import Trails
-from persistence.transfer_reads import TransferReads
 from persistence.vault import Vault, fingerprint
+from persistence.views.charge_point_trails import ChargePointTrails
+from persistence.views.charging_reads import ChargingReads
+from persistence.views.figures import Readings
+from persistence.views.reads import Reads
+from persistence.views.rehearsals import Rehearsals
+from persistence.views.trails import Trails
+from persistence.views.transfer_reads import TransferReads
 
 
 @dataclass(frozen=True)

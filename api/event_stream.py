@@ -16,9 +16,9 @@ from api import schemas
 from api.streams import Listener, Streams, read_unless
 from domain.errors import InvalidRequest, Refusal, Unavailable
 from domain.trail import TrailSubject
-from persistence.callers import Caller
-from persistence.trails import Entry
-from persistence.transfer_views import EventView
+from persistence.people.callers import Caller
+from persistence.views.trails import Entry
+from persistence.views.transfer_views import EventView
 
 log = logging.getLogger(__name__)
 

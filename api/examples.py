@@ -30,8 +30,8 @@ from domain.transfer import (
     UntilNewKey,
 )
 from domain.transitions import Action, Progress, effect
-from persistence import rehearsals
-from persistence.catalogue import Support
+from persistence.chargers.catalogue import Support
+from persistence.views import rehearsals
 
 Examples = Mapping[str, Mapping[str, Any]]
 

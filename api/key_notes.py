@@ -4,7 +4,7 @@ from typing import Final
 
 from domain.keys import KeyInUse, KnownTo
 from domain.transfer import Connection, TransferKind
-from persistence.rehearsals import Rehearsal
+from persistence.views.rehearsals import Rehearsal
 
 _ENDS: Final = {
     Connection.KEEP: "It ends once the new owner has typed a new one into the charger, which the transfer waits for.",

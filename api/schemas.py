@@ -29,10 +29,10 @@ from domain.transfer import (
 )
 from domain.transitions import Action
 from engine.transfers import StepAttempts
-from persistence import rehearsals
-from persistence.callers import Caller
-from persistence.catalogue import Support
-from persistence.transfer_views import StepView, TransferView
+from persistence.chargers.catalogue import Support
+from persistence.people.callers import Caller
+from persistence.views import rehearsals
+from persistence.views.transfer_views import StepView, TransferView
 
 Item = TypeVar("Item")
 

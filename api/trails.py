@@ -13,9 +13,9 @@ from api.paging import cut
 from domain.errors import InvalidRequest
 from domain.ids import ChargePointId, TransferId
 from domain.trail import TrailAction, TrailSubject, of_charge_point
-from persistence.callers import Caller
-from persistence.trails import Entry
-from persistence.transfer_views import EventView
+from persistence.people.callers import Caller
+from persistence.views.trails import Entry
+from persistence.views.transfer_views import EventView
 
 LastEventId = Annotated[
     str | None, Header(alias="Last-Event-ID", description="Of a stream: the `id` of the last event that you have.")

@@ -9,8 +9,9 @@ from rich.table import Table
 from commands.database import database as open_database
 from commands.database import do
 from commands.ends import Wrong
-from persistence import catalogue, findings
-from persistence.imports import ImportRefused, import_lines
+from persistence.chargers import catalogue
+from persistence.importing.imports import ImportRefused, import_lines
+from persistence.transfers import findings
 from persistence.vault import Vault
 from settings import read_settings
 

@@ -50,7 +50,7 @@ def revoke_key(key: Annotated[str, typer.Argument(metavar="KEY", help="The key's
 
 async def _create(user_id: UserId, scopes: list[Scope]) -> None:
     from commands.database import database
-    from persistence import api_keys
+    from persistence.people import api_keys
 
     async with database() as db, db.writing() as session:
         key = await api_keys.create(session, user_id, scopes, datetime.now(UTC))
@@ -59,7 +59,7 @@ async def _create(user_id: UserId, scopes: list[Scope]) -> None:
 
 async def _list(user_id: UserId | None) -> None:
     from commands.database import database
-    from persistence import api_keys
+    from persistence.people import api_keys
 
     async with database() as db, db.reading() as session:
         found = await api_keys.every(session, user_id)
@@ -72,7 +72,7 @@ async def _list(user_id: UserId | None) -> None:
 
 async def _revoke(key_id: str) -> None:
     from commands.database import database
-    from persistence import api_keys
+    from persistence.people import api_keys
 
     async with database() as db, db.writing() as session:
         await api_keys.revoke(session, key_id, datetime.now(UTC))

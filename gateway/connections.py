@@ -26,10 +26,10 @@ from gateway.ocpp.v201_reports import Reports201
 from gateway.reports import ChargingRules, Reports
 from gateway.sessions import Session, Sessions
 from gateway.watch import Watch
-from persistence import charger_links, contenders, upgrades
-from persistence.contenders import Placing
+from persistence.chargers import charger_links, contenders, upgrades
+from persistence.chargers.contenders import Placing
+from persistence.chargers.upgrades import Admission, Entry
 from persistence.session import Database
-from persistence.upgrades import Admission, Entry
 from telemetry.subject import about
 
 #: What a charger may speak, by the WebSocket's subprotocol; of what it offers the first is taken.

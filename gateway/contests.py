@@ -1,6 +1,6 @@
 """Two sockets with one key: who came later waits until it is known whether the other one is there.
 
-The place and who waits for it are on record (persistence.contenders), so the two may be at different nodes.
+The place and who waits for it are on record (persistence.chargers.contenders), so the two may be at different nodes.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from gateway.facts import Fact, Reporter, Tasks
 from gateway.guesses import Tallies
 from gateway.limits import LimitedSocket, Limits
 from gateway.sessions import Session, Sessions
-from persistence import charger_links, contenders, sightings
-from persistence.contenders import Contest, Placing
+from persistence.chargers import charger_links, contenders, sightings
+from persistence.chargers.contenders import Contest, Placing
+from persistence.chargers.upgrades import NEVER_HELD, Admission
 from persistence.session import Database
-from persistence.upgrades import NEVER_HELD, Admission
 
 _log = logging.getLogger(__name__)
 #: How often a node looks for sockets that wait for a place of its own, and for places that its own wait for.

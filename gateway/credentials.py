@@ -15,10 +15,10 @@ from domain.keys import KnownTo
 from gateway.facts import Fact, Reporter
 from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
 from gateway.sessions import Session, Sessions
-from persistence import charger_links, credentials, key_sending, upgrades
-from persistence.key_sending import Connection
+from persistence.chargers import charger_links, credentials, key_sending, upgrades
+from persistence.chargers.key_sending import Connection
+from persistence.chargers.upgrades import Admission, Entry, OldKeys
 from persistence.session import Database
-from persistence.upgrades import Admission, Entry, OldKeys
 from persistence.vault import Vault
 
 _log = logging.getLogger(__name__)

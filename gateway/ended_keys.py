@@ -7,9 +7,9 @@ from typing import Final
 
 from domain.errors import Unavailable
 from gateway.facts import Fact, Reporter, Tasks
-from persistence import sightings
+from persistence.chargers import sightings
+from persistence.chargers.upgrades import Admission
 from persistence.session import Database
-from persistence.upgrades import Admission
 
 _log = logging.getLogger(__name__)
 #: So many keys are remembered; of those that came the longest ago it is asked in the database again.

@@ -19,7 +19,7 @@ from gateway.credentials import KeyRule
 from gateway.limits import Bucket
 from gateway.sessions import Session
 from gateway.watch import Watch
-from persistence import charger_links, charging, credentials
+from persistence.chargers import charger_links, charging, credentials
 from persistence.session import Database
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from gateway.enrolment import Enrolment
 from gateway.facts import Tasks
 from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
 from gateway.sessions import Session, Sessions
-from persistence import charger_links, charging, credentials, local_lists, upgrades
+from persistence.chargers import charger_links, charging, credentials, local_lists, upgrades
 from persistence.session import Database
 
 

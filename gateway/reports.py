@@ -15,8 +15,8 @@ from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
 from gateway.ocpp.line import Handler, NotInQuarantine, Unanswered
 from gateway.sessions import Session
-from persistence import charger_connections, charger_links, charging
-from persistence.charging import Known, Over, Start, Started, TagStatus
+from persistence.chargers import charger_connections, charger_links, charging
+from persistence.chargers.charging import Known, Over, Start, Started, TagStatus
 from persistence.session import Database
 
 #: How often a charger sends a heartbeat, and one in quarantine its BootNotification, in seconds.

@@ -34,10 +34,10 @@ from gateway.sweep import Sweep
 from gateway.tls import Certificate
 from gateway.upgrade import BadUpgrade, Presented, read_upgrade
 from gateway.watch import Refused, Watch
-from persistence import charger_links, gateway_nodes
-from persistence.gateway_nodes import SIGN_EVERY
+from persistence.chargers import charger_links, gateway_nodes
+from persistence.chargers.gateway_nodes import SIGN_EVERY
+from persistence.chargers.upgrades import Admission, Entry, OldKeys, RefusedFor
 from persistence.session import Database
-from persistence.upgrades import Admission, Entry, OldKeys, RefusedFor
 from persistence.vault import Vault
 
 _log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from domain.ids import NodeId
 from gateway.contests import Contests
 from gateway.credentials import KeyRule
 from gateway.sessions import Session, Sessions
-from persistence import charger_links
-from persistence.charger_links import Standing
+from persistence.chargers import charger_links
+from persistence.chargers.charger_links import Standing
 from persistence.session import Database
 
 _log = logging.getLogger(__name__)

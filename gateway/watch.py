@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from domain.charger import KeyAnswer, OcppVersion
-from persistence.upgrades import RefusedFor
+from persistence.chargers.upgrades import RefusedFor
 from telemetry.instruments import SECONDS
 
 #: Gives the sockets of this moment: the version that each speaks, and whether it is quarantined.

@@ -6,8 +6,8 @@ from typing import Any
 from domain.ids import OrderId, UserId
 from domain.orders import OrderAct
 from domain.trail import TrailSubject
-from persistence import orders
-from persistence.orders import NewOrder
+from persistence.intake import orders
+from persistence.intake.orders import NewOrder
 from persistence.session import Database
 
 

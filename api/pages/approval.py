@@ -15,7 +15,7 @@ from domain.approval import Decision
 from domain.errors import AlreadyDecided, HandoverError, InvalidRequest, NotFound, Refusal
 from domain.trail import Attempt
 from domain.transfer import UntilNewKey
-from persistence.link_reads import LinkState, LinkView
+from persistence.links.link_reads import LinkState, LinkView
 from telemetry.subject import learn
 
 _ANSWERS: Final = {decision.value: decision for decision in (Decision.ACCEPT, Decision.DECLINE)}

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.errors import NotAllowed
-from persistence.link_reads import LinkView
+from persistence.links.link_reads import LinkView
 
 #: The cookie that holds a link's token. Each link has its own: the cookie's path is that of its pages.
 TOKEN: Final = "handover_link"  # noqa: S105 - a name

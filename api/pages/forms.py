@@ -9,7 +9,7 @@ from domain.account import LONGEST_NAME, parse_name
 from domain.codes import NotACode
 from domain.errors import InvalidRequest
 from domain.transfer import UntilNewKey
-from persistence.approvals import CODE_DIGITS
+from persistence.links.approvals import CODE_DIGITS
 
 _IGNORED_IN_CODES: Final = str.maketrans("", "", " -\t\u00a0\u202f")
 

@@ -8,7 +8,7 @@ from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACod
 from domain.errors import ErrorCode
 from domain.languages import Language
 from domain.transfer import Connection, TransferKind, UntilNewKey
-from persistence.link_reads import LinkState
+from persistence.links.link_reads import LinkState
 
 _SESSIONS: Final = (
     "Les sessions de recharge commencées auparavant restent au propriétaire actuel ; les suivantes sont les vôtres."

@@ -15,7 +15,7 @@ from api.pages.english import ENGLISH
 from api.pages.french import FRENCH
 from api.pages.words import Ending, Words
 from domain.languages import Language, language_of, moment, negotiate, wishes
-from persistence.link_reads import LinkView
+from persistence.links.link_reads import LinkView
 
 WORDS: Final[Mapping[Language, Words]] = {words.language: words for words in (ENGLISH, FRENCH)}
 #: The cookie that holds the language which the reader chose; it goes with the browser's session.

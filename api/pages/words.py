@@ -8,7 +8,7 @@ from domain.errors import ErrorCode, HandoverError
 from domain.keys import KeyInUse, KnownTo
 from domain.languages import Language, duration, moment
 from domain.transfer import Connection, IfOffline, TransferKind, UntilNewKey
-from persistence.link_reads import LinkState, LinkView
+from persistence.links.link_reads import LinkState, LinkView
 
 
 @dataclass(frozen=True)

@@ -27,9 +27,9 @@ from domain.ids import ChargePointId, OrderId, UserId
 from domain.news import OwnerNews
 from domain.orders import OrderAct
 from domain.trail import of_charge_point
-from persistence.callers import Caller
-from persistence.doorway import Repeatable
-from persistence.orders import NewOrder
+from persistence.intake.doorway import Repeatable
+from persistence.intake.orders import NewOrder
+from persistence.people.callers import Caller
 from persistence.vault import fingerprint
 from workflows.messages import NEW_KEY
 

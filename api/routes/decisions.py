@@ -26,10 +26,10 @@ from domain.orders import OrderAct
 from domain.trail import Attempt, TrailAction, held
 from domain.transfer import ACTIVE, TransferState, UntilNewKey
 from engine.transfers import LOST
-from persistence.callers import Caller
-from persistence.doorway import Repeatable
-from persistence.orders import NewOrder
-from persistence.transfer_views import TransferView
+from persistence.intake.doorway import Repeatable
+from persistence.intake.orders import NewOrder
+from persistence.people.callers import Caller
+from persistence.views.transfer_views import TransferView
 
 router = APIRouter(prefix="/transfers", tags=["decisions"])
 _Accept = Annotated[AcceptBody | None, Body(openapi_examples=example_bodies.ACCEPT_BODIES)]

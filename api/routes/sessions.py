@@ -14,9 +14,9 @@ from domain.errors import ErrorCode, NotAllowed, Unavailable
 from domain.ids import ChargePointId
 from domain.orders import OrderAct
 from domain.trail import of_charge_point
-from persistence.callers import Caller
-from persistence.doorway import Repeatable
-from persistence.orders import NewOrder
+from persistence.intake.doorway import Repeatable
+from persistence.intake.orders import NewOrder
+from persistence.people.callers import Caller
 from workflows.messages import SESSION_ENDED
 
 router = APIRouter(prefix="/charge-points/{charge_point_id}", tags=["charging sessions"])

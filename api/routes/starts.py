@@ -13,8 +13,8 @@ from api.problems import note_away, problem
 from domain.errors import REFUSALS, ErrorCode, NotPossible, RateLimited, Refusal, Unavailable
 from domain.ids import ChargePointId
 from domain.request import TransferRequest
-from persistence.callers import Caller
-from persistence.doorway import KeptRequest, Repeatable
+from persistence.intake.doorway import KeptRequest, Repeatable
+from persistence.people.callers import Caller
 from telemetry.subject import learn
 
 router = APIRouter(prefix="/charge-points", tags=["transfers"])

@@ -13,7 +13,7 @@ from api.paging import cut
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, GroupId, TransferId
 from domain.transfer import Attention, TransferKind, TransferState
-from persistence.transfer_reads import TransferFilter
+from persistence.views.transfer_reads import TransferFilter
 
 router = APIRouter(prefix="/transfers", tags=["transfers"])
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Final
 
 from domain.charger import CommandOutcome, KeyAnswer, OcppVersion
 from gateway.ocpp.line import CallNotSupported, CallRefused, Handler, Line
-from persistence.charging import Running
-from persistence.local_lists import ListLimits, ListOrder
+from persistence.chargers.charging import Running
+from persistence.chargers.local_lists import ListLimits, ListOrder
 
 #: What the statuses of the answers say, alike in every version.
 _OUTCOMES: Final = {

@@ -10,8 +10,8 @@ from domain.charger import CommandOutcome, KeyAnswer, OcppVersion
 from domain.errors import HandoverError
 from gateway.ocpp.dialect import Dialect
 from gateway.ocpp.line import CallNotSupported, CallRefused
-from persistence.charging import Running
-from persistence.local_lists import ListLimits, ListOrder
+from persistence.chargers.charging import Running
+from persistence.chargers.local_lists import ListLimits, ListOrder
 
 #: Entries a message where the charger does not say how many it takes.
 _DEFAULT_PART: Final = 20

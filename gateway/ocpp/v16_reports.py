@@ -9,7 +9,7 @@ from ocpp.v16 import call_result
 from domain.charger import OcppVersion
 from gateway.ocpp.line import Handler
 from gateway.reports import BLOCKED_ID, SIM, TAG_STATUS, About, Reports, countable, spell_time
-from persistence.charging import Start, TagStatus
+from persistence.chargers.charging import Start, TagStatus
 
 _SERIALS: Final = ("charge_point_serial_number", "charge_box_serial_number", "meter_serial_number")
 #: What chargers send as the transactionId of a session that has none.

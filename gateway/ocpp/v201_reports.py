@@ -9,7 +9,7 @@ from ocpp.v201 import call_result
 from domain.charger import OcppVersion
 from gateway.ocpp.line import Handler
 from gateway.reports import SIM, TAG_STATUS, About, Reports, countable, spell_time
-from persistence.charging import Start, TagStatus
+from persistence.chargers.charging import Start, TagStatus
 
 _REGISTER: Final = "Energy.Active.Import.Register"
 #: Calls that are answered with nothing: what they tell is not kept.

@@ -14,10 +14,11 @@ from domain.contact import parse_address
 from domain.errors import AlreadyDecided, InvalidRequest, NotAllowed, NotPossible, Refusal, TooLate
 from domain.ids import LinkId, TransferId
 from domain.transfer import TransferState
-from persistence import accounts, tables
-from persistence.approvals import make_link
-from persistence.doorway import Doorway
-from persistence.link_reads import LinkReads
+from persistence import tables
+from persistence.intake.doorway import Doorway
+from persistence.links.approvals import make_link
+from persistence.links.link_reads import LinkReads
+from persistence.people import accounts
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.activities.notices.world import TRANSFER, World

@@ -15,7 +15,7 @@ from domain.ids import ChargePointId, OrderId, charger_order_workflow_id
 from domain.keys import KnownTo
 from domain.trail import of_charge_point
 from domain.transfer import Attention
-from persistence import credentials
+from persistence.chargers import credentials
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Order, Transfer
 from persistence.vault import Vault

@@ -13,7 +13,7 @@ from domain.approval import Decision
 from domain.errors import AlreadyDecided, HandoverError, NotAllowed, TooLate
 from domain.ids import LinkId, TransferId, UserId
 from domain.transfer import Acceptance, TransferKind
-from persistence.approvals import make_link, owner_channel
+from persistence.links.approvals import make_link, owner_channel
 from persistence.session import Database
 from persistence.tables import Membership, Transfer
 from persistence.vault import Vault

@@ -20,10 +20,10 @@ from domain.trail import TOLD_OF_END, TrailAction, of_charge_point, told_of_news
 from domain.transfer import Reason, TransferState
 from engine.engine import TemporalEngine
 from engine.runs import Runs
-from persistence import audit, disagreements, findings
-from persistence.doorway import Doorway
+from persistence.intake.doorway import Doorway
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Credential, OwnershipPeriod, Transfer
+from persistence.transfers import audit, disagreements, findings
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, change, keep, registry, row
 

@@ -30,9 +30,10 @@ from domain.keys import KnownTo
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.transfer import Acceptance, Attention, Connection, Reason, StepName, StepState, TransferKind, TransferState
-from persistence import api_keys, charger_links, parties, transfers
-from persistence.doorway import Doorway, Repeatable
-from persistence.imports import import_lines
+from persistence.chargers import charger_links
+from persistence.importing.imports import import_lines
+from persistence.intake.doorway import Doorway, Repeatable
+from persistence.people import api_keys
 from persistence.session import Database
 from persistence.tables import (
     ApiKey,
@@ -47,6 +48,7 @@ from persistence.tables import (
     TransferStep,
     User,
 )
+from persistence.transfers import parties, transfers
 from persistence.vault import Vault
 from tests.journeys.system import two_users
 from tests.orders import give
@@ -126,7 +128,9 @@ async def test_a_reservation_whose_answer_was_lost_is_not_its_own_rival(
     async def sees_nothing_yet(*_: object) -> None:
         return None
 
-    monkeypatch.setattr("persistence.transfers.find", sees_nothing_yet)  # as where the first commit is under way
+    monkeypatch.setattr(
+        "persistence.transfers.transfers.find", sees_nothing_yet
+    )  # as where the first commit is under way
     assert await registry.reserve(ref) == plan
 
 

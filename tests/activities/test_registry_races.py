@@ -14,9 +14,10 @@ from activities.registry import DatabaseRegistry
 from domain.charger_clock import ChargerTime
 from domain.errors import NotAllowed
 from domain.transfer import Acceptance, TransferKind, TransferState
-from persistence import accounts, charge_points, charging, charging_review
-from persistence.charging import Over, Start, Started
-from persistence.imports import ImportRefused, import_lines
+from persistence.chargers import charge_points, charging, charging_review
+from persistence.chargers.charging import Over, Start, Started
+from persistence.importing.imports import ImportRefused, import_lines
+from persistence.people import accounts
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import ChargingSession, Membership, OwnershipPeriod
 from persistence.vault import Vault
@@ -97,7 +98,7 @@ async def test_a_session_that_starts_while_hands_change_waits_and_is_the_new_hol
         await starting.wait()
         return False
 
-    monkeypatch.setattr("persistence.credentials.change_hands", change_hands)
+    monkeypatch.setattr("persistence.chargers.credentials.change_hands", change_hands)
     changing = asyncio.create_task(registry.change_ownership(ref))
     await changed.wait()
     task = asyncio.create_task(start())
@@ -135,7 +136,7 @@ async def test_who_is_just_becoming_an_owner_stays_an_admin(
         await importing.wait()
         return False
 
-    monkeypatch.setattr("persistence.credentials.change_hands", change_hands)
+    monkeypatch.setattr("persistence.chargers.credentials.change_hands", change_hands)
     changing = asyncio.create_task(registry.change_ownership(ref))
     await changed.wait()
     task = asyncio.create_task(demote(database, vault, "bob"))

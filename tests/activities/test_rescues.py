@@ -13,9 +13,10 @@ from activities.rescues import DatabaseRescues
 from domain.approval import Decision
 from domain.ids import NodeId
 from domain.transfer import TransferState, TransferWarning
-from persistence import charger_links, rescues
+from persistence.chargers import charger_links
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, LocalList, Transfer
+from persistence.transfers import rescues
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, TO_BOB, decide, keep, registry, row
 

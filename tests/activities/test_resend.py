@@ -13,7 +13,7 @@ from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, Refusal, TooLate
 from domain.ids import LinkId
 from persistence import tables
-from persistence.link_reads import LinkReads, LinkState
+from persistence.links.link_reads import LinkReads, LinkState
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.activities.notices.letters import ASK, ORIGIN, token_in

@@ -11,9 +11,10 @@ from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.ids import NodeId
 from domain.reconciliation import NEWS, Finding
-from persistence import charger_links, contenders, disagreements, findings, gateway_nodes, sightings
+from persistence.chargers import charger_links, contenders, gateway_nodes, sightings
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, GatewayNode, Link
+from persistence.transfers import disagreements, findings
 from persistence.vault import Vault
 from tests.activities.test_reconciler import reconciler
 from tests.activities.test_registry import BOB_OWNS, CP, keep, registry

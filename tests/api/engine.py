@@ -17,7 +17,7 @@ from domain.trail import TrailSubject, of_charge_point
 from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
 from engine.engine import Engine as AbstractEngine
 from engine.transfers import StepAttempts
-from persistence import orders
+from persistence.intake import orders
 from persistence.session import Database
 from persistence.tables import Code, Order, Request, Transfer
 from tests.api.world import add_transfer

@@ -18,9 +18,9 @@ from api.dependencies import Options
 from api.streams import StreamOptions
 from domain.ids import TransferId
 from domain.trail import TrailAction
-from persistence import audit
 from persistence.session import Database
 from persistence.tables import Transfer, TransferStep
+from persistence.transfers import audit
 from persistence.vault import Vault
 from tests.api.engine import Engine
 from tests.api.world import bearer

@@ -12,9 +12,9 @@ from api.app import create_app
 from api.dependencies import Options
 from domain.ids import ChargePointId, TransferId
 from domain.trail import TrailAction, of_charge_point
-from persistence import audit
 from persistence.session import Database
 from persistence.tables import AuditCounter, AuditEvent, ChargePoint, Membership, OwnershipPeriod, Table
+from persistence.transfers import audit
 from persistence.vault import Vault
 from tests.api.conftest import Trail
 from tests.api.engine import Engine

@@ -11,7 +11,7 @@ from domain.approval import Decision
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, TriesUsedUp
 from domain.errors import Refusal
 from domain.ids import LinkId
-from persistence.link_codes import CODES_A_LINK, LinkCodes
+from persistence.links.link_codes import CODES_A_LINK, LinkCodes
 from persistence.session import Database
 from persistence.tables import Code
 from persistence.vault import Vault

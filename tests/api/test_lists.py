@@ -7,9 +7,9 @@ import pytest
 
 from domain.ids import TransferId
 from domain.trail import TrailAction
-from persistence import audit
 from persistence.session import Database
 from persistence.tables import Table
+from persistence.transfers import audit
 from tests.api.engine import Engine
 from tests.api.world import LONG_AGO, add, add_transfer, bearer, charge_point, period
 

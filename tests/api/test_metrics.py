@@ -16,12 +16,12 @@ from domain.errors import Unavailable
 from domain.ids import ChargePointId
 from domain.keys import KeyPurpose
 from domain.reconciliation import Finding
-from persistence import findings
-from persistence.charger_keys import KeyState, new_key
-from persistence.figures import KNOWN_LONG
+from persistence.chargers.charger_keys import KeyState, new_key
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Request, TransferStep
+from persistence.transfers import findings
 from persistence.vault import Vault
+from persistence.views.figures import KNOWN_LONG
 from telemetry.traces import Tracing
 from tests.api.engine import Engine
 from tests.api.world import TOKEN, add, add_transfer, bearer, charge_point, open_link

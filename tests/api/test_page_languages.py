@@ -16,7 +16,7 @@ from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACod
 from domain.errors import REFUSALS, HandoverError, Unavailable
 from domain.ids import UserId
 from domain.languages import Language, moment
-from persistence.approvals import owner_channel
+from persistence.links.approvals import owner_channel
 from persistence.session import Database
 from persistence.tables import ApprovalLink, Request, Transfer, User
 from persistence.vault import Vault

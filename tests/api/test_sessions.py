@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from domain.reconciliation import Finding as Kind
-from persistence import findings
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Finding, OwnershipPeriod, UnmatchedStop
+from persistence.transfers import findings
 from tests.api.engine import Engine
 from tests.api.test_lists import walk
 from tests.api.world import add, add_transfer, bearer, change, check, period

@@ -11,9 +11,9 @@ from domain.ids import TransferId
 from domain.trail import TrailAction
 from domain.transfer import StepName
 from engine.transfers import StepAttempts
-from persistence import audit
 from persistence.session import Database
 from persistence.tables import ChargePoint, Membership, Transfer, TransferStep
+from persistence.transfers import audit
 from tests.api.engine import Engine
 from tests.api.world import add, add_transfer, bearer, change, charge_point, period
 

@@ -11,9 +11,9 @@ from sqlalchemy import delete, make_url
 from api.event_stream import wants_stream
 from domain.ids import TransferId
 from domain.trail import TrailAction
-from persistence import audit
 from persistence.session import Database
 from persistence.tables import ApiKey, AuditCounter, AuditEvent, ChargePoint, Membership, Transfer
+from persistence.transfers import audit
 from persistence.vault import Vault
 from tests.api.listeners import PATIENCE, QUICK, application, end, listening, say, served, slow_reader
 from tests.api.world import add_transfer, bearer, change, check

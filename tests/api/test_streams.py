@@ -14,9 +14,9 @@ from api.app import create_app
 from api.watch import HttpWatch
 from domain.ids import TransferId
 from domain.trail import TrailAction, told
-from persistence import audit
 from persistence.session import Database
 from persistence.tables import TransferStep
+from persistence.transfers import audit
 from persistence.vault import Vault
 from tests.api.engine import Engine
 from tests.api.listeners import PATIENCE, QUICK, application, end, listening, say, served

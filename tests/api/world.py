@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from domain.ids import ChargePointId, TransferId
 from domain.keys import KeyPurpose, KnownTo
 from domain.transfer import FINAL, StepName, TransferState
-from persistence.charger_keys import KeyState, new_key
+from persistence.chargers.charger_keys import KeyState, new_key
 from persistence.session import Database
 from persistence.tables import (
     ApiKey,

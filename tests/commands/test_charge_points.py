@@ -10,8 +10,8 @@ from domain.charger import KeyAnswer, RestartAnswer
 from domain.errors import NotPossible
 from domain.ids import ChargePointId
 from domain.trail import TrailAction, of_charge_point
-from persistence import audit
 from persistence.session import Database
+from persistence.transfers import audit
 from tests.api.engine import Engine
 from tests.api.world import add, add_transfer, bearer, charge_point
 from tests.commands.shell import Shell

@@ -12,9 +12,9 @@ from sqlalchemy import update
 from domain.trail import TrailAction
 from domain.transfer import StepName
 from engine.transfers import StepAttempts
-from persistence import audit
 from persistence.session import Database
 from persistence.tables import Transfer, TransferStep
+from persistence.transfers import audit
 from tests.api.engine import Engine
 from tests.api.world import LONG_AGO, add_transfer, bearer
 from tests.commands.shell import Shell

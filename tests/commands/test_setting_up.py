@@ -10,9 +10,9 @@ from typing import get_args
 import pytest
 
 from domain.reconciliation import Finding
-from persistence import findings
-from persistence.import_lines import ChargePointLine, GroupLine, MembershipLine, TagLine, UserLine
+from persistence.importing.import_lines import ChargePointLine, GroupLine, MembershipLine, TagLine, UserLine
 from persistence.session import Database
+from persistence.transfers import findings
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef0123456789abcdef"

@@ -6,8 +6,8 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
-from persistence import charger_links
-from persistence.charger_links import Place
+from persistence.chargers import charger_links
+from persistence.chargers.charger_links import Place
 from tests.gateway.world import CP, World
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.facts import Fact
-from persistence.charging import LOST
+from persistence.chargers.charging import LOST
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargerConnection, ChargingSession, UnmatchedStop
 from persistence.vault import Vault

@@ -15,9 +15,10 @@ from domain.keys import KeyPurpose
 from gateway.facts import FACTS_AN_HOUR, Fact, Reporter, Tasks
 from gateway.limits import Limits
 from gateway.watch import Watch
-from persistence import audit, typed_keys
+from persistence.chargers import typed_keys
 from persistence.session import Database
 from persistence.tables import AuditEvent, Finding
+from persistence.transfers import audit
 from persistence.vault import Vault
 from tests.gateway.contested import boots, on_record, refusal
 from tests.gateway.world import CP, OLD_KEY, World, gateway_world, keys, seed

@@ -18,7 +18,7 @@ from gateway import enrolment
 from gateway.enrolment import Enrolment, EnrolmentOptions, _Begun
 from gateway.facts import Fact
 from gateway.watch import Watch
-from persistence import credentials
+from persistence.chargers import credentials
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, Credential, Transfer
 from persistence.vault import Vault

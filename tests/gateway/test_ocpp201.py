@@ -16,7 +16,7 @@ from domain.charger import CommandOutcome, KeyAnswer
 from domain.ids import TransferId
 from gateway.facts import Fact
 from gateway.ocpp import v201
-from persistence import charge_points, credentials
+from persistence.chargers import charge_points, credentials
 from persistence.tables import ChargePoint, ChargingSession, Tag
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, hand_over, keys
 from tools.simulator.news import News

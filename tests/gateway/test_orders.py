@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 
 from domain.charger import CommandOutcome
 from gateway.facts import Fact
-from persistence import charging
+from persistence.chargers import charging
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession, LocalList
 from tests.gateway.world import CP, ORDER, World, hand_over, said

@@ -15,7 +15,7 @@ from domain.keys import KnownTo
 from domain.transfer import UntilNewKey
 from gateway.facts import Fact
 from gateway.ocpp.line import NotConnected
-from persistence import credentials
+from persistence.chargers import credentials
 from persistence.session import Database
 from persistence.tables import ChargePoint
 from persistence.vault import Vault

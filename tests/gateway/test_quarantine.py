@@ -16,10 +16,10 @@ from domain.transfer import UntilNewKey
 from gateway.credentials import KeyRule
 from gateway.facts import Fact
 from gateway.ocpp.line import NotConnected
-from persistence import credentials
+from persistence.chargers import credentials
+from persistence.chargers.upgrades import Entry, OldKeys
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession
-from persistence.upgrades import Entry, OldKeys
 from persistence.vault import Vault
 from tests.gateway.bare import accept_key, ask, place
 from tests.gateway.world import (

@@ -15,7 +15,7 @@ from gateway.facts import Fact
 from gateway.ocpp.line import NotConnected
 from gateway.reports import BLOCKED_ID
 from gateway.sweep import LAST_ORDERS
-from persistence import charger_links, credentials
+from persistence.chargers import charger_links, credentials
 from persistence.session import Database
 from persistence.tables import Credential
 from persistence.vault import Vault

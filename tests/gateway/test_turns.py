@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from gateway.facts import Fact
 from gateway.limits import Limits
-from persistence.contenders import KEEPS_ITS_TURN
+from persistence.chargers.contenders import KEEPS_ITS_TURN
 from persistence.session import Database
 from persistence.tables import Link
 from persistence.vault import Vault

@@ -12,8 +12,8 @@ from domain.ids import NodeId
 from domain.keys import KeyPurpose, KnownTo
 from gateway.facts import Fact
 from gateway.limits import Limits
-from persistence import credentials, typed_keys
-from persistence.charger_keys import PURPOSE, KeyState, new_key
+from persistence.chargers import credentials, typed_keys
+from persistence.chargers.charger_keys import PURPOSE, KeyState, new_key
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession, Credential
 from persistence.vault import Vault

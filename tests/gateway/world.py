@@ -21,10 +21,10 @@ from domain.keys import KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
 from gateway.facts import Fact
 from gateway.server import Gateway
-from persistence import credentials, typed_keys
+from persistence.chargers import credentials, typed_keys
+from persistence.chargers.upgrades import OldKeys
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Group, OwnershipPeriod, Tag, Transfer, User
-from persistence.upgrades import OldKeys
 from persistence.vault import Vault
 from tools.simulator.news import News
 from tools.simulator.simulation import Station

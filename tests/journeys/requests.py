@@ -11,8 +11,8 @@ from activities.registry import DatabaseRegistry
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.request import TransferRequest
 from domain.transfer import Acceptance, TransferKind
-from persistence.doorway import Doorway, Repeatable
-from persistence.imports import import_lines
+from persistence.importing.imports import import_lines
+from persistence.intake.doorway import Doorway, Repeatable
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.journeys.system import two_users

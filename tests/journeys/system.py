@@ -18,8 +18,8 @@ from domain.ids import TransferId, UserId, workflow_id
 from domain.keys import KnownTo
 from domain.rights import Scope
 from engine.namespace import register_search_attributes
-from persistence import api_keys
-from persistence.imports import import_lines
+from persistence.importing.imports import import_lines
+from persistence.people import api_keys
 from persistence.session import Database
 from persistence.tables import Credential
 from persistence.vault import Vault

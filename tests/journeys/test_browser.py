@@ -20,7 +20,7 @@ from sqlalchemy import select
 
 from api.pages.sheets import WORDS
 from domain.languages import Language
-from persistence.link_reads import LinkState
+from persistence.links.link_reads import LinkState
 from persistence.tables import User
 from tests.api.world import everything
 from tests.journeys.browser import chromium, phone

@@ -19,9 +19,9 @@ from websockets.typing import Subprotocol
 
 from domain.ids import ChargePointId, TransferId, workflow_id
 from domain.reconciliation import Finding
-from persistence import findings
-from persistence.charging import session_running
+from persistence.chargers.charging import session_running
 from persistence.tables import ChargingSession, UnmatchedStop
+from persistence.transfers import findings
 from tests.journeys.browser import open_browser
 from tests.journeys.duty import Operator, entries
 from tests.journeys.people import LOOK_EVERY

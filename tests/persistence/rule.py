@@ -8,12 +8,12 @@ from domain.charger import KeyAnswer
 from domain.ids import NodeId
 from domain.keys import KeyPurpose
 from domain.transfer import UntilNewKey
-from persistence import charger_links, credentials, key_sending, typed_keys, upgrades
-from persistence.charger_keys import lock_keys
-from persistence.credentials import CredentialStatus
-from persistence.key_sending import Connection
+from persistence.chargers import charger_links, credentials, key_sending, typed_keys, upgrades
+from persistence.chargers.charger_keys import lock_keys
+from persistence.chargers.credentials import CredentialStatus
+from persistence.chargers.key_sending import Connection
+from persistence.chargers.upgrades import Admission, OldKeys
 from persistence.session import Database
-from persistence.upgrades import Admission, OldKeys
 from persistence.vault import Vault
 from tests.gateway.world import CP, GRACE, IDENTITY, ORDER, change_owner, keys
 

@@ -7,9 +7,9 @@ from sqlalchemy import select, update
 
 from domain.ids import ChargePointId, TransferId
 from domain.trail import TrailAction, TrailSubject, of_charge_point
-from persistence import audit
 from persistence.session import Database
 from persistence.tables import AuditEvent
+from persistence.transfers import audit
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 TRAIL = of_charge_point(ChargePointId("cp-1"))

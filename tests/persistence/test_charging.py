@@ -8,9 +8,9 @@ from sqlalchemy import select
 
 from domain.charger_clock import ChargerTime, ClockShown, Heard
 from domain.errors import TransferInProgress
-from persistence import charging, findings, local_lists
-from persistence.charging import Over, Start, Started, TagStatus
-from persistence.local_lists import ListLimits
+from persistence.chargers import charging, local_lists
+from persistence.chargers.charging import Over, Start, Started, TagStatus
+from persistence.chargers.local_lists import ListLimits
 from persistence.session import Database
 from persistence.tables import (
     ChargePoint,
@@ -21,6 +21,7 @@ from persistence.tables import (
     Tag,
     UnmatchedStop,
 )
+from persistence.transfers import findings
 from persistence.vault import Vault
 from tests.api.world import add_transfer
 from tests.gateway.world import CP, hand_over, seed

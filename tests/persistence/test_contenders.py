@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.ids import NodeId
-from persistence import charger_links, contenders
-from persistence.contenders import Contest, Placing
+from persistence.chargers import charger_links, contenders
+from persistence.chargers.contenders import Contest, Placing
 from persistence.session import Database
 from persistence.tables import Link
 from persistence.vault import Vault

@@ -8,12 +8,12 @@ from sqlalchemy import select
 from domain.charger import KeyAnswer
 from domain.errors import Unavailable
 from domain.transfer import UntilNewKey
-from persistence import credentials, key_sending
-from persistence.charger_keys import lock_keys, turn
-from persistence.credentials import CredentialStatus
+from persistence.chargers import credentials, key_sending
+from persistence.chargers.charger_keys import lock_keys, turn
+from persistence.chargers.credentials import CredentialStatus
+from persistence.chargers.upgrades import Entry
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import ChargePoint
-from persistence.upgrades import Entry
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, add_transfer, keys, seed
 from tests.persistence.rule import NOW, Rule

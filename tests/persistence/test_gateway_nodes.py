@@ -8,14 +8,14 @@ from sqlalchemy import select, update
 
 from domain.ids import NodeId, UserId
 from domain.rights import Scope
-from persistence import charger_links, gateway_nodes
-from persistence.callers import Caller
+from persistence.chargers import charger_links, gateway_nodes
+from persistence.chargers.gateway_nodes import FORGOTTEN_AFTER, LATE_AFTER, SILENT_AFTER, STEADY_AFTER
 from persistence.clock import Now, SecondsBetween
-from persistence.gateway_nodes import FORGOTTEN_AFTER, LATE_AFTER, SILENT_AFTER, STEADY_AFTER
-from persistence.reads import Reads
+from persistence.people.callers import Caller
 from persistence.session import Database
 from persistence.tables import ChargerConnection, GatewayNode, Link
 from persistence.vault import Vault
+from persistence.views.reads import Reads
 from tests.gateway.world import CP, seed
 
 ONE, TWO = NodeId("one"), NodeId("two")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from persistence.import_accounts import Imported
-from persistence.imports import SHOWN, ImportRefused, import_lines
+from persistence.importing.import_accounts import Imported
+from persistence.importing.imports import SHOWN, ImportRefused, import_lines
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Group, Membership, OwnershipPeriod, Tag, User
 from persistence.vault import Vault

@@ -9,11 +9,12 @@ from domain.charger import KeyAnswer
 from domain.errors import TransferInProgress
 from domain.keys import KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
-from persistence import charger_links, credentials, key_sending, transfers, typed_keys, upgrades
-from persistence.key_sending import Connection
+from persistence.chargers import charger_links, credentials, key_sending, typed_keys, upgrades
+from persistence.chargers.key_sending import Connection
+from persistence.chargers.upgrades import Entry, OldKeys, RefusedFor
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, Credential, Transfer
-from persistence.upgrades import Entry, OldKeys, RefusedFor
+from persistence.transfers import transfers
 from persistence.vault import Vault
 from tests.gateway.world import CP, IDENTITY, OLD_KEY, ORDER, add_transfer, change_owner, keys, seed
 from tests.persistence.rule import NOW, Rule

@@ -6,7 +6,7 @@ import pytest
 
 from domain.ids import OrderId, TransferId
 from domain.orders import OrderAct
-from persistence import orders
+from persistence.intake import orders
 from persistence.session import Database
 from tests.orders import give
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
-from persistence import rates
+from persistence.intake import rates
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import RateCount
 

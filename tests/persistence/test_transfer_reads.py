@@ -6,10 +6,10 @@ import pytest
 
 from activities.registry import DatabaseRegistry
 from domain.ids import TransferId, UserId
-from persistence.callers import Caller
+from persistence.people.callers import Caller
 from persistence.session import Database
-from persistence.transfer_reads import TransferFilter, TransferReads
 from persistence.vault import Vault
+from persistence.views.transfer_reads import TransferFilter, TransferReads
 from tests.activities.test_registry import run_of
 from tests.journeys.requests import keep_a_request
 

@@ -10,12 +10,12 @@ from sqlalchemy import select
 from domain.charger import KeyAnswer
 from domain.errors import Unavailable
 from domain.keys import KeyPurpose
-from persistence import credentials, key_sending, typed_keys, upgrades
-from persistence.charger_keys import ENDED_KEPT
-from persistence.credentials import CredentialStatus
+from persistence.chargers import credentials, key_sending, typed_keys, upgrades
+from persistence.chargers.charger_keys import ENDED_KEPT
+from persistence.chargers.credentials import CredentialStatus
+from persistence.chargers.upgrades import Admission, Entry, RefusedFor
 from persistence.session import Database
 from persistence.tables import AuditEvent, Credential
-from persistence.upgrades import Admission, Entry, RefusedFor
 from persistence.vault import Vault
 from tests.gateway.world import CP, GRACE, IDENTITY, OLD_KEY, ORDER, keys, seed
 from tests.persistence.rule import NOW, Rule

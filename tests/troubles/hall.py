@@ -15,10 +15,10 @@ from domain.transfer import Acceptance, OperatorAction, TransferState
 from engine.engine import TemporalEngine
 from engine.runs import Runs
 from engine.schedule import RECONCILE
-from persistence import findings
-from persistence.doorway import Doorway
+from persistence.intake.doorway import Doorway
 from persistence.session import Database
 from persistence.tables import AuditEvent, Transfer
+from persistence.transfers import findings
 from persistence.vault import Vault
 from tests.journeys.requests import keep_a_request, steps
 from tests.orders import give

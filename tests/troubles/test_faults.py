@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from domain.keys import OWN, KnownTo
-from persistence.charger_keys import PURPOSE, KeyState
+from persistence.chargers.charger_keys import PURPOSE, KeyState
 from persistence.tables import Credential, Link, Transfer
 from persistence.vault import Vault
 from tests.conftest import ROOT

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from domain.keys import KnownTo
-from persistence.charger_keys import KeyState
+from persistence.chargers.charger_keys import KeyState
 from persistence.tables import Credential, Finding, Link
 from tests.journeys.system import running, two_users
 from tests.troubles.attacks import eventually

@@ -17,8 +17,8 @@ from domain.errors import NotPossible, Unavailable
 from domain.ids import LinkId, account_workflow_id
 from engine.engine import TemporalEngine
 from persistence import tables
-from persistence.approvals import make_link
-from persistence.doorway import Doorway
+from persistence.intake.doorway import Doorway
+from persistence.links.approvals import make_link
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.activities.notices.world import TRANSFER, World

@@ -29,8 +29,8 @@ from domain.transfer import (
     TransferKind,
 )
 from domain.transitions import Action, Progress, refusal
-from persistence.callers import Caller
-from persistence.transfer_views import StepView, TransferView
+from persistence.people.callers import Caller
+from persistence.views.transfer_views import StepView, TransferView
 from tests.workflows.conftest import POLICY, Stage, staged
 from tests.workflows.world import CHARGE_POINT, World, asked, plan
 
@@ -79,6 +79,10 @@ def set_to(**values: Any) -> Callable[[World], None]:
     return put
 
 
+def enrols(world: World) -> None:
+    world.enrolment_sent_at = datetime.now(UTC)
+
+
 def both(*each: Callable[[World], None]) -> Callable[[World], None]:
     def do(world: World) -> None:
         for one in each:
@@ -103,7 +107,7 @@ POINTS = {
         set_to(session_running=True), lambda world: world.attention is Attention.SESSION_RUNNING
     ),
     "waits for an enrolment": Point(
-        set_to(enrolment_sent_at=datetime.now(UTC)),
+        enrols,
         lambda world: world.steps.get(StepName.QUIET_CHARGER) is StepState.DONE,
         keeps=True,
     ),

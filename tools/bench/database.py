@@ -5,7 +5,7 @@ from typing import Final
 
 from domain.ids import ChargePointId
 from domain.keys import KeyPurpose
-from persistence import typed_keys
+from persistence.chargers import typed_keys
 from persistence.migrating import migrate
 from persistence.session import Database
 from persistence.tables import ChargePoint, Group, OwnershipPeriod, User

@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.ids import UserId
-from persistence import api_keys
-from persistence.imports import import_lines
+from persistence.importing.imports import import_lines
 from persistence.migrating import migrate
+from persistence.people import api_keys
 from persistence.session import Database
 from persistence.vault import Vault
 from tools.stage import devserver, parts, plain_http, postgres

@@ -14,8 +14,8 @@ from websockets.typing import Subprotocol
 from domain.ids import ChargePointId, NodeId
 from gateway.facts import Fact
 from gateway.server import Gateway
+from persistence.chargers.upgrades import OldKeys
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
-from persistence.upgrades import OldKeys
 from persistence.vault import Vault
 from process import stop_requested
 from telemetry.logs import start_logging

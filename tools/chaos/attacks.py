@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from domain.keys import KeyPurpose
 from domain.policy import Policy
-from persistence.charger_keys import PURPOSE
+from persistence.chargers.charger_keys import PURPOSE
 from tools.chaos.attackers import Heard
 from tools.chaos.chargers import opens
 from tools.chaos.evidence import Evidence

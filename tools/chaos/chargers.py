@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from domain.keys import OWN
-from persistence.charger_keys import PURPOSE
+from persistence.chargers.charger_keys import PURPOSE
 from tools.chaos.evidence import Evidence
 from tools.chaos.journal import Broken
 from tools.simulator.state import StationState

@@ -7,7 +7,7 @@ from typing import Any, Final
 from domain.keys import KeyPurpose, KnownTo
 from domain.trail import TrailAction
 from domain.transfer import FINAL
-from persistence.charger_keys import BESIDE_KEPT, KeyState
+from persistence.chargers.charger_keys import BESIDE_KEPT, KeyState
 from tools.chaos.evidence import Evidence
 from tools.chaos.journal import Broken
 

@@ -15,9 +15,9 @@ from temporalio.client import Client
 from domain.ids import UserId
 from domain.rights import Scope
 from engine.namespace import register_search_attributes
-from persistence import api_keys
-from persistence.imports import import_lines
+from persistence.importing.imports import import_lines
 from persistence.migrating import migrate
+from persistence.people import api_keys
 from persistence.session import Database
 from persistence.vault import Vault
 from tools.chaos.links import Link

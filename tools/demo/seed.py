@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from domain.ids import UserId
 from domain.rights import Scope
-from persistence import api_keys
-from persistence.import_lines import ChargePointLine, ImportLines, UserLine
-from persistence.imports import import_lines
+from persistence.importing.import_lines import ChargePointLine, ImportLines, UserLine
+from persistence.importing.imports import import_lines
 from persistence.migrating import migrate
+from persistence.people import api_keys
 from persistence.session import Database
 from persistence.vault import Vault
 from tools.stage.stage import Stage

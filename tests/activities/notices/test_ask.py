@@ -10,7 +10,7 @@ from activities.notices import Notices
 from domain.errors import Unavailable
 from domain.ids import TransferId
 from persistence import tables
-from persistence.approvals import owner_channel
+from persistence.links.approvals import owner_channel
 from persistence.vault import fingerprint
 from tests.activities.notices.letters import ASK, REMIND, recipients, token_in
 from tests.activities.notices.world import TRANSFER, World

@@ -10,7 +10,7 @@ from activities.notices import Notices
 from domain.errors import NotAllowed, Unavailable
 from domain.ids import LinkId
 from persistence import tables
-from persistence.approvals import owner_channel
+from persistence.links.approvals import owner_channel
 from tests.activities.notices.letters import ASK, away, recipients
 from tests.activities.notices.world import NOW, TRANSFER, World
 from tests.notices.mailbox import Mailbox, text_of

@@ -10,7 +10,7 @@ from domain.errors import Unavailable
 from domain.ids import ChargePointId
 from domain.keys import KeyPurpose, KnownTo
 from persistence import tables
-from persistence.charger_keys import KeyState, new_key
+from persistence.chargers.charger_keys import KeyState, new_key
 from tests.activities.notices.letters import ACCEPTED, ASK, ENDED, NEW_KEY, NEW_KEY_REMINDER, REQUESTED, recipients
 from tests.activities.notices.world import NOW, TRANSFER, World
 from tests.notices.mailbox import Mailbox, text_of

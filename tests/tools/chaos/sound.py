@@ -13,8 +13,8 @@ from sqlalchemy import select
 
 from domain.ids import ChargePointId
 from domain.keys import KeyPurpose
-from persistence.charger_keys import PURPOSE, KeyState, new_key
-from persistence.imports import import_lines
+from persistence.chargers.charger_keys import PURPOSE, KeyState, new_key
+from persistence.importing.imports import import_lines
 from persistence.session import Database
 from persistence.tables import (
     AuditEvent,

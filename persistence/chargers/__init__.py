@@ -1,0 +1,1 @@
+"""Charge points, their keys, their sockets, and who charges there."""

@@ -1,0 +1,273 @@
+"""Which gateway node holds a charger's socket: claimed by the newest, released by nobody but its holder.
+
+Only a socket of a node that is alive is open; a node's own sockets are its own to judge (`standings`).
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, cast
+
+from sqlalchemy import ColumnElement, CursorResult, and_, case, func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.charger_clock import ClockShown
+from domain.ids import ChargePointId, NodeId
+from domain.transfer import UntilNewKey
+from persistence.chargers import charger_connections, gateway_nodes
+from persistence.chargers.charger_keys import KeyState
+from persistence.chargers.gateway_nodes import is_alive
+from persistence.tables import ChargePoint, Credential, Link
+
+
+class Place(NamedTuple):
+    """Where a charger is; `node` is None while it is offline, `generation` 0 if it never connected."""
+
+    node: NodeId | None
+    generation: int
+    quarantined: bool
+
+
+class Standing(NamedTuple):
+    """What a socket's right rests on: the newest claim (`online`: it was not released), and the charger's keys."""
+
+    generation: int = 0
+    online: bool = False
+    keyed: bool = False
+    """A key opens a connection for the charger; none does once its connection is deleted."""
+    revoked_at: datetime | None = None
+    """When the last key was revoked."""
+    unsettled: bool = False
+    """A key that it may hold was withdrawn since it connected: which one it uses shows when it connects again."""
+    shut: bool = False
+    """It is an ordinary connection, and its key opens no more than one in quarantine by now."""
+    credential_id: str | None = None
+    """The key that the newest claim came with, and from where."""
+    address: str | None = None
+
+    def good(self, generation: int) -> bool:
+        """Whether a socket of this generation may do what an ordinary one may."""
+        return self.keyed and not self.shut and self.generation == generation
+
+
+class Opened(NamedTuple):
+    """A connection that is open."""
+
+    generation: int
+    address: str | None
+
+
+#: What no row has whose place nobody waits for.
+NO_CONTENDER: Final = {
+    "contender": None,
+    "contender_node": None,
+    "contender_address": None,
+    "contended_at": None,
+    "contender_answered": False,
+}
+
+
+def is_open() -> ColumnElement[bool]:
+    """Give the condition on links that a socket is open: it was not released, and its node is alive."""
+    return is_alive(Link.node)
+
+
+def is_released() -> ColumnElement[bool]:
+    """Give the condition on links that an ordinary connection is open: what `connected` means."""
+    return and_(is_open(), Link.quarantined.is_(False))
+
+
+def is_contended() -> ColumnElement[bool]:
+    """Give the condition on links that another socket waits for the place."""
+    return and_(Link.contender.is_not(None), is_alive(Link.contender_node))
+
+
+async def claim(
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    node: NodeId,
+    *,
+    credential_id: str,
+    address: str,
+    quarantined: bool,
+    now: datetime,
+) -> int:
+    """Take the charger's connection, opened with a key from an address, for `node`; nobody waits for it any more.
+
+    Gives its generation, higher than any before.
+    """
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+    values = {
+        "node": node,
+        "quarantined": quarantined,
+        "credential_id": credential_id,
+        "address": address,
+        "connected_at": now,
+        "disconnected_at": None,
+        **NO_CONTENDER,
+    }
+    statement = (
+        insert(Link)
+        .values(charge_point_id=charge_point_id, generation=1, **values)
+        .on_conflict_do_update(index_elements=["charge_point_id"], set_={"generation": Link.generation + 1, **values})
+        .returning(Link.generation)
+    )
+    generation = int((await session.execute(statement)).scalar_one())
+    await charger_connections.begin(session, charge_point_id, generation, node, now, quarantined=quarantined)
+    return generation
+
+
+async def release(
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    generation: int,
+    now: datetime,
+    shown: ClockShown | None = None,
+) -> bool:
+    """Say that the connection of `generation` has ended; False, and nothing changed, where a newer one was claimed.
+
+    `shown` is what it has told of the charger's clock.
+    """
+    values = {"node": None, "quarantined": False, "disconnected_at": now}
+    changed = await _change(session, charge_point_id, generation, **values)  # first, as a claim does
+    await charger_connections.end(session, charge_point_id, generation, now, shown)
+    return changed
+
+
+async def lift_quarantine(
+    session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime
+) -> bool:
+    """Make the connection of `generation` an ordinary one; False where a newer one was claimed."""
+    if not await _change(session, charge_point_id, generation, quarantined=False):
+        return False
+    await charger_connections.release(session, charge_point_id, generation, now)
+    return True
+
+
+async def clear_node(session: AsyncSession, node: NodeId, now: datetime) -> None:
+    """Release whatever a former process of this node held when it died, and let none of its sockets wait any more."""
+    held = update(Link).where(Link.node == node).values(node=None, quarantined=False, disconnected_at=now)
+    waiting = update(Link).where(Link.contender_node == node).values(**NO_CONTENDER)
+    for statement in (held, waiting):
+        await session.execute(statement, execution_options={"synchronize_session": False})
+    await charger_connections.end_on(session, node, now)
+
+
+async def clear_dead(session: AsyncSession, now: datetime) -> None:
+    """Release what nodes held that are dead since yesterday, as of their last sign of life, and forget them."""
+    lost = await gateway_nodes.long_dead(session)
+    for node in lost:
+        await clear_node(session, node, now)
+    await gateway_nodes.forget(session, lost)
+
+
+async def whereabouts(session: AsyncSession, charge_point_id: ChargePointId) -> Place:
+    """Say where the charger is. Only reads."""
+    query = select(Link.node, Link.generation, Link.quarantined, is_open())
+    row = (await session.execute(query.where(Link.charge_point_id == charge_point_id))).one_or_none()
+    if row is None:
+        return Place(None, 0, quarantined=False)
+    if not row[3]:
+        return Place(None, row[1], quarantined=False)
+    return Place(NodeId(row[0] or ""), row[1], row[2])
+
+
+async def opened(session: AsyncSession, charge_point_id: ChargePointId) -> Opened | None:
+    """Say which connection of the charger is open. Only reads."""
+    query = select(Link.generation, Link.address).where(Link.charge_point_id == charge_point_id, is_open())
+    row = (await session.execute(query)).one_or_none()
+    return Opened(*row) if row is not None else None
+
+
+async def standings(
+    session: AsyncSession, charge_point_ids: Collection[ChargePointId]
+) -> dict[ChargePointId, Standing]:
+    """Say for each of these chargers what its sockets' right rests on. One query; only reads."""
+    return await _standings(session, Link.charge_point_id.in_(charge_point_ids)) if charge_point_ids else {}
+
+
+async def standings_on(session: AsyncSession, node: NodeId) -> dict[ChargePointId, Standing]:
+    """Say the same of every charger whose newest claim is `node`'s. One query; only reads."""
+    return await _standings(session, Link.node == node)
+
+
+async def _standings(session: AsyncSession, which: ColumnElement[bool]) -> dict[ChargePointId, Standing]:
+    living = and_(Credential.charge_point_id == Link.charge_point_id, Credential.state != KeyState.REVOKED)
+    revoked = select(func.max(Credential.revoked_at)).where(Credential.charge_point_id == Link.charge_point_id)
+    keyed = select(Credential.id).where(living).correlate(Link).exists()
+    withdrawn = and_(living, Credential.state == KeyState.PENDING, Credential.withdrawn_at > Link.connected_at)
+    shut = and_(
+        Credential.id == Link.credential_id,
+        Credential.version < ChargePoint.owner_version,
+        ChargePoint.until_new_key == UntilNewKey.QUARANTINE,
+        Link.quarantined.is_(False),
+    )
+    query = (
+        select(
+            Link.charge_point_id,
+            Link.generation,
+            Link.node.is_not(None),
+            keyed,
+            revoked.correlate(Link).scalar_subquery(),
+            select(Credential.id).where(withdrawn).correlate(Link).exists(),
+            select(Credential.id).where(shut).correlate(Link, ChargePoint).exists(),
+            Link.credential_id,
+            Link.address,
+        )
+        .join(ChargePoint, ChargePoint.id == Link.charge_point_id)
+        .where(which)
+    )
+    rows = (await session.execute(query)).all()
+    return {
+        ChargePointId(row[0]): Standing(
+            row[1], bool(row[2]), bool(row[3]), row[4], bool(row[5]), bool(row[6]), row[7], row[8]
+        )
+        for row in rows
+    }
+
+
+async def standing(session: AsyncSession, charge_point_id: ChargePointId) -> Standing:
+    """Say what the right of one charger's sockets rests on. Only reads."""
+    return (await standings(session, [charge_point_id])).get(charge_point_id, Standing())
+
+
+async def model_of(session: AsyncSession, charge_point_id: ChargePointId) -> str | None:
+    """Give the model that a charger says it is. Only reads."""
+    query = select(ChargePoint.model).where(ChargePoint.id == charge_point_id)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def online_among(session: AsyncSession, charge_point_ids: Collection[ChargePointId]) -> set[ChargePointId]:
+    """Say which of these chargers have a connection. Only reads."""
+    query = select(Link.charge_point_id).where(Link.charge_point_id.in_(charge_point_ids), is_open())
+    return {ChargePointId(found) for found in await session.scalars(query)}
+
+
+async def record_boot(
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    *,
+    ocpp: str,
+    vendor: str,
+    model: str,
+    firmware: str | None,
+    serials: Sequence[str],
+    now: datetime,
+) -> None:
+    """Keep what a charger says about itself when it starts; with another firmware it may take keys that it refused."""
+    said = {"ocpp": ocpp, "vendor": vendor, "model": model, "firmware": firmware, "serials": list(serials)}
+    same = ChargePoint.firmware.is_not_distinct_from(firmware)
+    rotates = case((same, ChargePoint.rotates), else_=None)
+    statement = (
+        update(ChargePoint).where(ChargePoint.id == charge_point_id).values(**said, booted_at=now, rotates=rotates)
+    )
+    await session.execute(statement, execution_options={"synchronize_session": False})
+
+
+async def _change(session: AsyncSession, charge_point_id: ChargePointId, generation: int, **values: Any) -> bool:
+    held = (Link.charge_point_id == charge_point_id, Link.generation == generation, Link.node.is_not(None))
+    result = await session.execute(
+        update(Link).where(*held).values(**values), execution_options={"synchronize_session": False}
+    )
+    return cast("CursorResult[Any]", result).rowcount == 1

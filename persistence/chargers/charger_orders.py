@@ -1,0 +1,38 @@
+"""What says whether a charger may be told something outside any transfer, and where it is; it is read-only."""
+
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.charger_orders import Facts
+from domain.ids import ChargePointId, NodeId
+from domain.transfer import Attention
+from persistence.chargers import charge_points, charger_links, charging, credentials
+from persistence.chargers.charger_keys import read_keys
+from persistence.tables import Transfer
+from persistence.transfers import transfers
+
+
+class Seen(NamedTuple):
+    """The facts about a charger, and the node that holds its socket."""
+
+    facts: Facts
+    node: NodeId | None
+
+
+async def look(session: AsyncSession, charge_point_id: ChargePointId) -> Seen:
+    """Gather the facts; raises NotFound. Only reads."""
+    point = await charge_points.get(session, charge_point_id)
+    keys = await read_keys(session, charge_point_id)
+    place = await charger_links.whereabouts(session, charge_point_id)
+    at_work = await transfers.at_charger(session, charge_point_id)
+    row = await session.get(Transfer, at_work) if at_work is not None else None
+    facts = Facts(
+        owner_id=point.holding.owner_id,
+        key=credentials.facts_of(keys, transfer_at_work=at_work is not None),
+        attention=Attention(row.attention) if row is not None else Attention.NONE,
+        connected=place.node is not None,
+        quarantined=place.node is not None and place.quarantined,
+        session_running=await charging.session_running(session, charge_point_id),
+    )
+    return Seen(facts, place.node)

@@ -1,0 +1,75 @@
+"""What was seen of keys in other hands: two holders of one, ended ones that are tried; once a day for each owner."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain import trail
+from domain.ids import ChargePointId
+from domain.reconciliation import Finding
+from domain.trail import TrailAction
+from persistence.tables import ChargePoint
+from persistence.transfers import audit, findings
+
+
+async def note_two_holders(
+    session: AsyncSession, charge_point_id: ChargePointId, *, address: str, holder_address: str, now: datetime
+) -> bool:
+    """Write that somebody came from `address` with the key of the socket that was open, and there.
+
+    Whether that is news to its owner today.
+    """
+    detail = {"address": address, "holder_address": holder_address}
+
+    def once(owner_version: int) -> str:
+        return trail.two_holders(now.date(), owner_version)
+
+    return await _note(session, charge_point_id, Finding.TWO_HOLDERS, TrailAction.TWO_HOLDERS, once, detail, now)
+
+
+async def note_ended_key(
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    credential_id: str,
+    *,
+    ended_at: datetime | None,
+    address: str,
+    now: datetime,
+) -> bool:
+    """Write that somebody came with a key that was the charge point's until `ended_at`, once a day for each such key.
+
+    Whether that is news to its owner today.
+    """
+    detail = {"ended_at": ended_at.isoformat() if ended_at else None, "address": address}
+
+    def once(owner_version: int) -> str:
+        return trail.ended_key_tried(credential_id, now.date(), owner_version)
+
+    action = TrailAction.ENDED_KEY_TRIED
+    return await _note(session, charge_point_id, Finding.ENDED_KEY_TRIED, action, once, detail, now)
+
+
+async def _note(
+    session: AsyncSession,
+    charge_point_id: ChargePointId,
+    what: Finding,
+    action: TrailAction,
+    once: Callable[[int], str],
+    detail: dict[str, Any],
+    now: datetime,
+) -> bool:
+    """Write it on the charge point's own trail, and as a finding, the first time on a day (UTC) of its owner's time.
+
+    What a former owner was told on the same day is news to the present one, who does not see it.
+    """
+    query = select(ChargePoint.owner_version, ChargePoint.owner_changed_at).where(ChargePoint.id == charge_point_id)
+    owner_version, owner_changed_at = (await session.execute(query)).one()
+    subject, mark = trail.of_charge_point(charge_point_id), once(owner_version)
+    if not await audit.append(session, subject, actor="system", action=action, detail=detail, once=mark):
+        return False
+    midnight = datetime.combine(now.date(), time(), UTC)
+    since = max(midnight, owner_changed_at or midnight)
+    return await findings.note_seen(session, what, charge_point_id, now, since=since)

@@ -1,0 +1,1 @@
+"""What the API itself may write: requests, orders, limits."""

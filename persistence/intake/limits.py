@@ -1,0 +1,84 @@
+"""What is limited for whom: starts by sender, messages by whom they reach, misses by address. No address is kept."""
+
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import RateLimited
+from domain.ids import UserId
+from domain.limits import CallLimits
+from domain.request import TransferRequest
+from domain.transfer import Acceptance
+from persistence.intake import rates
+from persistence.session import Database
+from persistence.vault import Vault
+
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_MINUTE: Final = timedelta(minutes=1)
+
+
+class Counters:
+    """Counts in the transaction of what it counts: what is refused, or not committed, is not counted."""
+
+    def __init__(self, vault: Vault, limits: CallLimits) -> None:
+        """Take the limits, and the vault whose MACs stand for people and addresses."""
+        self._vault = vault
+        self._limits = limits
+
+    async def start(self, session: AsyncSession, sender_id: UserId, request: TransferRequest) -> None:
+        """Count a start, and the question that it leads to; raises RateLimited."""
+        limit = self._limits.transfers_per_hour
+        text = f"At most {limit} transfers may be started within an hour"
+        await self._count(session, self._key("start", sender_id), limit, _HOUR, text)
+        if request.acceptance is Acceptance.REQUIRED:
+            await self.message(session, request)
+
+    async def message(self, session: AsyncSession, request: TransferRequest) -> None:
+        """Count a question to whoever decides on a request, looked up nowhere: all addresses are alike.
+
+        Raises RateLimited.
+        """
+        limit = self._limits.messages_per_day
+        text = f"At most {limit} messages may be sent to the same recipient within a day"
+        await self._count(session, self._message_key(request), limit, _DAY, text)
+
+    async def no_message(self, session: AsyncSession, request: TransferRequest, counted_at: datetime) -> None:
+        """Count a question less: the start that was to lead to it is refused, and its target hears nothing."""
+        if request.acceptance is Acceptance.REQUIRED:
+            await rates.give_back(session, self._message_key(request), _DAY, counted_at)
+
+    async def miss(self, db: Database, client: str) -> None:
+        """Count an unknown link that was opened from the address `client`; raises RateLimited.
+
+        Once the limit is reached that is read, and nothing is written: a flood of guesses costs no more than reading.
+        """
+        limit, key = self._limits.misses_per_minute, self._key("miss", client)
+        text = f"At most {limit} unknown links may be opened within a minute"
+        if not limit:
+            return
+        now = datetime.now(UTC)
+        async with db.reading() as session:
+            _check(await rates.full_until(session, key, limit, now), now, text)
+        async with db.writing() as session:
+            await self._count(session, key, limit, _MINUTE, text)
+
+    async def _count(self, session: AsyncSession, key: str, limit: int, window: timedelta, text: str) -> None:
+        if limit:
+            now = datetime.now(UTC)
+            _check(await rates.count(session, key, limit, window, now), now, text)
+
+    def _message_key(self, request: TransferRequest) -> str:
+        target = request.recipient or request.user_id or request.group_id or ""
+        return self._key("message", request.kind.value, target)
+
+    def _key(self, what: str, *whom: str) -> str:
+        return f"{what}:{self._vault.mac('rate', repr((what, *whom)).encode())}"
+
+
+def _check(full_until: datetime | None, now: datetime, text: str) -> None:
+    if full_until is not None:
+        wait = max(ceil((full_until - now).total_seconds()), 1)
+        raise RateLimited(f"{text}; try again after {full_until:%Y-%m-%d %H:%M:%S} UTC.", wait)

@@ -1,0 +1,1 @@
+"""Approval links, their codes, and the accounts that are opened by them."""

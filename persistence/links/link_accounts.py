@@ -1,0 +1,33 @@
+"""Whose account stands behind an approval link at this moment."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.contact import Address, Channel
+from domain.ids import GroupId, UserId
+from domain.request import TransferRequest
+from domain.rights import Role
+from domain.transfer import TransferKind
+from persistence.links.approvals import owner_channel
+from persistence.people import accounts
+from persistence.tables import ApprovalLink, Transfer, User
+from persistence.transfers.parties import read_active
+
+
+async def account_of(
+    session: AsyncSession, link: ApprovalLink, transfer: Transfer, request: TransferRequest | None
+) -> User | None:
+    """Give the usable account that a link is for; None where there is none, or none any more.
+
+    Of a move it is the owner of the target group to whom this link was sent; else the recipient, looked up by the
+    request's address where that had no account when the transfer began. Only reads.
+    """
+    holder: UserId | None = None
+    if transfer.kind == TransferKind.MOVE_TO_GROUP:
+        owners = await accounts.members(session, GroupId(transfer.to_group_id or ""), Role.OWNER)
+        holder = next((owner for owner in owners if owner_channel(owner) == link.channel), None)
+    elif transfer.to_owner_id is not None:
+        holder = UserId(transfer.to_owner_id)
+    elif request is not None and request.recipient is not None:
+        address = Address(request.recipient_channel or Channel.EMAIL, request.recipient)
+        holder = await accounts.find_usable(session, address)
+    return (await read_active(session, [holder])).get(holder) if holder else None

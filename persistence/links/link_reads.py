@@ -1,0 +1,150 @@
+"""What the holder of an approval link may see of its transfer; it is read-only."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import aliased
+
+from domain.ids import LinkId, TransferId
+from domain.keys import KeyInUse
+from domain.request import TransferRequest
+from domain.transfer import FINAL, Connection, IfOffline, TransferKind, TransferState
+from persistence.chargers import keys_in_use
+from persistence.links.link_accounts import account_of
+from persistence.session import Database
+from persistence.tables import ApprovalLink, ChargePoint, Code, Credential, Group, Request, Transfer, User
+from persistence.vault import Vault, fingerprint
+
+
+class LinkState(StrEnum):
+    """What a link is good for."""
+
+    OPEN = "open"
+    REPLACED = "replaced"
+    """A later link was sent."""
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    DECLINED = "declined"
+    ACCEPTED = "accepted"
+    """Also while, and after, the transfer that was accepted goes on."""
+
+
+@dataclass(frozen=True)
+class LinkView:
+    """A link and what it asks; `code_sent` once a code may be typed."""
+
+    id: LinkId
+    transfer_id: TransferId
+    state: LinkState
+    kind: TransferKind
+    connection: Connection
+    expires_at: datetime | None
+    charge_point: str
+    location: str | None
+    sender: str
+    group: str | None
+    """The group that the charge point is moved to or stays in; None where it goes to a personal one."""
+    owner_changes: bool
+    """Of a move it is the sender who becomes the owner; of the other kinds whoever accepts."""
+    if_offline: IfOffline
+    key: KeyInUse | None
+    """The one that the charger uses now."""
+    message: str | None
+    code_sent: bool
+    locale: str | None
+    """Of the account that the link is for; None where there is none."""
+    sender_locale: str
+    has_account: bool
+    """Whether the recipient has a usable account now; True for kinds other than transfer_to_user."""
+
+    @property
+    def replaces_key(self) -> bool:
+        """Whether the charger stays connected under another owner, and so needs another key."""
+        return self.owner_changes and self.connection is Connection.KEEP
+
+
+class LinkReads:
+    """Finds links. Raises Unavailable where the database is away."""
+
+    def __init__(self, db: Database, vault: Vault) -> None:
+        """Take the database, and the vault that unseals the sender's message."""
+        self._db = db
+        self._vault = vault
+
+    async def by_token(self, token: str) -> LinkView | None:
+        """Find the link that a token opens; None for an unknown one."""
+        async with self._db.reading() as session:
+            row = (await session.execute(_with_transfer(token))).one_or_none()
+            if row is None:
+                return None
+            link, transfer, point, *_ = row
+            request = self._unsealed(row.sealed_body)
+            account = await account_of(session, link, transfer, request)
+        kind = TransferKind(transfer.kind)
+        return LinkView(
+            id=LinkId(link.id),
+            transfer_id=TransferId(transfer.id),
+            state=_state(transfer, replaced=link.generation < transfer.link_generation),
+            kind=kind,
+            connection=Connection(transfer.connection),
+            expires_at=transfer.expires_at,
+            charge_point=point.name,
+            location=point.location,
+            sender=row.sender,
+            group=None if kind is TransferKind.TRANSFER_TO_USER else row.group,
+            owner_changes=kind is not TransferKind.MOVE_TO_GROUP or transfer.to_owner_id != transfer.from_owner_id,
+            if_offline=IfOffline(transfer.if_offline),
+            key=keys_in_use.in_use(row.Credential),
+            message=request.message if request else None,
+            code_sent=row.sent,
+            locale=account.locale if account else None,
+            sender_locale=row.sender_locale,
+            has_account=account is not None or kind is not TransferKind.TRANSFER_TO_USER,
+        )
+
+    def _unsealed(self, sealed: bytes | None) -> TransferRequest | None:
+        return None if sealed is None else TransferRequest.model_validate_json(self._vault.unseal(sealed))
+
+
+def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
+    """Select the link of a token with all that its page shows."""
+    sender = aliased(User)
+    sent = select(Code.number).where(Code.link_id == ApprovalLink.id).exists()
+    group_id = func.coalesce(Transfer.to_group_id, Transfer.from_group_id)
+    return (
+        select(
+            ApprovalLink,
+            Transfer,
+            ChargePoint,
+            Credential,
+            sender.name.label("sender"),
+            sender.locale.label("sender_locale"),
+            Group.name.label("group"),
+            Request.sealed_body,
+            sent.label("sent"),
+        )
+        .join(Transfer, Transfer.id == ApprovalLink.transfer_id)
+        .join(ChargePoint, ChargePoint.id == Transfer.charge_point_id)
+        .outerjoin(Credential, keys_in_use.OF_POINT)
+        .join(sender, sender.id == Transfer.requested_by)
+        .join(Group, Group.id == group_id)
+        .outerjoin(Request, Request.transfer_id == Transfer.id)
+        .where(ApprovalLink.token_hash == fingerprint(token))
+    )
+
+
+def _state(transfer: Transfer, *, replaced: bool) -> LinkState:
+    """Say what the link is good for: how it ended tells more than that a later one was sent."""
+    state = TransferState(transfer.state)
+    if transfer.accepted_by is not None:
+        return LinkState.ACCEPTED
+    if state is TransferState.AWAITING_ACCEPTANCE:
+        if replaced:
+            return LinkState.REPLACED
+        over = transfer.expires_at is not None and transfer.expires_at <= datetime.now(UTC)
+        return LinkState.EXPIRED if over else LinkState.OPEN
+    ends = {TransferState.DECLINED: LinkState.DECLINED, TransferState.EXPIRED: LinkState.EXPIRED}
+    return ends.get(state, LinkState.CANCELLED if state in FINAL else LinkState.ACCEPTED)

@@ -1,0 +1,1 @@
+"""Transfers and their trail, what is left of them to do, and what disagrees."""

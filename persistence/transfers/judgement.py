@@ -1,0 +1,122 @@
+"""Holds the domain's rules against the facts in the database: at the request, and again just before the change."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.charge_point import ChargePoint, Holding
+from domain.contact import Address, Channel
+from domain.errors import NotAllowed, NotFound, NotPossible
+from domain.ids import GroupId, UserId
+from domain.request import TransferRequest
+from domain.rights import (
+    Sender,
+    check_cool_down,
+    check_move,
+    check_ownership,
+    check_recipient,
+    check_to_user,
+    is_asked_over_owner,
+)
+from domain.transfer import Acceptance, DeviceSteps, TransferKind, device_steps
+from persistence.chargers import charge_points
+from persistence.people import accounts
+from persistence.transfers.transfers import Requested
+
+UNUSABLE = "There is no usable account with this address; ask the recipient to open one."
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A request beside what it is about, read in one transaction."""
+
+    charge_point: ChargePoint
+    sender: Sender
+    request: TransferRequest
+
+
+async def gather(session: AsyncSession, asked: Requested) -> Facts:
+    """Read the charge point and the sender's roles of today; raises NotAllowed for a sender who is no usable user."""
+    charge_point = await charge_points.get(session, asked.charge_point_id)
+    if not await accounts.is_usable(session, asked.sender_id):
+        raise NotAllowed("The account that asked is not active any more.")
+    target = asked.request.group_id
+    sender = Sender(
+        id=asked.sender_id,
+        role=await accounts.role_in(session, asked.sender_id, charge_point.holding.group_id),
+        role_in_target=await accounts.role_in(session, asked.sender_id, target) if target else None,
+        scopes=asked.scopes,
+    )
+    return Facts(charge_point, sender, asked.request)
+
+
+async def check_rights(session: AsyncSession, facts: Facts) -> Holding | None:
+    """Say who will hold the charge point; None where that follows from a recipient's address.
+
+    Refuses NotAllowed, NotPossible, NotFound (operators only: to others an unknown group is one they have no role in).
+    """
+    request, charge_point, sender = facts.request, facts.charge_point, facts.sender
+    if request.kind is TransferKind.MOVE_TO_GROUP:
+        target = GroupId(request.group_id or "")
+        if sender.operator and not await accounts.group_exists(session, target):
+            raise NotFound("There is no such group.")
+        owner_role = await accounts.role_in(session, charge_point.holding.owner_id, target)
+        return check_move(charge_point, sender, target, owner_role)
+    if request.kind is TransferKind.TRANSFER_OWNERSHIP:
+        recipient = UserId(request.user_id or "")
+        role = await accounts.role_in(session, recipient, charge_point.holding.group_id)
+        return check_ownership(charge_point, sender, recipient, role)
+    check_to_user(charge_point, sender, request.acceptance)
+    return None
+
+
+def check_waiting_time(facts: Facts, now: datetime, cool_down: timedelta) -> None:
+    """Refuse CoolingDown."""
+    check_cool_down(facts.charge_point, facts.sender, now, cool_down)
+
+
+async def find_recipient(session: AsyncSession, facts: Facts) -> Holding | None:
+    """Look an address up; None where it has no usable account: the transfer waits for one, like any other.
+
+    Refuses NotPossible for the sender, the present owner, the same group, and where nobody will be asked.
+    """
+    request = facts.request
+    address = Address(Channel(request.recipient_channel or Channel.EMAIL), request.recipient or "")
+    user = await accounts.find_usable(session, address)
+    group = await accounts.personal_group(session, user or UserId(""))  # asked of nobody too: it takes the same time
+    if user is None or group is None:
+        if request.acceptance is Acceptance.NOT_REQUIRED:
+            raise NotPossible(UNUSABLE)
+        return None
+    return check_recipient(facts.charge_point, facts.sender, user, group)
+
+
+async def check_still_usable(session: AsyncSession, facts: Facts, recipient: UserId) -> Holding:
+    """Check a recipient who was found before, and give what they will hold; refuses NotPossible."""
+    group = await accounts.personal_group(session, recipient)
+    if group is None or not await accounts.is_usable(session, recipient):
+        raise NotPossible(UNUSABLE)
+    return check_recipient(facts.charge_point, facts.sender, recipient, group)
+
+
+async def target_of(session: AsyncSession, facts: Facts) -> Holding | None:
+    """Check the rights and look up the target: what a reservation rests on."""
+    return await check_rights(session, facts) or (
+        await find_recipient(session, facts) if facts.request.kind is TransferKind.TRANSFER_TO_USER else None
+    )
+
+
+def steps_for(facts: Facts, after: Holding | None) -> DeviceSteps:
+    """Say which device steps a change to `after` takes; an address not looked up yet changes both."""
+    before = facts.charge_point.holding
+    return device_steps(
+        owner_changes=after is None or after.owner_id != before.owner_id,
+        group_changes=after is None or after.group_id != before.group_id,
+        connection=facts.request.connection,
+    )
+
+
+def takes_from_owner(facts: Facts, after: Holding | None) -> bool:
+    """Whether the present owner did not ask for it and is to be told."""
+    return is_asked_over_owner(facts.charge_point, facts.sender.id, after, facts.request.kind)

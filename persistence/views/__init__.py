@@ -1,0 +1,1 @@
+"""What callers read, as far as they may see it; nothing is written."""

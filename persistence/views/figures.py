@@ -1,0 +1,142 @@
+"""How many transfers stand how, and since when: what the platform's metrics show. All of it is read-only."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import Unavailable
+from domain.keys import KnownTo
+from domain.transfer import FINAL
+from persistence.chargers.charger_keys import KeyState
+from persistence.session import Database
+from persistence.tables import ChargePoint, Credential, Finding, Request, Transfer, TransferStep
+
+_FINAL: Final = [state.value for state in FINAL]
+#: How many seconds the database may take, and for how many what was read is good: whoever asks shows no key.
+_PATIENCE: Final = 3
+_GOOD_FOR: Final = 5
+#: For how long people may know a key that the charger could have replaced, before somebody is to look.
+KNOWN_LONG: Final = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Transfers of one attention, open or with letters that wait: how many; the age of the oldest, and of its step."""
+
+    number: int
+    age: timedelta
+    step_age: timedelta
+
+
+@dataclass(frozen=True)
+class Heap:
+    """Things that are to be done: how many, and how old the oldest is."""
+
+    number: int
+    age: timedelta
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How it all stands at one moment."""
+
+    states: Mapping[str, int]
+    """How many transfers are in a state; those that there are none of are left out."""
+    waiting: Mapping[str, Waiting]
+    """By attention; the empty one is that of transfers that run."""
+    unstarted: Heap
+    """Requests whose workflow has not answered yet."""
+    due: Heap
+    """Ended transfers with something left to do at their charger."""
+    most_rescue_tries: int
+    """How often the most stubborn of their chargers was there and did not take it."""
+    parked: Mapping[str, int]
+    """What the reconciler could not mend, by kind; those that there are none of are left out."""
+    known_keys: Mapping[bool, int]
+    """How many charge points have a key that people have known for KNOWN_LONG; True: of chargers that take no other."""
+
+
+class Readings:
+    """The figures, read at most once every few seconds however many ask."""
+
+    def __init__(self, db: Database) -> None:
+        """Read from `db`."""
+        self._db = db
+        self._turn = asyncio.Lock()
+        self._read_at: float | None = None
+        self._latest: Figures | None = None
+
+    async def latest(self) -> Figures | None:
+        """Give the figures; None where the database does not answer."""
+        async with self._turn:
+            if self._read_at is None or time.monotonic() - self._read_at > _GOOD_FOR:
+                try:
+                    async with asyncio.timeout(_PATIENCE):
+                        self._latest = await read_figures(self._db)
+                except (Unavailable, TimeoutError):
+                    self._latest = None
+                self._read_at = time.monotonic()
+            return self._latest
+
+
+async def read_figures(db: Database) -> Figures:
+    """Read them; raises Unavailable."""
+    now = datetime.now(UTC)
+    async with db.reading() as session:
+        states = await session.execute(select(Transfer.state, func.count()).group_by(Transfer.state))
+        due = select(func.count(), func.min(Transfer.finished_at), func.max(Transfer.rescue_tries))
+        due_number, due_since, tries = (await session.execute(due.where(Transfer.due))).one()
+        asked = select(func.count(), func.min(Request.requested_at)).where(Request.started_at.is_(None))
+        unstarted, asked_since = (await session.execute(asked)).one()
+        parked = select(Finding.kind, func.count()).where(Finding.settled_at.is_(None)).group_by(Finding.kind)
+        return Figures(
+            states={row[0]: row[1] for row in states},
+            waiting=await _waiting(session, now),
+            unstarted=Heap(unstarted, _age(asked_since, now)),
+            due=Heap(due_number, _age(due_since, now)),
+            most_rescue_tries=tries or 0,
+            parked={row[0]: row[1] for row in await session.execute(parked)},
+            known_keys=await _known_keys(session, now),
+        )
+
+
+async def _known_keys(session: AsyncSession, now: datetime) -> dict[bool, int]:
+    current = and_(Credential.state == KeyState.CURRENT, Credential.known_to == KnownTo.PEOPLE)
+    fixed = ChargePoint.rotates.is_(False)
+    query = (
+        select(fixed, func.count())
+        .select_from(Credential)
+        .join(ChargePoint, ChargePoint.id == Credential.charge_point_id)
+        .where(current, Credential.created_at < now - KNOWN_LONG)
+        .group_by(fixed)
+    )
+    return {bool(row[0]): row[1] for row in await session.execute(query)}
+
+
+async def _waiting(session: AsyncSession, now: datetime) -> dict[str, Waiting]:
+    began = (
+        select(func.max(TransferStep.started_at))
+        .where(TransferStep.transfer_id == Transfer.id)
+        .correlate(Transfer)
+        .scalar_subquery()
+    )
+    since = func.coalesce(began, Transfer.requested_at)
+    query = (
+        select(Transfer.attention, func.count(), func.min(Transfer.requested_at), func.min(since))
+        .where(or_(Transfer.state.not_in(_FINAL), Transfer.attention != ""))
+        .group_by(Transfer.attention)
+    )
+    rows = (await session.execute(query)).all()
+    return {
+        attention: Waiting(number, _age(requested, now), _age(step, now)) for attention, number, requested, step in rows
+    }
+
+
+def _age(since: datetime | None, now: datetime) -> timedelta:
+    return max(now - since, timedelta(0)) if since else timedelta(0)

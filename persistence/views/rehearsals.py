@@ -1,0 +1,95 @@
+"""What a transfer would do, before anybody asks for it: the same rules over the same facts, and nothing written."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.charge_point import Holding
+from domain.errors import Refusal, TransferInProgress
+from domain.ids import ChargePointId, GroupId, UserId
+from domain.keys import KeyInUse
+from domain.policy import Policy
+from domain.request import TransferRequest
+from domain.transfer import DeviceSteps, StepName, TransferKind
+from persistence.chargers import catalogue, keys_in_use
+from persistence.chargers.catalogue import Model, Support
+from persistence.people.callers import Caller
+from persistence.session import Database
+from persistence.tables import ChargePoint
+from persistence.transfers import judgement, transfers
+from persistence.transfers.judgement import Facts
+from persistence.transfers.transfers import Requested
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What would happen. `blockers` are the refusals that a start would meet, the first one first.
+
+    An address is not looked up: neither the answer nor its time tells whether it has an account.
+    """
+
+    owner_changes: bool
+    group_changes: bool
+    steps: DeviceSteps
+    supported: dict[StepName, Support]
+    blockers: list[Refusal]
+    key: KeyInUse | None = None
+    """The one in use."""
+
+
+class Rehearsals:
+    """Tries requests out. Raises Unavailable where the database is away."""
+
+    def __init__(self, db: Database, cool_down: timedelta) -> None:
+        """Take the database, and how long an owner change cools down."""
+        self._db = db
+        self._cool_down = cool_down
+
+    async def try_out(self, caller: Caller, charge_point_id: ChargePointId, request: TransferRequest) -> Rehearsal:
+        """Say what a start of `request` would do; raises NotFound for an unknown charge point."""
+        now = datetime.now(UTC)
+        asked = Requested(caller.id, caller.scopes, charge_point_id, request, now, Policy())
+        async with self._db.reading() as session:
+            facts = await judgement.gather(session, asked)
+            blockers: list[Refusal] = []
+            after = await _allowed(blockers, lambda: judgement.check_rights(session, facts))
+            await _allowed(blockers, lambda: _cooled_down(facts, now, self._cool_down))
+            await _allowed(blockers, lambda: _unreserved(session, facts))
+            row = await session.get_one(ChargePoint, charge_point_id)
+            after = after or _wished(facts)
+            before = facts.charge_point.holding
+            return Rehearsal(
+                owner_changes=after is None or after.owner_id != before.owner_id,
+                group_changes=after is None or after.group_id != before.group_id,
+                steps=judgement.steps_for(facts, after),
+                supported=await catalogue.known(session, Model(row.ocpp, row.vendor, row.model)),
+                blockers=blockers,
+                key=await keys_in_use.read(session, charge_point_id),
+            )
+
+
+def _wished(facts: Facts) -> Holding | None:
+    """Say who would have it if nothing were in the way; None where that follows from a recipient's address."""
+    request, before = facts.request, facts.charge_point.holding
+    if request.kind is TransferKind.TRANSFER_TO_USER:
+        return None
+    return Holding(UserId(request.user_id or before.owner_id), GroupId(request.group_id or before.group_id))
+
+
+async def _cooled_down(facts: Facts, now: datetime, cool_down: timedelta) -> None:
+    judgement.check_waiting_time(facts, now, cool_down)
+
+
+async def _unreserved(session: AsyncSession, facts: Facts) -> None:
+    if await transfers.active_on(session, facts.charge_point.id) is not None:
+        raise TransferInProgress("The charge point has a transfer under way; wait for its end, or cancel it.")
+
+
+async def _allowed(blockers: list[Refusal], check: Callable[[], Awaitable[Holding | None]]) -> Holding | None:
+    try:
+        return await check()
+    except Refusal as refusal:
+        blockers.append(refusal)
+        return None

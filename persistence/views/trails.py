@@ -1,0 +1,123 @@
+"""Reads what is new in many audit trails at once, and whether everything was said of a transfer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Integer, String, and_, case, column, exists, or_, select, values
+from sqlalchemy.orm import aliased
+
+from domain.trail import TOLD_OF_END, TrailSubject
+from domain.transfer import FINAL, StepName, StepState, TransferState
+from persistence.people.callers import Caller
+from persistence.session import Database
+from persistence.tables import AuditCounter, AuditEvent, Transfer, TransferStep
+from persistence.views.transfer_views import EventView, event_view
+
+_TOLD: Final = and_(TransferStep.transfer_id == Transfer.id, TransferStep.name == StepName.TELL_PARTIES.value)
+
+
+def _over() -> ColumnElement[bool]:
+    """Whether a transfer has ended and its parties were told; one that was refused at once has nobody to tell.
+
+    The entry counts, not only the step: that a letter to a recipient who has not accepted is still tried is not shown.
+    """
+    ended = [state.value for state in FINAL - {TransferState.REFUSED}]
+    entry = aliased(AuditEvent)
+    told = or_(
+        TransferStep.state.in_([StepState.DONE.value, StepState.SKIPPED.value]),
+        exists().where(entry.subject == Transfer.id, entry.once == TOLD_OF_END),
+    )
+    return case(
+        (Transfer.state == TransferState.REFUSED.value, True),
+        (and_(Transfer.state.in_(ended), told), True),
+        else_=False,
+    )
+
+
+_OVER: Final = _over()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of an audit trail, and its transfer as it stood when the entry was read; None where it has none."""
+
+    row: AuditEvent
+    transfer: Transfer | None
+
+    @property
+    def sequence(self) -> int:
+        """Its place in its trail."""
+        return self.row.sequence
+
+    def view(self, caller: Caller) -> EventView:
+        """Show it to `caller`, who may see the transfer's trail."""
+        return event_view(self.row, self.transfer, caller)
+
+
+@dataclass(frozen=True)
+class News:
+    """What is new: the entries of each trail in their order, and the trails that are over.
+
+    A transfer's is, once everything was said of it; a charge point's never.
+    """
+
+    entries: Mapping[TrailSubject, list[Entry]]
+    over: frozenset[TrailSubject]
+
+
+class Trails:
+    """Reads without asking who may see it; raises Unavailable where the database is away.
+
+    A trail has no gaps, and what a statement sees of it is its beginning: a writer holds the trail's counter until it
+    commits (persistence.transfers.audit). So a place in each trail is all that there is to remember.
+    """
+
+    def __init__(self, db: Database) -> None:
+        """Take the database."""
+        self._db = db
+
+    async def standing(self, subject: TrailSubject) -> tuple[int, bool]:
+        """Give the last sequence of a trail (0: none yet), and whether it is over.
+
+        What is read of the trail afterwards has at least these entries.
+        """
+        wanted = (
+            select(AuditCounter.last, _OVER)
+            .select_from(AuditCounter)
+            .outerjoin(Transfer, Transfer.id == AuditCounter.subject)
+            .outerjoin(TransferStep, _TOLD)
+            .where(AuditCounter.subject == subject)
+        )
+        async with self._db.reading() as session:
+            row = (await session.execute(wanted)).one_or_none()
+        return (row[0], bool(row[1])) if row else (0, False)
+
+    async def news(self, places: Mapping[TrailSubject, int], limit: int) -> News:
+        """Read, in one query, what follows in each trail behind its place: `limit` entries in all.
+
+        Where there were more, none is said to be over: the next call has the rest.
+        """
+        place = values(column("subject", String), column("sequence", Integer), name="place")
+        cte = place.data(list(places.items())).cte("place")
+        wanted: Any = (
+            select(cte.c.subject, AuditEvent, Transfer, _OVER)
+            .select_from(cte)
+            .outerjoin(
+                AuditEvent,
+                and_(AuditEvent.subject == cte.c.subject, AuditEvent.sequence > cte.c.sequence),
+            )
+            .outerjoin(Transfer, Transfer.id == cte.c.subject)
+            .outerjoin(TransferStep, _TOLD)
+            .where(or_(AuditEvent.sequence.is_not(None), _OVER))
+            .order_by(cte.c.subject, AuditEvent.sequence)
+            .limit(limit)
+        )
+        async with self._db.reading() as session:
+            rows = (await session.execute(wanted)).all()
+        found: dict[TrailSubject, list[Entry]] = {}
+        for subject, event, transfer, _ in rows:
+            if event is not None:
+                found.setdefault(subject, []).append(Entry(event, transfer))
+        complete = len(rows) < limit
+        return News(found, frozenset(row[0] for row in rows if row[3]) if complete else frozenset())

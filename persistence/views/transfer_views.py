@@ -1,0 +1,226 @@
+"""A transfer, its steps and its audit entries as one caller may know them, made from their rows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from domain.charge_point import Holding
+from domain.errors import ErrorCode
+from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.request import TransferRequest
+from domain.trail import TrailAction, without_places
+from domain.transfer import (
+    ACTIVE,
+    FINAL,
+    Acceptance,
+    Attention,
+    Connection,
+    IfOffline,
+    RunningSession,
+    StepName,
+    StepState,
+    TransferKind,
+    TransferState,
+    UntilNewKey,
+)
+from persistence.people.callers import Caller
+from persistence.tables import AuditEvent, ChargePoint, Request, Transfer, TransferStep
+from persistence.views.sight import attention_in_sight, knows_recipient
+
+
+@dataclass(frozen=True)
+class StepView:
+    """How one step stands."""
+
+    name: StepName
+    state: StepState
+    attempts: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    last_error: str | None = None
+    tries_hidden: bool = False
+    """How its tries fare is nothing for this caller, so neither is what the engine says of them."""
+
+
+@dataclass(frozen=True)
+class TransferView:
+    """A transfer; `target` is None where it is unknown, or the caller may not know it."""
+
+    id: TransferId
+    kind: TransferKind
+    state: TransferState
+    charge_point_id: ChargePointId
+    connection: Connection
+    acceptance: Acceptance
+    running_session: RunningSession
+    if_offline: IfOffline
+    until_new_key: UntilNewKey
+    origin: Holding
+    target: Holding | None
+    requested_by: UserId
+    requested_at: datetime
+    steps: tuple[StepView, ...]
+    attention: Attention = Attention.NONE
+    waiting_until: datetime | None = None
+    reason: str | None = None
+    warnings: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    finished_at: datetime | None = None
+    refusal: tuple[ErrorCode, str] | None = None
+    """Of a refused one: the code, and the sentence for its sender."""
+    deciders: frozenset[UserId] = frozenset()
+    """The owners of the target group: who may accept a move into it. Not to be shown."""
+    key_settled: bool = False
+    """The charger has proven its new key, or the new owner was given one to type: there is no way back."""
+
+    def step(self, name: StepName) -> StepState:
+        """Say where one step is; one that is not listed has not begun."""
+        return next((step.state for step in self.steps if step.name is name), StepState.PENDING)
+
+    @property
+    def present_step(self) -> StepName | None:
+        """The step that runs, or else the next one to: the register's own steps are written once they are done."""
+        running = [step.name for step in self.steps if step.state is StepState.RUNNING]
+        pending = [step.name for step in self.steps if step.state is StepState.PENDING]
+        return next(iter(running + pending), None)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether its workflow may be trying something: the letters about its end are, when it has ended."""
+        return self.state in ACTIVE or self.step(StepName.TELL_PARTIES) is StepState.RUNNING
+
+
+@dataclass(frozen=True)
+class EventView:
+    """One entry of an audit trail."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    detail: dict[str, Any]
+
+
+def transfer_view(
+    row: Transfer,
+    steps: Sequence[TransferStep],
+    deciders: frozenset[UserId],
+    caller: Caller,
+    *,
+    key_settled: bool,
+) -> TransferView:
+    """Show a transfer to `caller`, who may see it."""
+    state = TransferState(row.state)
+    attention = attention_in_sight(row, caller)
+    as_it_is = attention == row.attention
+    known = knows_recipient(row, caller)
+    return TransferView(
+        id=TransferId(row.id),
+        kind=TransferKind(row.kind),
+        state=state,
+        attention=attention,
+        waiting_until=row.waiting_until if as_it_is else row.expires_at if attention else None,
+        reason=row.reason,
+        warnings=tuple(row.warnings),
+        charge_point_id=ChargePointId(row.charge_point_id),
+        connection=Connection(row.connection),
+        acceptance=Acceptance(row.acceptance),
+        running_session=RunningSession(row.running_session),
+        if_offline=IfOffline(row.if_offline),
+        until_new_key=UntilNewKey(row.until_new_key),
+        origin=Holding(UserId(row.from_owner_id), GroupId(row.from_group_id)),
+        target=_target(row) if known else None,
+        requested_by=UserId(row.requested_by),
+        requested_at=row.requested_at,
+        expires_at=row.expires_at,
+        finished_at=row.finished_at,
+        steps=tuple(_step(step) if known else _masked_step(step, row) for step in steps),
+        refusal=_refusal(row) if state is TransferState.REFUSED else None,
+        deciders=deciders,
+        key_settled=key_settled,
+    )
+
+
+def requested_view(row: Request, point: ChargePoint, body: TransferRequest) -> TransferView:
+    """Show a request whose workflow has not reserved anything yet."""
+    return TransferView(
+        id=TransferId(row.transfer_id),
+        kind=body.kind,
+        state=TransferState.REQUESTED,
+        charge_point_id=ChargePointId(row.charge_point_id),
+        connection=body.connection,
+        acceptance=body.acceptance,
+        running_session=body.running_session,
+        if_offline=body.if_offline,
+        until_new_key=body.until_new_key,
+        origin=Holding(UserId(point.owner_id), GroupId(point.group_id)),
+        target=None,
+        requested_by=UserId(row.user_id),
+        requested_at=row.requested_at,
+        steps=tuple(StepView(name, StepState.PENDING) for name in StepName),
+    )
+
+
+#: The steps that send letters to the recipient.
+_LETTERS: Final = frozenset({StepName.ASK_RECIPIENT, StepName.TELL_PARTIES})
+_MASKED: Final[Mapping[str, str]] = {
+    TrailAction.ASK_NOT_DELIVERABLE: TrailAction.ASKED,
+    TrailAction.CODE_NOT_DELIVERABLE: TrailAction.CODE_SENT,
+    TrailAction.ACCOUNT_OPENED: TrailAction.CODE_SENT,
+}
+
+
+def detail_of(row: AuditEvent) -> dict[str, Any]:
+    """Give an entry's detail, with the `reason` of whose order it was, as long as that is kept."""
+    reason = row.order.reason if row.order else None
+    return row.detail | ({"reason": reason} if reason else {})
+
+
+def event_view(row: AuditEvent, transfer: Transfer | None, caller: Caller) -> EventView:
+    """Show an entry of a transfer's trail; who may not know the recipient reads `recipient`, and nothing else of them.
+
+    Nor do they read whether a letter could be delivered or an account was opened: that would tell whether an address
+    has an account. Of codes they read no number, so that what is masked as one is like the others; of what a link was
+    refused no code, as one is for accounts that are blocked. Where somebody is nobody reads here: a transfer's
+    trail is seen by both sides, and by nobody for their own time alone.
+    """
+    actor, action, detail = row.actor, row.action, without_places(detail_of(row))
+    if transfer is not None and not knows_recipient(transfer, caller):
+        hidden = [known for known in (transfer.to_owner_id, transfer.to_group_id) if known is not None]
+        actor = "recipient" if actor.partition(":")[2] in hidden else actor
+        action = _MASKED.get(action, action)
+        reminded = action == TrailAction.ASKED and detail.get("reminder")
+        action = TrailAction.REMINDED.value if reminded else action
+        private = {"number"} if action == TrailAction.CODE_SENT else {"code"} if actor.startswith("link:") else set()
+        detail = {key: value for key, value in detail.items() if value not in hidden and key not in private}
+    return EventView(row.sequence, row.at, actor, action, detail)
+
+
+def _target(row: Transfer) -> Holding | None:
+    if row.to_owner_id is None or row.to_group_id is None:
+        return None
+    return Holding(UserId(row.to_owner_id), GroupId(row.to_group_id))
+
+
+def _refusal(row: Transfer) -> tuple[ErrorCode, str] | None:
+    if row.reason not in set(ErrorCode):
+        return None
+    return ErrorCode(row.reason), row.refusal or "The transfer was refused."
+
+
+def _step(row: TransferStep) -> StepView:
+    return StepView(
+        StepName(row.name), StepState(row.state), row.attempts, row.started_at, row.finished_at, row.last_error
+    )
+
+
+def _masked_step(step: TransferStep, transfer: Transfer) -> StepView:
+    """Show a step to who may not know the recipient: not how the letters to them fare (`attention_in_sight`)."""
+    view = _step(step)
+    if view.name not in _LETTERS:
+        return view
+    view = replace(view, attempts=min(view.attempts, 1), last_error=None, tries_hidden=True)
+    if TransferState(transfer.state) in FINAL and view.state in {StepState.RUNNING, StepState.DONE}:
+        return replace(view, state=StepState.DONE, finished_at=transfer.finished_at)
+    return view
