@@ -167,6 +167,17 @@ async def test_a_due_key_that_was_taken_over_is_due_again_where_the_next_order_i
     assert (await rule.status()).proven
 
 
+async def test_a_key_that_was_withdrawn_is_nothing_that_anybody_waits_for(rule: Rule) -> None:
+    await rule.make()
+    await rule.send()
+    for withdrawn in (False, True):
+        if withdrawn:
+            await rule.withdraw()
+        async with rule.database.reading() as session:
+            assert await credentials.is_pending(session, CP, ORDER) is not withdrawn
+    assert "pending" in await keys(rule.database), "it may have taken it"
+
+
 async def test_after_a_proof_the_next_order_makes_a_fresh_key(rule: Rule) -> None:
     key = await rule.make()
     await rule.come(key)

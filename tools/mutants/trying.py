@@ -21,7 +21,7 @@ _FIRST, _SECOND = 15.0, 120.0
 #: A slip may make a test wait for ever; that is seen, too.
 _LONGEST_TEST: Final = 60
 _LONGEST_RUN: Final = 300
-#: What a lock does shows on PostgreSQL alone, where two go at the same row.
+#: What a lock does shows on PostgreSQL alone, where two go at the same row, and so does its own way to say something.
 _RACES: Final = "tests/activities/test_registry_races.py"
 #: pytest's own exit codes: some tests failed, or could not even be collected; it was called wrongly.
 _FAILED, _MISCALLED = frozenset({1, 2}), 4
@@ -50,13 +50,16 @@ class Tree:
         self._folder = folder
         self._clock = int(time.time())
 
-    def try_slip(self, slip: Slip, tests: Sequence[Sequence[str]]) -> Seen:
-        """Run one lot of tests after the other with the slip, until one of them fails."""
+    def try_slip(self, slip: Slip, lots: Sequence[Sequence[str]], others: Sequence[str]) -> Seen:
+        """Run one lot of tests after the other with the slip, then `others`, until one fails.
+
+        Lots were measured, so each of their tests is there; of others one may not be.
+        """
         file = self._folder / slip.file
         before = file.read_text()
         self._write(file, slip.apply(before))
         try:
-            failed = any(self._fails(lot) for lot in tests if lot)
+            failed = any(_fails(self._run(lot)) for lot in lots if lot) or (others and self._run(others) in _FAILED)
         finally:
             self._write(file, before)
         return Seen.SEEN if failed else Seen.UNSEEN
@@ -67,7 +70,8 @@ class Tree:
         self._clock += 2
         os.utime(file, (self._clock, self._clock))
 
-    def _fails(self, tests: Sequence[str]) -> bool:
+    def _run(self, tests: Sequence[str]) -> int:
+        """Run tests until one fails, and give pytest's exit code."""
         names = self._folder / ".mutants-tests"
         names.write_text("\n".join(tests))
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
@@ -77,13 +81,16 @@ class Tree:
             subprocess.Popen(command, cwd=self._folder, start_new_session=True, stdout=nowhere, stderr=nowhere) as run,
         ):
             try:
-                code = run.wait(_LONGEST_RUN)
+                return run.wait(_LONGEST_RUN)
             except subprocess.TimeoutExpired:  # a loop that no time-out of a test gets through to: that is seen, too
                 os.killpg(run.pid, signal.SIGKILL)
-                return True
-        if code == _MISCALLED:
-            raise SystemExit("A test that was measured is not there any more; delete the folder of what was measured.")
-        return code in _FAILED
+                return 1
+
+
+def _fails(code: int) -> bool:
+    if code == _MISCALLED:
+        raise SystemExit("A test that was measured is not there any more; delete the folder of what was measured.")
+    return code in _FAILED
 
 
 def try_all(
@@ -102,7 +109,8 @@ def try_all(
             return slip, Seen.UNREACHED
         tree = trees.get()
         try:
-            return slip, tree.try_slip(slip, [*_lots(tests, reach), _races(slip)])
+            lots = _lots(tests, reach)
+            return slip, tree.try_slip(slip, lots, _on_postgresql(slip, lots[0]))
         finally:
             trees.put(tree)
 
@@ -112,8 +120,11 @@ def try_all(
                 yield result
 
 
-def _races(slip: Slip) -> list[str]:
-    return [_RACES] if Path(slip.file).parts[0] in {"persistence", "activities"} else []
+def _on_postgresql(slip: Slip, quick: Sequence[str]) -> list[str]:
+    """Give what is tried there, too: races, and what was quick on SQLite; only of what asks the database itself."""
+    if Path(slip.file).parts[0] not in {"persistence", "activities"}:
+        return []
+    return [_RACES, *(test.replace("[sqlite", "[postgresql") for test in quick if "[sqlite" in test)]
 
 
 def _near_first(slip: Slip, reach: Reach) -> list[str]:
