@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
-from temporalio.exceptions import ApplicationError
 
 from domain.approval import Decision
 from domain.charger import CommandOutcome, KeyAnswer
@@ -355,37 +354,6 @@ async def test_a_proof_that_nobody_told_of_leaves_no_way_back(stage: Set) -> Non
         await resolve(transfer, OperatorAction.ROLL_BACK)
     await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, "proved")
     assert await transfer.outcome() == "completed"
-
-
-async def test_it_does_not_end_while_an_operator_waits_for_their_answer(stage: Set) -> None:
-    world = World()
-    world.fail["tell_ended"] = [ApplicationError("no mail server", non_retryable=True)]
-    world.gates["note_resolution"] = asyncio.Event()
-    transfer = await stage(world)
-    await transfer.start()
-    await parked(transfer)
-    answer = asyncio.create_task(resolve(transfer, OperatorAction.RETRY))
-    await world.until(lambda: "ended" in world.letters and world.reached["note_resolution"])
-    result = asyncio.create_task(transfer.handle.result())
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(result), 1)
-    world.gates["note_resolution"].set()
-    await answer
-    assert (await result).state.value == "completed"
-
-
-async def test_it_does_not_end_before_the_letters_beside_it_are_sent(stage: Set) -> None:
-    world = World(plan=plan(tell_present_owner=True))
-    world.gates["tell_requested"] = asyncio.Event()
-    transfer = await stage(world)
-    await transfer.start()
-    await world.until(lambda: "ended" in world.letters)
-    result = asyncio.create_task(transfer.handle.result())
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(result), 1)
-    world.gates["tell_requested"].set()
-    assert (await result).state.value == "completed"
-    assert world.letters == ["ended", "requested"]
 
 
 async def test_an_accept_leaves_no_letter_behind(stage: Set) -> None:

@@ -1,0 +1,42 @@
+"""How a transfer's run ends: not before all that it owes is done."""
+
+import asyncio
+
+import pytest
+from temporalio.exceptions import ApplicationError
+
+from domain.ids import OrderId
+from domain.transfer import Attention, OperatorAction
+from tests.workflows.conftest import Set
+from tests.workflows.world import World, plan
+
+
+async def test_it_does_not_end_while_an_operator_waits_for_their_answer(stage: Set) -> None:
+    world = World()
+    world.fail["tell_ended"] = [ApplicationError("no mail server", non_retryable=True)]
+    world.gates["note_resolution"] = asyncio.Event()
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.attention is Attention.OPERATOR)
+    answer = asyncio.create_task(transfer.client.resolve(transfer.transfer_id, OperatorAction.RETRY, OrderId("1")))
+    await world.until(lambda: "ended" in world.letters and world.reached["note_resolution"])
+    result = asyncio.create_task(transfer.handle.result())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(result), 1)
+    world.gates["note_resolution"].set()
+    await answer
+    assert (await result).state.value == "completed"
+
+
+async def test_it_does_not_end_before_the_letters_beside_it_are_sent(stage: Set) -> None:
+    world = World(plan=plan(tell_present_owner=True))
+    world.gates["tell_requested"] = asyncio.Event()
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: "ended" in world.letters)
+    result = asyncio.create_task(transfer.handle.result())
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(result), 1)
+    world.gates["tell_requested"].set()
+    assert (await result).state.value == "completed"
+    assert world.letters == ["ended", "requested"]
