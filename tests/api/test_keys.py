@@ -4,6 +4,8 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from domain.errors import NotAuthenticated
+from persistence.people.callers import Callers
 from persistence.session import Database
 from persistence.tables import ApiKey
 from tests.api.world import LONG_AGO, bearer, key_of
@@ -54,3 +56,11 @@ async def test_me_says_whose_key_it_is_and_its_scopes(http: httpx.AsyncClient) -
         "locale": "fr-FR",
         "scopes": ["operator"],
     }
+
+
+@pytest.mark.parametrize("key", ["hk_\0_olga-secret", "hk_olga\x7f_olga-secret", "hk_ölga_olga-secret"])
+@pytest.mark.usefixtures("app")
+async def test_a_key_that_no_database_may_be_asked_for_is_not_valid(database: Database, key: str) -> None:
+    """PostgreSQL takes no NUL in a text."""
+    with pytest.raises(NotAuthenticated):
+        await Callers(database).caller(key)
