@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from domain.errors import TooLate
 from domain.ids import OrderId
 from domain.transfer import Attention, OperatorAction
 from tests.workflows.conftest import Set
@@ -40,3 +41,16 @@ async def test_it_does_not_end_before_the_letters_beside_it_are_sent(stage: Set)
     world.gates["tell_requested"].set()
     assert (await result).state.value == "completed"
     assert world.letters == ["ended", "requested"]
+
+
+async def test_while_its_end_is_written_it_shows_what_follows_and_there_is_no_way_back(stage: Set) -> None:
+    world = World(plan=plan(rotate=False))
+    world.gates["finish"] = asyncio.Event()
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.reached["finish"])
+    assert "step `tell_parties`" in await transfer.page()
+    with pytest.raises(TooLate, match="about to end"):
+        await transfer.client.resolve(transfer.transfer_id, OperatorAction.ROLL_BACK, OrderId("1"))
+    world.gates["finish"].set()
+    assert await transfer.outcome() == "completed"
