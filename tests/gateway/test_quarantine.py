@@ -142,6 +142,21 @@ async def test_a_refusal_in_quarantine_is_on_record_and_leaves_it_there(world: W
     assert set(await keys(world.database)) == {"current", "pending"}
 
 
+async def test_a_key_that_was_not_answered_is_sent_again_after_the_next_boot_and_not_before(
+    database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    await seed(database, vault)
+    quick = timedelta(milliseconds=300)
+    async with gateway_world(database, vault, tmp_path, call_timeout=quick) as world:
+        await world.order_key(quarantines_old=True)
+        async with world.client() as socket:
+            for _ in range(2):
+                await ask(socket, "BootNotification", chargePointVendor="V", chargePointModel="M")
+                assert json.loads(await said(socket))[2] == "ChangeConfiguration"
+                with pytest.raises(TimeoutError):
+                    await said(socket, seconds=1)
+
+
 async def test_where_a_key_is_to_be_typed_there_is_none_to_send_in_quarantine(
     database: Database, vault: Vault, tmp_path: Path
 ) -> None:
