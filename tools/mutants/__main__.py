@@ -128,7 +128,7 @@ def _try(chosen: list[Slip], folder: Path, options: argparse.Namespace) -> dict[
     done = {slip.id: Seen.SEEN for slip in possible if slip.id in known}
     left = [slip for slip in possible if slip.id not in known]
     until = time.monotonic() + options.seconds
-    for slip, seen in try_all(ROOT, folder, left, measure(ROOT, folder), options.workers, until):
+    for slip, seen in try_all(ROOT, folder, left, measure(ROOT, folder), options.workers, until) if left else ():
         done[slip.id] = seen
         if seen is not Seen.SEEN:
             print(f"{seen}: {_said(slip)}", flush=True)
