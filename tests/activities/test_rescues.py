@@ -11,7 +11,7 @@ from activities.contracts.rescues import Rescued
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
 from domain.approval import Decision
-from domain.ids import NodeId
+from domain.ids import ChargePointId, NodeId
 from domain.transfer import TransferState, TransferWarning
 from persistence.chargers import charger_links
 from persistence.session import Database
@@ -168,6 +168,7 @@ async def test_a_transfer_under_way_is_not_disturbed(
     await connect(database)
     async with database.reading() as session:
         assert await rescues.due_on(session, CP) == [ref.transfer_id]
+        assert await rescues.due_on(session, ChargePointId("cp_9")) == []
     registry = DatabaseRegistry(database, vault, timedelta(0))
     offered = await keep(database, vault, TO_BOB | {"recipient": "ada@example.com"}, sender="bob")
     await registry.reserve(offered)
