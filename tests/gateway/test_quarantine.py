@@ -157,6 +157,18 @@ async def test_a_key_that_was_not_answered_is_sent_again_after_the_next_boot_and
                     await said(socket, seconds=1)
 
 
+async def test_what_was_refused_in_quarantine_is_not_sent_again_over_the_same_connection(world: World) -> None:
+    await world.order_key(quarantines_old=True)
+    async with world.client() as socket:
+        await ask(socket, "BootNotification", chargePointVendor="V", chargePointModel="M")
+        frame = json.loads(await said(socket))
+        await socket.send(json.dumps([3, frame[1], {"status": "Rejected"}]))
+        await _until_answered(world, KeyAnswer.REJECTED)
+        await ask(socket, "BootNotification", chargePointVendor="V", chargePointModel="M")
+        with pytest.raises(TimeoutError):
+            await said(socket, seconds=1)
+
+
 async def test_where_a_key_is_to_be_typed_there_is_none_to_send_in_quarantine(
     database: Database, vault: Vault, tmp_path: Path
 ) -> None:
