@@ -128,3 +128,16 @@ async def test_a_socket_is_shut_by_its_own_key_alone(links: Database) -> None:
                 session, CP, ONE, credential_id=key, address="192.0.2.1", quarantined=False, now=NOW
             )
             assert (await charger_links.standing(session, CP)).shut is shut
+
+
+@pytest.mark.parametrize("state", [KeyState.PENDING, KeyState.BESIDE])
+async def test_which_key_it_uses_is_open_while_one_that_was_withdrawn_since_may_still_be_taken(
+    links: Database, state: KeyState
+) -> None:
+    await claim(links, ONE)
+    async with links.writing() as session:
+        key = new_key(CP, state, "new", NOW, purpose=KeyPurpose.TRANSFER, version=1)
+        key.withdrawn_at = NOW + HOUR
+        session.add(key)
+        await session.flush()
+        assert (await charger_links.standing(session, CP)).unsettled is (state is KeyState.PENDING)
