@@ -170,13 +170,9 @@ def _decided(state: TransferState, so: str) -> AlreadyDecided:
 
 
 def _nothing_to_try(progress: Progress) -> Refusal | None:
-    """Where the recipient is asked, or it has ended, all that can be tried again is a letter that can't be sent."""
-    parked = progress.attention is Attention.OPERATOR
-    if progress.state is TransferState.AWAITING_ACCEPTANCE and not parked:
-        return NotPossible("The recipient has been asked, and the decision is theirs; there is nothing to try again.")
-    if progress.state in FINAL and not parked:
-        return _over(progress.state, Action.RETRY)
-    return None
+    """After the end it is a letter that can't be sent; before it, a run that was lost goes on, too."""
+    over = progress.state in FINAL and progress.attention is not Attention.OPERATOR
+    return _over(progress.state, Action.RETRY) if over else None
 
 
 def _no_roll_back(progress: Progress) -> Refusal | None:
@@ -229,6 +225,7 @@ _LEFT_UNDONE: Final = {
     ),
 }
 _RETRIED: Final = {
+    Attention.RECIPIENT: "Changes nothing: the recipient has been asked, and the decision is theirs.",
     Attention.CHARGER_OFFLINE: "Looks now whether the charger is connected, and goes on waiting where it is not.",
     Attention.NEW_KEY: "Looks now whether the charger uses the new owner's key, and goes on waiting where it does not.",
     Attention.SESSION_RUNNING: (

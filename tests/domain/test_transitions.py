@@ -104,11 +104,11 @@ def test_a_cancel_counts_until_the_change_of_ownership_begins(begun: bool) -> No
 
 
 @pytest.mark.parametrize("attention", Attention)
-def test_what_can_be_tried_again_while_nobody_works_is_a_letter_that_can_not_be_sent(attention: Attention) -> None:
+def test_what_can_be_tried_again_after_the_end_is_a_letter_that_can_not_be_sent(attention: Attention) -> None:
     parked = attention is Attention.OPERATOR
     for state in S:
         possible = refusal(A.RETRY, Progress(state, attention=attention)) is None
-        assert possible is (parked or state in {S.REQUESTED, *LATER})
+        assert possible is (parked or state not in FINAL)
 
 
 @pytest.mark.parametrize("connection", Connection)
@@ -176,6 +176,7 @@ def test_where_it_waits_retry_looks_again() -> None:
     assert "whether the charger is connected" in text(Attention.CHARGER_OFFLINE)
     assert "whether the charging session has ended" in text(Attention.SESSION_RUNNING)
     assert "the new owner's key" in text(Attention.NEW_KEY)
+    assert text(Attention.RECIPIENT).startswith("Changes nothing")
     assert text(Attention.OPERATOR) == text(Attention.RETRYING) == "Tries the step rotate_credentials again now."
 
 
