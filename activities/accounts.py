@@ -13,8 +13,8 @@ from domain import trail
 from domain.contact import Address, Channel
 from domain.errors import NotAllowed, NotPossible, Refusal
 from domain.ids import LinkId, TransferId, UserId
+from domain.kinds import TransferKind
 from domain.trail import TrailAction
-from domain.transfer import TransferKind
 from domain.transitions import Action, check
 from persistence.links import openings
 from persistence.links.openings import Typed

@@ -11,10 +11,11 @@ from domain import trail
 from domain.approval import Decision
 from domain.errors import NotAllowed, NotPossible
 from domain.ids import GroupId, LinkId, OrderId, TransferId, UserId
+from domain.kinds import TransferKind
 from domain.orders import UNPROVEN_ACTOR, OrderAct
 from domain.rights import Role
 from domain.trail import TrailAction
-from domain.transfer import FINAL, Reason, TransferKind, TransferState, UntilNewKey
+from domain.transfer import FINAL, Reason, TransferState, UntilNewKey
 from domain.transitions import ACTION_OF, Action, check, check_theirs
 from persistence.intake import orders
 from persistence.links import approvals

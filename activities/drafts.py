@@ -8,16 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.parties import Asked, Told, find_new_owner
 from domain.ids import ChargePointId, TransferId
 from domain.keys import KeyInUse
-from domain.transfer import (
-    Attention,
-    Connection,
-    IfOffline,
-    Reason,
-    TransferKind,
-    TransferState,
-    TransferWarning,
-    UntilNewKey,
-)
+from domain.kinds import TransferKind
+from domain.transfer import Attention, Connection, IfOffline, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import AcceptedLetter, AskLetter, CodeLetter, EndedLetter, NewKeyLetter, RequestedLetter
 from persistence.chargers import keys_in_use
 from persistence.links.approvals import SentCode

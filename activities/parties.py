@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.contact import Address, Channel
 from domain.ids import GroupId, TransferId, UserId
+from domain.kinds import TransferKind
 from domain.rights import ADMINS, Role
-from domain.transfer import Acceptance, TransferKind, TransferState
+from domain.transfer import Acceptance, TransferState
 from notices.letters import Part
 from persistence.links.approvals import EMAIL_CHANNEL, owner_channel
 from persistence.people import accounts

@@ -7,9 +7,10 @@ from typing import Final, TypedDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.notices import TellOwner
+from domain.kinds import TransferKind
 from domain.news import OwnerNews
 from domain.trail import TrailAction
-from domain.transfer import Connection, TransferKind
+from domain.transfer import Connection
 from notices.letters import (
     AnyLetter,
     EndedKeyLetter,

@@ -30,20 +30,11 @@ from domain.charge_point import Holding
 from domain.charger import KeyAnswer
 from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
 from domain.ids import ID_PATTERN, ChargePointId, GroupId, TransferId, UserId
+from domain.kinds import TransferKind
 from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import TrailAction
-from domain.transfer import (
-    DUE,
-    FINAL,
-    Acceptance,
-    Reason,
-    StepName,
-    StepState,
-    TransferKind,
-    TransferState,
-    UntilNewKey,
-)
+from domain.transfer import DUE, FINAL, Acceptance, Reason, StepName, StepState, TransferState, UntilNewKey
 from persistence.chargers import charge_points, charger_keys, charger_links, charging, contenders, credentials
 from persistence.intake import orders
 from persistence.people import accounts

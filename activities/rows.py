@@ -8,16 +8,8 @@ from domain.approval import reminders
 from domain.charge_point import ChargePoint
 from domain.errors import REFUSALS
 from domain.ids import ChargePointId, UserId
-from domain.transfer import (
-    Connection,
-    DeviceSteps,
-    IfOffline,
-    RunningSession,
-    TransferKind,
-    TransferState,
-    UntilNewKey,
-    device_steps,
-)
+from domain.kinds import TransferKind
+from domain.transfer import Connection, DeviceSteps, IfOffline, RunningSession, TransferState, UntilNewKey, device_steps
 from domain.transitions import Parties, Progress
 from persistence.tables import Transfer
 from persistence.transfers.transfers import Requested

@@ -11,17 +11,9 @@ from domain.approval import check_expiry, default_acceptance
 from domain.contact import Address, parse_address, region_of
 from domain.errors import InvalidRequest
 from domain.ids import ID_PATTERN, GroupId, UserId
+from domain.kinds import TransferKind
 from domain.request import TransferRequest
-from domain.transfer import (
-    Acceptance,
-    Connection,
-    IfOffline,
-    OperatorAction,
-    RunningSession,
-    StepName,
-    TransferKind,
-    UntilNewKey,
-)
+from domain.transfer import Acceptance, Connection, IfOffline, OperatorAction, RunningSession, StepName, UntilNewKey
 
 #: What people type that Python counts as not printable; French has no-break spaces before `: ; ? !`.
 _BLANKS: Final = "\n\t\u00a0\u202f"

@@ -12,6 +12,7 @@ from domain.charging import Doubt
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.keys import KeyInUse, KnownTo
+from domain.kinds import TransferKind
 from domain.rights import Role
 from domain.trail import TrailAction
 from domain.transfer import (
@@ -25,7 +26,6 @@ from domain.transfer import (
     RunningSession,
     StepName,
     StepState,
-    TransferKind,
     TransferState,
     UntilNewKey,
 )

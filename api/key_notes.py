@@ -3,7 +3,8 @@
 from typing import Final
 
 from domain.keys import KeyInUse, KnownTo
-from domain.transfer import Connection, TransferKind
+from domain.kinds import TransferKind
+from domain.transfer import Connection
 from persistence.views.rehearsals import Rehearsal
 
 _ENDS: Final = {

@@ -13,6 +13,7 @@ from domain.charger import KeyAnswer, RestartAnswer, Rotates
 from domain.charging import Doubt
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.keys import KnownTo
+from domain.kinds import TransferKind
 from domain.rights import Role, Scope
 from domain.transfer import (
     Acceptance,
@@ -23,7 +24,6 @@ from domain.transfer import (
     RunningSession,
     StepName,
     StepState,
-    TransferKind,
     TransferState,
     UntilNewKey,
 )

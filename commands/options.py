@@ -11,7 +11,8 @@ import typer
 
 from commands.ends import Wrong
 from domain.ids import ID_PATTERN
-from domain.transfer import Attention, OperatorAction, StepName, TransferKind, TransferState
+from domain.kinds import TransferKind
+from domain.transfer import Attention, OperatorAction, StepName, TransferState
 
 Word = TypeVar("Word", bound=StrEnum)
 _UNITS: Final = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}

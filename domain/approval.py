@@ -7,7 +7,8 @@ from typing import Final
 import isodate
 
 from domain.errors import InvalidRequest
-from domain.transfer import Acceptance, TransferKind
+from domain.kinds import TransferKind
+from domain.transfer import Acceptance
 
 DEFAULT_EXPIRY: Final = timedelta(days=7)
 SHORTEST_EXPIRY: Final = timedelta(hours=1)

@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict
 
 from domain.contact import Channel
 from domain.ids import GroupId, UserId
-from domain.transfer import Acceptance, Connection, IfOffline, RunningSession, TransferKind, UntilNewKey
+from domain.kinds import TransferKind
+from domain.transfer import Acceptance, Connection, IfOffline, RunningSession, UntilNewKey
 
 
 class TransferRequest(BaseModel):

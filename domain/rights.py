@@ -8,7 +8,8 @@ from typing import Final
 from domain.charge_point import ChargePoint, Holding
 from domain.errors import CoolingDown, NotAllowed, NotPossible
 from domain.ids import GroupId, UserId
-from domain.transfer import Acceptance, TransferKind
+from domain.kinds import TransferKind
+from domain.transfer import Acceptance
 
 
 class Role(StrEnum):

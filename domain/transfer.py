@@ -1,16 +1,8 @@
-"""A transfer: its kinds, states, steps, and which state may follow which."""
+"""A transfer: its states, steps, and which state may follow which."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
-
-
-class TransferKind(StrEnum):
-    """The three kinds of transfer."""
-
-    MOVE_TO_GROUP = "move_to_group"
-    TRANSFER_OWNERSHIP = "transfer_ownership"
-    TRANSFER_TO_USER = "transfer_to_user"
 
 
 class TransferState(StrEnum):

@@ -11,16 +11,8 @@ from typing import Final, assert_never
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, Refusal, TooLate
 from domain.ids import UserId
-from domain.transfer import (
-    DEVICE_STEPS,
-    FINAL,
-    Attention,
-    Connection,
-    OperatorAction,
-    StepName,
-    TransferKind,
-    TransferState,
-)
+from domain.kinds import TransferKind
+from domain.transfer import DEVICE_STEPS, FINAL, Attention, Connection, OperatorAction, StepName, TransferState
 
 
 class Action(StrEnum):

@@ -15,8 +15,9 @@ import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.keys import KeyInUse
+from domain.kinds import TransferKind
 from domain.languages import Language, duration, hour, moment
-from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning, UntilNewKey
+from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices import wording
 
 TEMPLATES: Final = Path(__file__).parent / "templates"

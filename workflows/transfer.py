@@ -14,18 +14,10 @@ from activities.contracts.registry import Changed, Finish, Plan, Proof, RefusedR
 from domain.approval import Decision
 from domain.errors import HandoverError, NotAllowed, Refusal
 from domain.ids import OrderId
+from domain.kinds import TransferKind
 from domain.policy import Policy
 from domain.trail import TrailAction
-from domain.transfer import (
-    FINAL,
-    Connection,
-    OperatorAction,
-    Reason,
-    StepName,
-    TransferKind,
-    TransferState,
-    TransferWarning,
-)
+from domain.transfer import FINAL, Connection, OperatorAction, Reason, StepName, TransferState, TransferWarning
 from domain.transitions import Action
 from workflows.approvals import Approvals
 from workflows.calls import Step, call, transact

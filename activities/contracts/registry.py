@@ -9,6 +9,7 @@ from domain.approval import Decision
 from domain.charger import KeyAnswer
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, NodeId, OrderId
+from domain.kinds import TransferKind
 from domain.policy import Policy
 from domain.transfer import (
     Connection,
@@ -16,7 +17,6 @@ from domain.transfer import (
     Reason,
     RunningSession,
     StepName,
-    TransferKind,
     TransferState,
     TransferWarning,
     UntilNewKey,

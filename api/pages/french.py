@@ -6,8 +6,9 @@ from api.pages.forms import NoName
 from api.pages.words import Choice, Ending, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode
+from domain.kinds import TransferKind
 from domain.languages import Language
-from domain.transfer import Connection, TransferKind, UntilNewKey
+from domain.transfer import Connection, UntilNewKey
 from persistence.links.link_reads import LinkState
 
 _SESSIONS: Final = (

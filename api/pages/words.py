@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from domain.errors import ErrorCode, HandoverError
 from domain.keys import KeyInUse, KnownTo
+from domain.kinds import TransferKind
 from domain.languages import Language, duration, moment
-from domain.transfer import Connection, IfOffline, TransferKind, UntilNewKey
+from domain.transfer import Connection, IfOffline, UntilNewKey
 from persistence.links.link_reads import LinkState, LinkView
 
 

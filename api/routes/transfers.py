@@ -12,7 +12,8 @@ from api.describing import call
 from api.paging import cut
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, GroupId, TransferId
-from domain.transfer import Attention, TransferKind, TransferState
+from domain.kinds import TransferKind
+from domain.transfer import Attention, TransferState
 from persistence.views.transfer_reads import TransferFilter
 
 router = APIRouter(prefix="/transfers", tags=["transfers"])

@@ -4,9 +4,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.contact import Address, Channel
 from domain.ids import GroupId, UserId
+from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.rights import Role
-from domain.transfer import TransferKind
 from persistence.links.approvals import owner_channel
 from persistence.people import accounts
 from persistence.tables import ApprovalLink, Transfer, User

@@ -10,8 +10,9 @@ from sqlalchemy.orm import aliased
 
 from domain.ids import LinkId, TransferId
 from domain.keys import KeyInUse
+from domain.kinds import TransferKind
 from domain.request import TransferRequest
-from domain.transfer import FINAL, Connection, IfOffline, TransferKind, TransferState
+from domain.transfer import FINAL, Connection, IfOffline, TransferState
 from persistence.chargers import keys_in_use
 from persistence.links.link_accounts import account_of
 from persistence.session import Database

@@ -9,6 +9,7 @@ from domain.charge_point import ChargePoint, Holding
 from domain.contact import Address, Channel
 from domain.errors import NotAllowed, NotFound, NotPossible
 from domain.ids import GroupId, UserId
+from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.rights import (
     Sender,
@@ -19,7 +20,7 @@ from domain.rights import (
     check_to_user,
     is_asked_over_owner,
 )
-from domain.transfer import Acceptance, DeviceSteps, TransferKind, device_steps
+from domain.transfer import Acceptance, DeviceSteps, device_steps
 from persistence.chargers import charge_points
 from persistence.people import accounts
 from persistence.transfers.transfers import Requested

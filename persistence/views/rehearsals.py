@@ -10,9 +10,10 @@ from domain.charge_point import Holding
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.keys import KeyInUse
+from domain.kinds import TransferKind
 from domain.policy import Policy
 from domain.request import TransferRequest
-from domain.transfer import DeviceSteps, StepName, TransferKind
+from domain.transfer import DeviceSteps, StepName
 from persistence.chargers import catalogue, keys_in_use
 from persistence.chargers.catalogue import Model, Support
 from persistence.people.callers import Caller

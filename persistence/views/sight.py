@@ -5,8 +5,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, not_, or_, select, true
 
 from domain.ids import GroupId, UserId
+from domain.kinds import TransferKind
 from domain.rights import Role
-from domain.transfer import FINAL, Acceptance, Attention, TransferKind, TransferState
+from domain.transfer import FINAL, Acceptance, Attention, TransferState
 from persistence.people.callers import Caller, groups_of
 from persistence.tables import ChargePoint, OwnershipPeriod, Transfer
 

@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.rights import Role
-from domain.transfer import Attention, TransferKind, TransferState
+from domain.transfer import Attention, TransferState
 from persistence.chargers import credentials
 from persistence.people.callers import Caller
 from persistence.session import Database

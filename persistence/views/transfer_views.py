@@ -8,6 +8,7 @@ from typing import Any, Final
 from domain.charge_point import Holding
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.trail import TrailAction, without_places
 from domain.transfer import (
@@ -20,7 +21,6 @@ from domain.transfer import (
     RunningSession,
     StepName,
     StepState,
-    TransferKind,
     TransferState,
     UntilNewKey,
 )

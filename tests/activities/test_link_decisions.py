@@ -12,7 +12,8 @@ from activities.registry import DatabaseRegistry
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, HandoverError, NotAllowed, TooLate
 from domain.ids import LinkId, TransferId, UserId
-from domain.transfer import Acceptance, TransferKind
+from domain.kinds import TransferKind
+from domain.transfer import Acceptance
 from persistence.links.approvals import make_link, owner_channel
 from persistence.session import Database
 from persistence.tables import Membership, Transfer

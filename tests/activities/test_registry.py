@@ -27,9 +27,10 @@ from domain.errors import (
 )
 from domain.ids import ChargePointId, NodeId, OrderId, TransferId, UserId, workflow_id
 from domain.keys import KnownTo
+from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.rights import Scope
-from domain.transfer import Acceptance, Attention, Connection, Reason, StepName, StepState, TransferKind, TransferState
+from domain.transfer import Acceptance, Attention, Connection, Reason, StepName, StepState, TransferState
 from persistence.chargers import charger_links
 from persistence.importing.imports import import_lines
 from persistence.intake.doorway import Doorway, Repeatable

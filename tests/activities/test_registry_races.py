@@ -13,7 +13,8 @@ from activities.contracts.registry import Changed, Finish
 from activities.registry import DatabaseRegistry
 from domain.charger_clock import ChargerTime
 from domain.errors import NotAllowed
-from domain.transfer import Acceptance, TransferKind, TransferState
+from domain.kinds import TransferKind
+from domain.transfer import Acceptance, TransferState
 from persistence.chargers import charge_points, charging, charging_review
 from persistence.chargers.charging import Over, Start, Started
 from persistence.importing.imports import ImportRefused, import_lines

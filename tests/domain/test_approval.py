@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from domain.approval import check_expiry, default_acceptance, reminders
 from domain.errors import InvalidRequest
-from domain.transfer import Acceptance, TransferKind
+from domain.kinds import TransferKind
+from domain.transfer import Acceptance
 
 ASKED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

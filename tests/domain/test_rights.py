@@ -5,6 +5,7 @@ import pytest
 from domain.charge_point import Holding
 from domain.errors import NotAllowed, NotPossible
 from domain.ids import GroupId, UserId
+from domain.kinds import TransferKind
 from domain.rights import (
     Role,
     Scope,
@@ -14,7 +15,7 @@ from domain.rights import (
     check_to_user,
     is_asked_over_owner,
 )
-from domain.transfer import Acceptance, TransferKind
+from domain.transfer import Acceptance
 from tests.domain.cases import CASES, GROUP, OTHER, OWNER, POINT, ROLES, SENDER, TARGET, Case, outcome
 
 # --- transfer_ownership -------------------------------------------------------------------------------------------

@@ -7,17 +7,8 @@ import pytest
 
 from domain.errors import AlreadyDecided, NotPossible, TooLate
 from domain.ids import UserId
-from domain.transfer import (
-    ACTIVE,
-    DEVICE_STEPS,
-    FINAL,
-    Attention,
-    Connection,
-    OperatorAction,
-    StepName,
-    TransferKind,
-    TransferState,
-)
+from domain.kinds import TransferKind
+from domain.transfer import ACTIVE, DEVICE_STEPS, FINAL, Attention, Connection, OperatorAction, StepName, TransferState
 from domain.transitions import NOT_POSSIBLE, Action, Parties, Progress, effect, not_theirs, refusal
 
 A, S = Action, TransferState

@@ -9,8 +9,9 @@ from activities.contracts.notices import Ask, Notices, SendCode, Tell, TellOwner
 from activities.records import DatabaseRecords
 from activities.registry import DatabaseRegistry
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.kinds import TransferKind
 from domain.request import TransferRequest
-from domain.transfer import Acceptance, TransferKind
+from domain.transfer import Acceptance
 from persistence.importing.imports import import_lines
 from persistence.intake.doorway import Doorway, Repeatable
 from persistence.session import Database

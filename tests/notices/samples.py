@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.keys import KeyInUse, KnownTo
-from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning, UntilNewKey
+from domain.kinds import TransferKind
+from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import (
     AcceptedLetter,
     AnyLetter,

@@ -8,8 +8,9 @@ from html.parser import HTMLParser
 import pytest
 
 from domain.keys import KeyInUse, KnownTo
+from domain.kinds import TransferKind
 from domain.languages import Language
-from domain.transfer import Connection, Reason, TransferKind, TransferState, TransferWarning, UntilNewKey
+from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import ENDS, TEMPLATES, AnyLetter, Letter, Part, render
 from notices.wording import LONGEST_MESSAGE, LONGEST_VALUE
 from tests.notices import samples

@@ -18,16 +18,9 @@ from domain.approval import Decision
 from domain.charge_point import Holding
 from domain.errors import Refusal
 from domain.ids import GroupId, OrderId, TransferId, UserId
+from domain.kinds import TransferKind
 from domain.rights import Scope
-from domain.transfer import (
-    Acceptance,
-    Attention,
-    Connection,
-    OperatorAction,
-    StepName,
-    StepState,
-    TransferKind,
-)
+from domain.transfer import Acceptance, Attention, Connection, OperatorAction, StepName, StepState
 from domain.transitions import Action, Progress, refusal
 from persistence.people.callers import Caller
 from persistence.views.transfer_views import StepView, TransferView

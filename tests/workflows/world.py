@@ -33,6 +33,7 @@ from activities.contracts.registry import (
 from domain.approval import Decision
 from domain.charger import CommandOutcome, KeyAnswer
 from domain.ids import ChargePointId, NodeId, OrderId
+from domain.kinds import TransferKind
 from domain.orders import unproven
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.transfer import (
@@ -43,7 +44,6 @@ from domain.transfer import (
     RunningSession,
     StepName,
     StepState,
-    TransferKind,
     TransferState,
     TransferWarning,
 )

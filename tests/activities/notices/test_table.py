@@ -9,7 +9,8 @@ from sqlalchemy import delete
 from activities.contracts.notices import SendCode
 from activities.notices import Notices
 from domain.ids import LinkId
-from domain.transfer import TransferKind, TransferState
+from domain.kinds import TransferKind
+from domain.transfer import TransferState
 from notices.letters import ENDS
 from persistence import tables
 from tests.activities.notices.letters import ACCEPTED, ASK, ENDED, NEW_KEY, REMIND, REQUESTED, SETTLED, recipients

@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from domain.contact import Channel
 from domain.ids import TransferId
+from domain.kinds import TransferKind
 from domain.request import TransferRequest
-from domain.transfer import Acceptance, TransferKind
+from domain.transfer import Acceptance
 from persistence import tables
 from persistence.session import Database
 from persistence.vault import Vault
