@@ -13,7 +13,7 @@ from domain import trail
 from domain.contact import Address, Channel
 from domain.errors import NotAllowed, NotPossible, Refusal
 from domain.ids import LinkId, TransferId, UserId
-from domain.kinds import TransferKind
+from domain.kinds import FoundBy, TransferKind, rules_of
 from domain.trail import TrailAction
 from domain.transitions import Action, check
 from persistence.links import openings
@@ -61,7 +61,8 @@ class DatabaseAccounts(Accounts):
         row, channel = await _find_transfer(session, order.link_id)
         transfer_id, once = TransferId(row.id), trail.account_opened(order.link_id)
         learn(transfer_id=transfer_id)
-        if await audit.action_of(session, transfer_id, once) is not None or row.kind != TransferKind.TRANSFER_TO_USER:
+        by_address = rules_of(TransferKind(row.kind)).found_by is FoundBy.RECIPIENT
+        if not by_address or await audit.action_of(session, transfer_id, once) is not None:
             return
         check(Action.ACCEPT, progress_of(row, datetime.now(UTC)))
         address = await self._address(session, row)

@@ -11,7 +11,7 @@ from domain import trail
 from domain.approval import Decision
 from domain.errors import NotAllowed, NotPossible
 from domain.ids import GroupId, LinkId, OrderId, TransferId, UserId
-from domain.kinds import TransferKind
+from domain.kinds import Decider, FoundBy, TransferKind, rules_of
 from domain.orders import UNPROVEN_ACTOR, OrderAct
 from domain.rights import Role
 from domain.trail import TrailAction
@@ -169,7 +169,7 @@ async def _holder(
     link = await approvals.valid_link(session, link_id)
     if link is None or link.transfer_id != row.id or decision is Decision.CANCEL:
         raise NotAllowed("This link is not valid any more; use the newest one.")
-    if row.kind == TransferKind.MOVE_TO_GROUP.value:
+    if rules_of(TransferKind(row.kind)).decider is Decider.TARGET_GROUP_OWNERS:
         holder = next((owner for owner in owners if approvals.owner_channel(owner) == link.channel), None)
         if holder is None:
             raise NotAllowed("Only an owner of the target group may decide; you are none any more, so ask one.")
@@ -195,7 +195,7 @@ async def _accept(session: AsyncSession, vault: Vault, row: Transfer, actor_id: 
         raise NotPossible("There is no usable account with this address yet; open one with it, then accept.")
     if not await accounts.is_usable(session, actor_id) or await accounts.personal_group(session, actor_id) is None:
         raise NotPossible("Your account is not active, so it can't accept a charge point; ask our support.")
-    if row.kind == TransferKind.TRANSFER_TO_USER.value:
+    if rules_of(TransferKind(row.kind)).found_by is FoundBy.RECIPIENT:
         asked = await transfers.requested(session, vault, TransferId(row.id))
         facts = await judgement.gather(session, asked)
         after = await judgement.check_still_usable(session, facts, actor_id)

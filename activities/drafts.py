@@ -8,14 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.parties import Asked, Told, find_new_owner
 from domain.ids import ChargePointId, TransferId
 from domain.keys import KeyInUse
-from domain.kinds import TransferKind
+from domain.kinds import FoundBy, TransferKind, rules_of
 from domain.transfer import Attention, Connection, IfOffline, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import AcceptedLetter, AskLetter, CodeLetter, EndedLetter, NewKeyLetter, RequestedLetter
 from persistence.chargers import keys_in_use
 from persistence.links.approvals import SentCode
 from persistence.tables import User
 from persistence.transfers import transfers
-from persistence.transfers.parties import TransferFacts
+from persistence.transfers.parties import TransferFacts, changes_owner
 from persistence.vault import Vault
 
 
@@ -112,15 +112,15 @@ class Drafts:
         """Give what every letter says; the name of a personal group is nobody else's business."""
         transfer = facts.transfer
         kind = TransferKind(transfer.kind)
-        moves = kind is TransferKind.MOVE_TO_GROUP
+        shown = facts.target_group if rules_of(kind).found_by is FoundBy.GROUP_ID else None
         return _About(
             charge_point=facts.charge_point.name,
             location=facts.charge_point.location,
             kind=kind,
             connection=Connection(transfer.connection),
             sender=facts.sender.name,
-            group=facts.target_group.name if moves and facts.target_group else None,
-            owner_changes=not moves or transfer.to_owner_id not in {None, transfer.from_owner_id},
+            group=shown.name if shown else None,
+            owner_changes=changes_owner(transfer),
             origin=self._origin,
         )
 

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.contact import Address, Channel
 from domain.ids import GroupId, TransferId, UserId
-from domain.kinds import TransferKind
+from domain.kinds import Decider, TransferKind, rules_of
 from domain.rights import ADMINS, Role
 from domain.transfer import Acceptance, TransferState
 from notices.letters import Part
@@ -15,7 +15,7 @@ from persistence.links.approvals import EMAIL_CHANNEL, owner_channel
 from persistence.people import accounts
 from persistence.tables import ChargePoint, Transfer, User
 from persistence.transfers import transfers
-from persistence.transfers.parties import TransferFacts, changed_ownership, read_active
+from persistence.transfers.parties import TransferFacts, changed_ownership, changes_owner, read_active
 from persistence.vault import Vault
 from persistence.views.sight import hides_recipient
 
@@ -48,11 +48,11 @@ class Told:
 async def find_asked(session: AsyncSession, vault: Vault, facts: TransferFacts) -> list[Asked]:
     """Find who is asked at this moment: addresses as they are now, owners as they are now.
 
-    A move asks every owner of the target group; the other kinds the recipient. An account is reached by its e-mail
-    address alone: a phone number may be somebody else's by now.
+    Every owner of the target group where these decide, else the recipient. An account is reached by its e-mail address
+    alone: a phone number may be somebody else's by now.
     """
     transfer = facts.transfer
-    if transfer.kind == TransferKind.MOVE_TO_GROUP:
+    if rules_of(TransferKind(transfer.kind)).decider is Decider.TARGET_GROUP_OWNERS:
         owners = await accounts.members(session, GroupId(transfer.to_group_id or ""), Role.OWNER)
         found = await read_active(session, owners)
         return [Asked(owner_channel(user_id), _email(owner), owner.locale) for user_id, owner in found.items()]
@@ -131,9 +131,9 @@ async def find_users(session: AsyncSession, users: Iterable[UserId]) -> list[Tol
 
 
 def _gains_owner(transfer: Transfer) -> bool:
-    """Whether `to_owner_id` is a recipient: of a move, only once it is done (it was the sender till then)."""
-    if transfer.kind == TransferKind.MOVE_TO_GROUP:
-        return transfer.to_owner_id != transfer.from_owner_id and transfer.state in COMPLETED
+    """Whether `to_owner_id` is a recipient: where a group decides, once it is done (it was the sender till then)."""
+    if rules_of(TransferKind(transfer.kind)).decider is Decider.TARGET_GROUP_OWNERS:
+        return changes_owner(transfer) and transfer.state in COMPLETED
     return True
 
 
@@ -149,9 +149,9 @@ async def _reachable(session: AsyncSession, parts: dict[UserId, Part]) -> list[T
 async def find_new_owner(session: AsyncSession, transfer: Transfer) -> str | None:
     """Give the name of who is to own the charge point; None where nobody may know it yet, or nobody does.
 
-    Of a transfer to a user it stays hidden until acceptance: an address must not tell whose it is.
+    A recipient whom the kind hides stays hidden until acceptance.
     """
-    hidden = transfer.kind == TransferKind.TRANSFER_TO_USER and not (
+    hidden = rules_of(TransferKind(transfer.kind)).hides_recipient and not (
         transfer.accepted_by is not None or transfer.state in COMPLETED
     )
     if hidden or transfer.to_owner_id is None:

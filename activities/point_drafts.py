@@ -7,7 +7,6 @@ from typing import Final, TypedDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.notices import TellOwner
-from domain.kinds import TransferKind
 from domain.news import OwnerNews
 from domain.trail import TrailAction
 from domain.transfer import Connection
@@ -21,7 +20,7 @@ from notices.letters import (
     TwoHoldersLetter,
 )
 from persistence.tables import ChargePoint, ChargingSession
-from persistence.transfers.parties import TransferFacts
+from persistence.transfers.parties import TransferFacts, changes_owner
 from persistence.views.charger_trail import Seen, is_untold, seen
 
 #: The entry of the charge point's trail that each piece of news is about.
@@ -84,11 +83,10 @@ class PointDrafts:
     async def to_asked(self, session: AsyncSession, order: TellOwner, facts: TransferFacts) -> ResetAskedLetter:
         """Draft what a recipient is told who has not answered yet."""
         transfer, point = facts.transfer, facts.charge_point
-        changes = transfer.kind != TransferKind.MOVE_TO_GROUP or transfer.to_owner_id != transfer.from_owner_id
         return ResetAskedLetter(
             **self._about(point, await _happened(session, order)),
             sender=facts.sender.name,
-            replaces_key=changes and transfer.connection == Connection.KEEP,
+            replaces_key=changes_owner(transfer) and transfer.connection == Connection.KEEP,
         )
 
     def _about(self, point: ChargePoint, happened: Seen) -> _OfPoint:

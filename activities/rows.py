@@ -12,6 +12,7 @@ from domain.kinds import TransferKind
 from domain.transfer import Connection, DeviceSteps, IfOffline, RunningSession, TransferState, UntilNewKey, device_steps
 from domain.transitions import Parties, Progress
 from persistence.tables import Transfer
+from persistence.transfers.parties import changes_owner
 from persistence.transfers.transfers import Requested
 
 
@@ -65,7 +66,7 @@ def standing(row: Transfer | None) -> Transfer | None:
 def steps_of(row: Transfer) -> DeviceSteps:
     """Say which device steps the row's change takes; a recipient who is not known yet changes owner and group."""
     return device_steps(
-        owner_changes=row.to_owner_id != row.from_owner_id,
+        owner_changes=changes_owner(row),
         group_changes=row.to_group_id != row.from_group_id,
         connection=Connection(row.connection),
     )

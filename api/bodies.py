@@ -2,16 +2,16 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import isodate
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from domain.approval import check_expiry, default_acceptance
+from domain.approval import check_expiry
 from domain.contact import Address, parse_address, region_of
 from domain.errors import InvalidRequest
 from domain.ids import ID_PATTERN, GroupId, UserId
-from domain.kinds import TransferKind
+from domain.kinds import TransferKind, rules_of
 from domain.request import TransferRequest
 from domain.transfer import Acceptance, Connection, IfOffline, OperatorAction, RunningSession, StepName, UntilNewKey
 
@@ -93,6 +93,8 @@ class _Body(BaseModel):
 class _Start(_Body):
     """What every kind of transfer may say."""
 
+    if TYPE_CHECKING:  # each subclass has its own: as a field of this one it would come first in `canonical`
+        kind: TransferKind
     acceptance: Acceptance | None = None
     """Whether the recipient is asked: by default only by `transfer_to_user`, where leaving it out takes a scope."""
     expires_in: Duration | None = None
@@ -115,13 +117,15 @@ class _Start(_Body):
     """An operator's, for the audit trail."""
 
     def canonical(self) -> str:
-        """Give a spelling that is the same for the same wishes: what an idempotency key is bound to."""
+        """Give a spelling that is the same for the same wishes: what an idempotency key is bound to.
+
+        In later versions too, so the order of the fields stays.
+        """
         return self.model_dump_json(exclude_defaults=True)
 
     def request(self, *, locale: str, default_expiry: timedelta, shortest_expiry: timedelta) -> TransferRequest:
         """Fill in the defaults; raises InvalidRequest for what is none, or not the sender's to say."""
-        kind = TransferKind(getattr(self, "kind"))  # noqa: B009 - each subclass has its own literal
-        acceptance = self.acceptance or default_acceptance(kind)
+        acceptance = self.acceptance or rules_of(self.kind).acceptance
         if self.until_new_key is not None and acceptance is Acceptance.REQUIRED:
             raise InvalidRequest(
                 "until_new_key is the recipient's to choose as they accept; leave it out, or, where you may, set "
@@ -129,7 +133,7 @@ class _Start(_Body):
             )
         address = self._address(locale)
         return TransferRequest(
-            kind=kind,
+            kind=self.kind,
             group_id=getattr(self, "group_id", None),
             user_id=getattr(self, "user_id", None),
             recipient=address.value if address else None,
@@ -153,7 +157,7 @@ class MoveToGroup(_Start):
 
     model_config = _IF_NOT_ASKED_BY_DEFAULT
 
-    kind: Literal["move_to_group"]
+    kind: Literal[TransferKind.MOVE_TO_GROUP]
     group_id: Annotated[GroupId, StringConstraints(pattern=ID_PATTERN.pattern)]
     """Where it goes."""
 
@@ -163,7 +167,7 @@ class TransferOwnership(_Start):
 
     model_config = _IF_NOT_ASKED_BY_DEFAULT
 
-    kind: Literal["transfer_ownership"]
+    kind: Literal[TransferKind.TRANSFER_OWNERSHIP]
     user_id: Annotated[UserId, StringConstraints(pattern=ID_PATTERN.pattern)]
     """Who is to own it."""
 
@@ -173,7 +177,7 @@ class TransferToUser(_Start):
 
     model_config = _IF_ASKED_BY_DEFAULT
 
-    kind: Literal["transfer_to_user"]
+    kind: Literal[TransferKind.TRANSFER_TO_USER]
     recipient: Annotated[str, StringConstraints(min_length=1, max_length=320)]
     """The e-mail address or the phone number of their account; without a country code it is of the sender's country."""
     connection: Connection = Connection.KEEP

@@ -3,7 +3,7 @@
 from typing import Final
 
 from domain.keys import KeyInUse, KnownTo
-from domain.kinds import TransferKind
+from domain.kinds import TransferKind, rules_of
 from domain.transfer import Connection
 from persistence.views.rehearsals import Rehearsal
 
@@ -30,7 +30,7 @@ def notes_on_key(rehearsal: Rehearsal, kind: TransferKind, connection: Connectio
     if key.known_to is KnownTo.PEOPLE:
         known = "People can know the key in use: it was imported, shown or typed, and the present owner may have it."
         notes = {"key_known_to_people": f"{known} {_ENDS[connection]}"}
-        if kind is TransferKind.TRANSFER_TO_USER and connection is Connection.KEEP:
+        if rules_of(kind).may_delete and connection is Connection.KEEP:
             notes["delete_recommended"] = _DELETE
     if key.open_line:
         notes["open_line"] = _OPEN_LINE

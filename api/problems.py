@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from domain.errors import ErrorCode, HandoverError, InvalidRequest, NotFound, RateLimited, TooLarge, Unavailable
+from domain.kinds import TransferKind
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ SCHEMA: Final[Mapping[str, Any]] = {
 }
 _BODY: Final = "The body must be a JSON object, sent with Content-Type: application/json."
 _AWAY: Final = "Something we need does not answer; try again in a moment."
-_TAGS: Final = frozenset({"move_to_group", "transfer_ownership", "transfer_to_user"})
+_TAGS: Final = frozenset(kind.value for kind in TransferKind)
 
 
 def status_of(error: HandoverError) -> int:

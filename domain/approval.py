@@ -7,8 +7,6 @@ from typing import Final
 import isodate
 
 from domain.errors import InvalidRequest
-from domain.kinds import TransferKind
-from domain.transfer import Acceptance
 
 DEFAULT_EXPIRY: Final = timedelta(days=7)
 SHORTEST_EXPIRY: Final = timedelta(hours=1)
@@ -23,11 +21,6 @@ class Decision(StrEnum):
     DECLINE = "decline"
     CANCEL = "cancel"
     EXPIRE = "expire"
-
-
-def default_acceptance(kind: TransferKind) -> Acceptance:
-    """Whether the recipient is asked where the request does not say."""
-    return Acceptance.REQUIRED if kind is TransferKind.TRANSFER_TO_USER else Acceptance.NOT_REQUIRED
 
 
 def check_expiry(

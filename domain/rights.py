@@ -8,7 +8,7 @@ from typing import Final
 from domain.charge_point import ChargePoint, Holding
 from domain.errors import CoolingDown, NotAllowed, NotPossible
 from domain.ids import GroupId, UserId
-from domain.kinds import TransferKind
+from domain.kinds import FoundBy, TransferKind, rules_of
 from domain.transfer import Acceptance
 
 
@@ -134,5 +134,5 @@ def is_asked_over_owner(charge_point: ChargePoint, sender: UserId, after: Holdin
     if sender == charge_point.holding.owner_id:
         return False
     if after is None:
-        return kind is TransferKind.TRANSFER_TO_USER
+        return rules_of(kind).found_by is FoundBy.RECIPIENT
     return after.owner_id != charge_point.holding.owner_id

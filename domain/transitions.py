@@ -11,7 +11,7 @@ from typing import Final, assert_never
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, NotPossible, Refusal, TooLate
 from domain.ids import UserId
-from domain.kinds import TransferKind
+from domain.kinds import Decider, TransferKind, rules_of
 from domain.transfer import DEVICE_STEPS, FINAL, Attention, Connection, OperatorAction, StepName, TransferState
 
 
@@ -78,8 +78,7 @@ def not_theirs(act: Action, parties: Parties, user_id: UserId) -> NotAllowed | N
     """
     match act:
         case Action.ACCEPT | Action.DECLINE:
-            group = parties.kind is TransferKind.MOVE_TO_GROUP
-            allowed = user_id in (parties.target_group_owners if group else {parties.recipient_id})
+            allowed = user_id in _deciders(parties)
             said = f"Only the recipient may {act.value} this transfer; ask them."
         case Action.CANCEL:
             allowed = user_id in {parties.sender_id, parties.present_owner_id}
@@ -93,6 +92,17 @@ def not_theirs(act: Action, parties: Parties, user_id: UserId) -> NotAllowed | N
         case _:
             assert_never(act)
     return None if allowed else NotAllowed(said)
+
+
+def _deciders(parties: Parties) -> frozenset[UserId | None]:
+    decider = rules_of(parties.kind).decider
+    match decider:
+        case Decider.TARGET_GROUP_OWNERS:
+            return parties.target_group_owners
+        case Decider.RECIPIENT:
+            return frozenset({parties.recipient_id})
+        case _:
+            assert_never(decider)
 
 
 def check_theirs(act: Action, parties: Parties, user_id: UserId) -> None:

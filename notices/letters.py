@@ -15,7 +15,7 @@ import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.keys import KeyInUse
-from domain.kinds import TransferKind
+from domain.kinds import TransferKind, rules_of
 from domain.languages import Language, duration, hour, moment
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices import wording
@@ -254,6 +254,8 @@ def render(letter: AnyLetter, language: Language) -> Letter:
     """Write a letter in `language`. What people typed can forge neither a header nor the letter's own words."""
     name = f"{language.value}/{letter.template}.j2"
     values = {one.name: _harmless(one.name, getattr(letter, one.name)) for one in fields(letter)}
+    if isinstance(letter, About):
+        values["rules"] = rules_of(letter.kind)
     text = _module(name, language, values, html=False)
     html = _module(name, language, values, html=True)
     return Letter(

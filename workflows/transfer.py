@@ -14,7 +14,7 @@ from activities.contracts.registry import Changed, Finish, Plan, Proof, RefusedR
 from domain.approval import Decision
 from domain.errors import HandoverError, NotAllowed, Refusal
 from domain.ids import OrderId
-from domain.kinds import TransferKind
+from domain.kinds import FoundBy, rules_of
 from domain.policy import Policy
 from domain.trail import TrailAction
 from domain.transfer import FINAL, Connection, OperatorAction, Reason, StepName, TransferState, TransferWarning
@@ -192,7 +192,8 @@ class TransferWorkflow:
         except Refusal as refusal:
             self._desk.no_way_back = False
             self._board.failed(StepName.CHANGE_OWNERSHIP, refusal.message)
-            unusable = plan.kind is TransferKind.TRANSFER_TO_USER and not isinstance(refusal, NotAllowed)
+            by_address = rules_of(plan.kind).found_by is FoundBy.RECIPIENT
+            unusable = by_address and not isinstance(refusal, NotAllowed)
             raise RollBack(Reason.RECIPIENT_UNUSABLE if unusable else Reason.RIGHTS_LOST) from None
         self._board.enter(TransferState.RECONFIGURING)
         if self._desk.no_way_back:

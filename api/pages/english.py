@@ -6,9 +6,8 @@ from api.pages.forms import NoName
 from api.pages.words import Choice, Ending, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode
-from domain.kinds import TransferKind
 from domain.languages import Language
-from domain.transfer import Connection, UntilNewKey
+from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState
 
 _SESSIONS: Final = "Charging sessions that began before stay with the present owner; later ones are yours."
@@ -39,18 +38,10 @@ ENGLISH: Final = Words(
     deadline="Answer by",
     message_from="Message from {sender}",
     what_follows="If you accept",
-    follows={
-        (TransferKind.TRANSFER_TO_USER, Connection.KEEP): (_GIVEN, _SESSIONS),
-        (TransferKind.TRANSFER_TO_USER, Connection.DELETE): (
-            _GIVEN,
-            _SESSIONS,
-            _DELETED,
-        ),
-        (TransferKind.TRANSFER_OWNERSHIP, Connection.KEEP): _OWNED,
-        (TransferKind.TRANSFER_OWNERSHIP, Connection.DELETE): _OWNED,
-        (TransferKind.MOVE_TO_GROUP, Connection.KEEP): _MOVED,
-        (TransferKind.MOVE_TO_GROUP, Connection.DELETE): _MOVED,
-    },
+    follows_move=_MOVED,
+    follows_ownership=_OWNED,
+    follows_user=(_GIVEN, _SESSIONS),
+    follows_delete=_DELETED,
     sender_owns="{sender} becomes its owner.",
     owner_stays="Its owner stays the same.",
     kept="It stays connected. Its credentials are normally replaced remotely; we write to you if there is anything "

@@ -6,9 +6,8 @@ from api.pages.forms import NoName
 from api.pages.words import Choice, Ending, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode
-from domain.kinds import TransferKind
 from domain.languages import Language
-from domain.transfer import Connection, UntilNewKey
+from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState
 
 _SESSIONS: Final = (
@@ -42,18 +41,10 @@ FRENCH: Final = Words(
     deadline="Réponse avant le",
     message_from="{sender} vous écrit",
     what_follows="Si vous acceptez",
-    follows={
-        (TransferKind.TRANSFER_TO_USER, Connection.KEEP): (_GIVEN, _SESSIONS),
-        (TransferKind.TRANSFER_TO_USER, Connection.DELETE): (
-            _GIVEN,
-            _SESSIONS,
-            _DELETED,
-        ),
-        (TransferKind.TRANSFER_OWNERSHIP, Connection.KEEP): _OWNED,
-        (TransferKind.TRANSFER_OWNERSHIP, Connection.DELETE): _OWNED,
-        (TransferKind.MOVE_TO_GROUP, Connection.KEEP): _MOVED,
-        (TransferKind.MOVE_TO_GROUP, Connection.DELETE): _MOVED,
-    },
+    follows_move=_MOVED,
+    follows_ownership=_OWNED,
+    follows_user=(_GIVEN, _SESSIONS),
+    follows_delete=_DELETED,
     sender_owns="{sender} en devient propriétaire.",
     owner_stays="Son propriétaire reste le même.",
     kept="Elle reste connectée. Ses identifiants sont normalement remplacés à distance ; nous vous écrirons s’il vous "

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import assert_never
 
 from domain.errors import ErrorCode, HandoverError
 from domain.keys import KeyInUse, KnownTo
-from domain.kinds import TransferKind
+from domain.kinds import Decider, TransferKind, rules_of
 from domain.languages import Language, duration, moment
 from domain.transfer import Connection, IfOffline, UntilNewKey
 from persistence.links.link_reads import LinkState, LinkView
@@ -42,7 +43,11 @@ class Words:
     deadline: str
     message_from: str
     what_follows: str
-    follows: Mapping[tuple[TransferKind, Connection], tuple[str, ...]]
+    follows_move: tuple[str, ...]
+    follows_ownership: tuple[str, ...]
+    follows_user: tuple[str, ...]
+    follows_delete: str
+    """Of a transfer that ends the charger's connection."""
     sender_owns: str
     """Of a move that makes its sender the owner."""
     owner_stays: str
@@ -53,7 +58,7 @@ class Words:
     kept_known_sender: str
     """The same where the sender becomes the owner."""
     better_deleted: str
-    """Of a transfer to a user, where people can know the key."""
+    """Where the connection may be deleted, and people can know the key."""
     key_seen: str
     """What was connected when the charger got its key; `{serials}` is empty, or `key_serials`."""
     key_serials: str
@@ -100,13 +105,15 @@ class Words:
 
     def intro_of(self, link: LinkView) -> str:
         """Say in a sentence what is asked."""
-        text = self.intro if link.kind is not TransferKind.MOVE_TO_GROUP else self.intro_group
+        text = self.intro_group if _goes_to_group(link) else self.intro
         return text.format(sender=link.sender, group=link.group)
 
     def follows_of(self, link: LinkView, offline_deadline: timedelta) -> list[str]:
         """List what follows from accepting; an offline charger is waited for until `offline_deadline` is over."""
-        moves = link.kind is TransferKind.MOVE_TO_GROUP
-        texts = [*self.follows[link.kind, link.connection]]
+        moves = _goes_to_group(link)
+        texts = [*self._of_kind(link.kind)]
+        if link.connection is Connection.DELETE:
+            texts.append(self.follows_delete)
         if moves:
             texts.append(self.sender_owns if link.owner_changes else self.owner_stays)
         if link.replaces_key:
@@ -115,7 +122,7 @@ class Words:
                 texts.append(self.kept_known_sender if moves else self.kept_known)
             elif not moves:
                 texts.append(self.kept)
-            if known and link.kind is TransferKind.TRANSFER_TO_USER:
+            if known and rules_of(link.kind).may_delete:
                 texts.append(self.better_deleted)
         span = duration(offline_deadline, self.language)
         found = [text.format(group=link.group, sender=link.sender) for text in texts]
@@ -123,6 +130,17 @@ class Words:
             found += self._of_charger_key(link.key)
             found += [self.goes_back.format(span=span)] if link.if_offline is IfOffline.ROLL_BACK else []
         return found
+
+    def _of_kind(self, kind: TransferKind) -> tuple[str, ...]:
+        match kind:
+            case TransferKind.MOVE_TO_GROUP:
+                return self.follows_move
+            case TransferKind.TRANSFER_OWNERSHIP:
+                return self.follows_ownership
+            case TransferKind.TRANSFER_TO_USER:
+                return self.follows_user
+            case _:
+                assert_never(kind)
 
     def _of_charger_key(self, key: KeyInUse | None) -> list[str]:
         """Say what can know a key that no people know, and of any whether others can have read it on its way."""
@@ -138,3 +156,8 @@ class Words:
         """Say what is wrong and what to do; an error's own text is English, and for programs."""
         text = self.errors.get(type(error)) or self.errors.get(error.code, self.refused)
         return text.format(**vars(error))
+
+
+def _goes_to_group(link: LinkView) -> bool:
+    """Whether it is a group's to decide: its sender may become the owner, who decides does not."""
+    return rules_of(link.kind).decider is Decider.TARGET_GROUP_OWNERS

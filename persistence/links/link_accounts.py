@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.contact import Address, Channel
 from domain.ids import GroupId, UserId
-from domain.kinds import TransferKind
+from domain.kinds import Decider, TransferKind, rules_of
 from domain.request import TransferRequest
 from domain.rights import Role
 from persistence.links.approvals import owner_channel
@@ -18,11 +18,11 @@ async def account_of(
 ) -> User | None:
     """Give the usable account that a link is for; None where there is none, or none any more.
 
-    Of a move it is the owner of the target group to whom this link was sent; else the recipient, looked up by the
-    request's address where that had no account when the transfer began. Only reads.
+    Where the target group's owners decide it is the one to whom this link was sent; else the recipient, looked up by
+    the request's address where that had no account when the transfer began. Only reads.
     """
     holder: UserId | None = None
-    if transfer.kind == TransferKind.MOVE_TO_GROUP:
+    if rules_of(TransferKind(transfer.kind)).decider is Decider.TARGET_GROUP_OWNERS:
         owners = await accounts.members(session, GroupId(transfer.to_group_id or ""), Role.OWNER)
         holder = next((owner for owner in owners if owner_channel(owner) == link.channel), None)
     elif transfer.to_owner_id is not None:

@@ -10,13 +10,14 @@ from sqlalchemy.orm import aliased
 
 from domain.ids import LinkId, TransferId
 from domain.keys import KeyInUse
-from domain.kinds import TransferKind
+from domain.kinds import FoundBy, TransferKind, rules_of
 from domain.request import TransferRequest
 from domain.transfer import FINAL, Connection, IfOffline, TransferState
 from persistence.chargers import keys_in_use
 from persistence.links.link_accounts import account_of
 from persistence.session import Database
 from persistence.tables import ApprovalLink, ChargePoint, Code, Credential, Group, Request, Transfer, User
+from persistence.transfers.parties import changes_owner
 from persistence.vault import Vault, fingerprint
 
 
@@ -59,7 +60,7 @@ class LinkView:
     """Of the account that the link is for; None where there is none."""
     sender_locale: str
     has_account: bool
-    """Whether the recipient has a usable account now; True for kinds other than transfer_to_user."""
+    """Whether the recipient has a usable account now; True where they are not found by an address."""
 
     @property
     def replaces_key(self) -> bool:
@@ -85,6 +86,7 @@ class LinkReads:
             request = self._unsealed(row.sealed_body)
             account = await account_of(session, link, transfer, request)
         kind = TransferKind(transfer.kind)
+        by_address = rules_of(kind).found_by is FoundBy.RECIPIENT
         return LinkView(
             id=LinkId(link.id),
             transfer_id=TransferId(transfer.id),
@@ -95,15 +97,15 @@ class LinkReads:
             charge_point=point.name,
             location=point.location,
             sender=row.sender,
-            group=None if kind is TransferKind.TRANSFER_TO_USER else row.group,
-            owner_changes=kind is not TransferKind.MOVE_TO_GROUP or transfer.to_owner_id != transfer.from_owner_id,
+            group=None if by_address else row.group,
+            owner_changes=changes_owner(transfer),
             if_offline=IfOffline(transfer.if_offline),
             key=keys_in_use.in_use(row.Credential),
             message=request.message if request else None,
             code_sent=row.sent,
             locale=account.locale if account else None,
             sender_locale=row.sender_locale,
-            has_account=account is not None or kind is not TransferKind.TRANSFER_TO_USER,
+            has_account=account is not None or not by_address,
         )
 
     def _unsealed(self, sealed: bytes | None) -> TransferRequest | None:

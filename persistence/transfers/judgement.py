@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -58,18 +59,22 @@ async def check_rights(session: AsyncSession, facts: Facts) -> Holding | None:
     Refuses NotAllowed, NotPossible, NotFound (operators only: to others an unknown group is one they have no role in).
     """
     request, charge_point, sender = facts.request, facts.charge_point, facts.sender
-    if request.kind is TransferKind.MOVE_TO_GROUP:
-        target = GroupId(request.group_id or "")
-        if sender.operator and not await accounts.group_exists(session, target):
-            raise NotFound("There is no such group.")
-        owner_role = await accounts.role_in(session, charge_point.holding.owner_id, target)
-        return check_move(charge_point, sender, target, owner_role)
-    if request.kind is TransferKind.TRANSFER_OWNERSHIP:
-        recipient = UserId(request.user_id or "")
-        role = await accounts.role_in(session, recipient, charge_point.holding.group_id)
-        return check_ownership(charge_point, sender, recipient, role)
-    check_to_user(charge_point, sender, request.acceptance)
-    return None
+    match request.kind:
+        case TransferKind.MOVE_TO_GROUP:
+            target = GroupId(request.group_id or "")
+            if sender.operator and not await accounts.group_exists(session, target):
+                raise NotFound("There is no such group.")
+            owner_role = await accounts.role_in(session, charge_point.holding.owner_id, target)
+            return check_move(charge_point, sender, target, owner_role)
+        case TransferKind.TRANSFER_OWNERSHIP:
+            recipient = UserId(request.user_id or "")
+            role = await accounts.role_in(session, recipient, charge_point.holding.group_id)
+            return check_ownership(charge_point, sender, recipient, role)
+        case TransferKind.TRANSFER_TO_USER:
+            check_to_user(charge_point, sender, request.acceptance)
+            return None
+        case _:
+            assert_never(request.kind)
 
 
 def check_waiting_time(facts: Facts, now: datetime, cool_down: timedelta) -> None:
@@ -103,9 +108,7 @@ async def check_still_usable(session: AsyncSession, facts: Facts, recipient: Use
 
 async def target_of(session: AsyncSession, facts: Facts) -> Holding | None:
     """Check the rights and look up the target: what a reservation rests on."""
-    return await check_rights(session, facts) or (
-        await find_recipient(session, facts) if facts.request.kind is TransferKind.TRANSFER_TO_USER else None
-    )
+    return await check_rights(session, facts) or await find_recipient(session, facts)
 
 
 def steps_for(facts: Facts, after: Holding | None) -> DeviceSteps:

@@ -41,6 +41,11 @@ async def read_active(session: AsyncSession, user_ids: Collection[UserId]) -> di
     return {UserId(user.id): user for user in await session.scalars(statement)}
 
 
+def changes_owner(transfer: Transfer) -> bool:
+    """Whether it is to change who owns the charge point; an address without an account is somebody else's."""
+    return transfer.to_owner_id != transfer.from_owner_id
+
+
 async def changed_ownership(session: AsyncSession, transfer_id: TransferId) -> bool:
     """Whether the transfer ever changed who has the charge point, undone since or not: the ledger remembers."""
     statement = select(OwnershipPeriod.version).where(

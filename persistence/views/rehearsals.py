@@ -10,7 +10,7 @@ from domain.charge_point import Holding
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.keys import KeyInUse
-from domain.kinds import TransferKind
+from domain.kinds import FoundBy, rules_of
 from domain.policy import Policy
 from domain.request import TransferRequest
 from domain.transfer import DeviceSteps, StepName
@@ -74,7 +74,7 @@ class Rehearsals:
 def _wished(facts: Facts) -> Holding | None:
     """Say who would have it if nothing were in the way; None where that follows from a recipient's address."""
     request, before = facts.request, facts.charge_point.holding
-    if request.kind is TransferKind.TRANSFER_TO_USER:
+    if rules_of(request.kind).found_by is FoundBy.RECIPIENT:
         return None
     return Holding(UserId(request.user_id or before.owner_id), GroupId(request.group_id or before.group_id))
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, not_, or_, select, true
 
 from domain.ids import GroupId, UserId
-from domain.kinds import TransferKind
+from domain.kinds import Decider, TransferKind, kinds_that, rules_of
 from domain.rights import Role
 from domain.transfer import FINAL, Acceptance, Attention, TransferState
 from persistence.people.callers import Caller, groups_of
@@ -49,7 +49,7 @@ def knows_recipient(transfer: Transfer, caller: Caller) -> bool:
 def hides_recipient(transfer: Transfer) -> bool:
     """Whether there is a recipient whom the sender may not know: one by address who has not accepted."""
     return (
-        transfer.kind == TransferKind.TRANSFER_TO_USER.value
+        rules_of(TransferKind(transfer.kind)).hides_recipient
         and transfer.acceptance == Acceptance.REQUIRED.value
         and transfer.accepted_by is None
     )
@@ -105,7 +105,7 @@ def _recipient_known(caller: Caller) -> ColumnElement[bool]:
     if caller.operator:
         return true()
     return or_(
-        Transfer.kind != TransferKind.TRANSFER_TO_USER.value,
+        Transfer.kind.not_in(kinds_that(lambda rules: rules.hides_recipient)),
         Transfer.acceptance == Acceptance.NOT_REQUIRED.value,
         Transfer.accepted_by.is_not(None),
         Transfer.to_owner_id.is_not_distinct_from(caller.id),  # of nobody it is false, not unknown
@@ -127,14 +127,14 @@ def _took_part(user_id: UserId) -> ColumnElement[bool]:
 
 
 def _is_asked(user_id: UserId) -> ColumnElement[bool]:
-    """Whether the decision is theirs: the recipient's, or of a move any owner's of the target group."""
-    move = Transfer.kind == TransferKind.MOVE_TO_GROUP.value
+    """Whether the decision is theirs: the recipient's, or any owner's of the target group (domain.kinds)."""
+    group = Transfer.kind.in_(kinds_that(lambda rules: rules.decider is Decider.TARGET_GROUP_OWNERS))
     required = Transfer.acceptance == Acceptance.REQUIRED.value
     return and_(
         required,
         or_(
-            and_(~move, Transfer.to_owner_id == user_id),
-            and_(move, Transfer.to_group_id.in_(groups_of(user_id, Role.OWNER))),
+            and_(~group, Transfer.to_owner_id == user_id),
+            and_(group, Transfer.to_group_id.in_(groups_of(user_id, Role.OWNER))),
         ),
     )
 

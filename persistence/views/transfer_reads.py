@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
-from domain.kinds import TransferKind
+from domain.kinds import Decider, TransferKind, kinds_that
 from domain.request import TransferRequest
 from domain.rights import Role
 from domain.transfer import Attention, TransferState
@@ -100,8 +100,8 @@ class TransferReads:
         wanted = _joined(*which, transfer_in_sight(caller)).order_by(Transfer.requested_at.desc(), Transfer.id.desc())
         rows = [row[0] for row in await session.execute(wanted.limit(limit))]
         steps = await _steps(session, [row.id for row in rows])
-        moves = [row for row in rows if row.kind == TransferKind.MOVE_TO_GROUP.value]  # others take the same time
-        owners = await _owners(session, {row.to_group_id for row in moves if row.to_group_id})
+        of_groups = kinds_that(lambda rules: rules.decider is Decider.TARGET_GROUP_OWNERS)  # others take the same time
+        owners = await _owners(session, {row.to_group_id for row in rows if row.kind in of_groups and row.to_group_id})
         settled = await credentials.settled_among(session, [row.id for row in rows])
         return [
             transfer_view(

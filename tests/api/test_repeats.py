@@ -5,10 +5,14 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 from sqlalchemy import select, update
 
 from api.app import create_app
+from api.bodies import MoveToGroup, StartBody, TransferOwnership, TransferToUser
+from api.example_bodies import START_BODIES
 from domain.errors import CoolingDown, NotAllowed
+from domain.kinds import TransferKind
 from persistence.session import Database
 from persistence.tables import ChargePoint, IdempotencyKey, Order, Request
 from persistence.vault import Vault
@@ -129,6 +133,36 @@ async def test_a_key_is_still_known_after_the_server_keys_were_replaced(
         second = await later.post(START, json=TO_USER, headers=headers)
 
     assert (second.status_code, second.json()) == (201, first.json())
+
+
+@pytest.mark.parametrize(
+    ("body", "spelling"),
+    [
+        (
+            {"reason": "r", "group_id": "harbour", "kind": "move_to_group"},
+            '{"reason":"r","kind":"move_to_group","group_id":"harbour"}',
+        ),
+        (
+            {"kind": "transfer_ownership", "user_id": "ben", "until_new_key": "quarantine", "if_offline": "roll_back"},
+            '{"if_offline":"roll_back","until_new_key":"quarantine","kind":"transfer_ownership","user_id":"ben"}',
+        ),
+        (
+            {"kind": "transfer_to_user", "recipient": "a@b.example", "connection": "delete", "expires_in": "P3D"},
+            '{"expires_in":"P3D","kind":"transfer_to_user","recipient":"a@b.example","connection":"delete"}',
+        ),
+    ],
+)
+def test_a_key_is_still_known_after_an_upgrade(body: dict[str, Any], spelling: str) -> None:
+    """Its digest is kept: in another spelling the repeat of a request would be a conflict."""
+    start: MoveToGroup | TransferOwnership | TransferToUser = TypeAdapter(StartBody).validate_python(body)
+
+    assert start.canonical() == spelling
+
+
+def test_every_kind_can_be_started() -> None:
+    mapping = TypeAdapter(StartBody).json_schema()["discriminator"]["mapping"]
+
+    assert set(mapping) == set(TransferKind) == set(START_BODIES)
 
 
 @pytest.mark.parametrize("unheard", [False, True])

@@ -7,21 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.approval import check_expiry, default_acceptance, reminders
+from domain.approval import check_expiry, reminders
 from domain.errors import InvalidRequest
-from domain.kinds import TransferKind
-from domain.transfer import Acceptance
 
 ASKED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-
-@pytest.mark.parametrize(
-    ("kind", "acceptance"),
-    [("move_to_group", "not_required"), ("transfer_ownership", "not_required"), ("transfer_to_user", "required")],
-)
-def test_a_user_is_asked_by_default_and_a_group_is_not(kind: str, acceptance: str) -> None:
-    assert default_acceptance(TransferKind(kind)) is Acceptance(acceptance)
 
 
 @pytest.mark.parametrize("expires_in", [HOUR, HOUR + timedelta(microseconds=1), 7 * DAY, 60 * DAY])
