@@ -17,6 +17,7 @@ from domain.ids import TransferId, gateway_queue
 from domain.transfer import Attention, Connection, Reason, RunningSession
 from workflows.calls import Step, call, transact
 from workflows.options import LONGEST_PAUSE, LOOK_UPS, OLD_KEY_RETURNS, WAKE_UPS, device, device_once
+from workflows.refusals import causes
 from workflows.steps import Desk, RollBack
 
 A = TypeVar("A", bound=Message)
@@ -380,9 +381,5 @@ class _Moved(HandoverError):
 
 def _has_moved(error: ActivityError) -> bool:
     """Whether a command failed because its node does not hold the charger, or is gone."""
-    cause: BaseException | None = error.cause
-    while cause is not None:
-        if getattr(cause, "type", None) in {NOT_CONNECTED, TimeoutType.SCHEDULE_TO_START, TimeoutType.HEARTBEAT}:
-            return True
-        cause = cause.__cause__
-    return False
+    moved = {NOT_CONNECTED, TimeoutType.SCHEDULE_TO_START, TimeoutType.HEARTBEAT}
+    return any(getattr(cause, "type", None) in moved for cause in causes(error))

@@ -1,5 +1,7 @@
 """Refusals on their way through Temporal: domain error to failure and back."""
 
+from collections.abc import Iterator
+
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from domain.errors import REFUSALS, Refusal
@@ -12,18 +14,22 @@ def failure(refusal: Refusal) -> ApplicationError:
 
 def refusal_of(error: BaseException | None) -> Refusal | None:
     """Find the refusal that an activity or update failed with; None where it was something else."""
-    while error is not None:
-        if isinstance(error, ApplicationError) and error.type in REFUSALS:
-            return REFUSALS[error.type](error.message)
-        error = error.__cause__
+    for cause in causes(error):
+        if isinstance(cause, ApplicationError) and cause.type in REFUSALS:
+            return REFUSALS[cause.type](cause.message)
     return None
 
 
 def tries_of(error: ActivityError) -> int | None:
     """Say how often an activity was tried before it failed with `error`; None where its worker never answered."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in causes(error):
         if isinstance(cause, ApplicationError) and cause.details and isinstance(cause.details[0], int):
             return cause.details[0]
-        cause = cause.__cause__
     return None
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error, what it came of, and so on: Temporal wraps what an activity or update raised."""
+    while error is not None:
+        yield error
+        error = error.__cause__

@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, CursorResult, and_, case, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger_clock import ClockShown
@@ -18,6 +16,7 @@ from domain.transfer import UntilNewKey
 from persistence.chargers import charger_connections, gateway_nodes
 from persistence.chargers.charger_keys import KeyState
 from persistence.chargers.gateway_nodes import is_alive
+from persistence.inserts import insert_into
 from persistence.tables import ChargePoint, Credential, Link
 
 
@@ -97,7 +96,6 @@ async def claim(
 
     Gives its generation, higher than any before.
     """
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     values = {
         "node": node,
         "quarantined": quarantined,
@@ -108,7 +106,7 @@ async def claim(
         **NO_CONTENDER,
     }
     statement = (
-        insert(Link)
+        insert_into(session, Link)
         .values(charge_point_id=charge_point_id, generation=1, **values)
         .on_conflict_do_update(index_elements=["charge_point_id"], set_={"generation": Link.generation + 1, **values})
         .returning(Link.generation)

@@ -9,14 +9,13 @@ from enum import StrEnum
 from typing import Any, Final, cast
 
 from sqlalchemy import ColumnElement, CursorResult, and_, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId, NodeId
 from persistence.chargers.charger_keys import KeyState
 from persistence.chargers.charger_links import NO_CONTENDER, is_contended, is_open
 from persistence.clock import Now, SecondsBetween
+from persistence.inserts import insert_into
 from persistence.tables import Credential, Link
 
 #: For how long one keeps its turn before a newcomer from another address may have it.
@@ -69,9 +68,8 @@ async def placing(
     Of two that wait for a place that is free the first one has it: it is about to claim it.
     `contender` is one that waits already; None: it has lost its turn.
     """
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     empty = {"charge_point_id": charge_point_id, "generation": 0, "quarantined": False, **NO_CONTENDER}
-    await session.execute(insert(Link).values(**empty).on_conflict_do_nothing())
+    await session.execute(insert_into(session, Link).values(**empty).on_conflict_do_nothing())
     waited = SecondsBetween(Link.contended_at, Now())
     query = select(_is_held(), is_contended(), Link.contender, Link.contender_address, waited)
     query = query.where(Link.charge_point_id == charge_point_id).with_for_update(of=Link)

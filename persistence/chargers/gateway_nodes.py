@@ -5,13 +5,12 @@ from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.ids import NodeId
 from persistence.clock import Now, SecondsBetween
+from persistence.inserts import insert_into
 from persistence.tables import GatewayNode
 
 #: How often a node writes its sign.
@@ -28,11 +27,10 @@ FORGOTTEN_AFTER: Final = timedelta(days=1)
 
 async def sign(session: AsyncSession, node: NodeId) -> None:
     """Write that the node is alive now."""
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     late = SecondsBetween(GatewayNode.seen_at, Now()) > LATE_AFTER.total_seconds()
     steady_since = case((late, Now()), else_=GatewayNode.steady_since)
     statement = (
-        insert(GatewayNode)
+        insert_into(session, GatewayNode)
         .values(node=node, seen_at=Now(), steady_since=Now())
         .on_conflict_do_update(index_elements=["node"], set_={"seen_at": Now(), "steady_since": steady_since})
     )

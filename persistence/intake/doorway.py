@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import trail
@@ -26,6 +24,7 @@ from domain.trail import Attempt, TrailAction, read_charge_point
 from domain.transfer import TransferState
 from persistence.chargers import charger_keys, charger_links, charging_review, typed_keys
 from persistence.chargers.charging_review import Settled
+from persistence.inserts import insert_into
 from persistence.intake import orders
 from persistence.intake.limits import Counters
 from persistence.intake.orders import NewOrder
@@ -369,14 +368,15 @@ class Doorway:
         """Bind the key to the call; False for a repeat. A twin that runs at the same time waits here for its turn."""
         if call.key is None:
             return True
-        insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
         values = {
             "user_id": call.user_id,
             "key": call.key,
             "fingerprint": self._fingerprint(call),
             "created_at": datetime.now(UTC),
         }
-        statement = insert(IdempotencyKey).values(values).on_conflict_do_nothing().returning(IdempotencyKey.key)
+        statement = (
+            insert_into(session, IdempotencyKey).values(values).on_conflict_do_nothing().returning(IdempotencyKey.key)
+        )
         if (await session.execute(statement)).first() is not None:
             return True
         return not await self._is_repeat(session, call)

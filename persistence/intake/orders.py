@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import null, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import trail
@@ -17,6 +15,7 @@ from domain.errors import REFUSALS, Refusal
 from domain.ids import ID_PATTERN, LinkId, OrderId, TransferId, UserId
 from domain.orders import UNPROVEN_ACTOR, OrderAct
 from domain.trail import TrailAction, TrailSubject
+from persistence.inserts import insert_into
 from persistence.tables import Order
 from persistence.transfers import audit
 
@@ -42,9 +41,8 @@ async def give(session: AsyncSession, new: NewOrder, now: datetime) -> OrderId:
 
     What has no `request_id` is given by each actor once, the rest by each once under one.
     """
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     values = asdict(new) | {"id": _new_id(), "act": new.act.value, "at": now}
-    statement = insert(Order).values(values).on_conflict_do_nothing().returning(Order.id)
+    statement = insert_into(session, Order).values(values).on_conflict_do_nothing().returning(Order.id)
     written = (await session.execute(statement)).scalar_one_or_none()
     if written is not None:
         return OrderId(written)

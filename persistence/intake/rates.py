@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import case, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from persistence.inserts import insert_into
 from persistence.tables import RateCount
 
 #: How many rows of ended windows go at once.
@@ -23,8 +22,7 @@ async def count(session: AsyncSession, key: str, limit: int, window: timedelta, 
 
     Holds the key's row until the transaction ends: nobody else can pass meanwhile.
     """
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    first = insert(RateCount).values(key=key, ends_at=now + window, count=1)
+    first = insert_into(session, RateCount).values(key=key, ends_at=now + window, count=1)
     over = RateCount.ends_at <= now
     counted = first.on_conflict_do_update(
         index_elements=["key"],

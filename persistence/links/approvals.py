@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import LinkId, TransferId, UserId
+from persistence.inserts import insert_into
 from persistence.tables import ApprovalLink, Code, Transfer
 from persistence.vault import Vault, fingerprint
 
@@ -56,7 +53,7 @@ async def make_link(
     """
     link_id = LinkId(fingerprint(f"approval-link\x1f{transfer_id}\x1f{channel}\x1f{generation}")[:32])
     token = vault.token("approval-link", transfer_id, channel, generation)
-    made = _insert(session, ApprovalLink).values(
+    made = insert_into(session, ApprovalLink).values(
         id=link_id,
         transfer_id=transfer_id,
         channel=channel,
@@ -93,7 +90,7 @@ async def make_code(session: AsyncSession, vault: Vault, link_id: LinkId, number
     """
     digits = _digits(vault, link_id, number)
     proof = f"{link_id}:{number}:{digits}".encode()
-    made = _insert(session, Code).values(
+    made = insert_into(session, Code).values(
         link_id=link_id,
         number=number,
         mac=vault.mac("code", proof),
@@ -126,8 +123,3 @@ def _digits(vault: Vault, link_id: LinkId, number: int) -> str:
     """Give six digits that only the server's key can tell; of 256 evenly spread bits, so none is likelier."""
     value = int(fingerprint(vault.token("code", link_id, number)), 16)
     return f"{value % 10**CODE_DIGITS:0{CODE_DIGITS}}"
-
-
-def _insert(session: AsyncSession, table: type[Any]) -> SqliteInsert | PostgresqlInsert:
-    """Give the database's own insert: it alone knows what to do on a conflict."""
-    return sqlite_insert(table) if session.get_bind().dialect.name == "sqlite" else postgresql_insert(table)

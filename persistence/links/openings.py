@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import delete
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import LinkId
+from persistence.inserts import insert_into
 from persistence.tables import AccountOpening
 from persistence.vault import Vault
 
@@ -34,8 +33,7 @@ async def keep(session: AsyncSession, vault: Vault, link_id: LinkId, typed: Type
     """Keep what was typed for a link, in place of what was typed before; rows that are of no use any more go."""
     await session.execute(delete(AccountOpening).where(AccountOpening.created_at < now - OF_USE_FOR))
     body = json.dumps({"name": typed.name, "locale": typed.locale}).encode()
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-    kept = insert(AccountOpening).values(link_id=link_id, sealed_body=vault.seal(body), created_at=now)
+    kept = insert_into(session, AccountOpening).values(link_id=link_id, sealed_body=vault.seal(body), created_at=now)
     newest = {"sealed_body": kept.excluded.sealed_body, "created_at": kept.excluded.created_at}
     await session.execute(kept.on_conflict_do_update(index_elements=["link_id"], set_=newest))
 

@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import OrderId
 from domain.trail import TrailAction, TrailSubject, tells_place, without_places
+from persistence.inserts import insert_into
 from persistence.tables import AuditCounter, AuditEvent
 
 
@@ -55,9 +54,8 @@ async def append(
 
 async def _raise_counter(session: AsyncSession, subject: TrailSubject, *, by: int) -> int:
     """Lock the trail's counter, raise it, and give its new value."""
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     statement = (
-        insert(AuditCounter)
+        insert_into(session, AuditCounter)
         .values(subject=subject, last=by)
         .on_conflict_do_update(index_elements=["subject"], set_={"last": AuditCounter.last + by})
         .returning(AuditCounter.last)
