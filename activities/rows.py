@@ -10,7 +10,7 @@ from domain.errors import REFUSALS
 from domain.ids import ChargePointId, UserId
 from domain.kinds import TransferKind
 from domain.transfer import Connection, DeviceSteps, IfOffline, RunningSession, TransferState, UntilNewKey, device_steps
-from domain.transitions import Parties, Progress
+from domain.transitions import Change, Parties, Progress
 from persistence.tables import Transfer
 from persistence.transfers.parties import changes_owner
 from persistence.transfers.transfers import Requested
@@ -99,7 +99,7 @@ def progress_of(row: Transfer, now: datetime) -> Progress:
     return Progress(
         state=state,
         connection=Connection(row.connection),
-        change_begun=state is TransferState.RECONFIGURING,
+        change=Change.BEGUN if state is TransferState.RECONFIGURING else Change.AHEAD,
         expired=row.expires_at is not None and row.expires_at <= now,
     )
 

@@ -4,8 +4,8 @@ from collections.abc import Container
 from datetime import UTC, datetime
 
 from domain.approval import Decision
-from domain.transfer import DEVICE_STEPS, Connection, OperatorAction, StepName, StepState, TransferState
-from domain.transitions import ACTION_OF, Action, Parties, Progress, check_theirs, effect, not_theirs, refusal
+from domain.transfer import DEVICE_STEPS, OperatorAction, StepName, StepState, TransferState
+from domain.transitions import ACTION_OF, Action, Change, Parties, Progress, check_theirs, effect, not_theirs, refusal
 from persistence.people.callers import Caller
 from persistence.views.transfer_views import TransferView
 
@@ -60,16 +60,13 @@ def progress_of(view: TransferView, tried: Container[StepName] = ()) -> Progress
         change.state not in {StepState.PENDING, StepState.SKIPPED} or change.attempts > 0 or change.name in tried
     )
     step = view.present_step
-    proven = view.step(StepName.ROTATE_CREDENTIALS) is StepState.DONE
-    deleted = begun and view.connection is Connection.DELETE
-    ending = view.state is TransferState.RECONFIGURING and step is StepName.TELL_PARTIES
+    settled = view.key_settled or view.step(StepName.ROTATE_CREDENTIALS) is StepState.DONE
     return Progress(
         state=view.state,
         step=step,
         attention=view.attention,
         connection=view.connection,
-        change_begun=begun,
-        no_way_back=view.key_settled or proven or deleted or ending,
+        change=Change.SETTLED if settled else Change.BEGUN if begun else Change.AHEAD,
         device_step=step if step in DEVICE_STEPS and view.step(step) is StepState.RUNNING else None,
         expired=view.expires_at is not None and view.expires_at <= datetime.now(UTC),
     )

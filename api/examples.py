@@ -29,7 +29,7 @@ from domain.transfer import (
     TransferState,
     UntilNewKey,
 )
-from domain.transitions import Action, Progress, effect
+from domain.transitions import Action, Change, Progress, effect
 from persistence.chargers.catalogue import Support
 from persistence.views import rehearsals
 
@@ -144,7 +144,7 @@ _AT_LISTS: Final = Progress(
     TransferState.RECONFIGURING,
     StepName.REPLACE_LISTS,
     Attention.RETRYING,
-    change_begun=True,
+    change=Change.BEGUN,
     device_step=StepName.REPLACE_LISTS,
 )
 _STUCK: Final = _TO_CHLOE.model_copy(

@@ -36,6 +36,16 @@ ACTION_OF: Final = {
 }
 
 
+class Change(StrEnum):
+    """How far the change of ownership is."""
+
+    AHEAD = "ahead"
+    BEGUN = "begun"
+    """And may be written."""
+    SETTLED = "settled"
+    """The charger has proven its new credentials, or its new owner was given a key to type."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a transfer is."""
@@ -45,14 +55,22 @@ class Progress:
     """The last one that began; None: none yet."""
     attention: Attention = Attention.NONE
     connection: Connection = Connection.KEEP
-    change_begun: bool = False
-    """The change of ownership has, and may be written."""
-    no_way_back: bool = False
-    """The charger has proven its new credentials, or its old ones are revoked, or its new owner was given a key."""
+    change: Change = Change.AHEAD
     device_step: StepName | None = None
     """The step at the charger that is at work, and may be left undone."""
     expired: bool = False
     """The time to decide is over."""
+
+    @property
+    def change_begun(self) -> bool:
+        """Whether the ownership may have changed."""
+        return self.change is not Change.AHEAD
+
+    @property
+    def no_way_back(self) -> bool:
+        """Whether the change stands: it is settled, its end is being written, or the old credentials ended with it."""
+        ended = self.connection is Connection.DELETE and self.change_begun
+        return self.change is Change.SETTLED or ended or self.step is StepName.TELL_PARTIES
 
 
 @dataclass(frozen=True)

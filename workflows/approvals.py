@@ -19,7 +19,7 @@ from domain.transitions import ACTION_OF, Action
 from workflows.calls import call, transact
 from workflows.messages import Standing
 from workflows.options import letter
-from workflows.steps import Desk, RollBack
+from workflows.steps import Canceller, Desk, RollBack
 
 
 class Approvals:
@@ -32,9 +32,8 @@ class Approvals:
         self._taken: dict[tuple[Decision, OrderId | None], TransferState] = {}
         self._resent: set[OrderId] = set()
         self._generation = 1
-        self._deciding = False
+        self._turn = asyncio.Lock()
         self._letter_again = False
-        self.plan: Plan | None = None
 
     @property
     def _board_state(self) -> TransferState:
@@ -82,10 +81,10 @@ class Approvals:
     def _follow(self, decision: Decision, decided: Decided) -> None:
         """Go on as was decided."""
         if decision is Decision.CANCEL and decided.state is TransferState.ROLLING_BACK:
-            self._desk.cancelled = True
+            self._desk.cancel(Canceller.PARTY)
             return
-        if self.plan:  # of what does not come about nobody reads it
-            self.plan = self.plan.model_copy(
+        if self._desk.plan:  # of what does not come about nobody reads it
+            self._desk.plan = self._desk.plan.model_copy(
                 update={
                     "quiet": decided.quiet,
                     "lists": decided.lists,
@@ -116,24 +115,18 @@ class Approvals:
     async def _in_turn(self) -> AsyncIterator[None]:
         """Be the only one at the decision, once it is known how the transfer stands."""
         await workflow.wait_condition(lambda: self._board_state is not TransferState.REQUESTED)
-        while self._deciding:  # several may be woken at once: only the first one to look goes on
-            await workflow.wait_condition(lambda: not self._deciding)
-        self._deciding = True
-        try:
+        async with self._turn:
             yield
-        finally:
-            self._deciding = False
 
     async def settle(self) -> None:
         """Wait for a decision that is being written; after this none can come in before the next await."""
-        while self._deciding:
-            await self._desk.wait(lambda: not self._deciding)
+        while self._turn.locked():
+            await self._desk.wait(lambda: not self._turn.locked())
 
     # --- the wait -------------------------------------------------------------------------------------------------
 
     async def collect(self, plan: Plan) -> TransferState:
         """Ask the recipient, remind them, and give the state that the first decision led to; or expiry's."""
-        self.plan = plan
         board = self._desk.board
         board.begin(StepName.ASK_RECIPIENT, note=True)
         board.wait_for(Attention.RECIPIENT, plan.expires_at)

@@ -165,7 +165,7 @@ class ChargerAtHand:
             while True:
                 seen, status = self._news, await self._status()
                 if status.handed_out or status.proven:
-                    self._desk.no_way_back = True
+                    self._desk.settle()
                 if status.proven or workflow.now() >= until:
                     return status.proven
                 if workflow.now() >= half:
@@ -285,7 +285,7 @@ class ChargerAtHand:
         self, step: Step[DeviceOrder, A], order: DeviceOrder, queue: str, summary: str
     ) -> Callable[[], Awaitable[A]]:
         # a charger whose credentials are revoked is told what it takes at once; nothing may keep its socket open
-        revoked = self._plan.connection is Connection.DELETE and self._desk.change_begun
+        revoked = self._plan.connection is Connection.DELETE and self._desk.progress.change_begun
         once = revoked or self._is_unsure
         options = device_once(self._desk.policy) if once else device(self._desk.policy)
 

@@ -48,7 +48,8 @@ class Reconfiguration:
         self._began_quiet = False
         self._quieted = False
         """The charger may be inoperative."""
-        self._lists_over = self._rotation_over = self._release_over = False
+        self._over: set[StepName] = set()
+        """What is not taken once more."""
         self._awaits_key = False
         """Only a key that the new owner types can replace the one in use."""
         self._rotates: bool | None = None
@@ -82,7 +83,8 @@ class Reconfiguration:
 
     def await_new_key(self) -> None:
         """Know that the new owner was given a key to type: there is no way back."""
-        self._awaits_key = self._desk.no_way_back = True
+        self._awaits_key = True
+        self._desk.settle()
 
     async def reconfigure(self) -> None:
         """After the change: lists, credentials, release. Raises RollBack where the transfer can't stand.
@@ -94,7 +96,7 @@ class Reconfiguration:
             if not (self._plan.rotate and await self._charger.must_prove_first()):
                 await self._replace_lists(until)
             await self._rotate(until)
-        if self._awaits_key and not self._rotation_over:
+        if self._awaits_key and StepName.ROTATE_CREDENTIALS not in self._over:
             await self._see_new_key(until)
         with self._charger.unsure(if_so=self._awaits_key and self._given_up):
             await self._replace_lists(until)
@@ -130,7 +132,7 @@ class Reconfiguration:
         self._warnings[noted:] = [
             one for one in self._warnings[noted:] if one is TransferWarning.LEFT_UNDONE_BY_OPERATOR
         ]
-        self._lists_over = self._release_over = False
+        self._over -= {StepName.REPLACE_LISTS, StepName.RELEASE_CHARGER}
         return self.proven()
 
     async def _serve_meanwhile(self) -> None:
@@ -141,18 +143,19 @@ class Reconfiguration:
             await self._release(now, early=True)
 
     def _leave_known(self, remark: str, *why: TransferWarning) -> None:
-        self._given_up = self._rotation_over = True
+        self._given_up = True
+        self._over.add(StepName.ROTATE_CREDENTIALS)
         self._warnings += [*why, TransferWarning.OLD_KEY_KNOWN]
         self._board.skipped(StepName.ROTATE_CREDENTIALS, remark)
 
     async def _replace_lists(self, until: datetime, *, early: bool = False) -> None:
         """Replace the lists, once; `early`: where the charger is away it is not due yet."""
-        if self._lists_over:
+        if StepName.REPLACE_LISTS in self._over:
             return None
         if not self._plan.lists:
-            self._lists_over = True
+            self._over.add(StepName.REPLACE_LISTS)
             return self._board.skipped(StepName.REPLACE_LISTS)
-        if not self._desk.no_way_back:
+        if not self._desk.progress.no_way_back:
             self._undo.push(StepName.REPLACE_LISTS, self._restore_lists)
         if self._given_up or not self._plan.rotate:
             until = workflow.now()
@@ -160,7 +163,7 @@ class Reconfiguration:
         outcome = await self._step(StepName.REPLACE_LISTS, lambda: self._charger.replace_lists(until))
         if outcome is None and early and len(self._warnings) == noted:
             return None
-        self._lists_over = True
+        self._over.add(StepName.REPLACE_LISTS)
         if outcome is CommandOutcome.NOT_SUPPORTED:
             self._warnings.append(TransferWarning.LISTS_NOT_SUPPORTED)
         if outcome is None and len(self._warnings) == noted:
@@ -168,7 +171,7 @@ class Reconfiguration:
         return None
 
     async def _rotate(self, until: datetime) -> None:
-        if self._rotation_over:
+        if StepName.ROTATE_CREDENTIALS in self._over:
             return None
         if not self._plan.rotate:
             return self._board.skipped(StepName.ROTATE_CREDENTIALS)
@@ -213,16 +216,17 @@ class Reconfiguration:
 
     def proven(self) -> None:
         """Pass the point of no return: the charger uses its new credentials."""
-        self._rotation_over = self._desk.no_way_back = True
+        self._over.add(StepName.ROTATE_CREDENTIALS)
+        self._desk.settle()
         self._undo.forget()
         self._board.done(StepName.ROTATE_CREDENTIALS)
 
     async def _release(self, until: datetime, *, early: bool = False) -> None:
         """Put it back into service, once; `early`: where the charger is away it is not due yet."""
-        if self._release_over:
+        if StepName.RELEASE_CHARGER in self._over:
             return None
         if not self._began_quiet:
-            self._release_over = True
+            self._over.add(StepName.RELEASE_CHARGER)
             return self._board.skipped(StepName.RELEASE_CHARGER)
         if self._given_up or self._plan.connection is Connection.DELETE:
             until = workflow.now()
@@ -230,7 +234,7 @@ class Reconfiguration:
         outcome = await self._step(StepName.RELEASE_CHARGER, lambda: self._charger.release(until))
         if outcome is None and early and len(self._warnings) == noted:
             return None
-        self._release_over = True
+        self._over.add(StepName.RELEASE_CHARGER)
         self._look_at_release(outcome)
         return None
 

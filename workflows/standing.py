@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -12,6 +13,7 @@ from activities.contracts.records import Note, Records, StepNote
 from domain.ids import TransferId
 from domain.policy import Policy
 from domain.transfer import FINAL, Attention, StepName, StepState, TransferState
+from domain.transitions import Progress
 from workflows.calls import transact
 from workflows.search_attributes import ATTENTION, STATE, STEP, WAITING_UNTIL
 
@@ -52,9 +54,7 @@ class Board:
         self._transfer_id = transfer_id
         self.policy = Policy()
         """The request's, once that is read."""
-        self.state = TransferState.REQUESTED
-        self.step: StepName | None = None
-        self.attention = Attention.NONE
+        self.progress = Progress(TransferState.REQUESTED)
         self.waiting_until: datetime | None = None
         self._since: datetime | None = None
         self._problem = ""
@@ -64,14 +64,29 @@ class Board:
         self._closed = False
         self._writer: asyncio.Task[None] | None = None
 
+    @property
+    def state(self) -> TransferState:
+        """Where the transfer is."""
+        return self.progress.state
+
+    @property
+    def step(self) -> StepName | None:
+        """The one that began last."""
+        return self.progress.step
+
+    @property
+    def attention(self) -> Attention:
+        """What the transfer waits for."""
+        return self.progress.attention
+
     def enter(self, state: TransferState) -> None:
         """Show a state that a register step has written."""
-        self.state = state
+        self.progress = replace(self.progress, state=state)
         self._show()
 
     def begin(self, step: StepName, *, note: bool) -> None:
         """Show the step that runs; with `note`, write it too (the register's own steps write themselves)."""
-        self.step = step
+        self.progress = replace(self.progress, step=step)
         if note:
             self._unwritten.append(StepNote(name=step, state=StepState.RUNNING))
             self._changed = True
@@ -92,7 +107,7 @@ class Board:
 
     def undoing(self, step: StepName) -> None:
         """Show the step whose compensation runs."""
-        self.step = step
+        self.progress = replace(self.progress, step=step)
         self._show()
 
     def given_up(self, step: StepName, error: str, attempts: int) -> None:
@@ -116,7 +131,8 @@ class Board:
             return
         if attention is not self.attention:
             self._since = workflow.now()
-        self.attention, self.waiting_until, self._problem = attention, until, problem
+        self.progress = replace(self.progress, attention=attention)
+        self.waiting_until, self._problem = until, problem
         self._changed = True
         self._show()
 

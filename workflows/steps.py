@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
+from activities.contracts.registry import Plan
 from domain.errors import HandoverError
 from domain.policy import Policy
-from domain.transfer import Attention, Connection, OperatorAction, Reason, StepName, TransferState
-from domain.transitions import Action, Progress, check, effect
+from domain.transfer import Attention, OperatorAction, Reason, StepName, TransferState
+from domain.transitions import Action, Change, Progress, check, effect
 from workflows.options import SHOWN_AS_RETRYING_AFTER
 from workflows.refusals import tries_of
 from workflows.standing import Board
@@ -36,6 +37,14 @@ class LeftUndone(HandoverError):
     """An operator said to leave this device step undone."""
 
 
+class Canceller(Enum):
+    """Who has cancelled a transfer."""
+
+    PARTY = auto()
+    TEMPORAL_UI = auto()
+    """By a cancel of the workflow itself."""
+
+
 class _Woken(Enum):
     MET = auto()
     TIME_OVER = auto()
@@ -54,15 +63,10 @@ class Desk:
     def __init__(self, board: Board) -> None:
         """Start with nobody interrupting."""
         self.board = board
-        self.cancelled = False
+        self.plan: Plan | None = None
+        """None until the charge point is reserved; as the decision has left it."""
+        self.cancelled_by: Canceller | None = None
         """A cancel was decided: the running step is left, and the transfer rolled back."""
-        self.change_begun = False
-        self.no_way_back = False
-        """Its new credentials are proven, or handed out to be typed, or its old ones are revoked, or may be."""
-        self.cancelled_from_ui = False
-        """By a cancel of the workflow itself."""
-        self.connection = Connection.KEEP
-        self._device_step: StepName | None = None
         self._resolution: _Resolution | None = None
         self._tries: Counter[StepName] = Counter()
 
@@ -76,15 +80,15 @@ class Desk:
     @property
     def progress(self) -> Progress:
         """How far the transfer is."""
-        return Progress(
-            state=self.board.state,
-            step=self.board.step,
-            attention=self.board.attention,
-            connection=self.connection,
-            change_begun=self.change_begun,
-            no_way_back=self.no_way_back,
-            device_step=self._device_step,
-        )
+        return self.board.progress
+
+    def begin_change(self) -> None:
+        """Pass the point after which the change of ownership may be written."""
+        self.board.progress = replace(self.progress, change=Change.BEGUN)
+
+    def settle(self) -> None:
+        """Pass the point of no return."""
+        self.board.progress = replace(self.progress, change=Change.SETTLED)
 
     def check(self, act: Action) -> None:
         """Refuse what the transfer can't take now."""
@@ -97,16 +101,20 @@ class Desk:
     @contextmanager
     def may_be_left(self) -> Iterator[None]:
         """Let an operator's `complete` leave undone what runs inside the block, by LeftUndone."""
-        self._device_step = self.board.step
+        self.board.progress = replace(self.progress, device_step=self.board.step)
         try:
             yield
         finally:
-            self._device_step = None
+            self.board.progress = replace(self.progress, device_step=None)
 
     def raw_cancel(self) -> None:
         """Take a cancel of the workflow itself (from the Temporal UI): heeded where a cancel is possible."""
-        if not self.cancelled and not self.change_begun:
-            self.cancelled = self.cancelled_from_ui = True
+        if not self.progress.change_begun:
+            self.cancel(Canceller.TEMPORAL_UI)
+
+    def cancel(self, by: Canceller) -> None:
+        """Leave the running step and roll back; the first one to say so counts."""
+        self.cancelled_by = self.cancelled_by or by
 
     # --- waiting --------------------------------------------------------------------------------------------------
 
@@ -141,7 +149,7 @@ class Desk:
 
     def _may_cancel_now(self) -> bool:
         waiting = self.board.state in {TransferState.AWAITING_ACCEPTANCE, TransferState.TRANSFERRING}
-        return self.cancelled and not self.change_begun and waiting
+        return self.cancelled_by is not None and not self.progress.change_begun and waiting
 
     def _take(self) -> OperatorAction | None:
         """Act on an interruption: raise, or give `retry`; None where there is none any more."""
@@ -152,9 +160,9 @@ class Desk:
             raise RollBack(Reason.CANCELLED)
         if resolution is None or resolution.step is not self.board.step:
             return None
-        if resolution.action is OperatorAction.ROLL_BACK and not self.no_way_back:
+        if resolution.action is OperatorAction.ROLL_BACK and not self.progress.no_way_back:
             raise RollBack(Reason.OPERATOR)
-        if resolution.action is OperatorAction.COMPLETE and self._device_step is not None:
+        if resolution.action is OperatorAction.COMPLETE and self.progress.device_step is not None:
             raise LeftUndone("An operator left the step undone.")
         return OperatorAction.RETRY if resolution.action is OperatorAction.RETRY else None
 

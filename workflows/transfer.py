@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NoReturn, TypeVar
 
 from temporalio import workflow
@@ -17,7 +18,7 @@ from domain.ids import OrderId
 from domain.kinds import FoundBy, rules_of
 from domain.policy import Policy
 from domain.trail import TrailAction
-from domain.transfer import FINAL, Connection, OperatorAction, Reason, StepName, TransferState, TransferWarning
+from domain.transfer import FINAL, OperatorAction, Reason, StepName, TransferState, TransferWarning
 from domain.transitions import Action
 from workflows.approvals import Approvals
 from workflows.calls import Step, call, transact
@@ -37,7 +38,7 @@ from workflows.reconfiguration import Reconfiguration
 from workflows.refusals import failure
 from workflows.search_attributes import CHARGE_POINT, KIND
 from workflows.standing import Board
-from workflows.steps import Desk, RollBack
+from workflows.steps import Canceller, Desk, RollBack
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
@@ -56,7 +57,6 @@ class TransferWorkflow:
         self._approvals = Approvals(order.transfer_id, self._desk)
         self._undo = Compensations()
         self._warnings: list[TransferWarning] = []
-        self._plan: Plan | None = None
         self._refusal: Refusal | None = None
         self._charger: ChargerAtHand | None = None
         self._letters: list[asyncio.Future[Done]] = []
@@ -109,10 +109,10 @@ class TransferWorkflow:
         await self._register(StepName.LOOK_UP_TARGET, Registry.look_up, "who is to receive it", self._ref)
         plan = await self._register(StepName.RESERVE, Registry.reserve, "reserve the charge point", self._run)
         self._charger = ChargerAtHand(self._ref.transfer_id, plan, self._desk)
-        self._desk.connection = plan.connection
+        self._board.progress = replace(self._board.progress, connection=plan.connection)
         self._board.enter(await self._take_up() if plan.again else plan.state)
         self._board.open()
-        self._plan = plan
+        self._desk.plan = plan
         return plan
 
     async def _take_up(self) -> TransferState:
@@ -137,7 +137,7 @@ class TransferWorkflow:
         if self._board.state is TransferState.AWAITING_ACCEPTANCE:
             if (state := await self._approvals.collect(plan)) is not TransferState.TRANSFERRING:
                 return state
-            plan = self._approvals.plan or plan
+            plan = self._desk.plan or plan
         if self._approvals.accepted:
             self._tell_beside(Subject.ACCEPTED, "tell sender and owner that it was accepted")
         device = Reconfiguration(
@@ -170,7 +170,7 @@ class TransferWorkflow:
 
         Then there is no way back.
         """
-        if not plan.rotate or not self._desk.change_begun:
+        if not plan.rotate or not self._desk.progress.change_begun:
             return Proof()
         step, summary = Registry.withdraw_credentials, "new credentials withdrawn"
         return await transact(step, self._ref, self._policy, summary=summary, for_ever=True, on_record=True)
@@ -180,23 +180,21 @@ class TransferWorkflow:
         if plan.rotate and self._board.state is TransferState.TRANSFERRING:
             await self._required_charger().let_enrolment_end()
         await self._approvals.settle()
-        if self._desk.cancelled:
+        if self._desk.cancelled_by is not None:
             raise RollBack(Reason.CANCELLED)
-        self._desk.change_begun = True
-        self._desk.no_way_back = plan.connection is Connection.DELETE
+        self._desk.begin_change()
         self._push_change(plan)
         try:
             changed = await self._register(
                 StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership", self._ref
             )
         except Refusal as refusal:
-            self._desk.no_way_back = False
             self._board.failed(StepName.CHANGE_OWNERSHIP, refusal.message)
             by_address = rules_of(plan.kind).found_by is FoundBy.RECIPIENT
             unusable = by_address and not isinstance(refusal, NotAllowed)
             raise RollBack(Reason.RECIPIENT_UNUSABLE if unusable else Reason.RIGHTS_LOST) from None
         self._board.enter(TransferState.RECONFIGURING)
-        if self._desk.no_way_back:
+        if self._desk.progress.no_way_back:
             self._undo.forget()
         return changed
 
@@ -219,12 +217,13 @@ class TransferWorkflow:
         """Undo every step in reverse order; a compensation that fails waits for an operator, and is never left out."""
         self._board.enter(TransferState.ROLLING_BACK)
         self._warnings.clear()  # they were of the way forward
+        from_ui = reason is Reason.CANCELLED and self._desk.cancelled_by is Canceller.TEMPORAL_UI
         note = Note(
             transfer_id=self._ref.transfer_id,
             state=TransferState.ROLLING_BACK,
             reason=reason,
             action=TrailAction.ROLLING_BACK,
-            actor="temporal-ui" if reason is Reason.CANCELLED and self._desk.cancelled_from_ui else "system",
+            actor="temporal-ui" if from_ui else "system",
         )
         summary = f"rolling back: {reason.value}"
         await transact(Records.note, note, self._policy, summary=summary, for_ever=True, on_record=True)
@@ -233,7 +232,6 @@ class TransferWorkflow:
 
     async def _finish(self, state: TransferState, reason: Reason | None) -> TransferState:
         """Write the outcome and release the charge point."""
-        self._desk.no_way_back = True
         self._board.begin(StepName.TELL_PARTIES, note=False)
         end = Finish(
             transfer_id=self._ref.transfer_id, state=state, reason=reason, warnings=tuple(dict.fromkeys(self._warnings))
@@ -266,7 +264,7 @@ class TransferWorkflow:
     @workflow.update
     async def open(self) -> Opened:
         """Answer once the charge point is reserved; a refusal is raised with its code as the failure's type."""
-        await workflow.wait_condition(lambda: self._plan is not None or self._refusal is not None)
+        await workflow.wait_condition(lambda: self._desk.plan is not None or self._refusal is not None)
         if self._refusal is not None:
             raise failure(self._refusal)
         return Opened(state=self._board.state)
@@ -319,16 +317,18 @@ class TransferWorkflow:
                 state = (await self._approvals.take(Decision.CANCEL, order.order_id)).state
         else:
             self._desk.resolve(order.action)
-        if self._plan is None:  # the transfer has no row yet
+        if self._desk.plan is None:  # the transfer has no row yet
             return Standing(state=state, order_id=order.order_id)
         return Standing(state=state, order_id=await self._note_resolution(order, step))
 
     async def _look_for_way_back(self, action: OperatorAction) -> None:
         """Refuse a roll-back where the charger has proven its new key by now, or the new owner was given one."""
-        if action is OperatorAction.ROLL_BACK and self._desk.change_begun and not self._desk.no_way_back:
+        far = self._desk.progress
+        if action is OperatorAction.ROLL_BACK and far.change_begun and not far.no_way_back:
             found = await transact(Registry.credentials, self._ref, self._policy, summary="is there a way back")
             with _refusals_raised():
-                self._desk.no_way_back = self._desk.no_way_back or found.proven or found.handed_out
+                if found.proven or found.handed_out:
+                    self._desk.settle()
                 self._desk.check(Action(action.value))
 
     @resolve.validator

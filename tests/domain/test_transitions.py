@@ -9,7 +9,7 @@ from domain.errors import AlreadyDecided, NotPossible, TooLate
 from domain.ids import UserId
 from domain.kinds import TransferKind
 from domain.transfer import ACTIVE, DEVICE_STEPS, FINAL, Attention, Connection, OperatorAction, StepName, TransferState
-from domain.transitions import NOT_POSSIBLE, Action, Parties, Progress, effect, not_theirs, refusal
+from domain.transitions import NOT_POSSIBLE, Action, Change, Parties, Progress, effect, not_theirs, refusal
 
 A, S = Action, TransferState
 WHO = {name: UserId(name) for name in ("sender", "owner", "recipient", "group_owner", "stranger")}
@@ -20,18 +20,17 @@ LATER = (S.TRANSFERRING, S.RECONFIGURING, S.ROLLING_BACK)
 def every() -> list[Progress]:
     """Every standing that can be told."""
     steps: tuple[StepName | None, ...] = (None, *StepName)
-    product = itertools.product(S, steps, Attention, Connection, (True, False), (True, False), (True, False))
+    product = itertools.product(S, steps, Attention, Connection, Change, (True, False))
     return [
         Progress(
             state,
             step,
             attention,
             connection,
-            change_begun=begun,
-            no_way_back=settled,
+            change=change,
             device_step=step if at_device and step in DEVICE_STEPS else None,
         )
-        for state, step, attention, connection, begun, settled, at_device in product
+        for state, step, attention, connection, change, at_device in product
     ]
 
 
@@ -83,9 +82,10 @@ def test_after_its_time_it_can_be_declined_and_cancelled_only() -> None:
     assert all(isinstance(refusal(act, late), TooLate) for act in refused)
 
 
-@pytest.mark.parametrize("begun", [False, True])
-def test_a_cancel_counts_until_the_change_of_ownership_begins(begun: bool) -> None:
-    kinds = {state: type(refusal(A.CANCEL, Progress(state, change_begun=begun))) for state in S}
+@pytest.mark.parametrize("change", Change)
+def test_a_cancel_counts_until_the_change_of_ownership_begins(change: Change) -> None:
+    kinds = {state: type(refusal(A.CANCEL, Progress(state, change=change))) for state in S}
+    begun = change is not Change.AHEAD
     none, late = type(None), TooLate if begun else AlreadyDecided
     assert kinds == dict.fromkeys(S, late) | dict.fromkeys(FINAL, AlreadyDecided) | {
         S.REQUESTED: none,
@@ -109,13 +109,18 @@ def test_there_is_a_way_back_until_the_keys_are_settled(connection: Connection) 
 
     assert {state for state in S if kind(state) is type(None)} == {S.AWAITING_ACCEPTANCE, *LATER}
     assert kind(S.REQUESTED) is NotPossible
-    assert {kind(state, no_way_back=True) for state in (S.TRANSFERRING, S.RECONFIGURING)} == {TooLate}
-    assert kind(S.ROLLING_BACK, no_way_back=True) is type(None), "it means retry, to its very end"
+    forward = (S.TRANSFERRING, S.RECONFIGURING)
+    ends_old = connection is Connection.DELETE
+    assert {kind(state, change=Change.BEGUN) for state in forward} == {TooLate if ends_old else type(None)}
+    assert {kind(state, change=Change.SETTLED) for state in forward} == {TooLate}
+    assert {kind(state, step=StepName.TELL_PARTIES) for state in forward} == {TooLate}, "its end is being written"
+    for how in ({"change": Change.SETTLED}, {"step": StepName.TELL_PARTIES}):
+        assert kind(S.ROLLING_BACK, **how) is type(None), "it means retry, to its very end"
 
 
 def test_why_there_is_no_way_back_is_said_as_it_is() -> None:
     def text(connection: Connection, step: StepName) -> str:
-        refused = refusal(A.ROLL_BACK, Progress(S.RECONFIGURING, step, connection=connection, no_way_back=True))
+        refused = refusal(A.ROLL_BACK, Progress(S.RECONFIGURING, step, connection=connection, change=Change.SETTLED))
         assert refused is not None
         return refused.message
 
@@ -172,20 +177,30 @@ def test_where_it_waits_retry_looks_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "step", "begun", "says"),
+    ("state", "step", "change", "says"),
     [
-        (S.AWAITING_ACCEPTANCE, StepName.ASK_RECIPIENT, False, "Cancels the transfer"),
-        (S.TRANSFERRING, StepName.QUIET_CHARGER, False, "owner and group have not changed"),
-        (S.TRANSFERRING, StepName.CHANGE_OWNERSHIP, True, "the former owner and group have the charge point again"),
-        (S.RECONFIGURING, StepName.REPLACE_LISTS, True, "the former owner and group have the charge point again"),
-        (S.RECONFIGURING, StepName.ROTATE_CREDENTIALS, True, "If the charger turns out to have proven"),
-        (S.ROLLING_BACK, StepName.ROTATE_CREDENTIALS, True, "The same as retry: tries again now"),
+        (S.AWAITING_ACCEPTANCE, StepName.ASK_RECIPIENT, Change.AHEAD, "Cancels the transfer"),
+        (S.TRANSFERRING, StepName.QUIET_CHARGER, Change.AHEAD, "owner and group have not changed"),
+        (
+            S.TRANSFERRING,
+            StepName.CHANGE_OWNERSHIP,
+            Change.BEGUN,
+            "the former owner and group have the charge",
+        ),
+        (
+            S.RECONFIGURING,
+            StepName.REPLACE_LISTS,
+            Change.BEGUN,
+            "the former owner and group have the charge",
+        ),
+        (S.RECONFIGURING, StepName.ROTATE_CREDENTIALS, Change.BEGUN, "If the charger turns out to have proven"),
+        (S.ROLLING_BACK, StepName.ROTATE_CREDENTIALS, Change.BEGUN, "The same as retry: tries again now"),
     ],
 )
 def test_roll_back_says_how_far_back_it_goes(
-    state: TransferState, step: StepName | None, begun: bool, says: str
+    state: TransferState, step: StepName | None, change: Change, says: str
 ) -> None:
-    assert says in effect(OperatorAction.ROLL_BACK, Progress(state, step, change_begun=begun))
+    assert says in effect(OperatorAction.ROLL_BACK, Progress(state, step, change=change))
 
 
 @pytest.mark.parametrize("state", [S.TRANSFERRING, S.RECONFIGURING])

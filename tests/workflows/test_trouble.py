@@ -24,7 +24,7 @@ from domain.transfer import (
     TransferState,
     TransferWarning,
 )
-from domain.transitions import Progress, effect
+from domain.transitions import Change, Progress, effect
 from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World, asked, plan
 from worker import transfer_worker
@@ -113,7 +113,7 @@ async def test_the_page_of_a_parked_transfer_says_what_failed_how_often_and_what
         forward if way == "forward" else back,
         step,
         Attention.OPERATOR,
-        change_begun=True,
+        change=Change.BEGUN,
         device_step=step if way == "forward" else None,
     )
     for action in OperatorAction:
