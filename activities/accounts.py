@@ -16,8 +16,8 @@ from domain.ids import LinkId, TransferId, UserId
 from domain.kinds import FoundBy, TransferKind, rules_of
 from domain.trail import TrailAction
 from domain.transitions import Action, check
-from persistence.links import openings
-from persistence.links.openings import Typed
+from persistence.links import signups as openings
+from persistence.links.signups import Typed
 from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import ApprovalLink, Transfer

@@ -21,7 +21,8 @@ from persistence.intake import orders
 from persistence.links import approvals
 from persistence.people import accounts
 from persistence.tables import Order, Transfer
-from persistence.transfers import audit, judgement, transfers
+from persistence.transfers import audit, transfers
+from persistence.transfers import eligibility as judgement
 from persistence.vault import Vault
 
 _ENDS = {

@@ -40,7 +40,7 @@ from persistence.tables import ApprovalLink, ChargePoint
 from persistence.transfers import audit, transfers
 from persistence.transfers.parties import TransferFacts, read_facts
 from persistence.vault import Vault, fingerprint
-from persistence.views.sight import hides_recipient
+from persistence.views.visibility import hides_recipient
 from telemetry.subject import learn
 
 _OFFLINE_DEADLINE: Final = Policy().offline_deadline

@@ -17,7 +17,7 @@ from persistence.tables import ChargePoint, Transfer, User
 from persistence.transfers import transfers
 from persistence.transfers.parties import TransferFacts, changed_ownership, changes_owner, read_active
 from persistence.vault import Vault
-from persistence.views.sight import hides_recipient
+from persistence.views.visibility import hides_recipient
 
 COMPLETED = frozenset({TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS})
 

@@ -25,7 +25,8 @@ from domain.transfer import FINAL, Attention, TransferState
 from persistence.chargers import charge_points, charger_connections, charging_review, credentials
 from persistence.intake.doorway import Doorway
 from persistence.session import Database
-from persistence.transfers import audit, disagreements, findings, rescues, transfers
+from persistence.transfers import audit, findings, rescues, transfers
+from persistence.transfers import inconsistencies as disagreements
 
 log = logging.getLogger("handover.reconciler")
 

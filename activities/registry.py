@@ -35,12 +35,14 @@ from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import TrailAction
 from domain.transfer import DUE, FINAL, Acceptance, Reason, StepName, StepState, TransferState, UntilNewKey
-from persistence.chargers import charge_points, charger_keys, charger_links, charging, contenders, credentials
+from persistence.chargers import charge_points, charger_keys, charging, contenders, credentials
+from persistence.chargers import present_connections as charger_links
 from persistence.intake import orders
 from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import Request, Transfer
-from persistence.transfers import audit, judgement, transfers
+from persistence.transfers import audit, transfers
+from persistence.transfers import eligibility as judgement
 from persistence.vault import Vault
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from api import openapi, problems, reference
-from api.borders import BodyLimit, LastResort
 from api.dependencies import Options, Parts
+from api.middleware import BodyLimit, LastResort
 from api.pages.app import STATIC, create_pages
 from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
 from api.watch import HttpWatch, Watched

@@ -30,12 +30,12 @@ from persistence.links.link_reads import LinkReads
 from persistence.people.callers import Caller, Callers
 from persistence.session import Database
 from persistence.vault import Vault, fingerprint
+from persistence.views.audit_feed import Trails
 from persistence.views.charge_point_trails import ChargePointTrails
 from persistence.views.charging_reads import ChargingReads
-from persistence.views.figures import Readings
+from persistence.views.dry_run import Rehearsals
+from persistence.views.metrics import Readings
 from persistence.views.reads import Reads
-from persistence.views.rehearsals import Rehearsals
-from persistence.views.trails import Trails
 from persistence.views.transfer_reads import TransferReads
 
 

@@ -17,7 +17,7 @@ from api.streams import Listener, Streams, read_unless
 from domain.errors import InvalidRequest, Refusal, Unavailable
 from domain.trail import TrailSubject
 from persistence.people.callers import Caller
-from persistence.views.trails import Entry
+from persistence.views.audit_feed import Entry
 from persistence.views.transfer_views import EventView
 
 log = logging.getLogger(__name__)

@@ -31,7 +31,7 @@ from domain.transfer import (
 )
 from domain.transitions import Action, Change, Progress, effect
 from persistence.chargers.catalogue import Support
-from persistence.views import rehearsals
+from persistence.views import dry_run as rehearsals
 
 Examples = Mapping[str, Mapping[str, Any]]
 

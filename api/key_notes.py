@@ -5,7 +5,7 @@ from typing import Final
 from domain.keys import KeyInUse, KnownTo
 from domain.kinds import TransferKind, rules_of
 from domain.transfer import Connection
-from persistence.views.rehearsals import Rehearsal
+from persistence.views.dry_run import Rehearsal
 
 _ENDS: Final = {
     Connection.KEEP: "It ends once the new owner has typed a new one into the charger, which the transfer waits for.",

@@ -31,7 +31,7 @@ from domain.transitions import Action
 from engine.transfers import StepAttempts
 from persistence.chargers.catalogue import Support
 from persistence.people.callers import Caller
-from persistence.views import rehearsals
+from persistence.views import dry_run as rehearsals
 from persistence.views.transfer_views import StepView, TransferView
 
 Item = TypeVar("Item")

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from domain.errors import RateLimited, Unavailable
 from domain.ids import UserId
 from domain.trail import TrailSubject
-from persistence.views.trails import Entry, Trails
+from persistence.views.audit_feed import Entry, Trails
 
 log = logging.getLogger(__name__)
 

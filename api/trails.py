@@ -14,7 +14,7 @@ from domain.errors import InvalidRequest
 from domain.ids import ChargePointId, TransferId
 from domain.trail import TrailAction, TrailSubject, of_charge_point
 from persistence.people.callers import Caller
-from persistence.views.trails import Entry
+from persistence.views.audit_feed import Entry
 from persistence.views.transfer_views import EventView
 
 LastEventId = Annotated[

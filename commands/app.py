@@ -7,7 +7,9 @@ from typing import Final
 
 import typer
 
-from commands import acts, charge_points, keys, looks, sessions, setting_up
+from commands import act_verbs as acts
+from commands import charge_points, keys, sessions, setting_up
+from commands import read_verbs as looks
 from process import leave
 
 _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from commands import options
-from commands.acts import with_reason
+from commands.act_verbs import with_reason
 from commands.api import api
 from commands.ends import plainly
 from commands.options import charge_point_id

@@ -11,11 +11,12 @@ from domain.charger import OcppVersion
 from domain.errors import Unavailable
 from domain.ids import ChargePointId, NodeId
 from domain.keys import KnownTo
+from gateway.auth_throttle import address_of
+from gateway.charger_sockets import Session, Sessions
 from gateway.contests import Contender, Contests, PlaceTaken, Standing, may_be_held
 from gateway.credentials import KeyRule
 from gateway.enrolment import Enrolment
 from gateway.facts import Fact, Reporter, Tasks
-from gateway.guesses import address_of
 from gateway.limits import LimitedSocket
 from gateway.ocpp.dialect import Dialect
 from gateway.ocpp.line import Line
@@ -24,9 +25,9 @@ from gateway.ocpp.v16_reports import Reports16
 from gateway.ocpp.v201 import Ocpp201
 from gateway.ocpp.v201_reports import Reports201
 from gateway.reports import ChargingRules, Reports
-from gateway.sessions import Session, Sessions
 from gateway.watch import Watch
-from persistence.chargers import charger_links, contenders, upgrades
+from persistence.chargers import contenders, upgrades
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.contenders import Placing
 from persistence.chargers.upgrades import Admission, Entry
 from persistence.session import Database

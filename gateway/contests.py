@@ -16,11 +16,12 @@ from websockets.frames import CloseCode
 from domain.errors import Unavailable
 from domain.ids import ChargePointId, NodeId
 from domain.keys import KnownTo
+from gateway.auth_throttle import Tallies
+from gateway.charger_sockets import Session, Sessions
 from gateway.facts import Fact, Reporter, Tasks
-from gateway.guesses import Tallies
 from gateway.limits import LimitedSocket, Limits
-from gateway.sessions import Session, Sessions
-from persistence.chargers import charger_links, contenders, sightings
+from persistence.chargers import contenders, sightings
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.contenders import Contest, Placing
 from persistence.chargers.upgrades import NEVER_HELD, Admission
 from persistence.session import Database

@@ -12,10 +12,11 @@ from domain.charger import REFUSALS, CommandOutcome, KeyAnswer
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
 from domain.keys import KnownTo
+from gateway.charger_sockets import Session, Sessions
 from gateway.facts import Fact, Reporter
 from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
-from gateway.sessions import Session, Sessions
-from persistence.chargers import charger_links, credentials, key_sending, upgrades
+from persistence.chargers import credentials, key_sending, upgrades
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.key_sending import Connection
 from persistence.chargers.upgrades import Admission, Entry, OldKeys
 from persistence.session import Database

@@ -15,11 +15,12 @@ from domain.charger import KeyAnswer
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
 from domain.keys import KnownTo
+from gateway.charger_sockets import Session
 from gateway.credentials import KeyRule
 from gateway.limits import Bucket
-from gateway.sessions import Session
 from gateway.watch import Watch
-from persistence.chargers import charger_links, charging, credentials
+from persistence.chargers import charging, credentials
+from persistence.chargers import present_connections as charger_links
 from persistence.session import Database
 
 _log = logging.getLogger(__name__)

@@ -6,12 +6,13 @@ from websockets.frames import CloseCode
 
 from domain.charger import REFUSALS, TAKEN, CommandOutcome, KeyAnswer
 from domain.ids import ChargePointId
+from gateway.charger_sockets import Session, Sessions
 from gateway.credentials import Answer, KeyRule
 from gateway.enrolment import Enrolment
 from gateway.facts import Tasks
 from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
-from gateway.sessions import Session, Sessions
-from persistence.chargers import charger_links, charging, credentials, local_lists, upgrades
+from persistence.chargers import charging, credentials, local_lists, upgrades
+from persistence.chargers import present_connections as charger_links
 from persistence.session import Database
 
 

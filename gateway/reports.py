@@ -11,11 +11,12 @@ from domain.charger import OcppVersion
 from domain.charger_clock import ChargerTime
 from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import Unavailable
+from gateway.charger_sockets import Session
 from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
 from gateway.ocpp.line import Handler, NotInQuarantine, Unanswered
-from gateway.sessions import Session
-from persistence.chargers import charger_connections, charger_links, charging
+from persistence.chargers import charger_connections, charging
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.charging import Known, Over, Start, Started, TagStatus
 from persistence.session import Database
 

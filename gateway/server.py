@@ -19,22 +19,23 @@ from websockets.typing import Subprotocol
 from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
+from gateway.auth_throttle import Guesses, address_of
+from gateway.charger_sockets import Sessions
 from gateway.connections import DIALECTS, Connections
 from gateway.contests import LOOK_EVERY, Contender, Contests, PlaceTaken
 from gateway.credentials import KeyRule
 from gateway.ended_keys import EndedKeys
 from gateway.enrolment import Enrolment, EnrolmentOptions
 from gateway.facts import OnFact, Reporter, Tasks
-from gateway.guesses import Guesses, address_of
 from gateway.limits import STANDARD, LimitedSocket, Limits
 from gateway.orders import Orders
 from gateway.reports import ChargingRules
-from gateway.sessions import Sessions
 from gateway.sweep import Sweep
 from gateway.tls import Certificate
 from gateway.upgrade import BadUpgrade, Presented, read_upgrade
 from gateway.watch import Refused, Watch
-from persistence.chargers import charger_links, gateway_nodes
+from persistence.chargers import gateway_nodes
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.gateway_nodes import SIGN_EVERY
 from persistence.chargers.upgrades import Admission, Entry, OldKeys, RefusedFor
 from persistence.session import Database

@@ -9,11 +9,11 @@ from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
 from domain.ids import NodeId
+from gateway.charger_sockets import Session, Sessions
 from gateway.contests import Contests
 from gateway.credentials import KeyRule
-from gateway.sessions import Session, Sessions
-from persistence.chargers import charger_links
-from persistence.chargers.charger_links import Standing
+from persistence.chargers import present_connections as charger_links
+from persistence.chargers.present_connections import Standing
 from persistence.session import Database
 
 _log = logging.getLogger(__name__)

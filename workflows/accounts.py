@@ -6,7 +6,7 @@ from activities.contracts.accounts import Accounts, OpenAccount
 from activities.contracts.messages import Done
 from domain.errors import Refusal
 from domain.policy import Policy
-from workflows.calls import call
+from workflows.activity_calls import call
 from workflows.options import code as code_options
 from workflows.refusals import failure
 

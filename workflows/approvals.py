@@ -16,10 +16,10 @@ from domain.errors import AlreadyDecided
 from domain.ids import OrderId, TransferId
 from domain.transfer import Attention, StepName, TransferState
 from domain.transitions import ACTION_OF, Action
-from workflows.calls import call, transact
+from workflows.activity_calls import call, transact
 from workflows.messages import Standing
 from workflows.options import letter
-from workflows.steps import Canceller, Desk, RollBack
+from workflows.step_runner import Canceller, Desk, RollBack
 
 
 class Approvals:

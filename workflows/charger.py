@@ -15,10 +15,10 @@ from domain.charger import REFUSALS, CommandOutcome, KeyAnswer
 from domain.errors import HandoverError
 from domain.ids import TransferId, gateway_queue
 from domain.transfer import Attention, Connection, Reason, RunningSession
-from workflows.calls import Step, call, transact
+from workflows.activity_calls import Step, call, transact
 from workflows.options import LONGEST_PAUSE, LOOK_UPS, OLD_KEY_RETURNS, WAKE_UPS, device, device_once
 from workflows.refusals import causes
-from workflows.steps import Desk, RollBack
+from workflows.step_runner import Desk, RollBack
 
 A = TypeVar("A", bound=Message)
 

@@ -22,7 +22,7 @@ from domain.charger_orders import RESTARTS
 from domain.errors import ErrorCode, Refusal
 from domain.ids import gateway_queue
 from domain.policy import Policy
-from workflows.calls import Step, call, transact
+from workflows.activity_calls import Step, call, transact
 from workflows.options import LOOK_UPS, ORDER_HOLDS_FOR, ORDER_PAUSE, device_once
 from workflows.refusals import failure
 

@@ -5,7 +5,7 @@ from temporalio import workflow
 from activities.contracts.messages import Done
 from activities.contracts.notices import Notices, TellOwner
 from domain.policy import Policy
-from workflows.calls import call
+from workflows.activity_calls import call
 from workflows.options import letter
 
 

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 from activities.contracts.reconciler import Look, Reconciled, Reconciler, Suspicions
 from domain.reconciliation import ROUTINE
-from workflows.calls import call
+from workflows.activity_calls import call
 from workflows.options import housekeeping
 
 #: How long something may take to settle by itself: a change that is on its way looks like a disagreement.

@@ -22,7 +22,7 @@ from domain.transfer import (
 )
 from workflows.charger import CannotRotate, ChargerAtHand, ChargerOffline, KeyAwaited, NotTaken
 from workflows.compensation import Compensations
-from workflows.steps import Desk, LeftUndone, RollBack
+from workflows.step_runner import Desk, LeftUndone, RollBack
 
 
 class Reconfiguration:

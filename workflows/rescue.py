@@ -19,7 +19,7 @@ from domain.charger import CommandOutcome
 from domain.errors import Refusal
 from domain.ids import gateway_queue
 from domain.policy import Policy
-from workflows.calls import Step, call, transact
+from workflows.activity_calls import Step, call, transact
 from workflows.messages import TransferOrder
 from workflows.options import device, letter
 

@@ -20,8 +20,8 @@ from domain.policy import Policy
 from domain.trail import TrailAction
 from domain.transfer import FINAL, OperatorAction, Reason, StepName, TransferState, TransferWarning
 from domain.transitions import Action
+from workflows.activity_calls import Step, call, transact
 from workflows.approvals import Approvals
-from workflows.calls import Step, call, transact
 from workflows.charger import ChargerAtHand
 from workflows.compensation import Compensations, to_the_end
 from workflows.messages import (
@@ -37,8 +37,8 @@ from workflows.options import letter
 from workflows.reconfiguration import Reconfiguration
 from workflows.refusals import failure
 from workflows.search_attributes import CHARGE_POINT, KIND
-from workflows.standing import Board
-from workflows.steps import Canceller, Desk, RollBack
+from workflows.status import Board
+from workflows.step_runner import Canceller, Desk, RollBack
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.borders import LastResort
 from api.dependencies import Parts
+from api.middleware import LastResort
 from api.pages.approval import ApprovalPages
-from api.pages.doors import FromElsewhere, NotOpened
-from api.pages.sheets import Sheets
+from api.pages.link_access import FromElsewhere, NotOpened
+from api.pages.rendering import Sheets
 from api.pages.words import Ending
 from api.problems import RETRY_AFTER_SECONDS, headers_of, note_away, status_of
 from domain.errors import ErrorCode, HandoverError

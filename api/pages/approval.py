@@ -7,8 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.dependencies import Parts
-from api.pages import doors, forms
-from api.pages.sheets import Sheets, qr_code
+from api.pages import forms
+from api.pages import link_access as doors
+from api.pages.rendering import Sheets, qr_code
 from api.problems import headers_of, note_away, status_of
 from domain.account import LONGEST_NAME
 from domain.approval import Decision

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from api.dependencies import PartsDep
 from domain.reconciliation import NEWS, Finding
 from domain.transfer import FINAL, Attention, TransferState
-from persistence.views.figures import Figures, Heap
+from persistence.views.metrics import Figures, Heap
 
 router = APIRouter(tags=["platform"])
 

@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.charger_orders import Facts
 from domain.ids import ChargePointId, NodeId
 from domain.transfer import Attention
-from persistence.chargers import charge_points, charger_links, charging, credentials
+from persistence.chargers import charge_points, charging, credentials
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.charger_keys import read_keys
 from persistence.tables import Transfer
 from persistence.transfers import transfers

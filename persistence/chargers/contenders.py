@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId, NodeId
 from persistence.chargers.charger_keys import KeyState
-from persistence.chargers.charger_links import NO_CONTENDER, is_contended, is_open
+from persistence.chargers.present_connections import NO_CONTENDER, is_contended, is_open
 from persistence.clock import Now, SecondsBetween
 from persistence.inserts import insert_into
 from persistence.tables import Credential, Link

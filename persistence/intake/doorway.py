@@ -22,14 +22,15 @@ from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.trail import Attempt, TrailAction, read_charge_point
 from domain.transfer import TransferState
-from persistence.chargers import charger_keys, charger_links, charging_review, typed_keys
+from persistence.chargers import charger_keys, charging_review, typed_keys
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.charging_review import Settled
 from persistence.inserts import insert_into
 from persistence.intake import orders
 from persistence.intake.limits import Counters
 from persistence.intake.orders import NewOrder
-from persistence.links import openings
-from persistence.links.openings import Typed
+from persistence.links import signups as openings
+from persistence.links.signups import Typed
 from persistence.session import Database
 from persistence.tables import ChargePoint, IdempotencyKey, Order, Request, Transfer
 from persistence.transfers import audit, transfers

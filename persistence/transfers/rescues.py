@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId, TransferId
 from domain.transfer import DUE, TransferWarning
-from persistence.chargers import charger_links, credentials
+from persistence.chargers import credentials
+from persistence.chargers import present_connections as charger_links
 from persistence.tables import ChargePoint, Link, LocalList, Transfer
 from persistence.transfers import transfers
 

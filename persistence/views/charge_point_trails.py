@@ -12,8 +12,8 @@ from domain.trail import PLACES_KEPT, of_charge_point, without_places
 from persistence.people.callers import Caller
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, OwnershipPeriod
-from persistence.views.sight import period_in_sight
 from persistence.views.transfer_views import EventView, detail_of
+from persistence.views.visibility import period_in_sight
 
 _NONE: Final = "There is no such charge point, or you never had it."
 

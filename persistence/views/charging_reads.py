@@ -10,7 +10,7 @@ from domain.ids import ChargePointId, GroupId, UserId
 from persistence.people.callers import Caller, groups_of
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession, OwnershipPeriod, UnmatchedStop
-from persistence.views.sight import period_in_sight
+from persistence.views.visibility import period_in_sight
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class ChargingReads:
 
 
 def _in_sight(caller: Caller) -> ColumnElement[bool]:
-    """Whether a session is the caller's: as a period of the ledger is (persistence.views.sight)."""
+    """Whether a session is the caller's: as a period of the ledger is (persistence.views.visibility)."""
     if caller.operator:
         return true()
     groups = and_(ChargePoint.group_id.in_(groups_of(caller.id)), ChargingSession.group_id == ChargePoint.group_id)

@@ -14,11 +14,11 @@ from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.keys import KnownTo
 from domain.rights import Role
 from persistence.chargers import keys_in_use
-from persistence.chargers.charger_links import is_contended, is_released
+from persistence.chargers.present_connections import is_contended, is_released
 from persistence.people.callers import Caller, groups_of
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Group, Link, Membership, OwnershipPeriod, Transfer
-from persistence.views.sight import period_in_sight
+from persistence.views.visibility import period_in_sight
 
 _Rows: TypeAlias = Select[*tuple[Any, ...]]
 _Row: TypeAlias = Row[*tuple[Any, ...]]

@@ -19,8 +19,8 @@ from persistence.people.callers import Caller
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, Membership, Request, Transfer, TransferStep
 from persistence.vault import Vault
-from persistence.views.sight import attention_is, now_in_group, of_group, trail_in_sight, transfer_in_sight
 from persistence.views.transfer_views import EventView, TransferView, event_view, requested_view, transfer_view
+from persistence.views.visibility import attention_is, now_in_group, of_group, trail_in_sight, transfer_in_sight
 
 _NO_TRANSFER: Final = "There is no such transfer, or you have no part in it."
 

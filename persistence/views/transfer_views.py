@@ -26,7 +26,7 @@ from domain.transfer import (
 )
 from persistence.people.callers import Caller
 from persistence.tables import AuditEvent, ChargePoint, Request, Transfer, TransferStep
-from persistence.views.sight import attention_in_sight, knows_recipient
+from persistence.views.visibility import attention_in_sight, knows_recipient
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from engine.runs import Runs
 from persistence.intake.doorway import Doorway
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Credential, OwnershipPeriod, Transfer
-from persistence.transfers import audit, disagreements, findings
+from persistence.transfers import audit, findings
+from persistence.transfers import inconsistencies as disagreements
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, change, keep, registry, row
 

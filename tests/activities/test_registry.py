@@ -31,7 +31,7 @@ from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.transfer import Acceptance, Attention, Connection, Reason, StepName, StepState, TransferState
-from persistence.chargers import charger_links
+from persistence.chargers import present_connections as charger_links
 from persistence.importing.imports import import_lines
 from persistence.intake.doorway import Doorway, Repeatable
 from persistence.people import api_keys

@@ -13,7 +13,7 @@ from activities.rescues import DatabaseRescues
 from domain.approval import Decision
 from domain.ids import ChargePointId, NodeId
 from domain.transfer import TransferState, TransferWarning
-from persistence.chargers import charger_links
+from persistence.chargers import present_connections as charger_links
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, LocalList, Transfer
 from persistence.transfers import rescues

@@ -11,10 +11,12 @@ from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.ids import NodeId
 from domain.reconciliation import NEWS, Finding
-from persistence.chargers import charger_links, contenders, gateway_nodes, sightings
+from persistence.chargers import contenders, gateway_nodes, sightings
+from persistence.chargers import present_connections as charger_links
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, GatewayNode, Link
-from persistence.transfers import disagreements, findings
+from persistence.transfers import findings
+from persistence.transfers import inconsistencies as disagreements
 from persistence.vault import Vault
 from tests.activities.test_reconciler import reconciler
 from tests.activities.test_registry import BOB_OWNS, CP, keep, registry

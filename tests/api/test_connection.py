@@ -10,7 +10,8 @@ from sqlalchemy import select, update
 from domain.errors import NotAllowed
 from domain.ids import ChargePointId, UserId
 from domain.news import OwnerNews
-from persistence.chargers import charger_links, credentials, typed_keys
+from persistence.chargers import credentials, typed_keys
+from persistence.chargers import present_connections as charger_links
 from persistence.intake.doorway import Doorway, Repeatable
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Transfer

@@ -21,7 +21,7 @@ from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Request, TransferStep
 from persistence.transfers import findings
 from persistence.vault import Vault
-from persistence.views.figures import KNOWN_LONG
+from persistence.views.metrics import KNOWN_LONG
 from telemetry.traces import Tracing
 from tests.api.engine import Engine
 from tests.api.world import TOKEN, add, add_transfer, bearer, charge_point, open_link

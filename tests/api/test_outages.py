@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.borders import LastResort
+from api.middleware import LastResort
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.api.engine import Engine

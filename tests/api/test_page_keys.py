@@ -9,7 +9,7 @@ import pytest
 from api.app import create_app
 from api.dependencies import Options
 from api.pages.english import ENGLISH
-from api.pages.sheets import WORDS
+from api.pages.rendering import WORDS
 from domain.keys import KnownTo
 from domain.languages import Language
 from domain.policy import Policy

@@ -6,8 +6,8 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
-from persistence.chargers import charger_links
-from persistence.chargers.charger_links import Place
+from persistence.chargers import present_connections as charger_links
+from persistence.chargers.present_connections import Place
 from tests.gateway.world import CP, World
 
 

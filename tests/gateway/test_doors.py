@@ -14,7 +14,8 @@ from websockets.http11 import Response
 from domain.ids import NodeId
 from gateway.facts import Fact
 from gateway.server import PortTaken
-from persistence.chargers import charger_links, credentials
+from persistence.chargers import credentials
+from persistence.chargers import present_connections as charger_links
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, IDENTITY, OLD_KEY, World, gateway_world, keys, seed

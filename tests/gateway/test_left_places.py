@@ -17,7 +17,8 @@ from domain.keys import KnownTo
 from gateway.facts import Fact
 from gateway.limits import Limits
 from gateway.watch import Watch
-from persistence.chargers import charger_links, contenders
+from persistence.chargers import contenders
+from persistence.chargers import present_connections as charger_links
 from persistence.session import Database
 from persistence.tables import GatewayNode
 from persistence.vault import Vault

@@ -16,8 +16,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
+from gateway.auth_throttle import WINDOW, Guesses, address_of
 from gateway.facts import Fact
-from gateway.guesses import WINDOW, Guesses, address_of
 from gateway.limits import Bucket, Limits
 from persistence.session import Database
 from persistence.vault import Vault

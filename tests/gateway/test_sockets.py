@@ -15,7 +15,8 @@ from gateway.facts import Fact
 from gateway.ocpp.line import NotConnected
 from gateway.reports import BLOCKED_ID
 from gateway.sweep import LAST_ORDERS
-from persistence.chargers import charger_links, credentials
+from persistence.chargers import credentials
+from persistence.chargers import present_connections as charger_links
 from persistence.session import Database
 from persistence.tables import Credential
 from persistence.vault import Vault

@@ -18,7 +18,7 @@ from PIL import Image
 from playwright.async_api import expect
 from sqlalchemy import select
 
-from api.pages.sheets import WORDS
+from api.pages.rendering import WORDS
 from domain.languages import Language
 from persistence.links.link_reads import LinkState
 from persistence.tables import User

@@ -8,7 +8,8 @@ from domain.charger import KeyAnswer
 from domain.ids import NodeId
 from domain.keys import KeyPurpose
 from domain.transfer import UntilNewKey
-from persistence.chargers import charger_links, credentials, key_sending, typed_keys, upgrades
+from persistence.chargers import credentials, key_sending, typed_keys, upgrades
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.charger_keys import lock_keys
 from persistence.chargers.credentials import CredentialStatus
 from persistence.chargers.key_sending import Connection

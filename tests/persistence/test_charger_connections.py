@@ -8,7 +8,8 @@ from sqlalchemy import select
 from domain.charger_clock import ClockShown, Heard
 from domain.charging import Presence
 from domain.ids import ChargePointId, NodeId
-from persistence.chargers import charger_connections, charger_links
+from persistence.chargers import charger_connections
+from persistence.chargers import present_connections as charger_links
 from persistence.session import Database
 from persistence.tables import ChargerConnection, GatewayNode
 from persistence.vault import Vault

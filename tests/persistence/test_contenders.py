@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.ids import NodeId
-from persistence.chargers import charger_links, contenders
+from persistence.chargers import contenders
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.contenders import Contest, Placing
 from persistence.session import Database
 from persistence.tables import Link

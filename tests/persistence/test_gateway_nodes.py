@@ -8,7 +8,8 @@ from sqlalchemy import select, update
 
 from domain.ids import NodeId, UserId
 from domain.rights import Scope
-from persistence.chargers import charger_links, gateway_nodes
+from persistence.chargers import gateway_nodes
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.gateway_nodes import FORGOTTEN_AFTER, LATE_AFTER, SILENT_AFTER, STEADY_AFTER
 from persistence.clock import Now, SecondsBetween
 from persistence.people.callers import Caller

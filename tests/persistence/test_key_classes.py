@@ -9,7 +9,8 @@ from domain.charger import KeyAnswer
 from domain.errors import TransferInProgress
 from domain.keys import KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
-from persistence.chargers import charger_links, credentials, key_sending, typed_keys, upgrades
+from persistence.chargers import credentials, key_sending, typed_keys, upgrades
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.key_sending import Connection
 from persistence.chargers.upgrades import Entry, OldKeys, RefusedFor
 from persistence.session import Database

@@ -13,7 +13,7 @@ from domain.transfer import Attention, OperatorAction
 from tests.workflows.conftest import Set
 from tests.workflows.test_trouble import broken
 from tests.workflows.world import World, asked
-from workflows.standing import Board
+from workflows.status import Board
 
 TIME = "%Y-%m-%d %H:%M:%S UTC"
 WAITS: dict[Attention, tuple[Callable[[], World], str, str]] = {
@@ -35,7 +35,7 @@ def test_a_workflow_that_is_put_away_shows_nothing(monkeypatch: pytest.MonkeyPat
     board = Board(TransferId("trf_1"))
     monkeypatch.setattr(board, "_show", lambda: shown.append(board.attention.value))
     monkeypatch.setattr(board, "_show_details", lambda expected="": shown.append(expected[:8]))
-    monkeypatch.setattr("workflows.standing.workflow.now", lambda: datetime.now(UTC))
+    monkeypatch.setattr("workflows.status.workflow.now", lambda: datetime.now(UTC))
 
     async def story() -> None:
         with board.waiting(Attention.CHARGER_OFFLINE, None), board.expecting("The proof", datetime.now(UTC)):

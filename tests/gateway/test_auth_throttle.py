@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway import guesses
-from gateway.guesses import Tallies
+from gateway import auth_throttle as guesses
+from gateway.auth_throttle import Tallies
 
 
 def test_who_came_last_is_remembered_longest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from domain.transfer import Attention, OperatorAction, Reason, StepName, Transfe
 from domain.transitions import Action, Change, Progress, check, effect
 from workflows.options import SHOWN_AS_RETRYING_AFTER
 from workflows.refusals import tries_of
-from workflows.standing import Board
+from workflows.status import Board
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ import pytest
 
 from api.app import create_app
 from api.dependencies import Options
-from api.pages.sheets import qr_code
+from api.pages.rendering import qr_code
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.api.engine import Engine

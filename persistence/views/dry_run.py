@@ -19,8 +19,9 @@ from persistence.chargers.catalogue import Model, Support
 from persistence.people.callers import Caller
 from persistence.session import Database
 from persistence.tables import ChargePoint
-from persistence.transfers import judgement, transfers
-from persistence.transfers.judgement import Facts
+from persistence.transfers import eligibility as judgement
+from persistence.transfers import transfers
+from persistence.transfers.eligibility import Facts
 from persistence.transfers.transfers import Requested
 
 

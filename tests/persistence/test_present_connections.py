@@ -10,9 +10,9 @@ from domain.charger_clock import ClockShown, Heard
 from domain.ids import ChargePointId, NodeId
 from domain.keys import KeyPurpose
 from domain.transfer import UntilNewKey
-from persistence.chargers import charger_links
+from persistence.chargers import present_connections as charger_links
 from persistence.chargers.charger_keys import KeyState, new_key
-from persistence.chargers.charger_links import Place
+from persistence.chargers.present_connections import Place
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential
 from persistence.vault import Vault

@@ -14,7 +14,7 @@ from domain.ids import TransferId
 from domain.policy import Policy
 from domain.transfer import FINAL, Attention, StepName, StepState, TransferState
 from domain.transitions import Progress
-from workflows.calls import transact
+from workflows.activity_calls import transact
 from workflows.search_attributes import ATTENTION, STATE, STEP, WAITING_UNTIL
 
 #: What each wait is for, and what there is to do about it.
