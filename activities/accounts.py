@@ -16,7 +16,7 @@ from domain.ids import LinkId, TransferId, UserId
 from domain.kinds import FoundBy, TransferKind, rules_of
 from domain.trail import TrailAction
 from domain.transitions import Action, check
-from persistence.links import signups as openings
+from persistence.links import signups
 from persistence.links.signups import Typed
 from persistence.people import accounts
 from persistence.session import Database
@@ -49,7 +49,7 @@ class DatabaseAccounts(Accounts):
     async def _open(self, order: OpenAccount) -> Refusal | None:
         """Give the refusal, rather than raise it: what was typed is removed all the same."""
         async with self._db.writing() as session:
-            typed = await openings.take(session, self._vault, order.link_id)
+            typed = await signups.take(session, self._vault, order.link_id)
             try:
                 await self._open_in(session, order, typed)
             except Refusal as refusal:

@@ -21,8 +21,7 @@ from persistence.intake import orders
 from persistence.links import approvals
 from persistence.people import accounts
 from persistence.tables import Order, Transfer
-from persistence.transfers import audit, transfers
-from persistence.transfers import eligibility as judgement
+from persistence.transfers import audit, eligibility, transfers
 from persistence.vault import Vault
 
 _ENDS = {
@@ -186,7 +185,7 @@ async def _recipient_by_address(session: AsyncSession, vault: Vault, transfer_id
     asked = await transfers.requested(session, vault, transfer_id)
     if asked.request.recipient is None:
         return None
-    holding = await judgement.find_recipient(session, await judgement.gather(session, asked))
+    holding = await eligibility.find_recipient(session, await eligibility.gather(session, asked))
     return holding.owner_id if holding else None
 
 
@@ -198,8 +197,8 @@ async def _accept(session: AsyncSession, vault: Vault, row: Transfer, actor_id: 
         raise NotPossible("Your account is not active, so it can't accept a charge point; ask our support.")
     if rules_of(TransferKind(row.kind)).found_by is FoundBy.RECIPIENT:
         asked = await transfers.requested(session, vault, TransferId(row.id))
-        facts = await judgement.gather(session, asked)
-        after = await judgement.check_still_usable(session, facts, actor_id)
+        facts = await eligibility.gather(session, asked)
+        after = await eligibility.check_still_usable(session, facts, actor_id)
         row.to_owner_id, row.to_group_id = after.owner_id, after.group_id
     row.accepted_by = actor_id
     transfers.enter(row, TransferState.TRANSFERRING, datetime.now(UTC))

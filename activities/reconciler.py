@@ -25,8 +25,7 @@ from domain.transfer import FINAL, Attention, TransferState
 from persistence.chargers import charge_points, charger_connections, charging_review, credentials
 from persistence.intake.doorway import Doorway
 from persistence.session import Database
-from persistence.transfers import audit, findings, rescues, transfers
-from persistence.transfers import inconsistencies as disagreements
+from persistence.transfers import audit, findings, inconsistencies, rescues, transfers
 
 log = logging.getLogger("handover.reconciler")
 
@@ -103,13 +102,13 @@ class DatabaseReconciler(Reconciler):
         await self._forget(now)
         running = await self._runs.running()
         async with self._db.reading() as session:
-            left = [(Finding.NOT_STARTED, one) for one in await disagreements.not_started(session, now - LEFT_AFTER)]
+            left = [(Finding.NOT_STARTED, one) for one in await inconsistencies.not_started(session, now - LEFT_AFTER)]
             told = [(Finding.FORMER_OWNER_UNTOLD, one) for one in await charging_review.untold(session, now.date())]
             due = [(Finding.WORK_DUE, one) for one in await rescues.waiting(session, now)]
-            inside = await disagreements.of_the_register(session)
+            inside = await inconsistencies.of_the_register(session)
             stale = await charging_review.open_too_long(session, now - self._open_limit, OPEN_AT_ONCE)
-            known = await disagreements.states(session, running)
-            untold = await disagreements.untold(session, now - TOLD_WITHIN)
+            known = await inconsistencies.states(session, running)
+            untold = await inconsistencies.untold(session, now - TOLD_WITHIN)
             parked = any(one.kind not in NEWS for one in await findings.parked(session))
         known |= untold
         hints = [
@@ -210,9 +209,9 @@ class DatabaseReconciler(Reconciler):
     async def _take_up(self, transfer_id: TransferId) -> Settlement:
         """Start a lost run anew: every step may be taken again. One that is lost again and again is parked."""
         async with self._db.reading() as session:
-            state = (await disagreements.states(session, [transfer_id])).get(transfer_id)
+            state = (await inconsistencies.states(session, [transfer_id])).get(transfer_id)
             tries = await audit.count(session, transfer_id, TrailAction.TAKEN_UP)
-            told = transfer_id not in await disagreements.untold(session, datetime.now(UTC) - TOLD_WITHIN)
+            told = transfer_id not in await inconsistencies.untold(session, datetime.now(UTC) - TOLD_WITHIN)
         if state is None or judge(state, await self._runs.latest(transfer_id), told=told) is not Finding.RUN_LOST:
             return Settlement.UNFOUNDED
         if tries >= TAKE_UPS:

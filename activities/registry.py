@@ -24,7 +24,7 @@ from activities.contracts.registry import (
     Whereabouts,
 )
 from activities.decisions import decide, party_of, resend, resent, taken
-from activities.rows import new_row, plan_of, refused_row, standing
+from activities.rows import new_row, plan_of, refused_row, reserved
 from domain import trail
 from domain.charge_point import Holding
 from domain.charger import KeyAnswer
@@ -35,14 +35,12 @@ from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import TrailAction
 from domain.transfer import DUE, FINAL, Acceptance, Reason, StepName, StepState, TransferState, UntilNewKey
-from persistence.chargers import charge_points, charger_keys, charging, contenders, credentials
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import charge_points, charger_keys, charging, contenders, credentials, present_connections
 from persistence.intake import orders
 from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import Request, Transfer
-from persistence.transfers import audit, transfers
-from persistence.transfers import eligibility as judgement
+from persistence.transfers import audit, eligibility, transfers
 from persistence.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -65,12 +63,12 @@ class DatabaseRegistry(Registry):
         async with self._db.reading() as session:
             if started := await transfers.is_run_of(session, run.transfer_id, run.workflow_id):
                 asked = await transfers.requested(session, self._vault, run.transfer_id)
-                if row := standing(await session.get(Transfer, run.transfer_id)):
+                if row := reserved(await session.get(Transfer, run.transfer_id)):
                     kind = TransferKind(row.kind)
                 else:
-                    facts = await judgement.gather(session, asked)
-                    await judgement.check_rights(session, facts)
-                    judgement.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
+                    facts = await eligibility.gather(session, asked)
+                    await eligibility.check_rights(session, facts)
+                    eligibility.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
                     kind = facts.request.kind
         if not started:
             log.warning("a workflow says that it is a transfer, and is none")
@@ -87,10 +85,10 @@ class DatabaseRegistry(Registry):
     async def look_up(self, ref: TransferRef) -> Done:
         """Only reads. What was reserved or refused stands, as for `validate`."""
         async with self._db.reading() as session:
-            if standing(await session.get(Transfer, ref.transfer_id)):
+            if reserved(await session.get(Transfer, ref.transfer_id)):
                 return Done()
-            facts = await judgement.gather(session, await transfers.requested(session, self._vault, ref.transfer_id))
-            await judgement.target_of(session, facts)
+            facts = await eligibility.gather(session, await transfers.requested(session, self._vault, ref.transfer_id))
+            await eligibility.target_of(session, facts)
             return Done()
 
     async def reserve(self, run: TransferRun) -> Plan:
@@ -100,7 +98,7 @@ class DatabaseRegistry(Registry):
         """
         try:
             async with self._db.writing() as session:
-                row = standing(await transfers.find(session, run.transfer_id))
+                row = reserved(await transfers.find(session, run.transfer_id))
                 if row is None:
                     row = await self._insert(session, run)
                 return plan_of(row, run.run_id)
@@ -110,7 +108,7 @@ class DatabaseRegistry(Registry):
     async def _reserved(self, run: TransferRun) -> Plan:
         """Give the plan that an earlier try wrote whose answer was lost; else another transfer was first."""
         async with self._db.reading() as session:
-            row = standing(await session.get(Transfer, run.transfer_id))
+            row = reserved(await session.get(Transfer, run.transfer_id))
             if row is None:
                 raise _in_progress()
             return plan_of(row, run.run_id)
@@ -119,12 +117,12 @@ class DatabaseRegistry(Registry):
         asked = await transfers.requested(session, self._vault, run.transfer_id)
         if await transfers.active_on(session, asked.charge_point_id) not in {None, run.transfer_id}:
             raise _in_progress()
-        facts = await judgement.gather(session, asked)
-        judgement.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
-        after = await judgement.target_of(session, facts)
+        facts = await eligibility.gather(session, asked)
+        eligibility.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
+        after = await eligibility.target_of(session, facts)
         row = new_row(run, asked, facts.charge_point)
         row.active, row.run_id = True, run.run_id
-        row.asked_over_owner = judgement.takes_from_owner(facts, after)
+        row.asked_over_owner = eligibility.takes_from_owner(facts, after)
         row.to_owner_id, row.to_group_id = (after.owner_id, after.group_id) if after else (None, None)
         if facts.request.acceptance is Acceptance.REQUIRED:
             row.state = TransferState.AWAITING_ACCEPTANCE.value
@@ -249,20 +247,20 @@ class DatabaseRegistry(Registry):
         await charge_points.lock(session, ChargePointId(row.charge_point_id))
         now = datetime.now(UTC)  # once nobody else is at it: whatever was booked to the present holder is earlier
         asked = await transfers.requested(session, self._vault, ref.transfer_id)
-        facts = await judgement.gather(session, asked)
-        after = await judgement.check_rights(session, facts)
+        facts = await eligibility.gather(session, asked)
+        after = await eligibility.check_rights(session, facts)
         if after is None:
-            after = await judgement.check_still_usable(session, facts, UserId(row.to_owner_id or ""))
+            after = await eligibility.check_still_usable(session, facts, UserId(row.to_owner_id or ""))
         if (after.owner_id, after.group_id) != (row.to_owner_id, row.to_group_id):
             raise NotAllowed("Roles changed since the request: somebody else would become the owner; start it again.")
         if facts.charge_point.version != row.from_version:
             raise NotAllowed("The charge point changed hands since the request; see who has it, then start it again.")
         await charger_keys.lock_keys(session, facts.charge_point.id)  # no upgrade in between: it locks them too
-        opened = await charger_links.opened(session, facts.charge_point.id)
+        opened = await present_connections.opened(session, facts.charge_point.id)
         version = await charge_points.change_holding(
             session, facts.charge_point, after, transfer_id=ref.transfer_id, change="transfer", now=now, owner_since=now
         )
-        steps = judgement.steps_for(facts, after)
+        steps = eligibility.steps_for(facts, after)
         if steps.revoke:
             await credentials.revoke_all(session, facts.charge_point.id, now)
         if steps.rotate:
@@ -383,7 +381,7 @@ class DatabaseRegistry(Registry):
         """Only reads."""
         async with self._db.reading() as session:
             charge_point_id = await transfers.charge_point_of(session, ref.transfer_id)
-            place = await charger_links.whereabouts(session, charge_point_id)
+            place = await present_connections.whereabouts(session, charge_point_id)
             return Whereabouts(
                 node=place.node,
                 generation=place.generation,

@@ -53,7 +53,7 @@ def refused_row(refusal: RefusedRecord, asked: Requested, charge_point: ChargePo
     return row
 
 
-def standing(row: Transfer | None) -> Transfer | None:
+def reserved(row: Transfer | None) -> Transfer | None:
     """Give the row of a request that was reserved, None where nothing was written of it yet.
 
     Raises the refusal that was written: a request is answered once, whatever changes later.

@@ -33,7 +33,7 @@ from persistence.vault import Vault, fingerprint
 from persistence.views.audit_feed import Trails
 from persistence.views.charge_point_trails import ChargePointTrails
 from persistence.views.charging_reads import ChargingReads
-from persistence.views.dry_run import Rehearsals
+from persistence.views.dry_run import DryRuns
 from persistence.views.metrics import Readings
 from persistence.views.reads import Reads
 from persistence.views.transfer_reads import TransferReads
@@ -74,7 +74,7 @@ class Parts:
         self.callers = Callers(database)
         self.reads = Reads(database)
         self.charging_reads = ChargingReads(database)
-        self.rehearsals = Rehearsals(database, options.cool_down)
+        self.rehearsals = DryRuns(database, options.cool_down)
         self.transfer_reads = TransferReads(database, vault)
         self.charge_point_trails = ChargePointTrails(database, options.places_kept)
         self.trails = Trails(database)

@@ -62,7 +62,7 @@ def read_last_event_id(value: str | None) -> int:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Extent:
     """How far a trail goes."""
 
     end: int
@@ -82,7 +82,7 @@ class Source(ABC):
         """Whose trail it is."""
 
     @abstractmethod
-    async def standing(self, caller: Caller) -> Standing:
+    async def extent(self, caller: Caller) -> Extent:
         """Say how far the trail goes."""
 
     @abstractmethod
@@ -119,15 +119,15 @@ class EventStream:
         Raises NotAuthenticated, NotFound, RateLimited, Unavailable; InvalidRequest for a place behind the trail's end.
         """
         self._streams.check_room()
-        standing = await self._source.standing(await self._caller_now())
-        self._place, self._over = after, standing.over
-        await self._read(standing.end)
+        extent = await self._source.extent(await self._caller_now())
+        self._place, self._over = after, extent.over
+        await self._read(extent.end)
         self._streams.check_share(self._caller.id)
         if self._page:
             return self._response()
-        if after > standing.last:
+        if after > extent.last:
             raise InvalidRequest(
-                f"Last-Event-ID is behind the last event, {standing.last}; leave it out to get them all."
+                f"Last-Event-ID is behind the last event, {extent.last}; leave it out to get them all."
             )
         return None if self._over else self._response()
 

@@ -31,7 +31,7 @@ from domain.transfer import (
 )
 from domain.transitions import Action, Change, Progress, effect
 from persistence.chargers.catalogue import Support
-from persistence.views import dry_run as rehearsals
+from persistence.views import dry_run
 
 Examples = Mapping[str, Mapping[str, Any]]
 
@@ -326,14 +326,14 @@ OWNERSHIP: Final = shown(
 
 def _rehearsal(*blockers: Refusal) -> schemas.Rehearsal:
     support = {StepName.REPLACE_LISTS: Support.YES}
-    tried = rehearsals.Rehearsal(False, True, DeviceSteps(False, True, False, False), support, list(blockers))
+    tried = dry_run.Rehearsal(False, True, DeviceSteps(False, True, False, False), support, list(blockers))
     return schemas.Rehearsal.of(tried, TransferKind.MOVE_TO_GROUP, Connection.KEEP)
 
 
 def _with_a_known_key() -> schemas.Rehearsal:
     support = dict.fromkeys(DEVICE_STEPS, Support.UNKNOWN)
     key = KeyInUse(KnownTo.PEOPLE, _BEGUN, open_line=False, serials=())
-    tried = rehearsals.Rehearsal(True, True, DeviceSteps(True, True, True, False), support, [], key)
+    tried = dry_run.Rehearsal(True, True, DeviceSteps(True, True, True, False), support, [], key)
     return schemas.Rehearsal.of(tried, TransferKind.TRANSFER_TO_USER, Connection.KEEP)
 
 

@@ -31,7 +31,7 @@ from domain.transitions import Action
 from engine.transfers import StepAttempts
 from persistence.chargers.catalogue import Support
 from persistence.people.callers import Caller
-from persistence.views import dry_run as rehearsals
+from persistence.views import dry_run
 from persistence.views.transfer_views import StepView, TransferView
 
 Item = TypeVar("Item")
@@ -245,7 +245,7 @@ class Rehearsal(_Shown):
     """What is better known before: who can know the key in use, and when `delete` is the better choice."""
 
     @classmethod
-    def of(cls, rehearsal: rehearsals.Rehearsal, kind: TransferKind, connection: Connection) -> "Rehearsal":
+    def of(cls, rehearsal: dry_run.Rehearsal, kind: TransferKind, connection: Connection) -> "Rehearsal":
         """Say which device steps it would take."""
         moves = {"charge_point": "Its name, model, location and installation limits go with it."}
         stays = {

@@ -7,7 +7,7 @@ from fastapi import Header, Request, Response
 
 from api import cursors, examples, schemas
 from api.dependencies import LastingCaller, Parts
-from api.event_stream import HEADERS, EventStream, Source, Standing, read_last_event_id, wants_stream
+from api.event_stream import HEADERS, EventStream, Extent, Source, read_last_event_id, wants_stream
 from api.examples import Examples
 from api.paging import cut
 from domain.errors import InvalidRequest
@@ -37,10 +37,10 @@ class TransferTrail(Source):
         """The transfer's id."""
         return self._id
 
-    async def standing(self, caller: Caller) -> Standing:  # noqa: ARG002 - all that see it see its end
+    async def extent(self, caller: Caller) -> Extent:  # noqa: ARG002 - all that see it see its end
         """Say how far the trail goes."""
-        last, over = await self._parts.trails.standing(self._id)
-        return Standing(last, last, over)
+        last, over = await self._parts.trails.extent(self._id)
+        return Extent(last, last, over)
 
     async def page(self, caller: Caller, after: int, limit: int) -> list[EventView]:
         """Read entries, each as the caller may know it; raises NotFound."""
@@ -64,10 +64,10 @@ class ChargePointTrail(Source):
         """`charge_point:<id>`."""
         return of_charge_point(self._id)
 
-    async def standing(self, caller: Caller) -> Standing:
+    async def extent(self, caller: Caller) -> Extent:
         """Say how far the trail goes, and how far for the caller; it is never over."""
-        last, _ = await self._parts.trails.standing(self.subject)
-        return Standing(last, await self._parts.charge_point_trails.last(caller, self._id), over=False)
+        last, _ = await self._parts.trails.extent(self.subject)
+        return Extent(last, await self._parts.charge_point_trails.last(caller, self._id), over=False)
 
     async def page(self, caller: Caller, after: int, limit: int) -> list[EventView]:
         """Read the entries that the caller may see; raises NotFound."""

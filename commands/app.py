@@ -7,21 +7,19 @@ from typing import Final
 
 import typer
 
-from commands import act_verbs as acts
-from commands import charge_points, keys, sessions, setting_up
-from commands import read_verbs as looks
+from commands import act_verbs, charge_points, keys, read_verbs, sessions, setting_up
 from process import leave
 
 _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
     "Transfers": {
-        "list": looks.list_transfers,
-        "show": looks.show,
-        "watch": looks.watch,
-        "resolve": acts.resolve,
-        "cancel": acts.cancel,
-        "resend": acts.resend,
-        "pause": acts.pause,
-        "resume": acts.resume,
+        "list": read_verbs.list_transfers,
+        "show": read_verbs.show,
+        "watch": read_verbs.watch,
+        "resolve": act_verbs.resolve,
+        "cancel": act_verbs.cancel,
+        "resend": act_verbs.resend,
+        "pause": act_verbs.pause,
+        "resume": act_verbs.resume,
     },
     "Charge points": {},
     "Set-up": {

@@ -31,14 +31,14 @@ from domain.transfer import OperatorAction, StepName, TransferState
 from engine import pauses
 from engine.errors import AWAY, as_refusals
 from engine.runs import Runs
-from workflows.messages import ChargerNews, OrderRef, Outcome, ResolveOrder, Standing, TransferOrder
+from workflows.messages import ChargerNews, OrderRef, Outcome, ResolveOrder, TransferOrder, TransferStatus
 from workflows.options import TASK_TIMEOUT
 from workflows.rescue import CHARGER_IS_BACK, RescueWorkflow
 from workflows.transfer import TransferWorkflow
 
 LOST: Final = "The transfer was interrupted, and is about to go on; try again in a minute."
 #: An update that carries an order, and says how the transfer stands after it.
-_Update: TypeAlias = UpdateMethodMultiParam[[TransferWorkflow, Any], Standing]
+_Update: TypeAlias = UpdateMethodMultiParam[[TransferWorkflow, Any], TransferStatus]
 #: How each decision that people take is sent.
 _UPDATES: Final[dict[Decision, _Update]] = {
     Decision.ACCEPT: TransferWorkflow.accept,
@@ -265,12 +265,12 @@ class TemporalTransfers(Transfers):
         """
         update_id = f"{cast(FunctionType, update).__name__}-{order.order_id}"
         with suppress(NotAllowed, NotPossible):
-            standing = await self._ask(transfer_id, update, order, update_id)
-            if standing.order_id == order.order_id or isinstance(order, ResolveOrder):
-                return standing.state
+            status = await self._ask(transfer_id, update, order, update_id)
+            if status.order_id == order.order_id or isinstance(order, ResolveOrder):
+                return status.state
         return (await self._ask(transfer_id, update, order, f"{update_id}-{secrets.token_hex(4)}")).state
 
-    async def _ask(self, transfer_id: TransferId, update: _Update, order: OrderRef, update_id: str) -> Standing:
+    async def _ask(self, transfer_id: TransferId, update: _Update, order: OrderRef, update_id: str) -> TransferStatus:
         try:
             async with as_refusals():
                 return await self._handle(transfer_id).execute_update(

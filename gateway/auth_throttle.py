@@ -18,7 +18,7 @@ WINDOW: Final = 60
 _MOST: Final = 4096
 
 
-class Guesses:
+class AuthThrottle:
     """Who has failed too often in the last minute, and has to wait for one.
 
     A charger must not be locked out by us, and many may stand behind one address. So the limit is one for each identity

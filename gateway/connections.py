@@ -13,7 +13,7 @@ from domain.ids import ChargePointId, NodeId
 from domain.keys import KnownTo
 from gateway.auth_throttle import address_of
 from gateway.charger_sockets import Session, Sessions
-from gateway.contests import Contender, Contests, PlaceTaken, Standing, may_be_held
+from gateway.contests import Contender, ContenderStatus, Contests, PlaceTaken, may_be_held
 from gateway.credentials import KeyRule
 from gateway.enrolment import Enrolment
 from gateway.facts import Fact, Reporter, Tasks
@@ -26,8 +26,7 @@ from gateway.ocpp.v201 import Ocpp201
 from gateway.ocpp.v201_reports import Reports201
 from gateway.reports import ChargingRules, Reports
 from gateway.watch import Watch
-from persistence.chargers import contenders, upgrades
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import contenders, present_connections, upgrades
 from persistence.chargers.contenders import Placing
 from persistence.chargers.upgrades import Admission, Entry
 from persistence.session import Database
@@ -124,17 +123,17 @@ class Connections:
         socket.waits = True
         try:
             with about(charge_point_id=contender.charge_point_id):
-                while (standing := await contender.next()) is not Standing.GONE:
-                    if standing is Standing.LOST:
+                while (status := await contender.next()) is not ContenderStatus.GONE:
+                    if status is ContenderStatus.LOST:
                         await socket.close(CloseCode.TRY_AGAIN_LATER, "another connection has this place")
                         return
-                    if standing is Standing.ANSWERED and session is None:
+                    if status is ContenderStatus.ANSWERED and session is None:
                         session = self._make(socket, admission, arrival, contender.since)
                         session.quarantined = session.waits = True
                         socket.waits = False
                         name = f"listening to a socket that waits for {contender.charge_point_id}"
                         listening = self._tasks.start(session.dialect.listen(), name)
-                    if standing is not Standing.FREE:
+                    if status is not ContenderStatus.FREE:
                         continue
                     try:
                         claimed = await self._let_in(contender, admission, arrival, session)
@@ -217,7 +216,7 @@ class Connections:
                 # decided anew: another order's key may have been made since the upgrade
                 late = await self._rule.quarantines(rows, charge_point_id, credential_id)
                 quarantined = late or admission.entry is Entry.QUARANTINED
-                generation = await charger_links.claim(
+                generation = await present_connections.claim(
                     rows,
                     charge_point_id,
                     self._node,
@@ -270,7 +269,7 @@ class Connections:
             try:
                 async with self._db.writing() as rows:
                     it, shown = session.charge_point_id, session.clock.shown
-                    gone = await charger_links.release(rows, it, session.generation, ended, shown)
+                    gone = await present_connections.release(rows, it, session.generation, ended, shown)
                 break
             except Unavailable:
                 if self._stopping.is_set():

@@ -20,8 +20,7 @@ from gateway.auth_throttle import Tallies
 from gateway.charger_sockets import Session, Sessions
 from gateway.facts import Fact, Reporter, Tasks
 from gateway.limits import LimitedSocket, Limits
-from persistence.chargers import contenders, sightings
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import contenders, present_connections, sightings
 from persistence.chargers.contenders import Contest, Placing
 from persistence.chargers.upgrades import NEVER_HELD, Admission
 from persistence.session import Database
@@ -41,7 +40,7 @@ class PlaceTaken(Exception):
     wait: Final = _AWAY
 
 
-class Standing(StrEnum):
+class ContenderStatus(StrEnum):
     """How it stands for one that waits."""
 
     WAITS = "waits"
@@ -67,24 +66,24 @@ class Contender:
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     entered: bool = False
     """It is on record."""
-    standing: Standing = Standing.WAITS
+    status: ContenderStatus = ContenderStatus.WAITS
     leaving: asyncio.Task[None] | None = None
     """It waits no longer, which is being written."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def learn(self, standing: Standing) -> None:
+    def learn(self, status: ContenderStatus) -> None:
         """Say how it stands; that is told again, except that it answered, as what followed may have failed."""
-        if self.standing in {Standing.LOST, Standing.GONE}:
+        if self.status in {ContenderStatus.LOST, ContenderStatus.GONE}:
             return
-        if standing is not self.standing or standing is Standing.FREE:
-            self.standing = standing
+        if status is not self.status or status is ContenderStatus.FREE:
+            self.status = status
             self._news.set()
 
-    async def next(self) -> Standing:
+    async def next(self) -> ContenderStatus:
         """Wait until something is known, or known anew."""
         await self._news.wait()
         self._news.clear()
-        return self.standing
+        return self.status
 
 
 def may_be_held(admission: Admission) -> bool:
@@ -163,7 +162,7 @@ class Contests:
     async def _await_end(self, contender: Contender) -> None:
         """Notice that a socket that waits is closed, even where its upgrade comes to nothing."""
         await contender.socket.wait_closed()
-        contender.learn(Standing.GONE)
+        contender.learn(ContenderStatus.GONE)
         await self.leave(contender)
 
     async def leave(self, contender: Contender) -> None:
@@ -214,7 +213,7 @@ class Contests:
         contests = {one.contender: one for one in found}
         for contender in waiting:
             contest = contests.get(contender.id)
-            contender.learn(_judge(contest) if contender.credential_id in good else Standing.LOST)
+            contender.learn(_judge(contest) if contender.credential_id in good else ContenderStatus.LOST)
         for contest in found:
             if contest.contender_node == self._node and contest.contender not in self._here:
                 await self._leave(contest.charge_point_id, contest.contender)
@@ -238,14 +237,14 @@ class Contests:
         try:
             if session is None or session.generation != contest.generation:
                 async with self._db.writing() as rows:  # its socket is gone, which nobody could write
-                    await charger_links.release(rows, point, contest.generation, datetime.now(UTC))
+                    await present_connections.release(rows, point, contest.generation, datetime.now(UTC))
             elif await session.socket.answers(self._patience):
                 await self._note_answer(session)
             else:
                 _log.info("The open socket of %s does not answer: the one that waits has its place.", point)
                 session.socket.transport.abort()  # whoever listens to it releases it; the line below is for now
                 async with self._db.writing() as rows:
-                    if await charger_links.release(rows, point, session.generation, datetime.now(UTC)):
+                    if await present_connections.release(rows, point, session.generation, datetime.now(UTC)):
                         self._reporter.report(point, Fact.DISCONNECTED)
         except Unavailable:
             return  # the next look asks again
@@ -289,10 +288,10 @@ class Contests:
         self._sessions.close(session, code, "replaced by a newer connection")
 
 
-def _judge(contest: Contest | None) -> Standing:
+def _judge(contest: Contest | None) -> ContenderStatus:
     """Say how it stands for whoever waits in a contest; None: it does so no longer."""
     if contest is None:
-        return Standing.LOST
+        return ContenderStatus.LOST
     if contest.node is None:
-        return Standing.FREE
-    return Standing.ANSWERED if contest.answered else Standing.WAITS
+        return ContenderStatus.FREE
+    return ContenderStatus.ANSWERED if contest.answered else ContenderStatus.WAITS

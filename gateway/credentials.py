@@ -15,8 +15,7 @@ from domain.keys import KnownTo
 from gateway.charger_sockets import Session, Sessions
 from gateway.facts import Fact, Reporter
 from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
-from persistence.chargers import credentials, key_sending, upgrades
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import credentials, key_sending, present_connections, upgrades
 from persistence.chargers.key_sending import Connection
 from persistence.chargers.upgrades import Admission, Entry, OldKeys
 from persistence.session import Database
@@ -137,12 +136,12 @@ class KeyRule:
     async def lift_quarantine(self, session: Session) -> bool:
         """Make the connection an ordinary one, where the reason for its quarantine is gone; whether it is one now."""
         async with self._db.writing() as rows:
-            if not (await charger_links.standing(rows, session.charge_point_id)).good(session.generation):
+            if not (await present_connections.status(rows, session.charge_point_id)).good(session.generation):
                 return False
             if await self.quarantines(rows, session.charge_point_id, session.credential_id):
                 return False
             now = datetime.now(UTC)
-            if not await charger_links.lift_quarantine(rows, session.charge_point_id, session.generation, now):
+            if not await present_connections.lift_quarantine(rows, session.charge_point_id, session.generation, now):
                 return False
         session.quarantined, session.released_at = False, now
         self._reporter.report(session.charge_point_id, Fact.CONNECTED)

@@ -19,8 +19,7 @@ from gateway.charger_sockets import Session
 from gateway.credentials import KeyRule
 from gateway.limits import Bucket
 from gateway.watch import Watch
-from persistence.chargers import charging, credentials
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import charging, credentials, present_connections
 from persistence.session import Database
 
 _log = logging.getLogger(__name__)
@@ -111,7 +110,7 @@ class Enrolment:
         if models is None:
             return True
         async with self._db.reading() as rows:
-            model = await charger_links.model_of(rows, session.charge_point_id)
+            model = await present_connections.model_of(rows, session.charge_point_id)
         return (model or "").lower() in models
 
     async def _wait_for_turn(self, session: Session) -> bool:
@@ -182,7 +181,7 @@ class Enrolment:
         due = [one for one in self._begun if now - one.at >= BACK_WITHIN.total_seconds()]
         if due:
             async with self._db.reading() as rows:
-                there = await charger_links.online_among(rows, {one.charge_point_id for one in due})
+                there = await present_connections.online_among(rows, {one.charge_point_id for one in due})
             for one in due:
                 one.lost = one.charge_point_id not in there
         lost = sum(one.lost for one in self._begun)

@@ -11,8 +11,7 @@ from gateway.credentials import Answer, KeyRule
 from gateway.enrolment import Enrolment
 from gateway.facts import Tasks
 from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
-from persistence.chargers import charging, credentials, local_lists, upgrades
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import charging, credentials, local_lists, present_connections, upgrades
 from persistence.session import Database
 
 
@@ -125,7 +124,7 @@ class Orders:
         if session is None:
             raise NotConnected("The charger is not connected to this node.")
         async with self._db.reading() as rows:
-            place = await charger_links.whereabouts(rows, charge_point_id)
+            place = await present_connections.whereabouts(rows, charge_point_id)
         if place.generation != session.generation:
             self._sessions.close(session, CloseCode.NORMAL_CLOSURE, "replaced by a newer connection")
             raise NotConnected("The charger has connected to another node.")

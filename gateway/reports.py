@@ -15,8 +15,7 @@ from gateway.charger_sockets import Session
 from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
 from gateway.ocpp.line import Handler, NotInQuarantine, Unanswered
-from persistence.chargers import charger_connections, charging
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import charger_connections, charging, present_connections
 from persistence.chargers.charging import Known, Over, Start, Started, TagStatus
 from persistence.session import Database
 
@@ -97,10 +96,10 @@ class Reports(ABC):
             self._session.booted.set()
             return "Pending", BOOT_AGAIN
         async with self._db.writing() as rows:
-            standing = await charger_links.standing(rows, self._id)
-            if not standing.good(self._session.generation):
-                return "Pending" if standing.generation == self._session.generation else "Rejected", BOOT_AGAIN
-            await charger_links.record_boot(
+            status = await present_connections.status(rows, self._id)
+            if not status.good(self._session.generation):
+                return "Pending" if status.generation == self._session.generation else "Rejected", BOOT_AGAIN
+            await present_connections.record_boot(
                 rows,
                 self._id,
                 ocpp=self.VERSION,
@@ -120,7 +119,7 @@ class Reports(ABC):
         if self._session.quarantined:
             return TagStatus.BLOCKED
         async with self._db.reading() as rows:
-            if not (await charger_links.standing(rows, self._id)).good(self._session.generation):
+            if not (await present_connections.status(rows, self._id)).good(self._session.generation):
                 return TagStatus.BLOCKED
             return await charging.authorize(rows, self._id, id_tag)
 
@@ -134,7 +133,7 @@ class Reports(ABC):
             raise Unanswered
         if not self._session.quarantined:
             async with self._db.writing() as rows:
-                if (await charger_links.standing(rows, self._id)).good(self._session.generation):
+                if (await present_connections.status(rows, self._id)).good(self._session.generation):
                     return await charging.start_session(rows, self._id, start, self._over(), datetime.now(UTC))
         if not start.begins or start.offline:
             raise NotInQuarantine

@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
-from gateway.auth_throttle import Guesses, address_of
+from gateway.auth_throttle import AuthThrottle, address_of
 from gateway.charger_sockets import Sessions
 from gateway.connections import DIALECTS, Connections
 from gateway.contests import LOOK_EVERY, Contender, Contests, PlaceTaken
@@ -34,8 +34,7 @@ from gateway.sweep import Sweep
 from gateway.tls import Certificate
 from gateway.upgrade import BadUpgrade, Presented, read_upgrade
 from gateway.watch import Refused, Watch
-from persistence.chargers import gateway_nodes
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import gateway_nodes, present_connections
 from persistence.chargers.gateway_nodes import SIGN_EVERY
 from persistence.chargers.upgrades import Admission, Entry, OldKeys, RefusedFor
 from persistence.session import Database
@@ -101,7 +100,7 @@ class Gateway:
         self._open_line = open_line and certificate is None
         self._sweep_every = sweep_every
         self._limits = limits
-        self._guesses = Guesses(limits, clock)
+        self._guesses = AuthThrottle(limits, clock)
         self._tasks = Tasks()
         self._facts = Tasks()
         self._reporter = Reporter(on_fact, self._facts)
@@ -171,8 +170,8 @@ class Gateway:
         try:
             self._server = await server
             async with self._db.writing() as rows:  # not before the port is ours: it may be another node's
-                await charger_links.clear_node(rows, self._node, datetime.now(UTC))
-                await charger_links.clear_dead(rows, datetime.now(UTC))
+                await present_connections.clear_node(rows, self._node, datetime.now(UTC))
+                await present_connections.clear_dead(rows, datetime.now(UTC))
                 await gateway_nodes.sign(rows, self._node)
             await self._server.start_serving()
         except OSError:

@@ -12,8 +12,8 @@ from domain.ids import NodeId
 from gateway.charger_sockets import Session, Sessions
 from gateway.contests import Contests
 from gateway.credentials import KeyRule
-from persistence.chargers import present_connections as charger_links
-from persistence.chargers.present_connections import Standing
+from persistence.chargers import present_connections
+from persistence.chargers.present_connections import ConnectionStatus
 from persistence.session import Database
 
 _log = logging.getLogger(__name__)
@@ -55,9 +55,9 @@ class Sweep:
         if not held:
             return
         async with self._db.reading() as rows:
-            found = await charger_links.standings_on(rows, self._node)
+            found = await present_connections.statuses_on(rows, self._node)
             gone = [session.charge_point_id for session in held if session.charge_point_id not in found]
-            found |= await charger_links.standings(rows, gone)
+            found |= await present_connections.statuses(rows, gone)
             freed = [
                 session
                 for session in held
@@ -66,15 +66,15 @@ class Sweep:
             ]
         now = datetime.now(UTC)
         for session in held:
-            self._judge(session, found.get(session.charge_point_id, Standing()), now)
+            self._judge(session, found.get(session.charge_point_id, ConnectionStatus()), now)
         for session in freed:
             if not session.over:
                 await self._rule.lift_quarantine(session)
 
-    def _judge(self, session: Session, standing: Standing, now: datetime) -> None:
-        if standing.generation != session.generation:
-            self._contests.see_off(session, CloseCode.POLICY_VIOLATION, standing.credential_id, standing.address or "")
-        elif not standing.keyed and (standing.revoked_at is None or now - standing.revoked_at > LAST_ORDERS):
+    def _judge(self, session: Session, status: ConnectionStatus, now: datetime) -> None:
+        if status.generation != session.generation:
+            self._contests.see_off(session, CloseCode.POLICY_VIOLATION, status.credential_id, status.address or "")
+        elif not status.keyed and (status.revoked_at is None or now - status.revoked_at > LAST_ORDERS):
             self._sessions.close(session, CloseCode.POLICY_VIOLATION, "the credentials are revoked")
-        elif standing.keyed and (not standing.online or standing.unsettled or standing.shut):
+        elif status.keyed and (not status.online or status.unsettled or status.shut):
             self._sessions.close(session, CloseCode.SERVICE_RESTART, "connect again")

@@ -254,7 +254,7 @@ class GatewayNode(Table):
     """Since when no sign was late: only a node that could write all the time may say that another has not."""
 
 
-class Link(Table):
+class PresentConnection(Table):
     """Which gateway node holds a charger's socket; a newer socket raises `generation`, an older one can't clear it.
 
     Beside the socket that has the place one more may wait for it: its contender.

@@ -17,18 +17,18 @@ from domain.ids import OrderId, TransferId
 from domain.transfer import Attention, StepName, TransferState
 from domain.transitions import ACTION_OF, Action
 from workflows.activity_calls import call, transact
-from workflows.messages import Standing
+from workflows.messages import TransferStatus
 from workflows.options import letter
-from workflows.step_runner import Canceller, Desk, RollBack
+from workflows.step_runner import Canceller, RollBack, StepRunner
 
 
 class Approvals:
     """The decisions of one transfer, taken one at a time, each durable before its caller hears of it."""
 
-    def __init__(self, transfer_id: TransferId, desk: Desk) -> None:
+    def __init__(self, transfer_id: TransferId, runner: StepRunner) -> None:
         """Start undecided."""
         self._transfer_id = transfer_id
-        self._desk = desk
+        self._runner = runner
         self._taken: dict[tuple[Decision, OrderId | None], TransferState] = {}
         self._resent: set[OrderId] = set()
         self._generation = 1
@@ -37,7 +37,7 @@ class Approvals:
 
     @property
     def _board_state(self) -> TransferState:
-        return self._desk.board.state
+        return self._runner.board.state
 
     @property
     def accepted(self) -> bool:
@@ -58,33 +58,33 @@ class Approvals:
         What comes before it is known how the transfer stands has to wait.
         """
         if (decision, order_id) not in self._taken:
-            self._desk.check(ACTION_OF[decision])
+            self._runner.check(ACTION_OF[decision])
 
-    async def take(self, decision: Decision, order_id: OrderId | None = None) -> Standing:
+    async def take(self, decision: Decision, order_id: OrderId | None = None) -> TransferStatus:
         """Take a decision into the register and say what it led to. Refuses as `check`, or without the right."""
         async with self._in_turn():
             self.check(decision, order_id)
             if known := self._taken.get((decision, order_id)):
-                return Standing(state=known, order_id=order_id)
+                return TransferStatus(state=known, order_id=order_id)
             record = DecisionRecord(transfer_id=self._transfer_id, decision=decision, order_id=order_id)
             decided = await transact(
                 Registry.decide,
                 record,
-                self._desk.policy,
+                self._runner.policy,
                 summary=decision.value,
                 for_ever=True,
             )
         self._taken[decision, decided.order_id] = decided.state
         self._follow(decision, decided)
-        return Standing(state=decided.state, order_id=decided.order_id)
+        return TransferStatus(state=decided.state, order_id=decided.order_id)
 
     def _follow(self, decision: Decision, decided: Decided) -> None:
         """Go on as was decided."""
         if decision is Decision.CANCEL and decided.state is TransferState.ROLLING_BACK:
-            self._desk.cancel(Canceller.PARTY)
+            self._runner.cancel(Canceller.PARTY)
             return
-        if self._desk.plan:  # of what does not come about nobody reads it
-            self._desk.plan = self._desk.plan.model_copy(
+        if self._runner.plan:  # of what does not come about nobody reads it
+            self._runner.plan = self._runner.plan.model_copy(
                 update={
                     "quiet": decided.quiet,
                     "lists": decided.lists,
@@ -92,24 +92,26 @@ class Approvals:
                     "until_new_key": decided.until_new_key,
                 }
             )
-        self._desk.board.enter(decided.state)
+        self._runner.board.enter(decided.state)
 
     def check_resend(self, order_id: OrderId | None) -> None:
         """Refuse what comes when nobody is asked any more; a repeat is none."""
         if order_id not in self._resent:
-            self._desk.check(Action.RESEND)
+            self._runner.check(Action.RESEND)
 
-    async def resend(self, order_id: OrderId | None) -> Standing:
+    async def resend(self, order_id: OrderId | None) -> TransferStatus:
         """Let every link sent so far die, and have new ones sent at once. Refuses as `check_resend`, or a stranger."""
         async with self._in_turn():
             self.check_resend(order_id)
             if order_id is None or order_id not in self._resent:
                 record = ResendRecord(transfer_id=self._transfer_id, order_id=order_id)
-                resent = await transact(Registry.resend, record, self._desk.policy, summary="new links", for_ever=True)
+                resent = await transact(
+                    Registry.resend, record, self._runner.policy, summary="new links", for_ever=True
+                )
                 self._generation = resent.generation
                 self._letter_again = True  # one that can't be sent is out of date
                 self._resent |= {order_id} if order_id else set()
-        return Standing(state=self._board_state, order_id=order_id)
+        return TransferStatus(state=self._board_state, order_id=order_id)
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncIterator[None]:
@@ -121,13 +123,13 @@ class Approvals:
     async def settle(self) -> None:
         """Wait for a decision that is being written; after this none can come in before the next await."""
         while self._turn.locked():
-            await self._desk.wait(lambda: not self._turn.locked())
+            await self._runner.wait(lambda: not self._turn.locked())
 
     # --- the wait -------------------------------------------------------------------------------------------------
 
     async def collect(self, plan: Plan) -> TransferState:
         """Ask the recipient, remind them, and give the state that the first decision led to; or expiry's."""
-        board = self._desk.board
+        board = self._runner.board
         board.begin(StepName.ASK_RECIPIENT, note=True)
         board.wait_for(Attention.RECIPIENT, plan.expires_at)
         letters = asyncio.ensure_future(self._send_letters(plan))
@@ -147,7 +149,7 @@ class Approvals:
         """Wait for a decision, the expiry, a cancel from the Temporal UI, or an operator's `retry` (of the letter)."""
         left = (plan.expires_at or workflow.now()) - workflow.now()
         try:
-            if left > timedelta() and not await self._desk.wait(self._decided, left, "expiry"):
+            if left > timedelta() and not await self._runner.wait(self._decided, left, "expiry"):
                 self._letter_again = True
         except RollBack:
             await self._decide_alone(Decision.CANCEL)
@@ -188,17 +190,17 @@ class Approvals:
         summary = "reminder to the recipient" if ask.reminder else "approval link to the recipient"
         while True:
             try:
-                await call(Notices.ask, ask, letter(self._desk.policy), summary=summary)
+                await call(Notices.ask, ask, letter(self._runner.policy), summary=summary)
             except ActivityError as error:
                 if is_cancelled_exception(error):  # the decision has come: nobody waits for what became of the letter
                     raise asyncio.CancelledError from error
-                problem = self._desk.choices(self._desk.tell(error))
-                self._desk.board.wait_for(Attention.OPERATOR, plan.expires_at, problem)
+                problem = self._runner.choices(self._runner.tell(error))
+                self._runner.board.wait_for(Attention.OPERATOR, plan.expires_at, problem)
                 self._letter_again = False
                 with contextlib.suppress(asyncio.TimeoutError):
                     await workflow.wait_condition(
-                        lambda: self._letter_again, timeout=self._desk.policy.operator_retries_every
+                        lambda: self._letter_again, timeout=self._runner.policy.operator_retries_every
                     )
-                self._desk.board.wait_for(Attention.RECIPIENT, plan.expires_at)
+                self._runner.board.wait_for(Attention.RECIPIENT, plan.expires_at)
             else:
                 return

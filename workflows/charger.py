@@ -18,7 +18,7 @@ from domain.transfer import Attention, Connection, Reason, RunningSession
 from workflows.activity_calls import Step, call, transact
 from workflows.options import LONGEST_PAUSE, LOOK_UPS, OLD_KEY_RETURNS, WAKE_UPS, device, device_once
 from workflows.refusals import causes
-from workflows.step_runner import Desk, RollBack
+from workflows.step_runner import RollBack, StepRunner
 
 A = TypeVar("A", bound=Message)
 
@@ -35,14 +35,14 @@ class KeyAwaited(HandoverError):
     """Nothing but a key that the new owner types can replace the one in use."""
 
 
-class ChargerAtHand:
+class ChargerCommands:
     """One transfer's charger, wherever its socket is."""
 
-    def __init__(self, transfer_id: TransferId, plan: Plan, desk: Desk) -> None:
+    def __init__(self, transfer_id: TransferId, plan: Plan, runner: StepRunner) -> None:
         """Know the charger by its transfer's plan."""
         self._ref = TransferRef(transfer_id=transfer_id)
         self._plan = plan
-        self._desk = desk
+        self._runner = runner
         self._news = 0
         self._sent: set[object] = set()
         """The steps that some gateway was asked to take: the charger may know of them."""
@@ -80,7 +80,7 @@ class ChargerAtHand:
         """Let no new session start and wait for the running one; None where it is offline (the platform refuses)."""
         await self._transact(Registry.block_sessions, "no new charging session")
         order = self._order(stop_session=self._plan.running_session is RunningSession.STOP)
-        now, flapping = workflow.now(), self._desk.policy.look_again
+        now, flapping = workflow.now(), self._runner.policy.look_again
         outcome = await self._command(Charger.quiet, order, "make the charger inoperative", now, once_lost=flapping)
         await self._wait_for_session()
         return outcome
@@ -128,9 +128,9 @@ class ChargerAtHand:
             where = await self._wait_until_online(until)
             began += workflow.now() - waited  # the time it was offline is not held against it
             stubborn = status.old_key_returns >= OLD_KEY_RETURNS
-            if stubborn or workflow.now() - began > self._desk.policy.proof_deadline:
+            if stubborn or workflow.now() - began > self._runner.policy.proof_deadline:
                 problem = "The charger does not come back with its new credentials."
-                await self._desk.park(problem, self._heard_since(seen))
+                await self._runner.park(problem, self._heard_since(seen))
                 began, seen = workflow.now(), self._news
             # in quarantine the gateway itself sends the key, up to a limit; a refusal that it heard is on record
             refused = status.answer in REFUSALS
@@ -138,7 +138,7 @@ class ChargerAtHand:
                 return await self._leave_it_to_the_owner()
             if stubborn or refused or not where.quarantined:
                 await self._send_key(until)
-            await self._wait_for_proof(where, seen, began + self._desk.policy.proof_deadline)
+            await self._wait_for_proof(where, seen, began + self._runner.policy.proof_deadline)
 
     async def let_enrolment_end(self) -> None:
         """Wait, before the change, while a key that was sent may still be answered: after it, that one counts as known.
@@ -149,11 +149,11 @@ class ChargerAtHand:
             seen, where = self._news, await self._locate()
             if where.enrolment_sent_at is None:
                 return
-            by = where.enrolment_sent_at + self._desk.policy.enrolment_patience
+            by = where.enrolment_sent_at + self._runner.policy.enrolment_patience
             if by <= workflow.now():
                 return
-            with self._desk.board.expecting("The charger was sent a key that only it knows, and is to come back", by):
-                await self._wait_for_news(by, seen, self._desk.policy.enrolment_patience)
+            with self._runner.board.expecting("The charger was sent a key that only it knows, and is to come back", by):
+                await self._wait_for_news(by, seen, self._runner.policy.enrolment_patience)
 
     async def await_new_key(self, until: datetime, remind: Callable[[], None]) -> bool:
         """Wait for the proof of the key that the new owner types; False where it did not come by `until`.
@@ -161,11 +161,11 @@ class ChargerAtHand:
         From the moment that one was handed out there is no way back. Half-way `remind` is called.
         """
         pauses, half = self._pauses(), workflow.now() + (until - workflow.now()) / 2
-        with self._desk.board.waiting(Attention.NEW_KEY, until):
+        with self._runner.board.waiting(Attention.NEW_KEY, until):
             while True:
                 seen, status = self._news, await self._status()
                 if status.handed_out or status.proven:
-                    self._desk.settle()
+                    self._runner.settle()
                 if status.proven or workflow.now() >= until:
                     return status.proven
                 if workflow.now() >= half:
@@ -219,12 +219,12 @@ class ChargerAtHand:
 
     async def _wait_for_proof(self, where: Whereabouts, seen: int, by: datetime) -> None:
         """Wait for the charger to come back; one that keeps its socket open is made to. `seen`: news before the key."""
-        with self._desk.board.expecting("The charger has its new credentials, and is to come back with them", by):
+        with self._runner.board.expecting("The charger has its new credentials, and is to come back with them", by):
             await self._see_it_return(where, seen)
 
     async def _see_it_return(self, where: Whereabouts, seen: int) -> None:
-        policy = self._desk.policy
-        if await self._desk.wait(self._heard_since(seen), policy.reconnect_after, "comes back by itself"):
+        policy = self._runner.policy
+        if await self._runner.wait(self._heard_since(seen), policy.reconnect_after, "comes back by itself"):
             return
         seen = self._news
         now = await self._locate()
@@ -232,7 +232,7 @@ class ChargerAtHand:
             return
         if now.node is not None and now.generation == where.generation:
             await self.disconnect()
-        await self._desk.wait(self._heard_since(seen), policy.look_again, "look for the proof again")
+        await self._runner.wait(self._heard_since(seen), policy.look_again, "look for the proof again")
 
     # --- reaching it ----------------------------------------------------------------------------------------------
 
@@ -272,22 +272,22 @@ class ChargerAtHand:
                     break
                 seen = self._news
                 try:
-                    return await self._desk.run(self._sending(step, order, gateway_queue(node), summary))
+                    return await self._runner.run(self._sending(step, order, gateway_queue(node), summary))
                 except _Moved:
                     until, once_lost = max(until, workflow.now() + once_lost), timedelta()
                     where = await self._locate()
             if workflow.now() >= until:
                 return None
-            with self._desk.board.waiting(Attention.CHARGER_OFFLINE, until):
+            with self._runner.board.waiting(Attention.CHARGER_OFFLINE, until):
                 await self._wait_for_news(until, seen, next(pauses))
 
     def _sending(
         self, step: Step[DeviceOrder, A], order: DeviceOrder, queue: str, summary: str
     ) -> Callable[[], Awaitable[A]]:
         # a charger whose credentials are revoked is told what it takes at once; nothing may keep its socket open
-        revoked = self._plan.connection is Connection.DELETE and self._desk.progress.change_begun
+        revoked = self._plan.connection is Connection.DELETE and self._runner.progress.change_begun
         once = revoked or self._is_unsure
-        options = device_once(self._desk.policy) if once else device(self._desk.policy)
+        options = device_once(self._runner.policy) if once else device(self._runner.policy)
 
         async def attempt() -> A:
             self._sent.add(step)
@@ -310,7 +310,7 @@ class ChargerAtHand:
         if where.node is not None:
             return where
         pauses = self._pauses()
-        with self._desk.board.waiting(Attention.CHARGER_OFFLINE, until):
+        with self._runner.board.waiting(Attention.CHARGER_OFFLINE, until):
             while workflow.now() < until:
                 await self._wait_for_news(until, seen, next(pauses))
                 seen, where = self._news, await self._locate()
@@ -320,11 +320,11 @@ class ChargerAtHand:
 
     async def _wait_for_news(self, until: datetime, seen: int, pause: timedelta) -> None:
         left = max(min(pause, until - workflow.now()), timedelta(milliseconds=1))
-        await self._desk.wait(self._heard_since(seen), left, "look for the charger again")
+        await self._runner.wait(self._heard_since(seen), left, "look for the charger again")
 
     def _pauses(self) -> Iterator[timedelta]:
         """Give the pauses between looks: each twice the one before, up to the longest."""
-        pause, longest = self._desk.policy.look_again, max(LONGEST_PAUSE, self._desk.policy.look_again)
+        pause, longest = self._runner.policy.look_again, max(LONGEST_PAUSE, self._runner.policy.look_again)
         while True:
             yield pause
             pause = min(2 * pause, longest)
@@ -334,8 +334,8 @@ class ChargerAtHand:
         seen, where = self._news, await self._locate()
         if not where.session_running:
             return
-        until, pauses = workflow.now() + self._desk.policy.session_deadline, self._pauses()
-        with self._desk.board.waiting(Attention.SESSION_RUNNING, until):
+        until, pauses = workflow.now() + self._runner.policy.session_deadline, self._pauses()
+        with self._runner.board.waiting(Attention.SESSION_RUNNING, until):
             while where.session_running:
                 if workflow.now() >= until:
                     raise RollBack(Reason.SESSION_DEADLINE)
@@ -345,21 +345,21 @@ class ChargerAtHand:
     # --- the register ---------------------------------------------------------------------------------------------
 
     async def _locate(self) -> Whereabouts:
-        return await self._desk.run(
-            lambda: transact(Registry.locate, self._ref, self._desk.policy, summary="where the charger is")
+        return await self._runner.run(
+            lambda: transact(Registry.locate, self._ref, self._runner.policy, summary="where the charger is")
         )
 
     async def _status(self) -> CredentialsStatus:
-        return await self._desk.run(
-            lambda: transact(Registry.credentials, self._ref, self._desk.policy, summary="how far the rotation is")
+        return await self._runner.run(
+            lambda: transact(Registry.credentials, self._ref, self._runner.policy, summary="how far the rotation is")
         )
 
     async def _transact(self, step: Step[TransferRef, Done], summary: str) -> None:
-        await self._desk.run(lambda: transact(step, self._ref, self._desk.policy, summary=summary))
+        await self._runner.run(lambda: transact(step, self._ref, self._runner.policy, summary=summary))
 
     async def _call_off(self, step: Step[TransferRef, Proof], summary: str) -> bool:
-        policy = self._desk.policy
-        answer = await self._desk.run(lambda: transact(step, self._ref, policy, summary=summary, on_record=True))
+        policy = self._runner.policy
+        answer = await self._runner.run(lambda: transact(step, self._ref, policy, summary=summary, on_record=True))
         return answer.proven
 
     def _order(self, *, stop_session: bool = False, restore: bool = False) -> DeviceOrder:

@@ -32,7 +32,7 @@ class ResolveOrder(OrderRef):
     action: OperatorAction
 
 
-class Standing(Message):
+class TransferStatus(Message):
     """How the transfer stands, as the answer to an order."""
 
     state: TransferState

@@ -20,9 +20,9 @@ from domain.transfer import (
     TransferWarning,
     UntilNewKey,
 )
-from workflows.charger import CannotRotate, ChargerAtHand, ChargerOffline, KeyAwaited, NotTaken
+from workflows.charger import CannotRotate, ChargerCommands, ChargerOffline, KeyAwaited, NotTaken
 from workflows.compensation import Compensations
-from workflows.step_runner import Desk, LeftUndone, RollBack
+from workflows.step_runner import LeftUndone, RollBack, StepRunner
 
 
 class Reconfiguration:
@@ -31,8 +31,8 @@ class Reconfiguration:
     def __init__(
         self,
         plan: Plan,
-        charger: ChargerAtHand,
-        desk: Desk,
+        charger: ChargerCommands,
+        runner: StepRunner,
         undo: Compensations,
         warnings: list[TransferWarning],
         tell: Callable[[Subject, int], None],
@@ -41,8 +41,8 @@ class Reconfiguration:
         self._tell = tell
         self._plan = plan
         self._charger = charger
-        self._desk = desk
-        self._board = desk.board
+        self._runner = runner
+        self._board = runner.board
         self._undo = undo
         self._warnings = warnings
         self._began_quiet = False
@@ -84,14 +84,14 @@ class Reconfiguration:
     def await_new_key(self) -> None:
         """Know that the new owner was given a key to type: there is no way back."""
         self._awaits_key = True
-        self._desk.settle()
+        self._runner.settle()
 
     async def reconfigure(self) -> None:
         """After the change: lists, credentials, release. Raises RollBack where the transfer can't stand.
 
         Called again, it takes the steps that are not over yet.
         """
-        until = workflow.now() + self._desk.policy.offline_deadline
+        until = workflow.now() + self._runner.policy.offline_deadline
         if not self._awaits_key:
             if not (self._plan.rotate and await self._charger.must_prove_first()):
                 await self._replace_lists(until)
@@ -119,7 +119,7 @@ class Reconfiguration:
         self._board.begin(step, note=True)
         self._tell(Subject.NEW_KEY, 0)
         try:
-            with self._desk.may_be_left():
+            with self._runner.may_be_left():
                 proven = await self._charger.await_new_key(until, lambda: self._tell(Subject.NEW_KEY, 1))
         except LeftUndone as left:
             return self._leave_known(left.message, TransferWarning.LEFT_UNDONE_BY_OPERATOR)
@@ -155,7 +155,7 @@ class Reconfiguration:
         if not self._plan.lists:
             self._over.add(StepName.REPLACE_LISTS)
             return self._board.skipped(StepName.REPLACE_LISTS)
-        if not self._desk.progress.no_way_back:
+        if not self._runner.progress.no_way_back:
             self._undo.push(StepName.REPLACE_LISTS, self._restore_lists)
         if self._given_up or not self._plan.rotate:
             until = workflow.now()
@@ -178,7 +178,7 @@ class Reconfiguration:
         step = StepName.ROTATE_CREDENTIALS
         self._board.begin(step, note=True)
         try:
-            with self._desk.may_be_left():
+            with self._runner.may_be_left():
                 await self._charger.rotate(until)
         except KeyAwaited:
             self._awaits_key = True
@@ -217,7 +217,7 @@ class Reconfiguration:
     def proven(self) -> None:
         """Pass the point of no return: the charger uses its new credentials."""
         self._over.add(StepName.ROTATE_CREDENTIALS)
-        self._desk.settle()
+        self._runner.settle()
         self._undo.forget()
         self._board.done(StepName.ROTATE_CREDENTIALS)
 
@@ -255,7 +255,7 @@ class Reconfiguration:
 
     def _soon(self) -> datetime:
         """How long an offline charger holds a roll-back up: the former owner is not to wait for it."""
-        return workflow.now() + self._desk.policy.look_again
+        return workflow.now() + self._runner.policy.look_again
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 
@@ -264,7 +264,7 @@ class Reconfiguration:
         self._board.begin(step, note=True)
         remark = "The charger is offline."
         try:
-            with self._desk.may_be_left():
+            with self._runner.may_be_left():
                 outcome = await do()
         except NotTaken as failed:
             outcome, remark = None, failed.message

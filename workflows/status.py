@@ -46,7 +46,7 @@ _TIME = "%Y-%m-%d %H:%M:%S UTC"
 _RUNBOOK = "Each wait is described in docs/operations.md.\n\n\u00a0"
 
 
-class Board:
+class StatusBoard:
     """The one place that says how the transfer stands. Showing is synchronous; writing follows in the background."""
 
     def __init__(self, transfer_id: TransferId) -> None:

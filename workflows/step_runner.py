@@ -19,7 +19,7 @@ from domain.transfer import Attention, OperatorAction, Reason, StepName, Transfe
 from domain.transitions import Action, Change, Progress, check, effect
 from workflows.options import SHOWN_AS_RETRYING_AFTER
 from workflows.refusals import tries_of
-from workflows.status import Board
+from workflows.status import StatusBoard
 
 T = TypeVar("T")
 
@@ -57,10 +57,10 @@ class _Resolution:
     step: StepName | None
 
 
-class Desk:
+class StepRunner:
     """Runs the story's steps, and hears who interrupts them: an operator, or a cancel."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: StatusBoard) -> None:
         """Start with nobody interrupting."""
         self.board = board
         self.plan: Plan | None = None

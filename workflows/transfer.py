@@ -22,7 +22,7 @@ from domain.transfer import FINAL, OperatorAction, Reason, StepName, TransferSta
 from domain.transitions import Action
 from workflows.activity_calls import Step, call, transact
 from workflows.approvals import Approvals
-from workflows.charger import ChargerAtHand
+from workflows.charger import ChargerCommands
 from workflows.compensation import Compensations, to_the_end
 from workflows.messages import (
     ChargerNews,
@@ -30,15 +30,15 @@ from workflows.messages import (
     OrderRef,
     Outcome,
     ResolveOrder,
-    Standing,
     TransferOrder,
+    TransferStatus,
 )
 from workflows.options import letter
 from workflows.reconfiguration import Reconfiguration
 from workflows.refusals import failure
 from workflows.search_attributes import CHARGE_POINT, KIND
-from workflows.status import Board
-from workflows.step_runner import Canceller, Desk, RollBack
+from workflows.status import StatusBoard
+from workflows.step_runner import Canceller, RollBack, StepRunner
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
@@ -52,13 +52,13 @@ class TransferWorkflow:
     def __init__(self, order: TransferOrder) -> None:
         """Start as requested, with nothing to undo."""
         self._ref = TransferRef(transfer_id=order.transfer_id)
-        self._board = Board(order.transfer_id)
-        self._desk = Desk(self._board)
-        self._approvals = Approvals(order.transfer_id, self._desk)
+        self._board = StatusBoard(order.transfer_id)
+        self._runner = StepRunner(self._board)
+        self._approvals = Approvals(order.transfer_id, self._runner)
         self._undo = Compensations()
         self._warnings: list[TransferWarning] = []
         self._refusal: Refusal | None = None
-        self._charger: ChargerAtHand | None = None
+        self._charger: ChargerCommands | None = None
         self._letters: list[asyncio.Future[Done]] = []
         """Those that are sent beside the story."""
         self._told: set[tuple[Subject, int]] = set()
@@ -79,7 +79,7 @@ class TransferWorkflow:
     @workflow.run
     async def run(self, _order: TransferOrder) -> Outcome:
         """See the transfer through to its outcome, whatever happens meanwhile."""
-        outcome = await to_the_end(self._story(), self._desk.raw_cancel)
+        outcome = await to_the_end(self._story(), self._runner.raw_cancel)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return outcome
 
@@ -108,11 +108,11 @@ class TransferWorkflow:
         )
         await self._register(StepName.LOOK_UP_TARGET, Registry.look_up, "who is to receive it", self._ref)
         plan = await self._register(StepName.RESERVE, Registry.reserve, "reserve the charge point", self._run)
-        self._charger = ChargerAtHand(self._ref.transfer_id, plan, self._desk)
+        self._charger = ChargerCommands(self._ref.transfer_id, plan, self._runner)
         self._board.progress = replace(self._board.progress, connection=plan.connection)
         self._board.enter(await self._take_up() if plan.again else plan.state)
         self._board.open()
-        self._desk.plan = plan
+        self._runner.plan = plan
         return plan
 
     async def _take_up(self) -> TransferState:
@@ -137,11 +137,11 @@ class TransferWorkflow:
         if self._board.state is TransferState.AWAITING_ACCEPTANCE:
             if (state := await self._approvals.collect(plan)) is not TransferState.TRANSFERRING:
                 return state
-            plan = self._desk.plan or plan
+            plan = self._runner.plan or plan
         if self._approvals.accepted:
             self._tell_beside(Subject.ACCEPTED, "tell sender and owner that it was accepted")
         device = Reconfiguration(
-            plan, self._required_charger(), self._desk, self._undo, self._warnings, self._tell_of_key
+            plan, self._required_charger(), self._runner, self._undo, self._warnings, self._tell_of_key
         )
         try:
             if self._board.state is TransferState.TRANSFERRING:
@@ -170,7 +170,7 @@ class TransferWorkflow:
 
         Then there is no way back.
         """
-        if not plan.rotate or not self._desk.progress.change_begun:
+        if not plan.rotate or not self._runner.progress.change_begun:
             return Proof()
         step, summary = Registry.withdraw_credentials, "new credentials withdrawn"
         return await transact(step, self._ref, self._policy, summary=summary, for_ever=True, on_record=True)
@@ -180,9 +180,9 @@ class TransferWorkflow:
         if plan.rotate and self._board.state is TransferState.TRANSFERRING:
             await self._required_charger().let_enrolment_end()
         await self._approvals.settle()
-        if self._desk.cancelled_by is not None:
+        if self._runner.cancelled_by is not None:
             raise RollBack(Reason.CANCELLED)
-        self._desk.begin_change()
+        self._runner.begin_change()
         self._push_change(plan)
         try:
             changed = await self._register(
@@ -194,7 +194,7 @@ class TransferWorkflow:
             unusable = by_address and not isinstance(refusal, NotAllowed)
             raise RollBack(Reason.RECIPIENT_UNUSABLE if unusable else Reason.RIGHTS_LOST) from None
         self._board.enter(TransferState.RECONFIGURING)
-        if self._desk.progress.no_way_back:
+        if self._runner.progress.no_way_back:
             self._undo.forget()
         return changed
 
@@ -217,7 +217,7 @@ class TransferWorkflow:
         """Undo every step in reverse order; a compensation that fails waits for an operator, and is never left out."""
         self._board.enter(TransferState.ROLLING_BACK)
         self._warnings.clear()  # they were of the way forward
-        from_ui = reason is Reason.CANCELLED and self._desk.cancelled_by is Canceller.TEMPORAL_UI
+        from_ui = reason is Reason.CANCELLED and self._runner.cancelled_by is Canceller.TEMPORAL_UI
         note = Note(
             transfer_id=self._ref.transfer_id,
             state=TransferState.ROLLING_BACK,
@@ -256,7 +256,7 @@ class TransferWorkflow:
     async def _tell_parties(self) -> None:
         news = Tell(transfer_id=self._ref.transfer_id, subject=Subject.ENDED)
         self._board.begin(StepName.TELL_PARTIES, note=True)
-        await self._desk.run(lambda: call(Notices.tell, news, letter(self._policy), summary="tell the parties"))
+        await self._runner.run(lambda: call(Notices.tell, news, letter(self._policy), summary="tell the parties"))
         self._board.done(StepName.TELL_PARTIES)
 
     # --- what others send -----------------------------------------------------------------------------------------
@@ -264,13 +264,13 @@ class TransferWorkflow:
     @workflow.update
     async def open(self) -> Opened:
         """Answer once the charge point is reserved; a refusal is raised with its code as the failure's type."""
-        await workflow.wait_condition(lambda: self._desk.plan is not None or self._refusal is not None)
+        await workflow.wait_condition(lambda: self._runner.plan is not None or self._refusal is not None)
         if self._refusal is not None:
             raise failure(self._refusal)
         return Opened(state=self._board.state)
 
     @workflow.update
-    async def accept(self, order: OrderRef) -> Standing:
+    async def accept(self, order: OrderRef) -> TransferStatus:
         """Accept the transfer: the recipient's."""
         return await self._decide(Decision.ACCEPT, order)
 
@@ -279,7 +279,7 @@ class TransferWorkflow:
         self._check(Decision.ACCEPT, order)
 
     @workflow.update
-    async def decline(self, order: OrderRef) -> Standing:
+    async def decline(self, order: OrderRef) -> TransferStatus:
         """Decline the transfer: the recipient's."""
         return await self._decide(Decision.DECLINE, order)
 
@@ -288,7 +288,7 @@ class TransferWorkflow:
         self._check(Decision.DECLINE, order)
 
     @workflow.update
-    async def cancel(self, order: OrderRef) -> Standing:
+    async def cancel(self, order: OrderRef) -> TransferStatus:
         """Cancel the transfer: the sender's and the present owner's, until the ownership change begins."""
         return await self._decide(Decision.CANCEL, order)
 
@@ -297,7 +297,7 @@ class TransferWorkflow:
         self._check(Decision.CANCEL, order)
 
     @workflow.update
-    async def resend(self, order: OrderRef) -> Standing:
+    async def resend(self, order: OrderRef) -> TransferStatus:
         """Ask the recipient anew, with a new link: the sender's and the operators'."""
         with _refusals_raised():
             return await self._approvals.resend(order.order_id)
@@ -308,7 +308,7 @@ class TransferWorkflow:
             self._approvals.check_resend(order.order_id)
 
     @workflow.update
-    async def resolve(self, order: ResolveOrder) -> Standing:
+    async def resolve(self, order: ResolveOrder) -> TransferStatus:
         """Do what an operator says about the step that runs or waits: at once, the audit trail follows."""
         await self._look_for_way_back(order.action)
         state, step = self._board.state, self._board.step
@@ -316,25 +316,25 @@ class TransferWorkflow:
             with _refusals_raised():
                 state = (await self._approvals.take(Decision.CANCEL, order.order_id)).state
         else:
-            self._desk.resolve(order.action)
-        if self._desk.plan is None:  # the transfer has no row yet
-            return Standing(state=state, order_id=order.order_id)
-        return Standing(state=state, order_id=await self._note_resolution(order, step))
+            self._runner.resolve(order.action)
+        if self._runner.plan is None:  # the transfer has no row yet
+            return TransferStatus(state=state, order_id=order.order_id)
+        return TransferStatus(state=state, order_id=await self._note_resolution(order, step))
 
     async def _look_for_way_back(self, action: OperatorAction) -> None:
         """Refuse a roll-back where the charger has proven its new key by now, or the new owner was given one."""
-        far = self._desk.progress
+        far = self._runner.progress
         if action is OperatorAction.ROLL_BACK and far.change_begun and not far.no_way_back:
             found = await transact(Registry.credentials, self._ref, self._policy, summary="is there a way back")
             with _refusals_raised():
                 if found.proven or found.handed_out:
-                    self._desk.settle()
-                self._desk.check(Action(action.value))
+                    self._runner.settle()
+                self._runner.check(Action(action.value))
 
     @resolve.validator
     def _check_resolve(self, order: ResolveOrder) -> None:
         with _refusals_raised():
-            self._desk.check(Action(order.action.value))
+            self._runner.check(Action(order.action.value))
 
     @workflow.signal
     def charger_news(self, _news: ChargerNews) -> None:
@@ -347,11 +347,11 @@ class TransferWorkflow:
     async def _register(self, name: StepName, step: Step[Q, A], summary: str, ask: Q) -> A:
         """Run one of the register's steps, which writes its own row."""
         self._board.begin(name, note=False)
-        return await self._desk.run(lambda: transact(step, ask, self._policy, summary=summary))
+        return await self._runner.run(lambda: transact(step, ask, self._policy, summary=summary))
 
     def _undoing(self, step: Step[TransferRef, A], summary: str) -> Callable[[], Awaitable[None]]:
         async def undo() -> None:
-            await self._desk.run(lambda: transact(step, self._ref, self._policy, summary=summary))
+            await self._runner.run(lambda: transact(step, self._ref, self._policy, summary=summary))
 
         return undo
 
@@ -369,7 +369,7 @@ class TransferWorkflow:
         summary = f"operator: {order.action.value}"
         return (await transact(Records.note, note, self._policy, summary=summary, for_ever=True)).order_id
 
-    async def _decide(self, decision: Decision, order: OrderRef) -> Standing:
+    async def _decide(self, decision: Decision, order: OrderRef) -> TransferStatus:
         with _refusals_raised():
             return await self._approvals.take(decision, order.order_id)
 
@@ -377,7 +377,7 @@ class TransferWorkflow:
         with _refusals_raised():
             self._approvals.check(decision, order.order_id)
 
-    def _required_charger(self) -> ChargerAtHand:
+    def _required_charger(self) -> ChargerCommands:
         if self._charger is None:
             msg = "no plan yet"
             raise AssertionError(msg)

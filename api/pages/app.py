@@ -17,7 +17,7 @@ from api.dependencies import Parts
 from api.middleware import LastResort
 from api.pages.approval import ApprovalPages
 from api.pages.link_access import FromElsewhere, NotOpened
-from api.pages.rendering import Sheets
+from api.pages.rendering import Renderer
 from api.pages.words import Ending
 from api.problems import RETRY_AFTER_SECONDS, headers_of, note_away, status_of
 from domain.errors import ErrorCode, HandoverError
@@ -41,7 +41,7 @@ HEADERS: Final[Mapping[str, str]] = {
 class Errors:
     """Tells the errors that no page tells itself."""
 
-    def __init__(self, sheets: Sheets) -> None:
+    def __init__(self, sheets: Renderer) -> None:
         """Take what renders a page."""
         self._sheets = sheets
 
@@ -94,7 +94,7 @@ class PrivatePages:
 def create_pages(parts: Parts) -> Starlette:
     """Build the pages under /t."""
     origin = parts.options.origin
-    sheets = Sheets(secure=origin.startswith("https:"))
+    sheets = Renderer(secure=origin.startswith("https:"))
     pages, errors = ApprovalPages(parts, sheets, origin), Errors(sheets)
 
     return Starlette(

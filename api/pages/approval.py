@@ -7,9 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.dependencies import Parts
-from api.pages import forms
-from api.pages import link_access as doors
-from api.pages.rendering import Sheets, qr_code
+from api.pages import forms, link_access
+from api.pages.rendering import Renderer, qr_code
 from api.problems import headers_of, note_away, status_of
 from domain.account import LONGEST_NAME
 from domain.approval import Decision
@@ -26,7 +25,7 @@ _GONE: Final = 410
 class ApprovalPages:
     """The endpoints under /t: a link's own address, and its pages under /t/of/{link}."""
 
-    def __init__(self, parts: Parts, sheets: Sheets, origin: str) -> None:
+    def __init__(self, parts: Parts, sheets: Renderer, origin: str) -> None:
         """Take the parts, what renders a page, and the origin at which recipients reach us, like https://example.org."""
         self._parts = parts
         self._sheets = sheets
@@ -43,8 +42,8 @@ class ApprovalPages:
         learn(transfer_id=link.transfer_id)
         if link.state is not LinkState.OPEN:
             return self._ended(request, link)
-        answer = self._sheets.redirect(request, doors.path_of(link))
-        doors.hand_on(answer, token, link, secure=self._secure)
+        answer = self._sheets.redirect(request, link_access.path_of(link))
+        link_access.hand_on(answer, token, link, secure=self._secure)
         return answer
 
     async def show(self, request: Request) -> Response:
@@ -56,7 +55,7 @@ class ApprovalPages:
 
     async def send_code(self, request: Request) -> Response:
         """Send a code, then lead to where it is typed: a reload there sends no second one."""
-        doors.check_origin(request, self._origin)
+        link_access.check_origin(request, self._origin)
         link = await self._link(request)
         if link.state is not LinkState.OPEN:
             return self._ended(request, link)
@@ -66,7 +65,7 @@ class ApprovalPages:
             note_away(error)
             render = self._typing if link.code_sent else self._offer
             return render(request, link, error)
-        return self._sheets.redirect(request, f"{doors.path_of(link)}/code")
+        return self._sheets.redirect(request, f"{link_access.path_of(link)}/code")
 
     async def code_form(self, request: Request) -> Response:
         """Show where the code is typed."""
@@ -78,12 +77,12 @@ class ApprovalPages:
     async def back(self, request: Request) -> Response:
         """Lead who opens the address of an answer back to what is offered."""
         _answer(request)
-        return self._sheets.redirect(request, doors.path_of(await self._link(request)))
+        return self._sheets.redirect(request, link_access.path_of(await self._link(request)))
 
     async def decide(self, request: Request) -> Response:
         """Take the answer, if the code is right; the same answer with the same code may come again."""
         decision = _answer(request)
-        doors.check_origin(request, self._origin)
+        link_access.check_origin(request, self._origin)
         link = await self._link(request)
         if link.state is LinkState.REPLACED:
             return self._ended(request, link)
@@ -112,15 +111,15 @@ class ApprovalPages:
             return self._typing(request, link, error, typed, unsure=True)
         words = self._sheets.words(request, link)
         ending = words.accepted if decision is Decision.ACCEPT else words.declined
-        return self._sheets.ending(request, ending, link=link, again=doors.path_of(link), good=True)
+        return self._sheets.ending(request, ending, link=link, again=link_access.path_of(link), good=True)
 
     async def _link(self, request: Request) -> LinkView:
         """Read the link whose page is asked for; raises NotOpened where the browser does not hold its token."""
-        link = await self._parts.link_reads.by_token(doors.token_of(request))
+        link = await self._parts.link_reads.by_token(link_access.token_of(request))
         if link is None:
             await self._note_miss(request)
         if link is None or link.id != request.path_params["link"]:
-            raise doors.NotOpened("Open the link from the message again.")
+            raise link_access.NotOpened("Open the link from the message again.")
         learn(transfer_id=link.transfer_id)
         return link
 
@@ -135,7 +134,7 @@ class ApprovalPages:
         return self._typing(request, link, refusal, typed)
 
     def _offer(self, request: Request, link: LinkView, error: HandoverError | None = None) -> Response:
-        code = qr_code(f"{self._origin}/t/{doors.token_of(request)}")
+        code = qr_code(f"{self._origin}/t/{link_access.token_of(request)}")
         follows = self._sheets.words(request, link).follows_of(link, self._parts.options.policy.offline_deadline)
         return self._form(request, "offer.html", link, error, again="", qr_code=code, follows=follows)
 
@@ -165,7 +164,7 @@ class ApprovalPages:
         unsure: bool = False,
         **values: object,
     ) -> Response:
-        words, path = self._sheets.words(request, link), doors.path_of(link)
+        words, path = self._sheets.words(request, link), link_access.path_of(link)
         text = (words.unsure if unsure else words.error_of(error)) if error else None
         answer = self._sheets.page(
             request,
@@ -183,7 +182,7 @@ class ApprovalPages:
 
     def _ended(self, request: Request, link: LinkView, status: int = _GONE) -> Response:
         ending = self._sheets.words(request, link).dead[link.state]
-        return self._sheets.ending(request, ending, status, link=link, again=doors.path_of(link))
+        return self._sheets.ending(request, ending, status, link=link, again=link_access.path_of(link))
 
 
 def _answer(request: Request) -> Decision:

@@ -38,7 +38,7 @@ _TEMPLATES: Final = Environment(
 _TEMPLATES.filters |= {"moment": moment, "own_name": _own_name}
 
 
-class Sheets:
+class Renderer:
     """Everything that a page is made of, but for what it is about."""
 
     def __init__(self, *, secure: bool) -> None:

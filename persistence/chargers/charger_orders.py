@@ -7,8 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.charger_orders import Facts
 from domain.ids import ChargePointId, NodeId
 from domain.transfer import Attention
-from persistence.chargers import charge_points, charging, credentials
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import charge_points, charging, credentials, present_connections
 from persistence.chargers.charger_keys import read_keys
 from persistence.tables import Transfer
 from persistence.transfers import transfers
@@ -25,7 +24,7 @@ async def look(session: AsyncSession, charge_point_id: ChargePointId) -> Seen:
     """Gather the facts; raises NotFound. Only reads."""
     point = await charge_points.get(session, charge_point_id)
     keys = await read_keys(session, charge_point_id)
-    place = await charger_links.whereabouts(session, charge_point_id)
+    place = await present_connections.whereabouts(session, charge_point_id)
     at_work = await transfers.at_charger(session, charge_point_id)
     row = await session.get(Transfer, at_work) if at_work is not None else None
     facts = Facts(

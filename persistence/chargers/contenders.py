@@ -16,7 +16,7 @@ from persistence.chargers.charger_keys import KeyState
 from persistence.chargers.present_connections import NO_CONTENDER, is_contended, is_open
 from persistence.clock import Now, SecondsBetween
 from persistence.inserts import insert_into
-from persistence.tables import Credential, Link
+from persistence.tables import Credential, PresentConnection
 
 #: For how long one keeps its turn before a newcomer from another address may have it.
 KEEPS_ITS_TURN: Final = timedelta(seconds=20)
@@ -50,13 +50,15 @@ class Contest:
 
 def _is_held() -> ColumnElement[bool]:
     """Give the condition that an open socket has the place by a key that still opens something."""
-    ended = and_(Credential.id == Link.credential_id, Credential.state == KeyState.REVOKED)
-    return and_(is_open(), ~select(Credential.id).where(ended).correlate(Link).exists())
+    ended = and_(Credential.id == PresentConnection.credential_id, Credential.state == KeyState.REVOKED)
+    return and_(is_open(), ~select(Credential.id).where(ended).correlate(PresentConnection).exists())
 
 
 async def is_contested(session: AsyncSession, charge_point_id: ChargePointId) -> bool:
     """Whether a newcomer would not have the charger's place at once. Only reads."""
-    query = select(Link.charge_point_id).where(Link.charge_point_id == charge_point_id, or_(_is_held(), is_contended()))
+    query = select(PresentConnection.charge_point_id).where(
+        PresentConnection.charge_point_id == charge_point_id, or_(_is_held(), is_contended())
+    )
     return (await session.execute(query)).first() is not None
 
 
@@ -69,10 +71,10 @@ async def placing(
     `contender` is one that waits already; None: it has lost its turn.
     """
     empty = {"charge_point_id": charge_point_id, "generation": 0, "quarantined": False, **NO_CONTENDER}
-    await session.execute(insert_into(session, Link).values(**empty).on_conflict_do_nothing())
-    waited = SecondsBetween(Link.contended_at, Now())
-    query = select(_is_held(), is_contended(), Link.contender, Link.contender_address, waited)
-    query = query.where(Link.charge_point_id == charge_point_id).with_for_update(of=Link)
+    await session.execute(insert_into(session, PresentConnection).values(**empty).on_conflict_do_nothing())
+    waited = SecondsBetween(PresentConnection.contended_at, Now())
+    query = select(_is_held(), is_contended(), PresentConnection.contender, PresentConnection.contender_address, waited)
+    query = query.where(PresentConnection.charge_point_id == charge_point_id).with_for_update(of=PresentConnection)
     held, contended, other, other_address, seconds = (await session.execute(query)).one()
     if contender is not None and other != contender:
         return None
@@ -95,41 +97,52 @@ async def enter(
             "contended_at": Now(),
             "contender_answered": False,
         }
-        await _change(session, Link.charge_point_id == charge_point_id, **values)
+        await _change(session, PresentConnection.charge_point_id == charge_point_id, **values)
     return found
 
 
 async def leave(session: AsyncSession, charge_point_id: ChargePointId, contender: str) -> None:
     """Let a socket wait no longer; nothing where it has lost its turn."""
-    await _change(session, and_(Link.charge_point_id == charge_point_id, Link.contender == contender), **NO_CONTENDER)
+    await _change(
+        session,
+        and_(PresentConnection.charge_point_id == charge_point_id, PresentConnection.contender == contender),
+        **NO_CONTENDER,
+    )
 
 
 async def note_answer(session: AsyncSession, charge_point_id: ChargePointId, generation: int) -> str | None:
     """Write that the socket of `generation` is there; gives the address of who waits, None where nobody does."""
-    which = and_(Link.charge_point_id == charge_point_id, Link.generation == generation, Link.contender.is_not(None))
+    which = and_(
+        PresentConnection.charge_point_id == charge_point_id,
+        PresentConnection.generation == generation,
+        PresentConnection.contender.is_not(None),
+    )
     if not await _change(session, which, contender_answered=True):
         return None
-    query = select(Link.contender_address).where(Link.charge_point_id == charge_point_id)
+    query = select(PresentConnection.contender_address).where(PresentConnection.charge_point_id == charge_point_id)
     return (await session.execute(query)).scalar_one() or ""
 
 
 async def ask_again(session: AsyncSession, charge_point_id: ChargePointId) -> None:
     """Have the socket that has the place asked once more, where one waits: who owns it now is to hear of both."""
-    await _change(session, Link.charge_point_id == charge_point_id, contender_answered=False)
+    await _change(session, PresentConnection.charge_point_id == charge_point_id, contender_answered=False)
 
 
 async def contests_at(session: AsyncSession, node: NodeId) -> list[Contest]:
     """List the places for which a socket waits, where either is at `node`. Only reads."""
-    mine = or_(and_(Link.node == node, Link.contender.is_not(None)), Link.contender_node == node)
+    mine = or_(
+        and_(PresentConnection.node == node, PresentConnection.contender.is_not(None)),
+        PresentConnection.contender_node == node,
+    )
     query = select(
-        Link.charge_point_id,
-        Link.node,
+        PresentConnection.charge_point_id,
+        PresentConnection.node,
         _is_held(),
-        Link.generation,
-        Link.contender,
-        Link.contender_node,
-        Link.contender_address,
-        Link.contender_answered,
+        PresentConnection.generation,
+        PresentConnection.contender,
+        PresentConnection.contender_node,
+        PresentConnection.contender_address,
+        PresentConnection.contender_answered,
     )
     return [
         Contest(
@@ -152,6 +165,6 @@ async def good_keys(session: AsyncSession, credential_ids: set[str]) -> set[str]
 
 
 async def _change(session: AsyncSession, which: ColumnElement[bool], **values: Any) -> bool:
-    statement = update(Link).where(which).values(**values)
+    statement = update(PresentConnection).where(which).values(**values)
     result = await session.execute(statement, execution_options={"synchronize_session": False})
     return cast("CursorResult[Any]", result).rowcount == 1

@@ -16,7 +16,7 @@ from domain.ids import ChargePointId
 from domain.keys import OWN, KeyPurpose, KnownTo
 from domain.trail import TrailAction
 from persistence.chargers.charger_keys import Keys, lock_keys, may_be_taken, note, revoke, set_aside, turn
-from persistence.tables import ChargePoint, Credential, Link
+from persistence.tables import ChargePoint, Credential, PresentConnection
 from persistence.transfers import transfers
 from persistence.vault import Vault
 
@@ -101,7 +101,7 @@ async def _may_be_sent(
 
     While somebody else has come with the key that people know, it is not certain which of both that is.
     """
-    link = await session.get(Link, charge_point_id, populate_existing=True)
+    link = await session.get(PresentConnection, charge_point_id, populate_existing=True)
     if link is None or link.node is None or link.generation != connection.generation:
         return False
     opener = next((key for key in keys.living if key.id == link.credential_id), None)

@@ -1,6 +1,6 @@
 """Which gateway node holds a charger's socket: claimed by the newest, released by nobody but its holder.
 
-Only a socket of a node that is alive is open; a node's own sockets are its own to judge (`standings`).
+Only a socket of a node that is alive is open; a node's own sockets are its own to judge (`statuses`).
 """
 
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ from persistence.chargers import charger_connections, gateway_nodes
 from persistence.chargers.charger_keys import KeyState
 from persistence.chargers.gateway_nodes import is_alive
 from persistence.inserts import insert_into
-from persistence.tables import ChargePoint, Credential, Link
+from persistence.tables import ChargePoint, Credential, PresentConnection
 
 
 class Place(NamedTuple):
@@ -28,7 +28,7 @@ class Place(NamedTuple):
     quarantined: bool
 
 
-class Standing(NamedTuple):
+class ConnectionStatus(NamedTuple):
     """What a socket's right rests on: the newest claim (`online`: it was not released), and the charger's keys."""
 
     generation: int = 0
@@ -69,17 +69,17 @@ NO_CONTENDER: Final = {
 
 def is_open() -> ColumnElement[bool]:
     """Give the condition on links that a socket is open: it was not released, and its node is alive."""
-    return is_alive(Link.node)
+    return is_alive(PresentConnection.node)
 
 
 def is_released() -> ColumnElement[bool]:
     """Give the condition on links that an ordinary connection is open: what `connected` means."""
-    return and_(is_open(), Link.quarantined.is_(False))
+    return and_(is_open(), PresentConnection.quarantined.is_(False))
 
 
 def is_contended() -> ColumnElement[bool]:
     """Give the condition on links that another socket waits for the place."""
-    return and_(Link.contender.is_not(None), is_alive(Link.contender_node))
+    return and_(PresentConnection.contender.is_not(None), is_alive(PresentConnection.contender_node))
 
 
 async def claim(
@@ -106,10 +106,12 @@ async def claim(
         **NO_CONTENDER,
     }
     statement = (
-        insert_into(session, Link)
+        insert_into(session, PresentConnection)
         .values(charge_point_id=charge_point_id, generation=1, **values)
-        .on_conflict_do_update(index_elements=["charge_point_id"], set_={"generation": Link.generation + 1, **values})
-        .returning(Link.generation)
+        .on_conflict_do_update(
+            index_elements=["charge_point_id"], set_={"generation": PresentConnection.generation + 1, **values}
+        )
+        .returning(PresentConnection.generation)
     )
     generation = int((await session.execute(statement)).scalar_one())
     await charger_connections.begin(session, charge_point_id, generation, node, now, quarantined=quarantined)
@@ -145,8 +147,12 @@ async def lift_quarantine(
 
 async def clear_node(session: AsyncSession, node: NodeId, now: datetime) -> None:
     """Release whatever a former process of this node held when it died, and let none of its sockets wait any more."""
-    held = update(Link).where(Link.node == node).values(node=None, quarantined=False, disconnected_at=now)
-    waiting = update(Link).where(Link.contender_node == node).values(**NO_CONTENDER)
+    held = (
+        update(PresentConnection)
+        .where(PresentConnection.node == node)
+        .values(node=None, quarantined=False, disconnected_at=now)
+    )
+    waiting = update(PresentConnection).where(PresentConnection.contender_node == node).values(**NO_CONTENDER)
     for statement in (held, waiting):
         await session.execute(statement, execution_options={"synchronize_session": False})
     await charger_connections.end_on(session, node, now)
@@ -162,8 +168,8 @@ async def clear_dead(session: AsyncSession, now: datetime) -> None:
 
 async def whereabouts(session: AsyncSession, charge_point_id: ChargePointId) -> Place:
     """Say where the charger is. Only reads."""
-    query = select(Link.node, Link.generation, Link.quarantined, is_open())
-    row = (await session.execute(query.where(Link.charge_point_id == charge_point_id))).one_or_none()
+    query = select(PresentConnection.node, PresentConnection.generation, PresentConnection.quarantined, is_open())
+    row = (await session.execute(query.where(PresentConnection.charge_point_id == charge_point_id))).one_or_none()
     if row is None:
         return Place(None, 0, quarantined=False)
     if not row[3]:
@@ -173,61 +179,67 @@ async def whereabouts(session: AsyncSession, charge_point_id: ChargePointId) -> 
 
 async def opened(session: AsyncSession, charge_point_id: ChargePointId) -> Opened | None:
     """Say which connection of the charger is open. Only reads."""
-    query = select(Link.generation, Link.address).where(Link.charge_point_id == charge_point_id, is_open())
+    query = select(PresentConnection.generation, PresentConnection.address).where(
+        PresentConnection.charge_point_id == charge_point_id, is_open()
+    )
     row = (await session.execute(query)).one_or_none()
     return Opened(*row) if row is not None else None
 
 
-async def standings(
+async def statuses(
     session: AsyncSession, charge_point_ids: Collection[ChargePointId]
-) -> dict[ChargePointId, Standing]:
+) -> dict[ChargePointId, ConnectionStatus]:
     """Say for each of these chargers what its sockets' right rests on. One query; only reads."""
-    return await _standings(session, Link.charge_point_id.in_(charge_point_ids)) if charge_point_ids else {}
+    return await _statuses(session, PresentConnection.charge_point_id.in_(charge_point_ids)) if charge_point_ids else {}
 
 
-async def standings_on(session: AsyncSession, node: NodeId) -> dict[ChargePointId, Standing]:
+async def statuses_on(session: AsyncSession, node: NodeId) -> dict[ChargePointId, ConnectionStatus]:
     """Say the same of every charger whose newest claim is `node`'s. One query; only reads."""
-    return await _standings(session, Link.node == node)
+    return await _statuses(session, PresentConnection.node == node)
 
 
-async def _standings(session: AsyncSession, which: ColumnElement[bool]) -> dict[ChargePointId, Standing]:
-    living = and_(Credential.charge_point_id == Link.charge_point_id, Credential.state != KeyState.REVOKED)
-    revoked = select(func.max(Credential.revoked_at)).where(Credential.charge_point_id == Link.charge_point_id)
-    keyed = select(Credential.id).where(living).correlate(Link).exists()
-    withdrawn = and_(living, Credential.state == KeyState.PENDING, Credential.withdrawn_at > Link.connected_at)
+async def _statuses(session: AsyncSession, which: ColumnElement[bool]) -> dict[ChargePointId, ConnectionStatus]:
+    living = and_(Credential.charge_point_id == PresentConnection.charge_point_id, Credential.state != KeyState.REVOKED)
+    revoked = select(func.max(Credential.revoked_at)).where(
+        Credential.charge_point_id == PresentConnection.charge_point_id
+    )
+    keyed = select(Credential.id).where(living).correlate(PresentConnection).exists()
+    withdrawn = and_(
+        living, Credential.state == KeyState.PENDING, Credential.withdrawn_at > PresentConnection.connected_at
+    )
     shut = and_(
-        Credential.id == Link.credential_id,
+        Credential.id == PresentConnection.credential_id,
         Credential.version < ChargePoint.owner_version,
         ChargePoint.until_new_key == UntilNewKey.QUARANTINE,
-        Link.quarantined.is_(False),
+        PresentConnection.quarantined.is_(False),
     )
     query = (
         select(
-            Link.charge_point_id,
-            Link.generation,
-            Link.node.is_not(None),
+            PresentConnection.charge_point_id,
+            PresentConnection.generation,
+            PresentConnection.node.is_not(None),
             keyed,
-            revoked.correlate(Link).scalar_subquery(),
-            select(Credential.id).where(withdrawn).correlate(Link).exists(),
-            select(Credential.id).where(shut).correlate(Link, ChargePoint).exists(),
-            Link.credential_id,
-            Link.address,
+            revoked.correlate(PresentConnection).scalar_subquery(),
+            select(Credential.id).where(withdrawn).correlate(PresentConnection).exists(),
+            select(Credential.id).where(shut).correlate(PresentConnection, ChargePoint).exists(),
+            PresentConnection.credential_id,
+            PresentConnection.address,
         )
-        .join(ChargePoint, ChargePoint.id == Link.charge_point_id)
+        .join(ChargePoint, ChargePoint.id == PresentConnection.charge_point_id)
         .where(which)
     )
     rows = (await session.execute(query)).all()
     return {
-        ChargePointId(row[0]): Standing(
+        ChargePointId(row[0]): ConnectionStatus(
             row[1], bool(row[2]), bool(row[3]), row[4], bool(row[5]), bool(row[6]), row[7], row[8]
         )
         for row in rows
     }
 
 
-async def standing(session: AsyncSession, charge_point_id: ChargePointId) -> Standing:
+async def status(session: AsyncSession, charge_point_id: ChargePointId) -> ConnectionStatus:
     """Say what the right of one charger's sockets rests on. Only reads."""
-    return (await standings(session, [charge_point_id])).get(charge_point_id, Standing())
+    return (await statuses(session, [charge_point_id])).get(charge_point_id, ConnectionStatus())
 
 
 async def model_of(session: AsyncSession, charge_point_id: ChargePointId) -> str | None:
@@ -238,7 +250,9 @@ async def model_of(session: AsyncSession, charge_point_id: ChargePointId) -> str
 
 async def online_among(session: AsyncSession, charge_point_ids: Collection[ChargePointId]) -> set[ChargePointId]:
     """Say which of these chargers have a connection. Only reads."""
-    query = select(Link.charge_point_id).where(Link.charge_point_id.in_(charge_point_ids), is_open())
+    query = select(PresentConnection.charge_point_id).where(
+        PresentConnection.charge_point_id.in_(charge_point_ids), is_open()
+    )
     return {ChargePointId(found) for found in await session.scalars(query)}
 
 
@@ -264,8 +278,12 @@ async def record_boot(
 
 
 async def _change(session: AsyncSession, charge_point_id: ChargePointId, generation: int, **values: Any) -> bool:
-    held = (Link.charge_point_id == charge_point_id, Link.generation == generation, Link.node.is_not(None))
+    held = (
+        PresentConnection.charge_point_id == charge_point_id,
+        PresentConnection.generation == generation,
+        PresentConnection.node.is_not(None),
+    )
     result = await session.execute(
-        update(Link).where(*held).values(**values), execution_options={"synchronize_session": False}
+        update(PresentConnection).where(*held).values(**values), execution_options={"synchronize_session": False}
     )
     return cast("CursorResult[Any]", result).rowcount == 1

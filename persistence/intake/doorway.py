@@ -22,14 +22,13 @@ from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.trail import Attempt, TrailAction, read_charge_point
 from domain.transfer import TransferState
-from persistence.chargers import charger_keys, charging_review, typed_keys
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import charger_keys, charging_review, present_connections, typed_keys
 from persistence.chargers.charging_review import Settled
 from persistence.inserts import insert_into
 from persistence.intake import orders
 from persistence.intake.limits import Counters
 from persistence.intake.orders import NewOrder
-from persistence.links import signups as openings
+from persistence.links import signups
 from persistence.links.signups import Typed
 from persistence.session import Database
 from persistence.tables import ChargePoint, IdempotencyKey, Order, Request, Transfer
@@ -283,8 +282,8 @@ class Doorway:
                 await typed_keys.set_current(session, self._vault, charge_point_id, password, now, purpose=purpose)
             else:
                 await typed_keys.hand_out(session, self._vault, charge_point_id, password, awaiting, now)
-            place = await charger_links.whereabouts(session, charge_point_id)
-            await charger_links.release(session, charge_point_id, place.generation, now)
+            place = await present_connections.whereabouts(session, charge_point_id)
+            await present_connections.release(session, charge_point_id, place.generation, now)
             afresh = TrailAction.CONNECTED_AFRESH
             await audit.append(session, trail.of_charge_point(charge_point_id), actor=actor, action=afresh)
         return Afresh(password, awaiting)
@@ -299,12 +298,12 @@ class Doorway:
         """Keep, sealed, what whoever holds a link typed to open an account; raises InvalidRequest."""
         typed = Typed(parse_name(name), parse_locale(locale))
         async with self._db.writing() as session:
-            await openings.keep(session, self._vault, link_id, typed, datetime.now(UTC))
+            await signups.keep(session, self._vault, link_id, typed, datetime.now(UTC))
 
     async def forget_opening(self, link_id: LinkId) -> None:
         """Remove what was typed for a link, if anything is left of it."""
         async with self._db.writing() as session:
-            await openings.forget(session, link_id)
+            await signups.forget(session, link_id)
 
     async def note_refused_request(self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode) -> None:
         """Write a request that got no request row into the charge point's trail.

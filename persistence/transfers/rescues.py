@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import ChargePointId, TransferId
 from domain.transfer import DUE, TransferWarning
-from persistence.chargers import credentials
-from persistence.chargers import present_connections as charger_links
-from persistence.tables import ChargePoint, Link, LocalList, Transfer
+from persistence.chargers import credentials, present_connections
+from persistence.tables import ChargePoint, LocalList, PresentConnection, Transfer
 from persistence.transfers import transfers
 
 #: How long a charger that is there and did not take what is due is left alone: at first, and at most.
@@ -35,8 +34,8 @@ async def waiting(session: AsyncSession, now: datetime) -> list[TransferId]:
             Transfer.id, Transfer.rescue_tried_at, Transfer.rescue_tries, Transfer.warnings, ChargePoint.until_new_key
         )
         .join(ChargePoint, ChargePoint.id == Transfer.charge_point_id)
-        .join(Link, Link.charge_point_id == Transfer.charge_point_id)
-        .where(Transfer.due, charger_links.is_released())
+        .join(PresentConnection, PresentConnection.charge_point_id == Transfer.charge_point_id)
+        .where(Transfer.due, present_connections.is_released())
         .order_by(Transfer.finished_at)
     )
     return [
@@ -61,7 +60,7 @@ def _pause(tries: int) -> timedelta:
 async def is_ready(session: AsyncSession, row: Transfer) -> bool:
     """Whether what a transfer has left to do can be done now. Only reads."""
     charge_point_id = ChargePointId(row.charge_point_id)
-    place = await charger_links.whereabouts(session, charge_point_id)
+    place = await present_connections.whereabouts(session, charge_point_id)
     return (
         row.due
         and _has_work(row.warnings, await _until_new_key(session, charge_point_id))

@@ -77,7 +77,7 @@ class Trails:
         """Take the database."""
         self._db = db
 
-    async def standing(self, subject: TrailSubject) -> tuple[int, bool]:
+    async def extent(self, subject: TrailSubject) -> tuple[int, bool]:
         """Give the last sequence of a trail (0: none yet), and whether it is over.
 
         What is read of the trail afterwards has at least these entries.

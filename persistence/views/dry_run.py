@@ -19,8 +19,7 @@ from persistence.chargers.catalogue import Model, Support
 from persistence.people.callers import Caller
 from persistence.session import Database
 from persistence.tables import ChargePoint
-from persistence.transfers import eligibility as judgement
-from persistence.transfers import transfers
+from persistence.transfers import eligibility, transfers
 from persistence.transfers.eligibility import Facts
 from persistence.transfers.transfers import Requested
 
@@ -41,7 +40,7 @@ class Rehearsal:
     """The one in use."""
 
 
-class Rehearsals:
+class DryRuns:
     """Tries requests out. Raises Unavailable where the database is away."""
 
     def __init__(self, db: Database, cool_down: timedelta) -> None:
@@ -54,9 +53,9 @@ class Rehearsals:
         now = datetime.now(UTC)
         asked = Requested(caller.id, caller.scopes, charge_point_id, request, now, Policy())
         async with self._db.reading() as session:
-            facts = await judgement.gather(session, asked)
+            facts = await eligibility.gather(session, asked)
             blockers: list[Refusal] = []
-            after = await _allowed(blockers, lambda: judgement.check_rights(session, facts))
+            after = await _allowed(blockers, lambda: eligibility.check_rights(session, facts))
             await _allowed(blockers, lambda: _cooled_down(facts, now, self._cool_down))
             await _allowed(blockers, lambda: _unreserved(session, facts))
             row = await session.get_one(ChargePoint, charge_point_id)
@@ -65,7 +64,7 @@ class Rehearsals:
             return Rehearsal(
                 owner_changes=after is None or after.owner_id != before.owner_id,
                 group_changes=after is None or after.group_id != before.group_id,
-                steps=judgement.steps_for(facts, after),
+                steps=eligibility.steps_for(facts, after),
                 supported=await catalogue.known(session, Model(row.ocpp, row.vendor, row.model)),
                 blockers=blockers,
                 key=await keys_in_use.read(session, charge_point_id),
@@ -81,7 +80,7 @@ def _wished(facts: Facts) -> Holding | None:
 
 
 async def _cooled_down(facts: Facts, now: datetime, cool_down: timedelta) -> None:
-    judgement.check_waiting_time(facts, now, cool_down)
+    eligibility.check_waiting_time(facts, now, cool_down)
 
 
 async def _unreserved(session: AsyncSession, facts: Facts) -> None:

@@ -17,7 +17,7 @@ from persistence.chargers import keys_in_use
 from persistence.chargers.present_connections import is_contended, is_released
 from persistence.people.callers import Caller, groups_of
 from persistence.session import Database
-from persistence.tables import ChargePoint, Credential, Group, Link, Membership, OwnershipPeriod, Transfer
+from persistence.tables import ChargePoint, Credential, Group, Membership, OwnershipPeriod, PresentConnection, Transfer
 from persistence.views.visibility import period_in_sight
 
 _Rows: TypeAlias = Select[*tuple[Any, ...]]
@@ -146,8 +146,8 @@ def _groups(caller: Caller, which: ColumnElement[bool]) -> _Rows:
 def _charge_points(caller: Caller, which: ColumnElement[bool]) -> _Rows:
     active = (Transfer.charge_point_id == ChargePoint.id) & Transfer.active
     return (
-        select(ChargePoint, Link, Credential, is_released(), is_contended(), Transfer.id)
-        .outerjoin(Link, Link.charge_point_id == ChargePoint.id)
+        select(ChargePoint, PresentConnection, Credential, is_released(), is_contended(), Transfer.id)
+        .outerjoin(PresentConnection, PresentConnection.charge_point_id == ChargePoint.id)
         .outerjoin(Credential, keys_in_use.OF_POINT)
         .outerjoin(Transfer, active)
         .where(which, _in_sight(caller, ChargePoint.group_id))

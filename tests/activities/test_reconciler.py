@@ -23,8 +23,7 @@ from engine.runs import Runs
 from persistence.intake.doorway import Doorway
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Credential, OwnershipPeriod, Transfer
-from persistence.transfers import audit, findings
-from persistence.transfers import inconsistencies as disagreements
+from persistence.transfers import audit, findings, inconsistencies
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, change, keep, registry, row
 
@@ -205,8 +204,8 @@ async def test_how_ended_ones_stand_is_told_where_it_is_asked_for(
 ) -> None:
     ref = await ended(registry, database, vault)
     async with database.reading() as session:
-        assert await disagreements.states(session, []) == {}
-        assert await disagreements.states(session, [ref.transfer_id]) == {ref.transfer_id: TransferState.COMPLETED}
+        assert await inconsistencies.states(session, []) == {}
+        assert await inconsistencies.states(session, [ref.transfer_id]) == {ref.transfer_id: TransferState.COMPLETED}
 
 
 async def test_a_run_that_was_lost_again_and_again_is_an_operators(

@@ -31,7 +31,7 @@ from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.rights import Scope
 from domain.transfer import Acceptance, Attention, Connection, Reason, StepName, StepState, TransferState
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import present_connections
 from persistence.importing.imports import import_lines
 from persistence.intake.doorway import Doorway, Repeatable
 from persistence.people import api_keys
@@ -437,7 +437,7 @@ async def test_the_old_key_of_a_charger_that_is_away_at_the_change_is_quarantine
     if connected:
         async with database.writing() as session:
             key = (await session.scalars(select(Credential))).one()
-            await charger_links.claim(
+            await present_connections.claim(
                 session,
                 CP,
                 NodeId("node-1"),

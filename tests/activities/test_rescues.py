@@ -13,7 +13,7 @@ from activities.rescues import DatabaseRescues
 from domain.approval import Decision
 from domain.ids import ChargePointId, NodeId
 from domain.transfer import TransferState, TransferWarning
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import present_connections
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, LocalList, Transfer
 from persistence.transfers import rescues
@@ -40,7 +40,7 @@ async def left(registry: DatabaseRegistry, database: Database, vault: Vault, *wa
 
 async def connect(database: Database, *, quarantined: bool = False) -> None:
     async with database.writing() as session:
-        await charger_links.claim(
+        await present_connections.claim(
             session,
             CP,
             NodeId("node"),

@@ -11,12 +11,10 @@ from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.ids import NodeId
 from domain.reconciliation import NEWS, Finding
-from persistence.chargers import contenders, gateway_nodes, sightings
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import contenders, gateway_nodes, present_connections, sightings
 from persistence.session import Database
-from persistence.tables import AuditEvent, ChargePoint, GatewayNode, Link
-from persistence.transfers import findings
-from persistence.transfers import inconsistencies as disagreements
+from persistence.tables import AuditEvent, ChargePoint, GatewayNode, PresentConnection
+from persistence.transfers import findings, inconsistencies
 from persistence.vault import Vault
 from tests.activities.test_reconciler import reconciler
 from tests.activities.test_registry import BOB_OWNS, CP, keep, registry
@@ -29,7 +27,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 async def connect(database: Database) -> None:
     async with database.writing() as session:
-        await charger_links.claim(
+        await present_connections.claim(
             session, CP, NODE, credential_id="key", address="192.0.2.1", quarantined=False, now=NOW
         )
         await gateway_nodes.sign(session, NODE)
@@ -67,7 +65,7 @@ async def test_who_waited_before_the_change_is_news_to_the_new_owner_too(
         await contenders.note_answer(session, CP, 1)
     await changed(registry, database, vault)
     async with database.reading() as session:
-        link = await session.get_one(Link, CP)
+        link = await session.get_one(PresentConnection, CP)
         assert (link.contender, link.contender_answered) == ("who waits", False)
 
 
@@ -95,7 +93,7 @@ async def test_news_is_nothing_to_settle(reconciler: DatabaseReconciler, databas
     async with database.reading() as session:
         every = {one.kind: (one.settlement, one.times, one.settled_at) for one in await findings.every(session)}
         assert await findings.parked(session) == []
-        assert NEWS.isdisjoint(kind for kind, _ in await disagreements.of_the_register(session))
+        assert NEWS.isdisjoint(kind for kind, _ in await inconsistencies.of_the_register(session))
     assert every == {kind.value: ("seen", 1, NOW) for kind in NEWS}
     made_up = Suspicion(kind=Finding.TWO_HOLDERS, subject=CP)
     settled = await reconciler.settle(Suspicions(items=(made_up,), whole=True, parked=False))

@@ -8,7 +8,7 @@ import pytest
 
 from domain.keys import KnownTo
 from persistence.session import Database
-from persistence.tables import ChargePoint, Link
+from persistence.tables import ChargePoint, PresentConnection
 from tests.api.world import LONG_AGO, add_key, bearer, change
 
 POINT = "/v1/charge-points/cp-1"
@@ -43,7 +43,7 @@ async def seen(http: httpx.AsyncClient, who: str = "olga") -> dict[str, Any]:
 async def test_connected_is_only_what_may_charge(
     http: httpx.AsyncClient, database: Database, link: dict[str, Any], connected: bool, quarantined: bool, held: bool
 ) -> None:
-    await change(database, Link, **link)
+    await change(database, PresentConnection, **link)
 
     found = await seen(http)
 

@@ -10,8 +10,7 @@ from sqlalchemy import select, update
 from domain.errors import NotAllowed
 from domain.ids import ChargePointId, UserId
 from domain.news import OwnerNews
-from persistence.chargers import credentials, typed_keys
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import credentials, present_connections, typed_keys
 from persistence.intake.doorway import Doorway, Repeatable
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Transfer
@@ -41,7 +40,7 @@ async def test_the_owner_gets_new_credentials_and_all_others_end(
     assert not await is_current(database, vault, first.json()["password"])
     assert await is_current(database, vault, second.json()["password"])
     async with database.reading() as session:
-        assert (await charger_links.whereabouts(session, POINT)).node is None
+        assert (await present_connections.whereabouts(session, POINT)).node is None
         kept = (await session.execute(select(Credential))).scalars().all()
     assert first.json()["password"] not in str([vars(row) for row in kept])
 

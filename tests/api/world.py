@@ -18,9 +18,9 @@ from persistence.tables import (
     Code,
     GatewayNode,
     Group,
-    Link,
     Membership,
     OwnershipPeriod,
+    PresentConnection,
     Table,
     Transfer,
     TransferStep,
@@ -81,7 +81,7 @@ async def populate(database: Database) -> None:
     for name, role in (("olga", "owner"), ("adam", "admin"), ("mia", "member")):
         rows.append(Membership(group_id="g-team", user_id=f"u-{name}", role=role))
     rows += [*charge_point("cp-1", "u-olga", "g-team"), *charge_point("cp-2", "u-stan", "g-stan")]
-    rows.append(Link(charge_point_id="cp-1", node="node-1", generation=3, quarantined=False))
+    rows.append(PresentConnection(charge_point_id="cp-1", node="node-1", generation=3, quarantined=False))
     await add(database, *rows)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from domain.keys import KnownTo
 from persistence.session import Database
-from persistence.tables import ChargePoint, Link
+from persistence.tables import ChargePoint, PresentConnection
 from tests.api.world import add_key, add_transfer, change
 from tests.commands.shell import Shell
 
@@ -15,7 +15,7 @@ async def test_show_says_what_an_old_key_opens_and_who_can_know_the_one_in_use(
 ) -> None:
     await add_transfer(database, state="reconfiguring", attention="new_key", until_new_key="quarantine")
     await add_key(database, KnownTo.PEOPLE)
-    await change(database, Link, quarantined=True, contender="socket-2", contender_node="node-2")
+    await change(database, PresentConnection, quarantined=True, contender="socket-2", contender_node="node-2")
 
     text = " ".join((await shell("show", "trf_1")).out.split())
 

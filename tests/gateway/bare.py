@@ -6,14 +6,14 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import present_connections
 from persistence.chargers.present_connections import Place
 from tests.gateway.world import CP, World
 
 
 async def place(world: World) -> Place:
     async with world.database.reading() as session:
-        return await charger_links.whereabouts(session, CP)
+        return await present_connections.whereabouts(session, CP)
 
 
 async def ask(socket: ClientConnection, action: str, **payload: Any) -> list[Any]:

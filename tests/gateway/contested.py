@@ -19,7 +19,7 @@ from domain.keys import KnownTo
 from domain.trail import TrailAction
 from gateway.limits import Limits
 from persistence.session import Database
-from persistence.tables import AuditEvent, Finding, GatewayNode, Link
+from persistence.tables import AuditEvent, Finding, GatewayNode, PresentConnection
 from persistence.vault import Vault
 from tests.gateway.bare import ask
 from tests.gateway.world import CP, OLD_KEY, World, gateway_world, seed
@@ -45,9 +45,9 @@ async def two_nodes(
         yield one, two
 
 
-async def link(database: Database) -> Link:
+async def link(database: Database) -> PresentConnection:
     async with database.reading() as session:
-        return await session.get_one(Link, CP)
+        return await session.get_one(PresentConnection, CP)
 
 
 async def eventually(true: Callable[[], Awaitable[Any]], *, seconds: float = 15) -> None:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from gateway import auth_throttle as guesses
+from gateway import auth_throttle
 from gateway.auth_throttle import Tallies
 
 
 def test_who_came_last_is_remembered_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guesses, "_MOST", 2)
+    monkeypatch.setattr(auth_throttle, "_MOST", 2)
     tallies = Tallies(1, lambda: 0.0)
     for who in ("ann", "ben", "ann", "cat"):
         tallies.count(who)

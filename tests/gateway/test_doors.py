@@ -14,8 +14,7 @@ from websockets.http11 import Response
 from domain.ids import NodeId
 from gateway.facts import Fact
 from gateway.server import PortTaken
-from persistence.chargers import credentials
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import credentials, present_connections
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, IDENTITY, OLD_KEY, World, gateway_world, keys, seed
@@ -131,7 +130,7 @@ async def test_a_node_clears_at_its_start_what_it_held_when_it_died(
 ) -> None:
     await seed(database, vault)
     async with database.writing() as session:
-        await charger_links.claim(
+        await present_connections.claim(
             session,
             CP,
             NodeId("node-1"),
@@ -141,7 +140,7 @@ async def test_a_node_clears_at_its_start_what_it_held_when_it_died(
             now=datetime.now(UTC),
         )
     async with gateway_world(database, vault, tmp_path), database.reading() as session:
-        assert (await charger_links.whereabouts(session, CP)).node is None
+        assert (await present_connections.whereabouts(session, CP)).node is None
 
 
 async def test_a_stop_brings_chargers_back_and_leaves_no_row(database: Database, vault: Vault, tmp_path: Path) -> None:
@@ -152,4 +151,4 @@ async def test_a_stop_brings_chargers_back_and_leaves_no_row(database: Database,
     assert socket.close_code == 1012
     assert world.facts[-1] is Fact.DISCONNECTED
     async with database.reading() as session:
-        assert (await charger_links.whereabouts(session, CP)).node is None
+        assert (await present_connections.whereabouts(session, CP)).node is None

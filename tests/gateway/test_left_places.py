@@ -17,8 +17,7 @@ from domain.keys import KnownTo
 from gateway.facts import Fact
 from gateway.limits import Limits
 from gateway.watch import Watch
-from persistence.chargers import contenders
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import contenders, present_connections
 from persistence.session import Database
 from persistence.tables import GatewayNode
 from persistence.vault import Vault
@@ -212,7 +211,7 @@ async def test_what_a_node_held_that_is_gone_for_days_is_free_once_a_gateway_sta
     await seed(database, vault, known_to=KnownTo.PEOPLE)
     now = datetime.now(UTC)
     async with database.writing() as session:
-        await charger_links.claim(
+        await present_connections.claim(
             session, CP, NodeId("gone"), credential_id="k", address="192.0.2.1", quarantined=False, now=now
         )
         long_ago = now - timedelta(days=2)
@@ -228,7 +227,7 @@ async def test_a_place_on_record_that_no_socket_has_is_given_away(nodes: tuple[W
     first, second = nodes
     async with first.database.writing() as session:
         key = "a key that no longer matters"
-        await charger_links.claim(
+        await present_connections.claim(
             session,
             CP,
             first.gateway._node,

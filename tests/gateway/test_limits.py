@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
-from gateway.auth_throttle import WINDOW, Guesses, address_of
+from gateway.auth_throttle import WINDOW, AuthThrottle, address_of
 from gateway.facts import Fact
 from gateway.limits import Bucket, Limits
 from persistence.session import Database
@@ -339,7 +339,7 @@ async def test_who_guesses_many_identities_waits_as_an_address(seeded: Database,
         assert (await status(world, OLD_KEY))[0] == HTTPStatus.SWITCHING_PROTOCOLS
 
 
-def fail(guesses: Guesses, address: str, identity: str, times: int = 1) -> None:
+def fail(guesses: AuthThrottle, address: str, identity: str, times: int = 1) -> None:
     for _ in range(times):
         assert guesses.begin(address, identity) == 0
         guesses.end(address, identity, failed=True)
@@ -347,7 +347,7 @@ def fail(guesses: Guesses, address: str, identity: str, times: int = 1) -> None:
 
 def test_failures_that_are_further_apart_do_not_add_up() -> None:
     clock = Clock()
-    guesses = Guesses(Limits(guesses_per_identity=3), clock)
+    guesses = AuthThrottle(Limits(guesses_per_identity=3), clock)
     for _ in range(10):
         fail(guesses, "192.0.2.1", "A", 2)
         clock.now += WINDOW
@@ -355,7 +355,7 @@ def test_failures_that_are_further_apart_do_not_add_up() -> None:
 
 def test_a_wait_that_was_only_asked_about_gets_no_longer() -> None:
     clock = Clock()
-    guesses = Guesses(Limits(guesses_per_identity=1), clock)
+    guesses = AuthThrottle(Limits(guesses_per_identity=1), clock)
     fail(guesses, "192.0.2.1", "A")
     for left in (60, 30, 0):
         assert guesses.begin("192.0.2.1", "A") == left
@@ -363,18 +363,18 @@ def test_a_wait_that_was_only_asked_about_gets_no_longer() -> None:
 
 
 def test_the_same_identity_gets_in_from_another_address() -> None:
-    guesses = Guesses(Limits(guesses_per_identity=1), Clock())
+    guesses = AuthThrottle(Limits(guesses_per_identity=1), Clock())
     fail(guesses, "192.0.2.1", "A")
     assert guesses.begin("192.0.2.1", "A") > 0
     assert guesses.begin("192.0.2.2", "A") == 0
 
 
 def test_a_limit_of_zero_lets_everybody_guess() -> None:
-    fail(Guesses(Limits(guesses_per_identity=0, guesses_per_address=0), Clock()), "192.0.2.1", "A", 5000)
+    fail(AuthThrottle(Limits(guesses_per_identity=0, guesses_per_address=0), Clock()), "192.0.2.1", "A", 5000)
 
 
 def test_what_is_remembered_is_bounded_and_the_oldest_is_forgotten() -> None:
-    guesses = Guesses(Limits(guesses_per_identity=1, guesses_per_address=0), Clock())
+    guesses = AuthThrottle(Limits(guesses_per_identity=1, guesses_per_address=0), Clock())
     for number in range(10_000):
         fail(guesses, "192.0.2.1", f"CP-{number}")
     assert len(guesses._pairs._found) == 4096
@@ -383,7 +383,7 @@ def test_what_is_remembered_is_bounded_and_the_oldest_is_forgotten() -> None:
 
 
 def test_a_success_leaves_nothing_behind() -> None:
-    guesses = Guesses(Limits(), Clock())
+    guesses = AuthThrottle(Limits(), Clock())
     for number in range(100):
         guesses.begin("192.0.2.1", f"CP-{number}")
         guesses.end("192.0.2.1", f"CP-{number}", failed=False)
@@ -405,7 +405,7 @@ def test_of_an_ipv6_address_the_customers_network_counts(peer: Any, address: str
 
 
 def test_a_block_is_told_once_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    guesses = Guesses(Limits(guesses_per_identity=2, guesses_per_address=3), Clock())
+    guesses = AuthThrottle(Limits(guesses_per_identity=2, guesses_per_address=3), Clock())
     for _ in range(2):  # at the same moment
         assert guesses.begin("192.0.2.1", "A") == 0
     for _ in range(2):

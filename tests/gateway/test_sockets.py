@@ -15,8 +15,7 @@ from gateway.facts import Fact
 from gateway.ocpp.line import NotConnected
 from gateway.reports import BLOCKED_ID
 from gateway.sweep import LAST_ORDERS
-from persistence.chargers import credentials
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import credentials, present_connections
 from persistence.session import Database
 from persistence.tables import Credential
 from persistence.vault import Vault
@@ -31,14 +30,14 @@ async def test_of_two_sockets_the_newer_wins_without_waiting_for_the_older(world
         async with world.client() as newer:
             await world.heard(Fact.CONNECTED, 2)
             async with world.database.reading() as session:
-                place = await charger_links.whereabouts(session, CP)
+                place = await present_connections.whereabouts(session, CP)
             assert (place.node, place.generation) == ("node-1", 2)
             await newer.send('[2,"1","Heartbeat",{}]')
             assert "currentTime" in str(await asyncio.wait_for(newer.recv(), 1))
             older.transport.resume_reading()
             await asyncio.wait_for(older.wait_closed(), 10)
             async with world.database.reading() as session:
-                assert (await charger_links.whereabouts(session, CP)).node == "node-1"
+                assert (await present_connections.whereabouts(session, CP)).node == "node-1"
         await world.heard(Fact.DISCONNECTED)
     assert world.facts.count(Fact.DISCONNECTED) == 1  # the older one's end is no news
 
@@ -53,7 +52,7 @@ async def test_a_charger_that_moved_to_another_node_is_not_reached_over_its_old_
                 await world.gateway.orders.release(CP)
             await asyncio.wait_for(old.wait_closed(), 5)
             async with world.database.reading() as session:
-                assert (await charger_links.whereabouts(session, CP)).node == "node-2"
+                assert (await present_connections.whereabouts(session, CP)).node == "node-2"
 
 
 async def test_a_socket_that_was_replaced_at_another_node_is_refused_at_once_and_then_closed(world: World) -> None:
@@ -150,7 +149,7 @@ async def test_a_socket_that_was_let_in_earlier_and_claims_later_does_not_win(wo
         await world.heard(Fact.CONNECTED)
         assert await world.gateway._connections._claim(cast("Any", None), admission, 0) is None
         async with world.database.reading() as session:
-            assert (await charger_links.whereabouts(session, CP)).generation == 1
+            assert (await present_connections.whereabouts(session, CP)).generation == 1
         await (await newer.ping())
 
 

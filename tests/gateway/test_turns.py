@@ -12,7 +12,7 @@ from gateway.facts import Fact
 from gateway.limits import Limits
 from persistence.chargers.contenders import KEEPS_ITS_TURN
 from persistence.session import Database
-from persistence.tables import Link
+from persistence.tables import PresentConnection
 from persistence.vault import Vault
 from tests.gateway.contested import (
     ELSEWHERE,
@@ -52,7 +52,7 @@ async def test_after_its_time_one_from_another_address_may_have_the_turn(nodes: 
             await waits(first.database)
             async with first.database.writing() as session:
                 then = datetime.now(UTC) - KEEPS_ITS_TURN - timedelta(seconds=1)
-                await session.execute(update(Link).values(contended_at=then))
+                await session.execute(update(PresentConnection).values(contended_at=then))
             async with first.client(local_addr=ELSEWHERE):
                 await waits(first.database, address="127.0.0.2")
                 await asyncio.wait_for(held.wait_closed(), 5)
@@ -84,7 +84,9 @@ async def test_who_waits_has_the_place_before_a_newcomer(database: Database, vau
             await old.close()
             await first.heard(Fact.DISCONNECTED)
             async with database.writing() as session:
-                await session.execute(update(Link).values(contended_at=datetime.now(UTC) - 2 * KEEPS_ITS_TURN))
+                await session.execute(
+                    update(PresentConnection).values(contended_at=datetime.now(UTC) - 2 * KEEPS_ITS_TURN)
+                )
             answer = await refusal(first, local_addr=ELSEWHERE)
             assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
             await second.gateway._contests.look()

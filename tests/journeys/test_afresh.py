@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from persistence.tables import Link
+from persistence.tables import PresentConnection
 from tests.journeys.people import LOOK_EVERY, ask, see_it_end
 from tests.journeys.system import running, two_users
 from tools.simulator.simulation import Station
@@ -38,7 +38,7 @@ async def test_the_new_owner_connects_it_afresh(tmp_path: Path, database_url: st
         refused = former.refused
         await former.until(lambda: former.refused > refused, 30)
         async with system.db.reading() as session:
-            assert (await session.get_one(Link, "cp-1")).node is not None
+            assert (await session.get_one(PresentConnection, "cp-1")).node is not None
         for station in (keeps_trying, charges):
             station.cancel()
 

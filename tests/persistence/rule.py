@@ -8,8 +8,7 @@ from domain.charger import KeyAnswer
 from domain.ids import NodeId
 from domain.keys import KeyPurpose
 from domain.transfer import UntilNewKey
-from persistence.chargers import credentials, key_sending, typed_keys, upgrades
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import credentials, key_sending, present_connections, typed_keys, upgrades
 from persistence.chargers.charger_keys import lock_keys
 from persistence.chargers.credentials import CredentialStatus
 from persistence.chargers.key_sending import Connection
@@ -74,7 +73,7 @@ class Rule:
     async def connection(self, session: AsyncSession) -> Connection:
         """Give a connection that was opened with the current key."""
         key = (await lock_keys(session, CP)).current
-        generation = await charger_links.claim(
+        generation = await present_connections.claim(
             session,
             CP,
             NodeId("node-1"),

@@ -8,8 +8,7 @@ from sqlalchemy import select
 from domain.charger_clock import ClockShown, Heard
 from domain.charging import Presence
 from domain.ids import ChargePointId, NodeId
-from persistence.chargers import charger_connections
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import charger_connections, present_connections
 from persistence.session import Database
 from persistence.tables import ChargerConnection, GatewayNode
 from persistence.vault import Vault
@@ -28,7 +27,7 @@ async def links(database: Database, vault: Vault) -> Database:
 
 async def opens(links: Database, at: datetime, node: NodeId = ONE, *, quarantined: bool = False) -> int:
     async with links.writing() as session:
-        return await charger_links.claim(
+        return await present_connections.claim(
             session, CP, node, credential_id="key", address="192.0.2.1", quarantined=quarantined, now=at
         )
 
@@ -50,10 +49,10 @@ async def test_a_connection_is_kept_from_its_release_to_its_end(links: Database)
     first = await opens(links, NOW)
     second = await opens(links, NOW + HOUR, quarantined=True)
     async with links.writing() as session:
-        assert not await charger_links.lift_quarantine(session, CP, first, NOW + 2 * HOUR)
-        assert await charger_links.lift_quarantine(session, CP, second, NOW + 2 * HOUR)
-        assert await charger_links.release(session, CP, second, NOW + 3 * HOUR)
-        assert not await charger_links.release(session, CP, second, NOW + 4 * HOUR)
+        assert not await present_connections.lift_quarantine(session, CP, first, NOW + 2 * HOUR)
+        assert await present_connections.lift_quarantine(session, CP, second, NOW + 2 * HOUR)
+        assert await present_connections.release(session, CP, second, NOW + 3 * HOUR)
+        assert not await present_connections.release(session, CP, second, NOW + 4 * HOUR)
     await opens(links, NOW + 5 * HOUR, quarantined=True)
     assert await kept(links) == [(1, NOW, NOW + HOUR), (2, NOW + 2 * HOUR, NOW + 3 * HOUR), (3, None, None)]
 
@@ -61,10 +60,10 @@ async def test_a_connection_is_kept_from_its_release_to_its_end(links: Database)
 async def test_what_its_clock_was_off_by_is_kept_with_the_end(links: Database) -> None:
     shown = ClockShown((Heard(NOW - HOUR, NOW),))
     async with links.writing() as session:
-        generation = await charger_links.claim(
+        generation = await present_connections.claim(
             session, CP, ONE, credential_id="key", address="", quarantined=False, now=NOW - 2 * HOUR
         )
-        assert await charger_links.release(session, CP, generation, NOW, shown)
+        assert await present_connections.release(session, CP, generation, NOW, shown)
         assert (await session.get_one(ChargerConnection, (CP, generation))).clock_off == HOUR.total_seconds()
 
 
@@ -75,7 +74,7 @@ async def test_what_a_dead_node_held_is_over_since_its_last_sign(links: Database
     await opens(links, NOW + 3 * HOUR, OTHER)
     async with links.writing() as session:
         session.add(GatewayNode(node=OTHER, seen_at=NOW + 4 * HOUR, steady_since=NOW))
-        await charger_links.clear_node(session, OTHER, NOW + 9 * HOUR)
+        await present_connections.clear_node(session, OTHER, NOW + 9 * HOUR)
     assert await kept(links) == [(1, NOW, NOW + HOUR), (2, NOW + 3 * HOUR, NOW + 4 * HOUR)]
 
 

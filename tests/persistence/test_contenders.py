@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.ids import NodeId
-from persistence.chargers import contenders
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import contenders, present_connections
 from persistence.chargers.contenders import Contest, Placing
 from persistence.session import Database
-from persistence.tables import Link
+from persistence.tables import PresentConnection
 from persistence.vault import Vault
 from tests.gateway.world import CP, seed
 
@@ -28,7 +27,7 @@ async def links(database: Database, vault: Vault) -> Database:
 
 async def claim(links: Database, node: NodeId = ONE) -> int:
     async with links.writing() as session:
-        return await charger_links.claim(
+        return await present_connections.claim(
             session, CP, node, credential_id="key", address=HERE, quarantined=False, now=NOW
         )
 
@@ -45,7 +44,7 @@ async def placing(links: Database, contender: str | None = None, address: str = 
 
 async def release(links: Database, generation: int) -> None:
     async with links.writing() as session:
-        await charger_links.release(session, CP, generation, NOW)
+        await present_connections.release(session, CP, generation, NOW)
 
 
 async def contests(links: Database, node: NodeId) -> list[Contest]:
@@ -58,7 +57,7 @@ async def test_of_a_charger_that_never_connected_the_place_is_free(links: Databa
     assert await placing(links) is Placing.FREE
     async with links.reading() as session:
         assert not await contenders.is_contested(session, CP)
-        assert await charger_links.whereabouts(session, CP) == (None, 0, False)
+        assert await present_connections.whereabouts(session, CP) == (None, 0, False)
     assert await claim(links) == 1
 
 
@@ -84,7 +83,7 @@ async def test_a_claim_ends_the_wait_of_everybody(links: Database) -> None:
         assert await contenders.note_answer(session, CP, generation) == THERE
     await claim(links, TWO)
     async with links.reading() as session:
-        row = await session.get_one(Link, CP)
+        row = await session.get_one(PresentConnection, CP)
     assert (row.contender, row.contender_node, row.contender_address, row.contended_at) == (None, None, None, None)
     assert not row.contender_answered
     assert await placing(links, "first") is None, "it has lost its turn"

@@ -8,13 +8,12 @@ from sqlalchemy import select, update
 
 from domain.ids import NodeId, UserId
 from domain.rights import Scope
-from persistence.chargers import gateway_nodes
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import gateway_nodes, present_connections
 from persistence.chargers.gateway_nodes import FORGOTTEN_AFTER, LATE_AFTER, SILENT_AFTER, STEADY_AFTER
 from persistence.clock import Now, SecondsBetween
 from persistence.people.callers import Caller
 from persistence.session import Database
-from persistence.tables import ChargerConnection, GatewayNode, Link
+from persistence.tables import ChargerConnection, GatewayNode, PresentConnection
 from persistence.vault import Vault
 from persistence.views.reads import Reads
 from tests.gateway.world import CP, seed
@@ -29,7 +28,7 @@ async def links(database: Database, vault: Vault) -> Database:
     """Give a charger's socket to node ONE."""
     await seed(database, vault)
     async with database.writing() as session:
-        await charger_links.claim(
+        await present_connections.claim(
             session, CP, ONE, credential_id="key", address="192.0.2.1", quarantined=False, now=datetime.now(UTC)
         )
     return database
@@ -50,11 +49,13 @@ async def is_open(links: Database) -> bool:
     """Say whether the charger's socket counts as open: wherever that is asked, the answer is the same."""
     async with links.reading() as session:
         answers = {
-            (await charger_links.whereabouts(session, CP)).node is not None,
-            await charger_links.opened(session, CP) == (1, "192.0.2.1"),
-            await charger_links.online_among(session, {CP}) == {CP},
+            (await present_connections.whereabouts(session, CP)).node is not None,
+            await present_connections.opened(session, CP) == (1, "192.0.2.1"),
+            await present_connections.online_among(session, {CP}) == {CP},
         }
-        shown = await session.scalar(select(charger_links.is_released()).where(Link.charge_point_id == CP))
+        shown = await session.scalar(
+            select(present_connections.is_released()).where(PresentConnection.charge_point_id == CP)
+        )
     [answer] = answers | {bool(shown)}
     return answer
 
@@ -63,12 +64,17 @@ async def test_a_moment_of_the_database_is_kept_as_any_other(links: Database) ->
     before = datetime.now(UTC)
     async with links.writing() as session:
         await gateway_nodes.sign(session, ONE)
-        await session.execute(update(Link).values(contended_at=Now()))
+        await session.execute(update(PresentConnection).values(contended_at=Now()))
     async with links.reading() as session:
         row = await session.get_one(GatewayNode, ONE)
-        link = await session.get_one(Link, CP)
-        query = select(SecondsBetween(GatewayNode.seen_at, Link.contended_at), SecondsBetween(Link.contended_at, Now()))
-        between, since = (await session.execute(query.join(Link, Link.node == GatewayNode.node))).one()
+        link = await session.get_one(PresentConnection, CP)
+        query = select(
+            SecondsBetween(GatewayNode.seen_at, PresentConnection.contended_at),
+            SecondsBetween(PresentConnection.contended_at, Now()),
+        )
+        between, since = (
+            await session.execute(query.join(PresentConnection, PresentConnection.node == GatewayNode.node))
+        ).one()
     assert link.contended_at is not None
     for moment in (row.seen_at, row.steady_since, link.contended_at):
         assert abs(moment - before) < timedelta(seconds=5)
@@ -140,7 +146,7 @@ async def test_a_dead_nodes_charger_is_not_shown_as_connected(links: Database, w
 async def test_a_quarantined_charger_is_not_shown_as_connected(links: Database) -> None:
     operator = Caller(UserId("ann"), "ann", None, None, "en", frozenset(Scope))
     async with links.writing() as session:
-        await session.execute(update(Link).values(quarantined=True))
+        await session.execute(update(PresentConnection).values(quarantined=True))
     assert not (await Reads(links).charge_point(operator, CP)).connected
 
 
@@ -148,12 +154,12 @@ async def test_what_a_node_held_that_is_silent_since_yesterday_is_forgotten(link
     await was_seen(TWO, timedelta(0))
     await was_seen(ONE, FORGOTTEN_AFTER - MOMENT)
     async with links.writing() as session:
-        await charger_links.clear_dead(session, datetime.now(UTC))
+        await present_connections.clear_dead(session, datetime.now(UTC))
         assert (await session.get_one(ChargerConnection, (CP, 1))).ended_at is None
     await was_seen(ONE, FORGOTTEN_AFTER + MOMENT)
     async with links.writing() as session:
         sign = (await session.get_one(GatewayNode, ONE)).seen_at
-        await charger_links.clear_dead(session, datetime.now(UTC))
+        await present_connections.clear_dead(session, datetime.now(UTC))
         assert await session.get(GatewayNode, ONE) is None
         connection = await session.get_one(ChargerConnection, (CP, 1))
         assert connection.ended_at == sign, "it was over with the last sign of its node"

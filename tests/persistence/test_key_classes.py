@@ -9,8 +9,7 @@ from domain.charger import KeyAnswer
 from domain.errors import TransferInProgress
 from domain.keys import KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
-from persistence.chargers import credentials, key_sending, typed_keys, upgrades
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import credentials, key_sending, present_connections, typed_keys, upgrades
 from persistence.chargers.key_sending import Connection
 from persistence.chargers.upgrades import Entry, OldKeys, RefusedFor
 from persistence.session import Database
@@ -403,7 +402,7 @@ async def test_nothing_is_sent_over_a_connection_that_is_over(rule: Rule) -> Non
     async with rule.database.writing() as session:
         assert await credentials.make_own(session, rule.vault, CP, NOW)
         connection = await rule.connection(session)
-        assert await charger_links.release(session, CP, connection.generation, NOW)
+        assert await present_connections.release(session, CP, connection.generation, NOW)
         assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
 
 

@@ -10,7 +10,7 @@ from domain.charger_clock import ClockShown, Heard
 from domain.ids import ChargePointId, NodeId
 from domain.keys import KeyPurpose
 from domain.transfer import UntilNewKey
-from persistence.chargers import present_connections as charger_links
+from persistence.chargers import present_connections
 from persistence.chargers.charger_keys import KeyState, new_key
 from persistence.chargers.present_connections import Place
 from persistence.session import Database
@@ -31,14 +31,14 @@ async def links(database: Database, vault: Vault) -> Database:
 
 async def claim(links: Database, node: NodeId, *, quarantined: bool = False) -> int:
     async with links.writing() as session:
-        return await charger_links.claim(
+        return await present_connections.claim(
             session, CP, node, credential_id="key", address="192.0.2.1", quarantined=quarantined, now=NOW
         )
 
 
 async def place(links: Database) -> Place:
     async with links.reading() as session:
-        return await charger_links.whereabouts(session, CP)
+        return await present_connections.whereabouts(session, CP)
 
 
 async def test_a_charger_that_never_connected_is_nowhere(links: Database) -> None:
@@ -53,29 +53,29 @@ async def test_each_claim_is_a_generation_higher_and_the_newest_holds(links: Dat
 async def test_an_older_connection_can_release_nothing(links: Database) -> None:
     older, newer = await claim(links, ONE), await claim(links, TWO)
     async with links.writing() as session:
-        assert not await charger_links.release(session, CP, older, NOW)
-        assert not await charger_links.lift_quarantine(session, CP, older, NOW)
+        assert not await present_connections.release(session, CP, older, NOW)
+        assert not await present_connections.lift_quarantine(session, CP, older, NOW)
     assert (await place(links)).node == TWO
     async with links.writing() as session:
-        assert await charger_links.release(session, CP, newer, NOW)
-        assert not await charger_links.release(session, CP, newer, NOW)
+        assert await present_connections.release(session, CP, newer, NOW)
+        assert not await present_connections.release(session, CP, newer, NOW)
     assert await place(links) == (None, 2, False)
 
 
 async def test_a_quarantine_is_lifted_for_its_own_connection(links: Database) -> None:
     generation = await claim(links, ONE, quarantined=True)
     async with links.writing() as session:
-        assert await charger_links.lift_quarantine(session, CP, generation, NOW)
+        assert await present_connections.lift_quarantine(session, CP, generation, NOW)
     assert await place(links) == (ONE, 1, False)
 
 
 async def test_a_node_clears_its_own_and_no_others(links: Database) -> None:
     await claim(links, ONE)
     async with links.writing() as session:
-        await charger_links.clear_node(session, TWO, NOW)
+        await present_connections.clear_node(session, TWO, NOW)
     assert (await place(links)).node == ONE
     async with links.writing() as session:
-        await charger_links.clear_node(session, ONE, NOW)
+        await present_connections.clear_node(session, ONE, NOW)
     assert await place(links) == (None, 1, False)
 
 
@@ -90,7 +90,7 @@ async def test_a_newer_connection_and_the_end_of_the_older_one_take_the_same_loc
 
     async def ends(generation: int) -> None:
         async with links.writing() as session:
-            await charger_links.release(session, CP, generation, NOW, ClockShown((Heard(NOW, NOW),)))
+            await present_connections.release(session, CP, generation, NOW, ClockShown((Heard(NOW, NOW),)))
 
     generation = await claim(links, ONE)
     for _ in range(15):
@@ -110,7 +110,7 @@ async def test_what_a_socket_rests_on_is_its_own_chargers_keys(links: Database) 
             key.withdrawn_at, key.revoked_at = withdrawn, NOW + HOUR if withdrawn is None else None
             session.add(key)
     async with links.reading() as session:
-        found = await charger_links.standing(session, CP)
+        found = await present_connections.status(session, CP)
     assert (found.keyed, found.unsettled, found.shut, found.revoked_at) == (True, False, False, None)
 
 
@@ -124,10 +124,10 @@ async def test_a_socket_is_shut_by_its_own_key_alone(links: Database) -> None:
         session.add(new)
         await session.flush()
         for key, shut in ((old, True), (new.id, False)):
-            await charger_links.claim(
+            await present_connections.claim(
                 session, CP, ONE, credential_id=key, address="192.0.2.1", quarantined=False, now=NOW
             )
-            assert (await charger_links.standing(session, CP)).shut is shut
+            assert (await present_connections.status(session, CP)).shut is shut
 
 
 @pytest.mark.parametrize("state", [KeyState.PENDING, KeyState.BESIDE])
@@ -140,4 +140,4 @@ async def test_which_key_it_uses_is_open_while_one_that_was_withdrawn_since_may_
         key.withdrawn_at = NOW + HOUR
         session.add(key)
         await session.flush()
-        assert (await charger_links.standing(session, CP)).unsettled is (state is KeyState.PENDING)
+        assert (await present_connections.status(session, CP)).unsettled is (state is KeyState.PENDING)

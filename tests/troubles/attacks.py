@@ -14,7 +14,7 @@ from domain.keys import KnownTo
 from domain.reconciliation import Finding as Kind
 from domain.trail import TrailAction, of_charge_point
 from domain.transfer import UntilNewKey
-from persistence.tables import AuditEvent, ChargePoint, Credential, Finding, Link
+from persistence.tables import AuditEvent, ChargePoint, Credential, Finding, PresentConnection
 from tests.journeys.people import LOOK_EVERY, ask, mails, patiently
 from tests.journeys.system import System
 from tests.troubles.attacker import ADDRESS, Attacker, Temper
@@ -256,8 +256,8 @@ class Life:
 
     async def _until_known_to_charger(self) -> None:
         point = self._attack.charge_point
-        query = select(Credential.known_to).join(Link, Credential.id == Link.credential_id)
-        query = query.where(Link.charge_point_id == point, Link.node.is_not(None))
+        query = select(Credential.known_to).join(PresentConnection, Credential.id == PresentConnection.credential_id)
+        query = query.where(PresentConnection.charge_point_id == point, PresentConnection.node.is_not(None))
 
         async def known() -> bool:
             async with self._system.db.reading() as session:

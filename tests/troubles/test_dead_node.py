@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from domain.keys import KnownTo
-from persistence.tables import GatewayNode, Link
+from persistence.tables import GatewayNode, PresentConnection
 from tests.journeys.people import LOOK_EVERY
 from tests.journeys.system import System, running, two_users
 from tests.troubles.test_two_gateways import Balancer, another_gateway, arrives
@@ -64,7 +64,7 @@ async def test_a_charger_whose_node_is_killed_has_its_place_once_that_is_known(
                 os.kill(process, signal.SIGCONT)
                 await writes(system, "node-1", datetime.now(UTC))
                 async with system.db.reading() as session:
-                    link = await session.get_one(Link, "cp-1")
+                    link = await session.get_one(PresentConnection, "cp-1")
                 assert (link.node, link.contender) == ("node-2", None)
             finally:
                 os.kill(process, signal.SIGCONT)

@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 
 from domain.keys import OWN, KnownTo
 from persistence.chargers.charger_keys import PURPOSE, KeyState
-from persistence.tables import Credential, Link, Transfer
+from persistence.tables import Credential, PresentConnection, Transfer
 from persistence.vault import Vault
 from tests.conftest import ROOT
 from tests.journeys.people import LOOK_EVERY, ask, patiently
@@ -268,7 +268,7 @@ async def at_rest(system: System, case: Case, transfer_id: str) -> None:
         async with asyncio.timeout(300):  # what it does not take at once is tried again a minute later, twice
             while True:
                 async with system.db.reading() as session:
-                    link = await session.get_one(Link, case.charge_point)
+                    link = await session.get_one(PresentConnection, case.charge_point)
                     transfer = await session.get_one(Transfer, transfer_id)
                     due = transfer.due and not refuses
                     pending = select(Credential.id).where(

@@ -11,7 +11,7 @@ from typing import get_args
 
 from domain.keys import KnownTo
 from domain.transfer import UntilNewKey
-from persistence.tables import Link
+from persistence.tables import PresentConnection
 from tests.journeys.people import ask, patiently, see_it_end
 from tests.journeys.system import System, running, two_users
 from tests.troubles.attacks import A_WAY_IN, eventually
@@ -57,7 +57,7 @@ async def is_online(station: Station) -> None:
 
 async def waits(system: System, charge_point: str) -> bool:
     async with system.db.reading() as session:
-        link = await session.get(Link, charge_point)
+        link = await session.get(PresentConnection, charge_point)
     return link is not None and link.contender is not None
 
 
@@ -97,7 +97,7 @@ async def test_a_charger_whose_connection_is_lost_on_the_way_has_its_place_again
 
 async def generation(system: System, number: int) -> int:
     async with system.db.reading() as session:
-        return (await session.get_one(Link, f"cp-{number}")).generation
+        return (await session.get_one(PresentConnection, f"cp-{number}")).generation
 
 
 def has_another(system: System, number: int, before: int) -> Callable[[], Awaitable[bool]]:
@@ -105,7 +105,7 @@ def has_another(system: System, number: int, before: int) -> Callable[[], Awaita
 
     async def it_is() -> bool:
         async with system.db.reading() as session:
-            link = await session.get_one(Link, f"cp-{number}")
+            link = await session.get_one(PresentConnection, f"cp-{number}")
         return link.generation > before and link.node is not None and link.contender is None
 
     return it_is

@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 
 from domain.keys import KnownTo
 from persistence.chargers.charger_keys import KeyState
-from persistence.tables import Credential, Finding, Link
+from persistence.tables import Credential, Finding, PresentConnection
 from tests.journeys.system import running, two_users
 from tests.troubles.attacks import eventually
 
@@ -94,7 +94,11 @@ async def test_an_upgrade_to_enrolment_shuts_no_charger_out(
         doors = asyncio.Semaphore(AT_ONCE)
         stations = [Light(system.stage.gateway, number, doors, seen) for number in range(1, count + 1)]
         tasks = [asyncio.create_task(station.run()) for station in stations]
-        connected = select(func.count()).select_from(Link).where(Link.node.is_not(None), ~Link.quarantined)
+        connected = (
+            select(func.count())
+            .select_from(PresentConnection)
+            .where(PresentConnection.node.is_not(None), ~PresentConnection.quarantined)
+        )
         current = select(func.count()).select_from(Credential).where(Credential.state == KeyState.CURRENT)
 
         async def all_there() -> bool:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from persistence.tables import Link
+from persistence.tables import PresentConnection
 from tests.journeys.people import LOOK_EVERY, ask, patiently, see_it_end
 from tests.journeys.system import System, running, two_users
 from tools.demo.findings import in_database
@@ -94,7 +94,7 @@ async def arrives(system: System, node: str) -> None:
     async with asyncio.timeout(30):
         while True:
             async with system.db.reading() as session:
-                link = await session.get(Link, "cp-1")
+                link = await session.get(PresentConnection, "cp-1")
             if link is not None and link.node == node:
                 return
             await asyncio.sleep(LOOK_EVERY)  # the gateway's doing: there is nothing here to wait on

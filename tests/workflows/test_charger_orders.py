@@ -65,7 +65,7 @@ class Yard(ChargePoints, ChargerOnDemand):
         return RestartTold(answer=self.restart_answer)
 
 
-class Desk:
+class StepRunner:
     """Who asks, each time by one order."""
 
     def __init__(self, temporal: Client) -> None:
@@ -80,8 +80,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(temporal: Client) -> Desk:
-    return Desk(temporal)
+def runner(temporal: Client) -> StepRunner:
+    return StepRunner(temporal)
 
 
 @pytest.fixture
@@ -95,45 +95,45 @@ def gone() -> ApplicationError:
 
 @pytest.mark.recorded
 async def test_a_key_is_sent_once_for_each_request_and_noted_before(
-    temporal: Client, yard: Yard, desk: Desk, request: pytest.FixtureRequest
+    temporal: Client, yard: Yard, runner: StepRunner, request: pytest.FixtureRequest
 ) -> None:
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):
-        assert await desk.rotate() is KeyAnswer.ACCEPTED
+        assert await runner.rotate() is KeyAnswer.ACCEPTED
         yard.key_answer = KeyAnswer.REJECTED
-        assert await desk.rotate() is KeyAnswer.ACCEPTED, "a repeat: the same answer"
+        assert await runner.rotate() is KeyAnswer.ACCEPTED, "a repeat: the same answer"
     assert yard.calls == ["find", "note", "find", "key"]
-    assert {(ask.order_id, ask.order) for ask in yard.asks} == {(desk.order, "rotate_key")}
-    handle = temporal.get_workflow_handle(charger_order_workflow_id(POINT, "rotate_key", desk.order))
+    assert {(ask.order_id, ask.order) for ask in yard.asks} == {(runner.order, "rotate_key")}
+    handle = temporal.get_workflow_handle(charger_order_workflow_id(POINT, "rotate_key", runner.order))
     await keep_history(request, handle)
 
 
 @pytest.mark.recorded
 async def test_a_restart_is_noted_once_it_is_certain(
-    temporal: Client, yard: Yard, desk: Desk, request: pytest.FixtureRequest
+    temporal: Client, yard: Yard, runner: StepRunner, request: pytest.FixtureRequest
 ) -> None:
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):
-        assert [await desk.identify() for _ in range(2)] == [RestartAnswer.ACCEPTED] * 2
+        assert [await runner.identify() for _ in range(2)] == [RestartAnswer.ACCEPTED] * 2
     assert yard.calls == ["find", "restart", "note"]
-    handle = temporal.get_workflow_handle(charger_order_workflow_id(POINT, "identify", desk.order))
+    handle = temporal.get_workflow_handle(charger_order_workflow_id(POINT, "identify", runner.order))
     await keep_history(request, handle)
 
 
 @pytest.mark.parametrize("answer", RestartAnswer)
 async def test_only_a_restart_that_comes_is_in_the_trail(
-    temporal: Client, yard: Yard, desk: Desk, answer: RestartAnswer
+    temporal: Client, yard: Yard, runner: StepRunner, answer: RestartAnswer
 ) -> None:
     yard.restart_answer = answer
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):
-        assert await desk.identify() is answer
+        assert await runner.identify() is answer
     assert ("note" in yard.calls) is (answer in {RestartAnswer.ACCEPTED, RestartAnswer.SCHEDULED})
 
 
 @pytest.mark.parametrize("refusal", [NotPossible("It is not connected."), TransferInProgress("Wait for its end.")])
 async def test_a_refusal_reaches_the_caller_as_what_it_is_and_may_come_out_otherwise_later(
-    temporal: Client, yard: Yard, desk: Desk, refusal: HandoverError
+    temporal: Client, yard: Yard, runner: StepRunner, refusal: HandoverError
 ) -> None:
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):
-        for ask in (desk.rotate, desk.identify):
+        for ask in (runner.rotate, runner.identify):
             yard.fail["find"], yard.calls = [refusal], []
             with pytest.raises(type(refusal), match=refusal.message):
                 await ask()
@@ -142,36 +142,36 @@ async def test_a_refusal_reaches_the_caller_as_what_it_is_and_may_come_out_other
 
 
 async def test_a_node_that_refuses_because_the_key_changed_meanwhile_is_heard(
-    temporal: Client, yard: Yard, desk: Desk
+    temporal: Client, yard: Yard, runner: StepRunner
 ) -> None:
     yard.fail["key"] = [NotPossible("The charger's key changed.")]
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):
         with pytest.raises(NotPossible, match="key changed"):
-            await desk.rotate()
+            await runner.rotate()
 
 
-async def test_a_charger_that_moves_is_looked_up_again(temporal: Client, yard: Yard, desk: Desk) -> None:
+async def test_a_charger_that_moves_is_looked_up_again(temporal: Client, yard: Yard, runner: StepRunner) -> None:
     """The first node is dead and takes nothing; at the second the charger has just left."""
     yard.nodes = [f"dead-{uuid.uuid4().hex}", yard.nodes[0]]
     yard.fail["restart"] = [gone()]
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[-1])):
-        assert await desk.identify() is RestartAnswer.ACCEPTED
+        assert await runner.identify() is RestartAnswer.ACCEPTED
     assert yard.calls == ["find", "find", "restart", "find", "restart", "note"]
 
 
 async def test_one_that_is_nowhere_is_given_up_and_may_be_asked_for_again(
-    temporal: Client, yard: Yard, desk: Desk
+    temporal: Client, yard: Yard, runner: StepRunner
 ) -> None:
     yard.fail["restart"] = [gone() for _ in range(3)]
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):
         with pytest.raises(Unavailable, match="could not be told"):
-            await desk.identify()
+            await runner.identify()
         assert yard.calls.count("restart") == 3
-        assert await desk.identify() is RestartAnswer.ACCEPTED
+        assert await runner.identify() is RestartAnswer.ACCEPTED
 
 
 async def test_what_may_have_been_told_is_not_told_again(
-    temporal: Client, yard: Yard, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    temporal: Client, yard: Yard, runner: StepRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its node dies in the middle: nothing beats, and nobody answers."""
     hung = asyncio.Event()
@@ -184,7 +184,7 @@ async def test_what_may_have_been_told_is_not_told_again(
     monkeypatch.setattr(yard, "identify", hang)
     try:
         async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):
-            assert await desk.identify() is RestartAnswer.UNKNOWN
+            assert await runner.identify() is RestartAnswer.UNKNOWN
             hung.set()
     finally:
         hung.set()
@@ -192,14 +192,14 @@ async def test_what_may_have_been_told_is_not_told_again(
 
 
 async def test_what_nobody_took_in_time_is_not_done_later(
-    temporal: Client, yard: Yard, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    temporal: Client, yard: Yard, runner: StepRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No worker runs: who asked hears that; once one does, nobody stands before the charger any more."""
     monkeypatch.setattr("workflows.charger_orders.ORDER_HOLDS_FOR", timedelta(seconds=1))
     hasty = TemporalEngine(temporal, timedelta(seconds=0.5))
     with pytest.raises(Unavailable, match="Send the same request again"):
-        await hasty.rotate_key(POINT, desk.order)
+        await hasty.rotate_key(POINT, runner.order)
     async with transfer_worker(temporal, [yard]), gateway_worker(temporal, yard, NodeId(yard.nodes[0])):
         with pytest.raises(Unavailable, match="could not be told"):
-            await desk.rotate()
+            await runner.rotate()
         assert yard.calls == ["find"]

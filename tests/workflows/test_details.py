@@ -13,7 +13,7 @@ from domain.transfer import Attention, OperatorAction
 from tests.workflows.conftest import Set
 from tests.workflows.test_trouble import broken
 from tests.workflows.world import World, asked
-from workflows.status import Board
+from workflows.status import StatusBoard
 
 TIME = "%Y-%m-%d %H:%M:%S UTC"
 WAITS: dict[Attention, tuple[Callable[[], World], str, str]] = {
@@ -32,7 +32,7 @@ def _never() -> Iterator[None]:
 def test_a_workflow_that_is_put_away_shows_nothing(monkeypatch: pytest.MonkeyPatch, put_away: bool) -> None:
     """It may be put away while another workflow runs, which would take what is shown for its own."""
     shown: list[str] = []
-    board = Board(TransferId("trf_1"))
+    board = StatusBoard(TransferId("trf_1"))
     monkeypatch.setattr(board, "_show", lambda: shown.append(board.attention.value))
     monkeypatch.setattr(board, "_show_details", lambda expected="": shown.append(expected[:8]))
     monkeypatch.setattr("workflows.status.workflow.now", lambda: datetime.now(UTC))

@@ -15,7 +15,7 @@ from domain.errors import Unavailable
 from domain.keys import KnownTo
 from engine.connection import Connection
 from persistence.session import Database
-from persistence.tables import Credential, Link
+from persistence.tables import Credential, PresentConnection
 from tools.stage import plain_http
 from tools.stage.ports import HOST
 from tools.stage.supervisor import Alive
@@ -75,14 +75,16 @@ async def polled(connection: Connection, queue: str, kind: TaskQueueType.ValueTy
 async def connected(db: Database, count: int) -> bool:
     """Whether the gateway holds `count` chargers' sockets."""
     async with db.reading() as session:
-        found = await session.scalar(select(func.count()).select_from(Link).where(Link.node.is_not(None)))
+        found = await session.scalar(
+            select(func.count()).select_from(PresentConnection).where(PresentConnection.node.is_not(None))
+        )
     return found is not None and found >= count
 
 
 async def knows_keys(db: Database, charge_points: Collection[str]) -> bool:
     """Whether these charge points are connected, each with a key that only it knows."""
-    known = Credential.known_to == KnownTo.CHARGER, Credential.id == Link.credential_id
-    query = select(func.count()).select_from(Link).join(Credential, and_(*known))
-    query = query.where(Link.charge_point_id.in_(charge_points), Link.node.is_not(None))
+    known = Credential.known_to == KnownTo.CHARGER, Credential.id == PresentConnection.credential_id
+    query = select(func.count()).select_from(PresentConnection).join(Credential, and_(*known))
+    query = query.where(PresentConnection.charge_point_id.in_(charge_points), PresentConnection.node.is_not(None))
     async with db.reading() as session:
         return (await session.scalar(query) or 0) >= len(charge_points)

@@ -21,9 +21,9 @@ from persistence.tables import (
     ChargePoint,
     ChargingSession,
     Credential,
-    Link,
     Order,
     OwnershipPeriod,
+    PresentConnection,
     Request,
     Transfer,
 )
@@ -186,8 +186,8 @@ def _proven(vault: Vault) -> Credential:
     return key
 
 
-def _link(point: str, proven: Credential) -> Link:
-    return Link(
+def _link(point: str, proven: Credential) -> PresentConnection:
+    return PresentConnection(
         charge_point_id=point, node="node-1", generation=1, quarantined=False, connected_at=LATER, address="127.0.0.1",
         credential_id=proven.id if point == proven.charge_point_id else None,
     )  # fmt: skip
