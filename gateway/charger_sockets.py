@@ -18,11 +18,11 @@ from gateway.ocpp.dialect import Dialect
 
 
 @dataclass(eq=False)
-class Session:
+class ChargerSocket:
     """One charger's socket: the `arrival`-th that this process let in; `generation` is that of its claim."""
 
     charge_point_id: ChargePointId
-    socket: LimitedSocket
+    websocket: LimitedSocket
     arrival: int
     generation: int
     opened_at: datetime
@@ -56,13 +56,13 @@ class Session:
         self.booted.set()
 
 
-class Sessions:
+class ChargerSockets:
     """The sockets of this process, one a charger."""
 
     def __init__(self, tasks: Tasks) -> None:
         """Close sockets in `tasks`."""
         self._tasks = tasks
-        self._held: dict[ChargePointId, Session] = {}
+        self._held: dict[ChargePointId, ChargerSocket] = {}
         self._turns: WeakValueDictionary[ChargePointId, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -77,29 +77,29 @@ class Sessions:
         held = self._held.get(charge_point_id)
         return held is not None and held.arrival > arrival
 
-    def hold(self, session: Session) -> Session | None:
-        """Keep the session; gives an older one of its charger, which has lost its place and is to be seen off."""
-        other = self._held.get(session.charge_point_id)
-        self._held[session.charge_point_id] = session
+    def hold(self, socket: ChargerSocket) -> ChargerSocket | None:
+        """Keep the socket; gives an older one of its charger, which has lost its place and is to be seen off."""
+        other = self._held.get(socket.charge_point_id)
+        self._held[socket.charge_point_id] = socket
         return other
 
-    def find(self, charge_point_id: ChargePointId) -> Session | None:
-        """Give the charger's session, None where it has no socket here."""
+    def find(self, charge_point_id: ChargePointId) -> ChargerSocket | None:
+        """Give the charger's socket, None where it has none here."""
         return self._held.get(charge_point_id)
 
-    def all(self) -> list[Session]:
-        """Give every session that is held now."""
+    def all(self) -> list[ChargerSocket]:
+        """Give every socket that is held now."""
         return list(self._held.values())
 
-    def let_go(self, session: Session) -> None:
-        """Forget the session, where it is still the charger's."""
-        if self._held.get(session.charge_point_id) is session:
-            del self._held[session.charge_point_id]
+    def let_go(self, socket: ChargerSocket) -> None:
+        """Forget the socket, where it is still the charger's."""
+        if self._held.get(socket.charge_point_id) is socket:
+            del self._held[socket.charge_point_id]
 
-    def close(self, session: Session, code: CloseCode, reason: str) -> None:
+    def close(self, socket: ChargerSocket, code: CloseCode, reason: str) -> None:
         """Close its socket in the background; it counts as gone at once.
 
         Its close frame is not waited for: there are chargers that never send one.
         """
-        self.let_go(session)
-        self._tasks.start(session.socket.close(code, reason), f"closing the socket of {session.charge_point_id}")
+        self.let_go(socket)
+        self._tasks.start(socket.websocket.close(code, reason), f"closing the socket of {socket.charge_point_id}")

@@ -12,7 +12,7 @@ from domain.errors import Unavailable
 from domain.ids import ChargePointId, NodeId
 from domain.keys import KnownTo
 from gateway.auth_throttle import address_of
-from gateway.charger_sockets import Session, Sessions
+from gateway.charger_sockets import ChargerSocket, ChargerSockets
 from gateway.contests import Contender, ContenderStatus, Contests, PlaceTaken, may_be_held
 from gateway.credentials import KeyRule
 from gateway.enrolment import Enrolment
@@ -52,7 +52,7 @@ class Connections:
         self,
         db: Database,
         node: NodeId,
-        sessions: Sessions,
+        sockets: ChargerSockets,
         rule: KeyRule,
         reporter: Reporter,
         tasks: Tasks,
@@ -72,7 +72,7 @@ class Connections:
         self._watch = watch
         self._db = db
         self._node = node
-        self._sessions = sessions
+        self._sockets = sockets
         self._rule = rule
         self._reporter = reporter
         self._tasks = tasks
@@ -84,7 +84,7 @@ class Connections:
         self._stopping.set()
 
     async def hold(
-        self, socket: LimitedSocket, admission: Admission, arrival: int, contender: Contender | None = None
+        self, websocket: LimitedSocket, admission: Admission, arrival: int, contender: Contender | None = None
     ) -> None:
         """Hold one charger's socket from its claim to its release; it was the `arrival`-th to be let in.
 
@@ -93,25 +93,25 @@ class Connections:
         try:
             while contender is None:
                 try:
-                    session = await self._claim(socket, admission, arrival)
+                    socket = await self._claim(websocket, admission, arrival)
                 except MustWait:
-                    contender = await self._contests.enter(socket, admission, address_of(socket.remote_address))
+                    contender = await self._contests.enter(websocket, admission, address_of(websocket.remote_address))
                 else:
-                    await self._begin(socket, session)
+                    await self._begin(websocket, socket)
                     return
         except Unavailable:
-            await socket.close(CloseCode.TRY_AGAIN_LATER, "try again in a moment")
+            await websocket.close(CloseCode.TRY_AGAIN_LATER, "try again in a moment")
         except PlaceTaken:
-            await socket.close(CloseCode.TRY_AGAIN_LATER, "another connection has this place")
+            await websocket.close(CloseCode.TRY_AGAIN_LATER, "another connection has this place")
         else:
             await self._hold_back(contender, admission, arrival)
 
-    async def _begin(self, socket: LimitedSocket, session: Session | None) -> None:
-        if session is None:
-            await socket.close(CloseCode.POLICY_VIOLATION, "these credentials, or this connection, were replaced")
+    async def _begin(self, websocket: LimitedSocket, socket: ChargerSocket | None) -> None:
+        if socket is None:
+            await websocket.close(CloseCode.POLICY_VIOLATION, "these credentials, or this connection, were replaced")
             return
-        with about(charge_point_id=session.charge_point_id):
-            await self._attend(session, session.dialect.listen())
+        with about(charge_point_id=socket.charge_point_id):
+            await self._attend(socket, socket.dialect.listen())
 
     async def _hold_back(self, contender: Contender, admission: Admission, arrival: int) -> None:
         """Let a socket wait for its charger's place, until it has that, or has lost its turn.
@@ -119,93 +119,95 @@ class Connections:
         Its frames are not read before it is known whether the socket that has the place is there. Where it is, they are
         answered as in quarantine; where it is not, they are handled in their order.
         """
-        socket, session, listening = contender.socket, None, None
-        socket.waits = True
+        websocket, socket, listening = contender.websocket, None, None
+        websocket.waits = True
         try:
             with about(charge_point_id=contender.charge_point_id):
                 while (status := await contender.next()) is not ContenderStatus.GONE:
                     if status is ContenderStatus.LOST:
-                        await socket.close(CloseCode.TRY_AGAIN_LATER, "another connection has this place")
+                        await websocket.close(CloseCode.TRY_AGAIN_LATER, "another connection has this place")
                         return
-                    if status is ContenderStatus.ANSWERED and session is None:
-                        session = self._make(socket, admission, arrival, contender.since)
-                        session.quarantined = session.waits = True
-                        socket.waits = False
+                    if status is ContenderStatus.ANSWERED and socket is None:
+                        socket = self._make(websocket, admission, arrival, contender.since)
+                        socket.quarantined = socket.waits = True
+                        websocket.waits = False
                         name = f"listening to a socket that waits for {contender.charge_point_id}"
-                        listening = self._tasks.start(session.dialect.listen(), name)
+                        listening = self._tasks.start(socket.dialect.listen(), name)
                     if status is not ContenderStatus.FREE:
                         continue
                     try:
-                        claimed = await self._let_in(contender, admission, arrival, session)
+                        claimed = await self._let_in(contender, admission, arrival, socket)
                     except MustWait:
                         continue
                     if claimed is None:
-                        await socket.close(CloseCode.POLICY_VIOLATION, "these credentials, or this place, were taken")
+                        await websocket.close(
+                            CloseCode.POLICY_VIOLATION, "these credentials, or this place, were taken"
+                        )
                     else:
                         await self._attend(claimed, listening or claimed.dialect.listen())
                     return
         finally:
             await self._contests.leave(contender)
-            if session is not None:
-                session.end()
+            if socket is not None:
+                socket.end()
             if listening is not None:
                 await listening
 
     async def _let_in(
-        self, contender: Contender, admission: Admission, arrival: int, session: Session | None
-    ) -> Session | None:
+        self, contender: Contender, admission: Admission, arrival: int, socket: ChargerSocket | None
+    ) -> ChargerSocket | None:
         """Give the place to one that waited; raises MustWait where it waits on."""
         try:
-            claimed = await self._claim(contender.socket, admission, arrival, contender, session)
+            claimed = await self._claim(contender.websocket, admission, arrival, contender, socket)
         except Unavailable:
             raise MustWait from None  # the next look finds the place free again
         if claimed is not None:
             self._contests.let_in(contender)
-            contender.socket.waits = False
+            contender.websocket.waits = False
         return claimed
 
-    async def _attend(self, session: Session, listening: Awaitable[None]) -> None:
+    async def _attend(self, socket: ChargerSocket, listening: Awaitable[None]) -> None:
         """Listen to a charger until its socket is closed."""
-        version = session.dialect.VERSION
-        self._watch.opened(version, quarantined=session.quarantined)
-        self._reporter.report(session.charge_point_id, Fact.CONNECTED)
-        if session.quarantined:
-            work = self._rule.keep_in_quarantine(session)
-            self._tasks.start(work, f"the quarantine of {session.charge_point_id}")
-        elif session.known_to is KnownTo.PEOPLE:
-            self._tasks.start(self._enrolment.see_to(session), f"the enrolment of {session.charge_point_id}")
+        version = socket.dialect.VERSION
+        self._watch.opened(version, quarantined=socket.quarantined)
+        self._reporter.report(socket.charge_point_id, Fact.CONNECTED)
+        if socket.quarantined:
+            work = self._rule.keep_in_quarantine(socket)
+            self._tasks.start(work, f"the quarantine of {socket.charge_point_id}")
+        elif socket.known_to is KnownTo.PEOPLE:
+            self._tasks.start(self._enrolment.see_to(socket), f"the enrolment of {socket.charge_point_id}")
         try:
             await listening
         finally:
-            session.end()
+            socket.end()
             self._watch.closed(version)
-            self._sessions.let_go(session)
-            await self._release(session)
+            self._sockets.let_go(socket)
+            await self._release(socket)
 
     async def _claim(
         self,
-        socket: LimitedSocket,
+        websocket: LimitedSocket,
         admission: Admission,
         arrival: int,
         contender: Contender | None = None,
-        session: Session | None = None,
-    ) -> Session | None:
+        socket: ChargerSocket | None = None,
+    ) -> ChargerSocket | None:
         """Claim the connection; None where its key lost its place since the upgrade, or a newer one was faster.
 
-        A `contender` has waited; its `session` is there where it was listened to meanwhile. Raises MustWait where
+        A `contender` has waited; its `socket` is there where it was listened to meanwhile. Raises MustWait where
         another socket has the place, and this one may not have it at once.
         """
         charge_point_id, credential_id = admission.charge_point_id, admission.credential_id
         if charge_point_id is None or credential_id is None:
             return None
-        async with self._sessions.in_turn(charge_point_id):
-            if contender is None and self._sessions.has_newer(charge_point_id, arrival):
+        async with self._sockets.in_turn(charge_point_id):
+            if contender is None and self._sockets.has_newer(charge_point_id, arrival):
                 return None
             now = datetime.now(UTC)
             async with self._db.writing() as rows:
                 if not await upgrades.may_connect(rows, credential_id):
                     return None
-                address = address_of(socket.remote_address)
+                address = address_of(websocket.remote_address)
                 if may_be_held(admission):
                     waiting = contender.id if contender is not None else None
                     found = await contenders.placing(rows, charge_point_id, address, contender=waiting)
@@ -225,20 +227,20 @@ class Connections:
                     quarantined=quarantined,
                     now=now,
                 )
-            if session is None:
-                session = self._make(socket, admission, arrival, contender.since if contender is not None else now)
-            session.generation, session.quarantined, session.waits = generation, quarantined, False
-            older = self._sessions.hold(session)
+            if socket is None:
+                socket = self._make(websocket, admission, arrival, contender.since if contender is not None else now)
+            socket.generation, socket.quarantined, socket.waits = generation, quarantined, False
+            older = self._sockets.hold(socket)
             if older is not None:
                 self._contests.see_off(older, CloseCode.NORMAL_CLOSURE, credential_id, address)
         self._contests.wake()  # whoever waited for it has lost its turn
-        return session
+        return socket
 
-    def _make(self, socket: LimitedSocket, admission: Admission, arrival: int, opened_at: datetime) -> Session:
-        """Make the session of a socket that has no place yet."""
-        session = Session(
+    def _make(self, websocket: LimitedSocket, admission: Admission, arrival: int, opened_at: datetime) -> ChargerSocket:
+        """Make the socket of a charger that has no place yet."""
+        socket = ChargerSocket(
             charge_point_id=admission.charge_point_id or ChargePointId(""),
-            socket=socket,
+            websocket=websocket,
             arrival=arrival,
             generation=0,
             opened_at=opened_at,
@@ -246,30 +248,30 @@ class Connections:
             quarantined=False,
             credential_id=admission.credential_id or "",
             known_to=admission.known_to,
-            address=address_of(socket.remote_address),
+            address=address_of(websocket.remote_address),
             open_line=self._open_line,
             parked=admission.parked,
         )
-        session.dialect = self._speak(session)
-        return session
+        socket.dialect = self._speak(socket)
+        return socket
 
-    def _speak(self, session: Session) -> Dialect:
-        """Give the language of the session's charger: the one that the upgrade has settled on."""
-        dialect, reports = DIALECTS[session.socket.subprotocol or ""]
+    def _speak(self, socket: ChargerSocket) -> Dialect:
+        """Give the language of the socket's charger: the one that the upgrade has settled on."""
+        dialect, reports = DIALECTS[socket.websocket.subprotocol or ""]
         line = Line(
-            session.socket, session.charge_point_id, dialect.VERSION, dialect.RESULTS, self._call_timeout, self._watch
+            socket.websocket, socket.charge_point_id, dialect.VERSION, dialect.RESULTS, self._call_timeout, self._watch
         )
-        heard = reports(session, self._db, self._rule, self._reporter, self._charging_rules)
+        heard = reports(socket, self._db, self._rule, self._reporter, self._charging_rules)
         return dialect(line, heard.handlers())
 
-    async def _release(self, session: Session) -> None:
+    async def _release(self, socket: ChargerSocket) -> None:
         """Say that the socket is gone; again and again while the database is away, as nobody else can."""
         pause, ended = 1, datetime.now(UTC)
         while True:
             try:
                 async with self._db.writing() as rows:
-                    it, shown = session.charge_point_id, session.clock.shown
-                    gone = await present_connections.release(rows, it, session.generation, ended, shown)
+                    it, shown = socket.charge_point_id, socket.clock.shown
+                    gone = await present_connections.release(rows, it, socket.generation, ended, shown)
                 break
             except Unavailable:
                 if self._stopping.is_set():
@@ -281,4 +283,4 @@ class Connections:
                 pause = min(2 * pause, _LONGEST_PAUSE)
         self._contests.wake()
         if gone:
-            self._reporter.report(session.charge_point_id, Fact.DISCONNECTED)
+            self._reporter.report(socket.charge_point_id, Fact.DISCONNECTED)

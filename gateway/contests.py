@@ -17,7 +17,7 @@ from domain.errors import Unavailable
 from domain.ids import ChargePointId, NodeId
 from domain.keys import KnownTo
 from gateway.auth_throttle import Tallies
-from gateway.charger_sockets import Session, Sessions
+from gateway.charger_sockets import ChargerSocket, ChargerSockets
 from gateway.facts import Fact, Reporter, Tasks
 from gateway.limits import LimitedSocket, Limits
 from persistence.chargers import contenders, present_connections, sightings
@@ -61,7 +61,7 @@ class Contender:
     charge_point_id: ChargePointId
     credential_id: str
     address: str
-    socket: LimitedSocket
+    websocket: LimitedSocket
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     entered: bool = False
@@ -98,7 +98,7 @@ class Contests:
         self,
         db: Database,
         node: NodeId,
-        sessions: Sessions,
+        sockets: ChargerSockets,
         reporter: Reporter,
         tasks: Tasks,
         limits: Limits,
@@ -107,7 +107,7 @@ class Contests:
         """Settle contests as `node`."""
         self._db = db
         self._node = node
-        self._sessions = sessions
+        self._sockets = sockets
         self._reporter = reporter
         self._tasks = tasks
         self._look_every = look_every.total_seconds()
@@ -127,7 +127,7 @@ class Contests:
 
     # --- who waits ------------------------------------------------------------------------------------------------
 
-    async def enter(self, socket: LimitedSocket, admission: Admission, address: str) -> Contender | None:
+    async def enter(self, websocket: LimitedSocket, admission: Admission, address: str) -> Contender | None:
         """Let a newcomer wait for its charger's place, where it has to; None: it may claim it.
 
         Raises PlaceTaken where it may not even wait, Unavailable.
@@ -141,7 +141,7 @@ class Contests:
         if self._tries.wait(address, point):
             raise PlaceTaken
         self._tries.count(address, point)
-        contender = Contender(point, key, address, socket)
+        contender = Contender(point, key, address, websocket)
         self._here[contender.id] = contender  # before it is on record: what is on record and not here is cleared away
         try:
             async with self._db.writing() as rows:
@@ -161,7 +161,7 @@ class Contests:
 
     async def _await_end(self, contender: Contender) -> None:
         """Notice that a socket that waits is closed, even where its upgrade comes to nothing."""
-        await contender.socket.wait_closed()
+        await contender.websocket.wait_closed()
         contender.learn(ContenderStatus.GONE)
         await self.leave(contender)
 
@@ -232,60 +232,60 @@ class Contests:
     async def _settle(self, contest: Contest) -> None:
         """Ask the socket that has the place; one that is not there loses it, and is closed for good."""
         point = contest.charge_point_id
-        async with self._sessions.in_turn(point):  # not between its claim and its being held
-            session = self._sessions.find(point)
+        async with self._sockets.in_turn(point):  # not between its claim and its being held
+            socket = self._sockets.find(point)
         try:
-            if session is None or session.generation != contest.generation:
+            if socket is None or socket.generation != contest.generation:
                 async with self._db.writing() as rows:  # its socket is gone, which nobody could write
                     await present_connections.release(rows, point, contest.generation, datetime.now(UTC))
-            elif await session.socket.answers(self._patience):
-                await self._note_answer(session)
+            elif await socket.websocket.answers(self._patience):
+                await self._note_answer(socket)
             else:
                 _log.info("The open socket of %s does not answer: the one that waits has its place.", point)
-                session.socket.transport.abort()  # whoever listens to it releases it; the line below is for now
+                socket.websocket.transport.abort()  # whoever listens to it releases it; the line below is for now
                 async with self._db.writing() as rows:
-                    if await present_connections.release(rows, point, session.generation, datetime.now(UTC)):
+                    if await present_connections.release(rows, point, socket.generation, datetime.now(UTC)):
                         self._reporter.report(point, Fact.DISCONNECTED)
         except Unavailable:
             return  # the next look asks again
         self.wake()
 
-    async def _note_answer(self, session: Session) -> None:
-        point, now = session.charge_point_id, datetime.now(UTC)
+    async def _note_answer(self, socket: ChargerSocket) -> None:
+        point, now = socket.charge_point_id, datetime.now(UTC)
         async with self._db.writing() as rows:
-            address = await contenders.note_answer(rows, point, session.generation)
+            address = await contenders.note_answer(rows, point, socket.generation)
             news = address is not None and await sightings.note_two_holders(
-                rows, point, address=address, holder_address=session.address, now=now
+                rows, point, address=address, holder_address=socket.address, now=now
             )
         if news:
             self._reporter.report(point, Fact.TWO_HOLDERS)
 
     # --- those that have lost their place -------------------------------------------------------------------------
 
-    def see_off(self, session: Session, code: CloseCode, credential_id: str | None, address: str) -> None:
+    def see_off(self, socket: ChargerSocket, code: CloseCode, credential_id: str | None, address: str) -> None:
         """Close a socket whose place one has that came from `address`: at once where that came with another key.
 
         Where it was the same, the old one is asked first whether it is there: that two hold the key is put on record.
         """
-        if session.credential_id != credential_id:
-            self._sessions.close(session, code, "replaced by a newer connection")
+        if socket.credential_id != credential_id:
+            self._sockets.close(socket, code, "replaced by a newer connection")
             return
-        self._sessions.let_go(session)
-        self._tasks.start(self._see_off(session, code, address), f"the older socket of {session.charge_point_id}")
+        self._sockets.let_go(socket)
+        self._tasks.start(self._see_off(socket, code, address), f"the older socket of {socket.charge_point_id}")
 
-    async def _see_off(self, session: Session, code: CloseCode, address: str) -> None:
-        point = session.charge_point_id
+    async def _see_off(self, socket: ChargerSocket, code: CloseCode, address: str) -> None:
+        point = socket.charge_point_id
         try:
-            if await session.socket.answers(self._patience):
+            if await socket.websocket.answers(self._patience):
                 async with self._db.writing() as rows:
                     news = await sightings.note_two_holders(
-                        rows, point, address=address, holder_address=session.address, now=datetime.now(UTC)
+                        rows, point, address=address, holder_address=socket.address, now=datetime.now(UTC)
                     )
                 if news:
                     self._reporter.report(point, Fact.TWO_HOLDERS)
         except Unavailable:
             pass  # it is on record another time
-        self._sessions.close(session, code, "replaced by a newer connection")
+        self._sockets.close(socket, code, "replaced by a newer connection")
 
 
 def _judge(contest: Contest | None) -> ContenderStatus:

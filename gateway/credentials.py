@@ -12,7 +12,7 @@ from domain.charger import REFUSALS, CommandOutcome, KeyAnswer
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
 from domain.keys import KnownTo
-from gateway.charger_sockets import Session, Sessions
+from gateway.charger_sockets import ChargerSocket, ChargerSockets
 from gateway.facts import Fact, Reporter
 from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
 from persistence.chargers import credentials, key_sending, present_connections, upgrades
@@ -38,7 +38,7 @@ class KeyRule:
         self,
         db: Database,
         vault: Vault,
-        sessions: Sessions,
+        sockets: ChargerSockets,
         reporter: Reporter,
         *,
         old_keys: OldKeys,
@@ -52,7 +52,7 @@ class KeyRule:
         """
         self._db = db
         self._vault = vault
-        self._sessions = sessions
+        self._sockets = sockets
         self._reporter = reporter
         self._old_keys = old_keys
         self._boot_patience = boot_patience
@@ -63,13 +63,13 @@ class KeyRule:
 
         A wrong password takes no lock. Raises Unavailable where the database does not answer.
         """
-        async with self._db.reading() as session:
-            known = await upgrades.recognise(session, self._vault, identity, password)
+        async with self._db.reading() as rows:
+            known = await upgrades.recognise(rows, self._vault, identity, password)
         if known.admission is not None or known.charge_point_id is None:
             return known.admission or Admission(Entry.REFUSED)
-        async with self._db.writing() as session:
+        async with self._db.writing() as rows:
             admission = await upgrades.admit(
-                session,
+                rows,
                 self._vault,
                 known.charge_point_id,
                 password,
@@ -83,26 +83,26 @@ class KeyRule:
             self._reporter.report(known.charge_point_id, Fact.RETURNED_WITH_OLD_KEY)
         return admission
 
-    async def send_pending(self, session: Session, order_id: str | None = None) -> Answer | None:
+    async def send_pending(self, socket: ChargerSocket, order_id: str | None = None) -> Answer | None:
         """Send the pending key, always the same one, and record what came back; None: there is none to send.
 
         It is on record as sent before it leaves, so a lost reply, or the death of this process, loses nothing. With an
         `order_id` a refusal that counts ends the rotation; without one that of a key that its order has left to the
         gateway makes it the new owner's to type one.
         """
-        point = session.charge_point_id
-        connection = Connection(session.generation, session.serials, session.open_line, session.address, session.sim)
+        point = socket.charge_point_id
+        connection = Connection(socket.generation, socket.serials, socket.open_line, socket.address, socket.sim)
         async with self._db.writing() as rows:
             now = datetime.now(UTC)
             key = await key_sending.record_sent(rows, self._vault, point, connection, now, order_id=order_id)
         if key is None:
             return None
-        said = await session.dialect.send_key(key.text)
-        answer = Answer(said, not session.quarantined and session.known_to is KnownTo.CHARGER)
+        said = await socket.dialect.send_key(key.text)
+        answer = Answer(said, not socket.quarantined and socket.known_to is KnownTo.CHARGER)
         async with self._db.writing() as rows:
             now = datetime.now(UTC)
             await key_sending.record_answer(
-                rows, point, key.credential_id, said, counts=answer.counts, address=session.address
+                rows, point, key.credential_id, said, counts=answer.counts, address=socket.address
             )
             if order_id is None:
                 await key_sending.refuse_own(rows, point, now)
@@ -111,88 +111,86 @@ class KeyRule:
                 await credentials.withdraw(rows, point, order_id, now)
         return answer
 
-    async def send_own(self, session: Session, *, asked: bool = False) -> Answer | None:
+    async def send_own(self, socket: ChargerSocket, *, asked: bool = False) -> Answer | None:
         """Send a fresh key in place of the present owner's own; None where none may be made, or it waits for its proof.
 
         `asked`: by the owner, who may have it tried where it was refused before.
         """
         async with self._db.writing() as rows:
-            made = await credentials.make_own(
-                rows, self._vault, session.charge_point_id, datetime.now(UTC), asked=asked
-            )
-        return await self.send_pending(session) if made is not None else None
+            made = await credentials.make_own(rows, self._vault, socket.charge_point_id, datetime.now(UTC), asked=asked)
+        return await self.send_pending(socket) if made is not None else None
 
-    async def count_start(self, session: Session) -> None:
+    async def count_start(self, socket: ChargerSocket) -> None:
         """Record that a charger has started anew on a released connection: it may show that a key was not taken."""
-        if not session.quarantined:
+        if not socket.quarantined:
             async with self._db.writing() as rows:
                 now = datetime.now(UTC)
-                await key_sending.record_start(rows, session.charge_point_id, session.credential_id, now)
+                await key_sending.record_start(rows, socket.charge_point_id, socket.credential_id, now)
 
     async def quarantines(self, rows: AsyncSession, charge_point_id: ChargePointId, credential_id: str) -> bool:
         """Whether a connection with this key opens in quarantine now."""
         return await upgrades.still_quarantines(rows, charge_point_id, credential_id, self._old_keys, datetime.now(UTC))
 
-    async def lift_quarantine(self, session: Session) -> bool:
+    async def lift_quarantine(self, socket: ChargerSocket) -> bool:
         """Make the connection an ordinary one, where the reason for its quarantine is gone; whether it is one now."""
         async with self._db.writing() as rows:
-            if not (await present_connections.status(rows, session.charge_point_id)).good(session.generation):
+            if not (await present_connections.status(rows, socket.charge_point_id)).good(socket.generation):
                 return False
-            if await self.quarantines(rows, session.charge_point_id, session.credential_id):
+            if await self.quarantines(rows, socket.charge_point_id, socket.credential_id):
                 return False
             now = datetime.now(UTC)
-            if not await present_connections.lift_quarantine(rows, session.charge_point_id, session.generation, now):
+            if not await present_connections.lift_quarantine(rows, socket.charge_point_id, socket.generation, now):
                 return False
-        session.quarantined, session.released_at = False, now
-        self._reporter.report(session.charge_point_id, Fact.CONNECTED)
+        socket.quarantined, socket.released_at = False, now
+        self._reporter.report(socket.charge_point_id, Fact.CONNECTED)
         return True
 
-    async def keep_in_quarantine(self, session: Session) -> None:
+    async def keep_in_quarantine(self, socket: ChargerSocket) -> None:
         """Give a quarantined charger the same key again: after its BootNotification, or soon without one.
 
         As long as it gives no answer, again after each of its BootNotifications. A charger that has taken the key, and
         keeps its socket, has it closed; one that needs a restart for it is restarted. A parked one is left alone, and
         so is one whose new owner is to type a key: there is none to send.
         """
-        if session.parked:
-            _log.warning("%s keeps coming back with its old key: parked in quarantine.", session.charge_point_id)
+        if socket.parked:
+            _log.warning("%s keeps coming back with its old key: parked in quarantine.", socket.charge_point_id)
             return
-        await self.wait_for_boot(session, self._boot_patience)
-        while session.quarantined and not session.over:
+        await self.wait_for_boot(socket, self._boot_patience)
+        while socket.quarantined and not socket.over:
             try:
-                answer = await self.send_pending(session)
+                answer = await self.send_pending(socket)
             except Unavailable:
                 answer = Answer(KeyAnswer.UNKNOWN)
             if answer is not None and answer.said is KeyAnswer.ACCEPTED:
-                await self.make_it_reconnect(session)
+                await self.make_it_reconnect(socket)
             elif answer is not None and answer.said is KeyAnswer.REBOOT_REQUIRED:
-                await self.restart(session)
+                await self.restart(socket)
             if answer is None or answer.said is not KeyAnswer.UNKNOWN:
                 return
-            await self.wait_for_boot(session, None)
+            await self.wait_for_boot(socket, None)
 
-    async def wait_for_boot(self, session: Session, patience: float | None) -> None:
+    async def wait_for_boot(self, socket: ChargerSocket, patience: float | None) -> None:
         """Wait for a BootNotification, at most `patience` seconds; one that was sent already counts once."""
         try:
             async with asyncio.timeout(patience):
-                await session.booted.wait()
+                await socket.booted.wait()
         except TimeoutError:
             pass  # it has booted long ago, and came back without saying so
-        session.booted.clear()
+        socket.booted.clear()
 
-    async def make_it_reconnect(self, session: Session) -> None:
+    async def make_it_reconnect(self, socket: ChargerSocket) -> None:
         """Close the socket of a charger that has taken its key, where it does not come back with it by itself."""
         try:
             async with asyncio.timeout(self._reconnect_patience):
-                await session.socket.wait_closed()
+                await socket.websocket.wait_closed()
         except TimeoutError:
-            self._sessions.close(session, CloseCode.SERVICE_RESTART, "reconnect with the new credentials")
+            self._sockets.close(socket, CloseCode.SERVICE_RESTART, "reconnect with the new credentials")
 
-    async def restart(self, session: Session) -> None:
+    async def restart(self, socket: ChargerSocket) -> None:
         """Restart a charger that needs it for its key."""
         try:
-            outcome = await session.dialect.restart()
+            outcome = await socket.dialect.restart()
         except (NotConnected, NoAnswer, CallRefused):
             return  # the next connection tries again
         if outcome is not CommandOutcome.DONE:
-            _log.warning("%s needs a restart for its new credentials, and refused it.", session.charge_point_id)
+            _log.warning("%s needs a restart for its new credentials, and refused it.", socket.charge_point_id)

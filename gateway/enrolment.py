@@ -15,7 +15,7 @@ from domain.charger import KeyAnswer
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
 from domain.keys import KnownTo
-from gateway.charger_sockets import Session
+from gateway.charger_sockets import ChargerSocket
 from gateway.credentials import KeyRule
 from gateway.limits import Bucket
 from gateway.watch import Watch
@@ -83,86 +83,86 @@ class Enrolment:
         self._watch = watch
         watch.show_enrolment(lambda: self._halted, lambda: sum(one.lost for one in self._begun))
 
-    async def see_to(self, session: Session) -> None:
+    async def see_to(self, socket: ChargerSocket) -> None:
         """Enrol a charger on its ordinary connection, opened with a key that people know, if that is wanted.
 
         One that gives no answer is tried again after its next BootNotification, or after an hour; one that is not
         wanted, as long as it has not said what it is, after its BootNotification.
         """
         patience: float | None = self._boot_patience
-        while not session.over:
-            await self._rule.wait_for_boot(session, patience)
+        while not socket.over:
+            await self._rule.wait_for_boot(socket, patience)
             try:
-                if not await self._is_wanted(session):
+                if not await self._is_wanted(socket):
                     patience = None
-                elif not await self._wait_for_turn(session) or await self._enrol(session) is not KeyAnswer.UNKNOWN:
+                elif not await self._wait_for_turn(socket) or await self._enrol(socket) is not KeyAnswer.UNKNOWN:
                     return
                 else:
                     patience = _AGAIN_AFTER
             except Unavailable:
                 patience = _AGAIN_AFTER
 
-    async def _is_wanted(self, session: Session) -> bool:
-        """Whether the session may enrol its charger, and its model is one that is."""
+    async def _is_wanted(self, socket: ChargerSocket) -> bool:
+        """Whether the socket may enrol its charger, and its model is one that is."""
         models = self._options.models
-        if session.quarantined or session.known_to is not KnownTo.PEOPLE or models == frozenset():
+        if socket.quarantined or socket.known_to is not KnownTo.PEOPLE or models == frozenset():
             return False
         if models is None:
             return True
         async with self._db.reading() as rows:
-            model = await present_connections.model_of(rows, session.charge_point_id)
+            model = await present_connections.model_of(rows, socket.charge_point_id)
         return (model or "").lower() in models
 
-    async def _wait_for_turn(self, session: Session) -> bool:
+    async def _wait_for_turn(self, socket: ChargerSocket) -> bool:
         """Wait until one more may begin; False where the connection is over before."""
-        while not session.over:
+        while not socket.over:
             pause = _LOOK_EVERY if self._halted else self._bucket.pause()
             if not pause:
                 self._bucket.take()
                 return True
-            if await _is_closed(session, pause * random.uniform(0.5, 1.5)):  # noqa: S311 - so that not all come at once
+            if await _is_closed(socket, pause * random.uniform(0.5, 1.5)):  # noqa: S311 - so that not all come at once
                 break
         return False
 
-    async def _enrol(self, session: Session) -> KeyAnswer | None:
+    async def _enrol(self, socket: ChargerSocket) -> KeyAnswer | None:
         """Send the key, so many at once; what the charger waits for before it comes back holds up no other."""
         async with self._slots:
-            answer = await self._rule.send_own(session)
+            answer = await self._rule.send_own(socket)
         if answer is None:
-            await self._restart_where_due(session)
+            await self._restart_where_due(socket)
             return None
-        self._begun.append(_Begun(session.charge_point_id, self._clock()))
+        self._begun.append(_Begun(socket.charge_point_id, self._clock()))
         self._watch.enrolment(answer.said.value)
-        await self.bring_back(session, answer.said)
+        await self.bring_back(socket, answer.said)
         return answer.said
 
-    async def _restart_where_due(self, session: Session) -> None:
+    async def _restart_where_due(self, socket: ChargerSocket) -> None:
         """Restart a charger that took its key over an earlier connection and was lost before it was restarted."""
         async with self._db.reading() as rows:
-            due = await credentials.needs_restart(rows, session.charge_point_id)
+            due = await credentials.needs_restart(rows, socket.charge_point_id)
         if due:
-            self._begun.append(_Begun(session.charge_point_id, self._clock()))
-            await self.bring_back(session, KeyAnswer.REBOOT_REQUIRED)
+            self._begun.append(_Begun(socket.charge_point_id, self._clock()))
+            await self.bring_back(socket, KeyAnswer.REBOOT_REQUIRED)
 
-    async def bring_back(self, session: Session, said: KeyAnswer, *, at_any_hour: bool = False) -> None:
+    async def bring_back(self, socket: ChargerSocket, said: KeyAnswer, *, at_any_hour: bool = False) -> None:
         """Have a charger that has taken its key come back with it, once it is idle; a restart waits for its hour.
 
         `at_any_hour`: somebody asked for the key, and knows that a restart may follow.
         """
         if said is KeyAnswer.ACCEPTED:
-            if await self._until_idle(session):
-                await self._rule.make_it_reconnect(session)
-        elif said is KeyAnswer.REBOOT_REQUIRED and await self._until_idle(session, its_hour=not at_any_hour):
-            await self._rule.restart(session)
+            if await self._until_idle(socket):
+                await self._rule.make_it_reconnect(socket)
+        elif said is KeyAnswer.REBOOT_REQUIRED and await self._until_idle(socket, its_hour=not at_any_hour):
+            await self._rule.restart(socket)
 
-    async def _until_idle(self, session: Session, *, its_hour: bool = False) -> bool:
+    async def _until_idle(self, socket: ChargerSocket, *, its_hour: bool = False) -> bool:
         """Wait until no charging session runs, and with `its_hour` for that; False where it is gone before."""
-        while not session.over:
+        while not socket.over:
             if not its_hour or self._options.may_restart(datetime.now(UTC)):
                 async with self._db.reading() as rows:
-                    if not await charging.session_running(rows, session.charge_point_id):
+                    if not await charging.session_running(rows, socket.charge_point_id):
                         return True
-            if await _is_closed(session, _LOOK_EVERY):
+            if await _is_closed(socket, _LOOK_EVERY):
                 break
         return False
 
@@ -191,11 +191,11 @@ class Enrolment:
         self._halted = halted
 
 
-async def _is_closed(session: Session, seconds: float) -> bool:
+async def _is_closed(socket: ChargerSocket, seconds: float) -> bool:
     """Wait so long; True where the socket is closed by then."""
     try:
         async with asyncio.timeout(seconds):
-            await session.socket.wait_closed()
+            await socket.websocket.wait_closed()
     except TimeoutError:
-        return session.over
+        return socket.over
     return True

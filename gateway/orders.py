@@ -6,7 +6,7 @@ from websockets.frames import CloseCode
 
 from domain.charger import REFUSALS, TAKEN, CommandOutcome, KeyAnswer
 from domain.ids import ChargePointId
-from gateway.charger_sockets import Session, Sessions
+from gateway.charger_sockets import ChargerSocket, ChargerSockets
 from gateway.credentials import Answer, KeyRule
 from gateway.enrolment import Enrolment
 from gateway.facts import Tasks
@@ -21,22 +21,24 @@ class Orders:
     `order_id` is what makes an order idempotent; it means nothing here.
     """
 
-    def __init__(self, db: Database, sessions: Sessions, rule: KeyRule, enrolment: Enrolment, tasks: Tasks) -> None:
-        """Carry orders out over `sessions`; what follows from one afterwards runs in `tasks`."""
+    def __init__(
+        self, db: Database, sockets: ChargerSockets, rule: KeyRule, enrolment: Enrolment, tasks: Tasks
+    ) -> None:
+        """Carry orders out over `sockets`; what follows from one afterwards runs in `tasks`."""
         self._db = db
-        self._sessions = sessions
+        self._sockets = sockets
         self._rule = rule
         self._enrolment = enrolment
         self._tasks = tasks
 
     async def quiet(self, charge_point_id: ChargePointId, *, stop_session: bool) -> CommandOutcome:
         """Make the charger inoperative; with `stop_session` ask it to stop what runs. A repeat asks the same again."""
-        session = await self._find(charge_point_id)
+        socket = await self._find(charge_point_id)
         stop: list[charging.Running] = []
         if stop_session:
             async with self._db.reading() as rows:
                 stop = await charging.running_sessions(rows, charge_point_id)
-        return await session.dialect.quiet(stop)
+        return await socket.dialect.quiet(stop)
 
     async def release(self, charge_point_id: ChargePointId) -> CommandOutcome:
         """Make the charger operative. A repeat asks the same again."""
@@ -47,14 +49,14 @@ class Orders:
 
         The list is on record before it leaves, under versions that were never used. A repeat sends it whole again.
         """
-        session = await self._find(charge_point_id)
-        limits = await session.dialect.limits()
+        socket = await self._find(charge_point_id)
+        limits = await socket.dialect.limits()
         async with self._db.writing() as rows:
             order = await local_lists.plan_list(rows, charge_point_id, order_id, limits, restore=restore)
-        outcome = CommandOutcome.DONE if order is None else await session.dialect.send_list(order)
+        outcome = CommandOutcome.DONE if order is None else await socket.dialect.send_list(order)
         if outcome is CommandOutcome.STALE:  # it said another version than it has: the try that follows asks again
-            outcome = await self._send_higher(session, order_id, limits, restore=restore)
-        await session.dialect.forget(order.former if order else ())
+            outcome = await self._send_higher(socket, order_id, limits, restore=restore)
+        await socket.dialect.forget(order.former if order else ())
         return outcome
 
     async def rotate(self, charge_point_id: ChargePointId, order_id: str) -> Answer:
@@ -65,8 +67,8 @@ class Orders:
         """
         known = await self._known_answer(charge_point_id, order_id)
         if known is None:
-            session = await self._find(charge_point_id, in_quarantine=True)
-            answer = await self._rule.send_pending(session, order_id)
+            socket = await self._find(charge_point_id, in_quarantine=True)
+            answer = await self._rule.send_pending(socket, order_id)
             if answer is None or answer.said is KeyAnswer.UNKNOWN:  # its reply may have lost the race against its proof
                 return await self._known_answer(charge_point_id, order_id) or Answer(KeyAnswer.UNKNOWN)
             return answer
@@ -81,10 +83,10 @@ class Orders:
         A repeat sends the same key again. One that keeps its socket, or needs a restart for its key, has the one closed
         or is restarted afterwards, as soon as no charging session runs.
         """
-        session = await self._find(charge_point_id)
-        answer = await self._rule.send_own(session, asked=True)
+        socket = await self._find(charge_point_id)
+        answer = await self._rule.send_own(socket, asked=True)
         if answer is not None and answer.said.value in TAKEN:
-            work = self._enrolment.bring_back(session, answer.said, at_any_hour=True)
+            work = self._enrolment.bring_back(socket, answer.said, at_any_hour=True)
             self._tasks.start(work, f"the return of {charge_point_id} with its new key")
         return answer
 
@@ -93,9 +95,9 @@ class Orders:
 
         A repeat restarts it again. Raises NotConnected only where it was told nothing.
         """
-        session = await self._find(charge_point_id)
+        socket = await self._find(charge_point_id)
         try:
-            return await session.dialect.restart()
+            return await socket.dialect.restart()
         except CallRefused:
             return CommandOutcome.REJECTED
         except (NotConnected, NoAnswer):
@@ -107,37 +109,37 @@ class Orders:
 
     async def disconnect(self, charge_point_id: ChargePointId) -> None:
         """Close the charger's socket: 1008 where no key of it is good any more, else 1012, so that it comes back."""
-        session = await self._find(charge_point_id, in_quarantine=True)
+        socket = await self._find(charge_point_id, in_quarantine=True)
         async with self._db.reading() as rows:
             welcome = await upgrades.has_key(rows, charge_point_id)
         if welcome:
-            self._sessions.close(session, CloseCode.SERVICE_RESTART, "connect again")
+            self._sockets.close(socket, CloseCode.SERVICE_RESTART, "connect again")
         else:
-            self._sessions.close(session, CloseCode.POLICY_VIOLATION, "the credentials are revoked")
+            self._sockets.close(socket, CloseCode.POLICY_VIOLATION, "the credentials are revoked")
 
-    async def _find(self, charge_point_id: ChargePointId, *, in_quarantine: bool = False) -> Session:
-        """Give the charger's session, if it has not connected elsewhere since; an outlived socket is closed.
+    async def _find(self, charge_point_id: ChargePointId, *, in_quarantine: bool = False) -> ChargerSocket:
+        """Give the charger's socket, if it has not connected elsewhere since; an outlived socket is closed.
 
         In quarantine it may be a former owner's: only what is `in_quarantine` reaches it.
         """
-        session = self._sessions.find(charge_point_id)
-        if session is None:
+        socket = self._sockets.find(charge_point_id)
+        if socket is None:
             raise NotConnected("The charger is not connected to this node.")
         async with self._db.reading() as rows:
             place = await present_connections.whereabouts(rows, charge_point_id)
-        if place.generation != session.generation:
-            self._sessions.close(session, CloseCode.NORMAL_CLOSURE, "replaced by a newer connection")
+        if place.generation != socket.generation:
+            self._sockets.close(socket, CloseCode.NORMAL_CLOSURE, "replaced by a newer connection")
             raise NotConnected("The charger has connected to another node.")
-        if session.quarantined and not in_quarantine:
+        if socket.quarantined and not in_quarantine:
             raise NotConnected("The charger is in quarantine.")
-        return session
+        return socket
 
     async def _send_higher(
-        self, session: Session, order_id: str, limits: local_lists.ListLimits, *, restore: bool
+        self, socket: ChargerSocket, order_id: str, limits: local_lists.ListLimits, *, restore: bool
     ) -> CommandOutcome:
         async with self._db.writing() as rows:
-            order = await local_lists.plan_list(rows, session.charge_point_id, order_id, limits, restore=restore)
-        return CommandOutcome.DONE if order is None else await session.dialect.send_list(order)
+            order = await local_lists.plan_list(rows, socket.charge_point_id, order_id, limits, restore=restore)
+        return CommandOutcome.DONE if order is None else await socket.dialect.send_list(order)
 
     async def _known_answer(self, charge_point_id: ChargePointId, order_id: str) -> Answer | None:
         """Give the answer after which the charger need not be asked, None where it has to be."""

@@ -11,7 +11,7 @@ from domain.charger import OcppVersion
 from domain.charger_clock import ChargerTime
 from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import Unavailable
-from gateway.charger_sockets import Session
+from gateway.charger_sockets import ChargerSocket
 from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
 from gateway.ocpp.line import Handler, NotInQuarantine, Unanswered
@@ -65,16 +65,16 @@ class Reports(ABC):
 
     def __init__(
         self,
-        session: Session,
+        socket: ChargerSocket,
         db: Database,
         rule: KeyRule,
         reporter: Reporter,
         rules: ChargingRules,
     ) -> None:
-        """Take over what `session`'s charger reports into `db`."""
+        """Take over what `socket`'s charger reports into `db`."""
         self._rules = rules
-        self._session = session
-        self._id = session.charge_point_id
+        self._socket = socket
+        self._id = socket.charge_point_id
         self._db = db
         self._rule = rule
         self._reporter = reporter
@@ -89,16 +89,16 @@ class Reports(ABC):
         Gives the answer and how many seconds follow from it. A socket that was replaced is rejected; one without a key
         is left pending, as orders may still go over it.
         """
-        self._session.serials, self._session.sim = about.serials, about.sim
-        if self._session.waits:
+        self._socket.serials, self._socket.sim = about.serials, about.sim
+        if self._socket.waits:
             return "Pending", BOOT_AGAIN_SOON
-        if self._session.quarantined and not await self._rule.lift_quarantine(self._session):
-            self._session.booted.set()
+        if self._socket.quarantined and not await self._rule.lift_quarantine(self._socket):
+            self._socket.booted.set()
             return "Pending", BOOT_AGAIN
         async with self._db.writing() as rows:
             status = await present_connections.status(rows, self._id)
-            if not status.good(self._session.generation):
-                return "Pending" if status.generation == self._session.generation else "Rejected", BOOT_AGAIN
+            if not status.good(self._socket.generation):
+                return "Pending" if status.generation == self._socket.generation else "Rejected", BOOT_AGAIN
             await present_connections.record_boot(
                 rows,
                 self._id,
@@ -109,17 +109,17 @@ class Reports(ABC):
                 serials=about.serials,
                 now=datetime.now(UTC),
             )
-        await self._rule.count_start(self._session)
-        self._session.clock.is_set(datetime.now(UTC))
-        self._session.booted.set()
+        await self._rule.count_start(self._socket)
+        self._socket.clock.is_set(datetime.now(UTC))
+        self._socket.booted.set()
         return "Accepted", HEARTBEAT
 
     async def authorizes(self, id_tag: str) -> TagStatus:
         """Say whether a tag may start a session on this socket now."""
-        if self._session.quarantined:
+        if self._socket.quarantined:
             return TagStatus.BLOCKED
         async with self._db.reading() as rows:
-            if not (await present_connections.status(rows, self._id)).good(self._session.generation):
+            if not (await present_connections.status(rows, self._id)).good(self._socket.generation):
                 return TagStatus.BLOCKED
             return await charging.authorize(rows, self._id, id_tag)
 
@@ -129,11 +129,11 @@ class Reports(ABC):
         There a start that may be from before this connection gets an error, so that it is sent again. One that waits
         for its place gets no answer, whatever it tells of a session: no error that might make it throw that away.
         """
-        if self._session.waits:
+        if self._socket.waits:
             raise Unanswered
-        if not self._session.quarantined:
+        if not self._socket.quarantined:
             async with self._db.writing() as rows:
-                if (await present_connections.status(rows, self._id)).good(self._session.generation):
+                if (await present_connections.status(rows, self._id)).good(self._socket.generation):
                     return await charging.start_session(rows, self._id, start, self._over(), datetime.now(UTC))
         if not start.begins or start.offline:
             raise NotInQuarantine
@@ -194,9 +194,9 @@ class Reports(ABC):
         Not before the charger has had time to tell what it kept while it was away; and not what it tells so itself.
         """
         await self.hears(text)
-        clock, now, since = self._session.clock, datetime.now(UTC), self._session.released_at
+        clock, now, since = self._socket.clock, datetime.now(UTC), self._socket.released_at
         told_all = max(since, clock.set_at or since) + self._rules.lost_after
-        if self._session.quarantined or self._session.waits or now < told_all:
+        if self._socket.quarantined or self._socket.waits or now < told_all:
             return
         at = None if (said := read_time(text)) is None else clock.read(said)
         async with self._db.writing() as rows:
@@ -206,31 +206,31 @@ class Reports(ABC):
             self._reporter.report(self._id, Fact.SESSION_ENDED)
 
     def _over(self) -> Over:
-        session, rules = self._session, self._rules
-        return Over(session.generation, session.released_at, rules.dead_for, rules.power_limit)
+        socket, rules = self._socket, self._rules
+        return Over(socket.generation, socket.released_at, rules.dead_for, rules.power_limit)
 
     def time_of(self, text: str) -> ChargerTime:
         """Read a reported time with what is known of the charger's clock; one that can't be read is now."""
-        return self._session.clock.read(read_time(text) or datetime.now(UTC))
+        return self._socket.clock.read(read_time(text) or datetime.now(UTC))
 
     async def hears(self, text: str | None) -> None:
         """Learn what the charger's clock is off by, from the time of a report of now; what is new is kept at once.
 
         Where the database is away the next report has it kept: the answer does not wait for that.
         """
-        clock = self._session.clock
+        clock = self._socket.clock
         clock.hear(read_time(text), datetime.now(UTC))
-        if clock.tells_news() and self._session.generation:
+        if clock.tells_news() and self._socket.generation:
             with suppress(Unavailable):
                 async with self._db.writing() as rows:
-                    await charger_connections.note_clock(rows, self._id, self._session.generation, clock.shown)
+                    await charger_connections.note_clock(rows, self._id, self._socket.generation, clock.shown)
                 clock.is_noted()
 
     def not_in_quarantine(self) -> None:
         """Refuse what no quarantined charger may report; it keeps it and sends it again."""
-        if self._session.waits:
+        if self._socket.waits:
             raise Unanswered
-        if self._session.quarantined:
+        if self._socket.quarantined:
             raise NotInQuarantine
 
 

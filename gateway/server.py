@@ -20,7 +20,7 @@ from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
 from gateway.auth_throttle import AuthThrottle, address_of
-from gateway.charger_sockets import Sessions
+from gateway.charger_sockets import ChargerSockets
 from gateway.connections import DIALECTS, Connections
 from gateway.contests import LOOK_EVERY, Contender, Contests, PlaceTaken
 from gateway.credentials import KeyRule
@@ -104,14 +104,14 @@ class Gateway:
         self._tasks = Tasks()
         self._facts = Tasks()
         self._reporter = Reporter(on_fact, self._facts)
-        self._sessions = Sessions(self._tasks)
+        self._sockets = ChargerSockets(self._tasks)
         self._watch = watch or Watch()
-        self._watch.show(lambda: [(held.dialect.VERSION, held.quarantined) for held in self._sessions.all()])
+        self._watch.show(lambda: [(held.dialect.VERSION, held.quarantined) for held in self._sockets.all()])
         self._sign_every = sign_every.total_seconds()
-        self._contests = Contests(db, node, self._sessions, self._reporter, self._tasks, limits, look_every)
+        self._contests = Contests(db, node, self._sockets, self._reporter, self._tasks, limits, look_every)
         self._ended = EndedKeys(db, self._reporter, self._tasks)
         self._watch.show_waiting(
-            self._contests.held, lambda: sum(held.quarantined and held.parked for held in self._sessions.all())
+            self._contests.held, lambda: sum(held.quarantined and held.parked for held in self._sockets.all())
         )
         self._admissions: WeakKeyDictionary[ServerConnection, tuple[Admission, int, Contender | None]] = (
             WeakKeyDictionary()
@@ -121,7 +121,7 @@ class Gateway:
         self._rule = KeyRule(
             db,
             vault,
-            self._sessions,
+            self._sockets,
             self._reporter,
             old_keys=old_keys,
             boot_patience=boot_patience.total_seconds(),
@@ -131,7 +131,7 @@ class Gateway:
         self._connections = Connections(
             db,
             node,
-            self._sessions,
+            self._sockets,
             self._rule,
             self._reporter,
             self._tasks,
@@ -142,8 +142,8 @@ class Gateway:
             open_line=self._open_line,
             charging_rules=ChargingRules(limits.ping_every + limits.ping_timeout, power_limit, lost_after),
         )
-        self._sweep = Sweep(db, node, self._sessions, self._rule, self._contests, sweep_every)
-        self.orders = Orders(db, self._sessions, self._rule, self._enrolment, self._tasks)
+        self._sweep = Sweep(db, node, self._sockets, self._rule, self._contests, sweep_every)
+        self.orders = Orders(db, self._sockets, self._rule, self._enrolment, self._tasks)
 
     @property
     def port(self) -> int:

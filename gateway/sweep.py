@@ -9,7 +9,7 @@ from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
 from domain.ids import NodeId
-from gateway.charger_sockets import Session, Sessions
+from gateway.charger_sockets import ChargerSocket, ChargerSockets
 from gateway.contests import Contests
 from gateway.credentials import KeyRule
 from persistence.chargers import present_connections
@@ -25,12 +25,12 @@ class Sweep:
     """Looks at every socket of this node again and again."""
 
     def __init__(
-        self, db: Database, node: NodeId, sessions: Sessions, rule: KeyRule, contests: Contests, every: timedelta
+        self, db: Database, node: NodeId, sockets: ChargerSockets, rule: KeyRule, contests: Contests, every: timedelta
     ) -> None:
         """Look at the `sessions` of `node` every so often."""
         self._db = db
         self._node = node
-        self._sessions = sessions
+        self._sockets = sockets
         self._rule = rule
         self._contests = contests
         self._every = every.total_seconds()
@@ -51,30 +51,30 @@ class Sweep:
 
         End quarantines whose reason is gone: a charger that stays connected sends no BootNotification that would.
         """
-        held = self._sessions.all()
+        held = self._sockets.all()
         if not held:
             return
         async with self._db.reading() as rows:
             found = await present_connections.statuses_on(rows, self._node)
-            gone = [session.charge_point_id for session in held if session.charge_point_id not in found]
+            gone = [socket.charge_point_id for socket in held if socket.charge_point_id not in found]
             found |= await present_connections.statuses(rows, gone)
             freed = [
-                session
-                for session in held
-                if session.quarantined
-                and not await self._rule.quarantines(rows, session.charge_point_id, session.credential_id)
+                socket
+                for socket in held
+                if socket.quarantined
+                and not await self._rule.quarantines(rows, socket.charge_point_id, socket.credential_id)
             ]
         now = datetime.now(UTC)
-        for session in held:
-            self._judge(session, found.get(session.charge_point_id, ConnectionStatus()), now)
-        for session in freed:
-            if not session.over:
-                await self._rule.lift_quarantine(session)
+        for socket in held:
+            self._judge(socket, found.get(socket.charge_point_id, ConnectionStatus()), now)
+        for socket in freed:
+            if not socket.over:
+                await self._rule.lift_quarantine(socket)
 
-    def _judge(self, session: Session, status: ConnectionStatus, now: datetime) -> None:
-        if status.generation != session.generation:
-            self._contests.see_off(session, CloseCode.POLICY_VIOLATION, status.credential_id, status.address or "")
+    def _judge(self, socket: ChargerSocket, status: ConnectionStatus, now: datetime) -> None:
+        if status.generation != socket.generation:
+            self._contests.see_off(socket, CloseCode.POLICY_VIOLATION, status.credential_id, status.address or "")
         elif not status.keyed and (status.revoked_at is None or now - status.revoked_at > LAST_ORDERS):
-            self._sessions.close(session, CloseCode.POLICY_VIOLATION, "the credentials are revoked")
+            self._sockets.close(socket, CloseCode.POLICY_VIOLATION, "the credentials are revoked")
         elif status.keyed and (not status.online or status.unsettled or status.shut):
-            self._sessions.close(session, CloseCode.SERVICE_RESTART, "connect again")
+            self._sockets.close(socket, CloseCode.SERVICE_RESTART, "connect again")

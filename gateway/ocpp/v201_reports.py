@@ -71,7 +71,7 @@ class Reports201(Reports):
         """Take note; an EVSE is free where all of its connectors are."""
         connectors = self._connectors.setdefault(evse_id, {})
         connectors[connector_id] = connector_status
-        started = self._session.clock.set_at is not None  # then it has told of all of them, and not of what changed
+        started = self._socket.clock.set_at is not None  # then it has told of all of them, and not of what changed
         if evse_id and started and set(connectors.values()) == {"Available"}:
             await self.frees(evse_id, timestamp)
         else:

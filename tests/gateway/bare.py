@@ -12,8 +12,8 @@ from tests.gateway.world import CP, World
 
 
 async def place(world: World) -> Place:
-    async with world.database.reading() as session:
-        return await present_connections.whereabouts(session, CP)
+    async with world.database.reading() as rows:
+        return await present_connections.whereabouts(rows, CP)
 
 
 async def ask(socket: ClientConnection, action: str, **payload: Any) -> list[Any]:

@@ -46,8 +46,8 @@ async def two_nodes(
 
 
 async def link(database: Database) -> PresentConnection:
-    async with database.reading() as session:
-        return await session.get_one(PresentConnection, CP)
+    async with database.reading() as rows:
+        return await rows.get_one(PresentConnection, CP)
 
 
 async def eventually(true: Callable[[], Awaitable[Any]], *, seconds: float = 15) -> None:
@@ -117,21 +117,21 @@ async def refusal(world: World, password: str = OLD_KEY, **how: Any) -> Response
 
 async def on_record(database: Database) -> tuple[list[tuple[str, dict[str, Any]]], dict[str, int]]:
     """Give what the charge point's own trail has of keys in other hands, and how often what was found of it."""
-    async with database.reading() as session:
+    async with database.reading() as rows:
         trail = select(AuditEvent).where(AuditEvent.subject == f"charge_point:{CP}").order_by(AuditEvent.sequence)
         others = {TrailAction.TWO_HOLDERS, TrailAction.ENDED_KEY_TRIED}
-        events = [(row.action, row.detail) for row in await session.scalars(trail) if row.action in others]
-        found = {row.kind: row.times for row in await session.scalars(select(Finding).where(Finding.subject == CP))}
+        events = [(row.action, row.detail) for row in await rows.scalars(trail) if row.action in others]
+        found = {row.kind: row.times for row in await rows.scalars(select(Finding).where(Finding.subject == CP))}
     return events, found
 
 
 async def dies(database: Database, node: str, *, survivor: str) -> None:
     """Make a node's last sign so old that the other one, which has written all the time, has missed it."""
     now = datetime.now(UTC)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         for name, seen, steady in (
             (node, now - timedelta(seconds=30), now - timedelta(minutes=2)),
             (survivor, now, now - timedelta(minutes=2)),
         ):
             values = update(GatewayNode).where(GatewayNode.node == name).values(seen_at=seen, steady_since=steady)
-            await session.execute(values)
+            await rows.execute(values)

@@ -47,15 +47,15 @@ async def shift(database: Database, opened: timedelta, ended: timedelta | None) 
     now = datetime.now(UTC)
     values: dict[str, datetime | None] = dict.fromkeys(("opened_at", "released_at"), now - opened)
     values["ended_at"] = None if ended is None else now - ended
-    async with database.writing() as session:
-        await session.execute(update(ChargerConnection).values(values))
+    async with database.writing() as rows:
+        await rows.execute(update(ChargerConnection).values(values))
 
 
 async def booked(world: World) -> str:
     """Say to whom the sessions are booked."""
-    async with world.database.reading() as session:
-        found = {row.id_tag: row for row in await session.scalars(select(ChargingSession).order_by(ChargingSession.id))}
-        count = len((await session.scalars(select(ChargingSession.id))).all())
+    async with world.database.reading() as rows:
+        found = {row.id_tag: row for row in await rows.scalars(select(ChargingSession).order_by(ChargingSession.id))}
+        count = len((await rows.scalars(select(ChargingSession.id))).all())
     assert count == len(found), "the same session twice"
     said = []
     for who, tag in TAGS.items():
@@ -104,8 +104,8 @@ async def told_with_all_that_was_kept(charger: Charger) -> str:
     if charger.clock.off is None:
         charger.started = now - 60 * HOUR
         off = round((now - datetime.fromisoformat(charger.tell(now))).total_seconds())
-        async with charger.world.database.writing() as session:
-            await session.execute(update(ChargerConnection).values(clock_off=off))
+        async with charger.world.database.writing() as rows:
+            await rows.execute(update(ChargerConnection).values(clock_off=off))
     async with charger.connected(starts=False) as socket:
         for tag, hours in (("ANN1", 20), ("BEN1", 5)):
             await charger.says_how_it_is(socket, now - hours * HOUR)
@@ -123,8 +123,8 @@ async def in_quarantine(charger: Charger) -> str:
         for tag, at in times.items():
             assert await charger.begins(socket, tag, at) == "SecurityError", "it is kept, and told again"
             assert await charger.begins(socket, tag, charger.tell(datetime.now(UTC))) in {"SecurityError", "Blocked"}
-    async with charger.world.database.reading() as session:
-        assert (await session.scalars(select(ChargingSession))).all() == []
+    async with charger.world.database.reading() as rows:
+        assert (await rows.scalars(select(ChargingSession))).all() == []
     charger.password = key
     async with charger.connected() as socket:
         await charger.says_how_it_is(socket)
@@ -147,13 +147,13 @@ async def link_lost(charger: Charger) -> str:
 async def during_a_transfer(charger: Charger) -> str:
     await was_there(charger)
     times = late(charger)
-    async with charger.world.database.writing() as session:
-        await session.execute(update(ChargePoint).values(sessions_blocked_by="transfer"))
+    async with charger.world.database.writing() as rows:
+        await rows.execute(update(ChargePoint).values(sessions_blocked_by="transfer"))
     async with charger.connected() as socket:
         await charger.says_how_it_is(socket)
         assert await charger.starts(socket) == "Ann's blocked; Ben's blocked"
-        async with charger.world.database.writing() as session:
-            await session.execute(delete(ChargingSession))
+        async with charger.world.database.writing() as rows:
+            await rows.execute(delete(ChargingSession))
         await charger.tells(socket, times)
     return await booked(charger.world)
 
@@ -224,13 +224,13 @@ async def test_what_happened_while_our_gateway_was_dead_is_late(
         charger = Charger(world, ocpp, CLOCKS[clock])
         async with charger.connected() as socket:
             await charger.says_how_it_is(socket)
-            async with database.reading() as session:
-                known = (await session.scalars(select(ChargerConnection.clock_off))).one()
+            async with database.reading() as rows:
+                known = (await rows.scalars(select(ChargerConnection.clock_off))).one()
             assert known is not None, "it is on record before anything dies"
     now = datetime.now(UTC)
     await shift(database, 50 * HOUR, None)  # nobody wrote its end
-    async with database.writing() as session:
-        await session.execute(update(GatewayNode).values(seen_at=now - HOUR))
+    async with database.writing() as rows:
+        await rows.execute(update(GatewayNode).values(seen_at=now - HOUR))
     await hand_over(database, now - HOUR * 2 / 3)
     times = {tag: charger.tell(now - minutes * HOUR / 60) for tag, minutes in (("ANN1", 50), ("BEN1", 30))}
     async with gateway_world(database, vault, tmp_path) as world:

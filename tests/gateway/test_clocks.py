@@ -77,8 +77,8 @@ async def boots(socket: Any, ocpp: str) -> None:
 
 
 async def sessions(world: World) -> list[ChargingSession]:
-    async with world.database.reading() as session:
-        return list(await session.scalars(select(ChargingSession).order_by(ChargingSession.id)))
+    async with world.database.reading() as rows:
+        return list(await rows.scalars(select(ChargingSession).order_by(ChargingSession.id)))
 
 
 @pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
@@ -96,8 +96,8 @@ async def test_a_live_start_is_the_present_groups_whatever_the_clock_says(world:
 @pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
 @pytest.mark.parametrize("off", OFF)
 async def test_nobody_starts_while_a_transfer_blocks_that(world: World, ocpp: str, off: str) -> None:
-    async with world.database.writing() as session:
-        (await session.scalars(select(ChargePoint))).one().sessions_blocked_by = "transfer"
+    async with world.database.writing() as rows:
+        (await rows.scalars(select(ChargePoint))).one().sessions_blocked_by = "transfer"
     now = clock(off)
     async with world.client(subprotocols=[f"ocpp{ocpp}"]) as socket:
         await tells_status(socket, ocpp, now())
@@ -149,8 +149,8 @@ async def test_what_was_kept_is_told_from_a_clock_that_is_behind_by_what_that_wa
         async with world.client(**protocol) as socket:
             await tells_status(socket, ocpp, datetime.now(UTC).isoformat())
         await world.heard(Fact.DISCONNECTED)
-        async with database.writing() as session:  # as if it had been away for a day
-            connection = (await session.scalars(select(ChargerConnection))).one()
+        async with database.writing() as rows:  # as if it had been away for a day
+            connection = (await rows.scalars(select(ChargerConnection))).one()
             connection.opened_at = connection.released_at = datetime.now(UTC) - timedelta(days=2)
             connection.ended_at = datetime.now(UTC) - timedelta(days=1)
         await hand_over(database, datetime.now(UTC) - timedelta(hours=2))
@@ -198,8 +198,8 @@ async def test_the_stop_of_a_start_that_was_blocked_ends_nobody_elses_session(wo
         stop = {"meterStop": 50_010, "timestamp": datetime.now(UTC).isoformat(), "reason": "DeAuthorized"}
         await ask(socket, "StopTransaction", transactionId=said[2]["transactionId"], **stop)
     assert [one.stopped_at for one in await sessions(world)] == [None]
-    async with world.database.reading() as session:
-        assert (await session.scalars(select(UnmatchedStop))).all() == []
+    async with world.database.reading() as rows:
+        assert (await rows.scalars(select(UnmatchedStop))).all() == []
 
 
 @pytest.mark.parametrize("number", [2**31, 2**63])
@@ -215,8 +215,8 @@ async def test_what_is_counted_beyond_all_bounds_loses_no_session(world: World, 
     (found,) = await sessions(world)
     kept = number < 2**63
     assert (found.meter_start, found.meter_stop) == ((number, number + 9) if kept else (None, None))
-    async with world.database.reading() as session:
-        assert [one.said_id for one in await session.scalars(select(UnmatchedStop))] == [number if kept else -1]
+    async with world.database.reading() as rows:
+        assert [one.said_id for one in await rows.scalars(select(UnmatchedStop))] == [number if kept else -1]
     async with world.client(subprotocols=["ocpp2.0.1"]) as socket:
         sample = {"value": 1.5, "unitOfMeasure": {"unit": "Wh", "multiplier": 300}}
         event = {"eventType": "Started", "timestamp": now, "triggerReason": "Authorized", "seqNo": 0}
@@ -271,8 +271,8 @@ async def test_who_is_named_later_is_judged_as_the_session_is_whatever_the_charg
     world: World, off: str
 ) -> None:
     """A start that names nobody, and a tag that comes after it, are no way round what blocks sessions now."""
-    async with world.database.writing() as session:
-        (await session.scalars(select(ChargePoint))).one().sessions_blocked_by = "transfer"
+    async with world.database.writing() as rows:
+        (await rows.scalars(select(ChargePoint))).one().sessions_blocked_by = "transfer"
     event = {"triggerReason": "CablePluggedIn", "transactionInfo": {"transactionId": "t-1"}, "evse": {"id": 1}}
     token = {"idToken": "BEN1", "type": "ISO14443"}
     async with world.client(subprotocols=["ocpp2.0.1"]) as socket:
@@ -291,14 +291,14 @@ async def test_a_status_is_answered_though_what_it_tells_of_the_clock_can_not_be
     other = Database(database_url)
 
     async def known() -> list[int | None]:
-        async with world.database.reading() as session:
+        async with world.database.reading() as rows:
             kept = select(ChargerConnection.clock_off).order_by(ChargerConnection.generation)
-            return list(await session.scalars(kept))
+            return list(await rows.scalars(kept))
 
     async with world.client(subprotocols=[f"ocpp{ocpp}"]) as socket:
         await world.heard(Fact.CONNECTED, 2)
-        async with other.writing() as session:  # somebody else is at it, for longer than is waited
-            await session.scalars(select(ChargerConnection).with_for_update())
+        async with other.writing() as rows:  # somebody else is at it, for longer than is waited
+            await rows.scalars(select(ChargerConnection).with_for_update())
             await tells_status(socket, ocpp, datetime.now(UTC).isoformat())
         assert (await known())[-1] is None
         await tells_status(socket, ocpp, datetime.now(UTC).isoformat())

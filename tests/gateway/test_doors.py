@@ -91,8 +91,8 @@ async def test_revoked_credentials_open_nothing_and_their_socket_is_closed_for_g
     key = await world.order_key()
     async with world.client() as socket:
         await world.heard(Fact.CONNECTED)
-        async with world.database.writing() as session:
-            await credentials.revoke_all(session, CP, datetime.now(UTC))
+        async with world.database.writing() as rows:
+            await credentials.revoke_all(rows, CP, datetime.now(UTC))
         await world.gateway.orders.disconnect(CP)
         await socket.wait_closed()
         assert socket.close_code == 1008
@@ -129,9 +129,9 @@ async def test_a_node_clears_at_its_start_what_it_held_when_it_died(
     database: Database, vault: Vault, tmp_path: Path
 ) -> None:
     await seed(database, vault)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         await present_connections.claim(
-            session,
+            rows,
             CP,
             NodeId("node-1"),
             credential_id="key",
@@ -139,8 +139,8 @@ async def test_a_node_clears_at_its_start_what_it_held_when_it_died(
             quarantined=False,
             now=datetime.now(UTC),
         )
-    async with gateway_world(database, vault, tmp_path), database.reading() as session:
-        assert (await present_connections.whereabouts(session, CP)).node is None
+    async with gateway_world(database, vault, tmp_path), database.reading() as rows:
+        assert (await present_connections.whereabouts(rows, CP)).node is None
 
 
 async def test_a_stop_brings_chargers_back_and_leaves_no_row(database: Database, vault: Vault, tmp_path: Path) -> None:
@@ -150,5 +150,5 @@ async def test_a_stop_brings_chargers_back_and_leaves_no_row(database: Database,
         await world.heard(Fact.CONNECTED)
     assert socket.close_code == 1012
     assert world.facts[-1] is Fact.DISCONNECTED
-    async with database.reading() as session:
-        assert (await present_connections.whereabouts(session, CP)).node is None
+    async with database.reading() as rows:
+        assert (await present_connections.whereabouts(rows, CP)).node is None

@@ -37,9 +37,9 @@ async def watched(database: Database, vault: Vault, tmp_path: Path) -> AsyncIter
 
 
 async def replace(world: World, key: str) -> None:
-    async with world.database.writing() as session:
+    async with world.database.writing() as rows:
         now = datetime.now(UTC)
-        await typed_keys.set_current(session, world.vault, CP, key, now, purpose=KeyPurpose.GIVEN)
+        await typed_keys.set_current(rows, world.vault, CP, key, now, purpose=KeyPurpose.GIVEN)
 
 
 async def is_written(world: World) -> None:
@@ -100,10 +100,10 @@ async def test_on_the_next_day_it_is_on_record_again(watched: tuple[World, Colle
     await refusal(world)
     await world.heard(Fact.ENDED_KEY)
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    async with world.database.writing() as session:
-        row = (await session.scalars(select(AuditEvent).where(AuditEvent.action == "ended_key_tried"))).one()
+    async with world.database.writing() as rows:
+        row = (await rows.scalars(select(AuditEvent).where(AuditEvent.action == "ended_key_tried"))).one()
         row.once = (row.once or "").replace(str(datetime.now(UTC).date()), str(yesterday.date()))
-        await session.execute(update(Finding).values(found_at=yesterday))
+        await rows.execute(update(Finding).values(found_at=yesterday))
     noted = world.gateway._ended._noted
     noted.update(dict.fromkeys(noted, yesterday.date()))
     await refusal(world)
@@ -151,10 +151,10 @@ async def test_a_wrong_password_and_a_stranger_are_not_on_record(watched: tuple[
     await refusal(world, "wrong")
     await refusal(world, "wrong", path="/ocpp/NOBODY", user="NOBODY")
     await is_written(world)
-    async with world.database.reading() as session:
+    async with world.database.reading() as rows:
         tried = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == "ended_key_tried")
-        assert await session.scalar(tried) == 0
-        assert await session.scalar(select(func.count()).select_from(Finding)) == 0
+        assert await rows.scalar(tried) == 0
+        assert await rows.scalar(select(func.count()).select_from(Finding)) == 0
 
 
 async def test_what_is_told_once_a_day_is_told_however_much_else_was() -> None:

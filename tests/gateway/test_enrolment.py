@@ -81,8 +81,8 @@ async def test_one_that_refuses_goes_on_as_before_and_is_left_alone(world: World
             station.boot_due = True
         assert boots
     assert set(await keys(world.database)) == {"current", "revoked"}
-    async with world.database.reading() as session:
-        assert len((await session.scalars(select(Credential))).all()) == 2, "it is asked once"
+    async with world.database.reading() as rows:
+        assert len((await rows.scalars(select(Credential))).all()) == 2, "it is asked once"
     assert not await world.refuses(OLD_KEY)
 
 
@@ -90,8 +90,8 @@ async def until_known(world: World, *, rotates: bool) -> None:
     """Wait for what the database is to say: nothing reports it."""
     async with asyncio.timeout(10):
         while True:
-            async with world.database.reading() as session:
-                if (await session.get_one(ChargePoint, CP)).rotates is rotates:
+            async with world.database.reading() as rows:
+                if (await rows.get_one(ChargePoint, CP)).rotates is rotates:
                     return
             await asyncio.sleep(0.02)
 
@@ -196,8 +196,8 @@ async def test_it_is_on_off_or_for_named_models(database: Database, vault: Vault
 @pytest.mark.parametrize("state", ["awaiting_acceptance", "transferring"])
 async def test_none_begins_once_a_transfer_is_at_work(world: World, state: str) -> None:
     await add_transfer(world.database)
-    async with world.database.writing() as session:
-        row = await session.get_one(Transfer, ORDER)
+    async with world.database.writing() as rows:
+        row = await rows.get_one(Transfer, ORDER)
         row.state, row.active = state, True
     async with world.station(enrolled=False) as station:
         await station.until(lambda: station.online)
@@ -286,10 +286,10 @@ async def test_nothing_is_sent_after_the_change_over_what_a_former_owner_may_hav
         await boot(socket)
         await refuse(socket)
         await until_known(world, rotates=False)
-        async with world.database.writing() as session:
-            await change_owner(session)
+        async with world.database.writing() as rows:
+            await change_owner(rows)
             assert await credentials.change_hands(
-                session,
+                rows,
                 world.vault,
                 CP,
                 ORDER,
@@ -298,8 +298,8 @@ async def test_nothing_is_sent_after_the_change_over_what_a_former_owner_may_hav
                 now=datetime.now(UTC),
             )
         assert (await world.gateway.orders.rotate(CP, ORDER)).said is KeyAnswer.REJECTED, "no key is of that order"
-        async with world.database.writing() as session:
-            assert await credentials.make_own(session, world.vault, CP, datetime.now(UTC), asked=True) is None
+        async with world.database.writing() as rows:
+            assert await credentials.make_own(rows, world.vault, CP, datetime.now(UTC), asked=True) is None
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(socket.recv(), 0.5)
 
@@ -342,7 +342,7 @@ async def test_what_was_connected_when_a_key_was_sent_is_on_record(world: World,
     async with world.client(subprotocols=[Subprotocol(f"ocpp{ocpp}")]) as socket:
         await ask(socket, "BootNotification", **about)
         await said(socket)
-        async with world.database.reading() as session:
+        async with world.database.reading() as rows:
             sent = select(AuditEvent.detail).where(AuditEvent.action == "key_sent")
-            detail = (await session.scalars(sent)).one()
+            detail = (await rows.scalars(sent)).one()
     assert (detail["serials"], detail["iccid"], detail["imsi"], detail["open_line"]) == (["SN-1"], "8933", "2080", True)

@@ -80,10 +80,10 @@ async def test_a_bad_call_is_answered_with_its_error(world: World, frame: str, c
 async def test_a_call_that_does_not_fit_its_schema_is_not_sent(world: World) -> None:
     async with world.client() as socket:
         await world.heard(Fact.CONNECTED)
-        session = world.gateway._sessions.find(CP)
-        assert session is not None
+        held = world.gateway._sockets.find(CP)
+        assert held is not None
         with pytest.raises(CallRefused) as caught:
-            await session.dialect._line.ask(call.Reset(type="secret-kind"))
+            await held.dialect._line.ask(call.Reset(type="secret-kind"))
         assert "secret-kind" not in repr(caught.value)
         assert caught.value.__context__ is None
         with pytest.raises(TimeoutError):

@@ -130,7 +130,7 @@ async def test_a_database_that_is_away_meanwhile_costs_nobody_the_way_in(
                     away.setattr(database, how, _unavailable)
 
                 async def dropped() -> bool:
-                    return first.gateway._sessions.find(CP) is None
+                    return first.gateway._sockets.find(CP) is None
 
                 await eventually(dropped)  # it was asked, and did not answer; nobody can write that
                 assert await is_silent(new)
@@ -159,8 +159,8 @@ async def test_a_node_that_was_killed_clears_its_turn_at_its_next_start(
     await seed(database, vault, known_to=KnownTo.PEOPLE)
     async with gateway_world(database, vault, tmp_path) as first, first.client():
         await first.heard(Fact.CONNECTED)
-        async with database.writing() as session:
-            await contenders.enter(session, CP, "of a killed one", NodeId("node-2"), "192.0.2.7")
+        async with database.writing() as rows:
+            await contenders.enter(rows, CP, "of a killed one", NodeId("node-2"), "192.0.2.7")
         async with gateway_world(database, vault, tmp_path, node=NodeId("node-2")):
             assert (await link(database)).contender is None
         assert (await place(first)).generation == 1
@@ -170,9 +170,9 @@ async def test_a_turn_on_record_that_no_socket_has_is_cleared(nodes: tuple[World
     first, second = nodes
     async with first.client():
         await first.heard(Fact.CONNECTED)
-        async with first.database.writing() as session:
+        async with first.database.writing() as rows:
             node = second.gateway._node
-            await contenders.enter(session, CP, "its upgrade came to nothing", node, "192.0.2.7")
+            await contenders.enter(rows, CP, "its upgrade came to nothing", node, "192.0.2.7")
         await nobody_waits(first.database)
 
 
@@ -210,25 +210,25 @@ async def test_what_a_node_held_that_is_gone_for_days_is_free_once_a_gateway_sta
 ) -> None:
     await seed(database, vault, known_to=KnownTo.PEOPLE)
     now = datetime.now(UTC)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         await present_connections.claim(
-            session, CP, NodeId("gone"), credential_id="k", address="192.0.2.1", quarantined=False, now=now
+            rows, CP, NodeId("gone"), credential_id="k", address="192.0.2.1", quarantined=False, now=now
         )
         long_ago = now - timedelta(days=2)
-        session.add(GatewayNode(node="gone", seen_at=long_ago, steady_since=long_ago - timedelta(hours=1)))
-        session.add(GatewayNode(node="node-2", seen_at=now, steady_since=long_ago))
+        rows.add(GatewayNode(node="gone", seen_at=long_ago, steady_since=long_ago - timedelta(hours=1)))
+        rows.add(GatewayNode(node="node-2", seen_at=now, steady_since=long_ago))
     async with gateway_world(database, vault, tmp_path):
         assert (await link(database)).node is None
-        async with database.reading() as session:
-            assert set(await session.scalars(select(GatewayNode.node))) == {"node-1", "node-2"}
+        async with database.reading() as rows:
+            assert set(await rows.scalars(select(GatewayNode.node))) == {"node-1", "node-2"}
 
 
 async def test_a_place_on_record_that_no_socket_has_is_given_away(nodes: tuple[World, World]) -> None:
     first, second = nodes
-    async with first.database.writing() as session:
+    async with first.database.writing() as rows:
         key = "a key that no longer matters"
         await present_connections.claim(
-            session,
+            rows,
             CP,
             first.gateway._node,
             credential_id=key,

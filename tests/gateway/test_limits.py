@@ -237,8 +237,8 @@ async def test_a_station_that_reads_nothing_any_more_is_noticed_too(
     async with gateway_world(seeded, vault, tmp_path, limits=ATTENTIVE) as world, world.client() as socket:
         await world.heard(Fact.CONNECTED)
         socket.transport.pause_reading()
-        held = world.gateway._sessions.all()[0]
-        sending = asyncio.create_task(held.socket.send("x" * 50_000_000))
+        held = world.gateway._sockets.all()[0]
+        sending = asyncio.create_task(held.websocket.send("x" * 50_000_000))
         async with asyncio.timeout(3):
             await world.heard(Fact.DISCONNECTED)
         await asyncio.gather(sending, return_exceptions=True)

@@ -317,8 +317,8 @@ async def test_what_became_of_an_earlier_session_is_not_taken_in_quarantine(worl
 
 async def test_a_tag_of_36_characters_charges_and_is_on_its_list_but_on_no_list_of_1_6(world: World) -> None:
     long = "X" * 36
-    async with world.database.writing() as session:
-        session.add(Tag(group_id="group-ann", id_tag=long))
+    async with world.database.writing() as rows:
+        rows.add(Tag(group_id="group-ann", id_tag=long))
     told: dict[str, Answer] = {"SendLocalList": {"status": "Accepted"}, "GetLocalListVersion": {"versionNumber": 0}}
     async with charger(world, OLD_KEY, **told) as station:
         await station.boots()

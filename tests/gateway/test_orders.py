@@ -16,8 +16,8 @@ from tests.gateway.world import CP, ORDER, World, hand_over, said
 
 
 async def sessions(database: Database) -> list[ChargingSession]:
-    async with database.reading() as session:
-        return list((await session.execute(select(ChargingSession).order_by(ChargingSession.id))).scalars())
+    async with database.reading() as rows:
+        return list((await rows.execute(select(ChargingSession).order_by(ChargingSession.id))).scalars())
 
 
 async def test_a_session_runs_from_its_start_to_its_stop(world: World) -> None:
@@ -25,9 +25,9 @@ async def test_a_session_runs_from_its_start_to_its_stop(world: World) -> None:
         await station.until(lambda: station.online)
         assert await station.start_session("ANN1") == "charging"
         await station.until(lambda: not station.state.queue)
-        async with world.database.reading() as session:
-            assert await charging.session_running(session, CP)
-            assert (await session.get_one(ChargePoint, CP)).model == "Handover demo"
+        async with world.database.reading() as rows:
+            assert await charging.session_running(rows, CP)
+            assert (await rows.get_one(ChargePoint, CP)).model == "Handover demo"
         assert station.stop_session()
         await world.heard(Fact.SESSION_ENDED)
     (only,) = await sessions(world.database)
@@ -38,8 +38,8 @@ async def test_a_tag_of_another_group_does_not_charge(world: World) -> None:
     async with world.station() as station:
         await station.until(lambda: station.online)
         assert await station.start_session("BEN1") == "Invalid"
-        async with world.database.writing() as session:
-            (await session.get_one(ChargePoint, CP)).sessions_blocked_by = ORDER
+        async with world.database.writing() as rows:
+            (await rows.get_one(ChargePoint, CP)).sessions_blocked_by = ORDER
         assert await station.start_session("ANN1") == "Blocked"
 
 
@@ -87,8 +87,8 @@ async def test_the_list_is_sent_in_parts_that_the_charger_takes_and_can_be_put_b
             assert station.state.local_list == {"ANN1": "Accepted", "ANN2": "Accepted"}
         assert await world.gateway.orders.replace_lists(CP, "never-sent", restore=True) is CommandOutcome.DONE
         assert station.state.list_version == 12
-        async with world.database.reading() as session:
-            assert (await session.get_one(LocalList, CP)).version == 12
+        async with world.database.reading() as rows:
+            assert (await rows.get_one(LocalList, CP)).version == 12
 
 
 async def test_a_charger_with_a_higher_version_is_outbid(world: World) -> None:
@@ -156,9 +156,9 @@ async def test_while_the_database_is_locked_a_report_is_answered_with_an_error_a
     async with world.client() as socket:
         await world.heard(Fact.CONNECTED)
         another = Database(database_url)  # as another process has it
-        async with another.writing() as session:
+        async with another.writing() as rows:
             lock = "SELECT 1" if another.is_sqlite else "LOCK TABLE charging_sessions IN EXCLUSIVE MODE"
-            await session.execute(text(lock))
+            await rows.execute(text(lock))
             await socket.send(start % ("1", now))
             assert json.loads(await said(socket))[:3] == [4, "1", "InternalError"]
         await another.close()

@@ -69,9 +69,9 @@ async def test_nothing_is_taken_over_in_quarantine(world: World) -> None:
         assert stop[:3:2] == [4, "SecurityError"]
         assert (await ask(socket, "MeterValues", connectorId=1, meterValue=[]))[0] == 4
         assert "currentTime" in (await ask(socket, "Heartbeat"))[2]
-    async with world.database.reading() as session:
-        assert (await session.execute(select(func.count()).select_from(ChargingSession))).scalar_one() == 0
-        assert (await session.get_one(ChargePoint, CP)).vendor is None
+    async with world.database.reading() as rows:
+        assert (await rows.execute(select(func.count()).select_from(ChargingSession))).scalar_one() == 0
+        assert (await rows.get_one(ChargePoint, CP)).vendor is None
 
 
 async def test_the_old_key_is_quarantined_once_the_charger_has_accepted_the_new_one(world: World) -> None:
@@ -173,10 +173,10 @@ async def test_where_a_key_is_to_be_typed_there_is_none_to_send_in_quarantine(
     database: Database, vault: Vault, tmp_path: Path
 ) -> None:
     await seed(database, vault, known_to=KnownTo.PEOPLE)
-    async with database.writing() as session:
-        await change_owner(session)
+    async with database.writing() as rows:
+        await change_owner(rows)
         assert await credentials.change_hands(
-            session,
+            rows,
             vault,
             CP,
             ORDER,
@@ -253,8 +253,8 @@ async def test_the_quarantine_ends_at_the_next_boot_once_its_order_is_called_off
     async with world.client() as socket:
         await accept_key(socket)
         await _until_answered(world, KeyAnswer.ACCEPTED)
-        async with world.database.writing() as session:
-            await credentials.withdraw(session, CP, ORDER, datetime.now(UTC))
+        async with world.database.writing() as rows:
+            await credentials.withdraw(rows, CP, ORDER, datetime.now(UTC))
         boot = await ask(socket, "BootNotification", chargePointVendor="V", chargePointModel="M")
         assert boot[2]["status"] == "Accepted"
         assert not (await place(world)).quarantined
@@ -268,8 +268,8 @@ async def test_after_a_withdrawal_whichever_key_comes_is_the_key(world: World, t
         rotating = asyncio.create_task(world.gateway.orders.rotate(CP, ORDER))
         await socket.recv()
     assert (await rotating).said is KeyAnswer.UNKNOWN
-    async with world.database.writing() as session:
-        await credentials.withdraw(session, CP, ORDER, datetime.now(UTC))
+    async with world.database.writing() as rows:
+        await credentials.withdraw(rows, CP, ORDER, datetime.now(UTC))
     mine, other = (OLD_KEY, key) if takes == "old" else (key, OLD_KEY)
     for start in (2, 3):
         async with world.client(mine) as socket:
@@ -300,11 +300,11 @@ async def test_an_owner_changed_between_an_upgrade_and_its_claim_quarantines_it(
     assert decided.entry is Entry.CURRENT
     await world.order_key(quarantines_old=True)
     async with world.client() as socket:  # what it sends is of no matter, what it speaks is
-        session = await world.gateway._connections._claim(cast("Any", socket), decided, 9)
-    assert session is not None
-    assert session.quarantined
+        claimed = await world.gateway._connections._claim(cast("Any", socket), decided, 9)
+    assert claimed is not None
+    assert claimed.quarantined
     assert (await place(world)).quarantined
-    world.gateway._sessions.let_go(session)
+    world.gateway._sockets.let_go(claimed)
 
 
 async def test_a_socket_whose_key_is_replaced_while_it_opens_is_not_held(world: World) -> None:
@@ -321,8 +321,8 @@ async def test_a_socket_whose_key_is_replaced_while_it_opens_is_not_held(world: 
 
 async def _leave(world: World) -> None:
     await add_transfer(world.database)
-    async with world.database.writing() as session:
-        await credentials.leave_due(session, CP, ORDER)
+    async with world.database.writing() as rows:
+        await credentials.leave_due(rows, CP, ORDER)
 
 
 async def _until_answered(world: World, answer: KeyAnswer) -> None:
@@ -336,8 +336,8 @@ async def test_a_charger_that_stays_connected_is_let_out_once_its_order_is_calle
     await world.order_key(quarantines_old=True)
     async with world.client() as socket:
         await world.heard(Fact.CONNECTED)
-        async with world.database.writing() as session:
-            await credentials.withdraw(session, CP, ORDER, datetime.now(UTC))
+        async with world.database.writing() as rows:
+            await credentials.withdraw(rows, CP, ORDER, datetime.now(UTC))
         await world.gateway._sweep.once()
         assert not (await place(world)).quarantined
         assert (await ask(socket, "Authorize", idTag="ANN1"))[2]["idTagInfo"]["status"] == "Accepted"
@@ -350,8 +350,8 @@ async def test_a_charger_that_may_hold_a_withdrawn_key_is_made_to_show_which_one
         rotating = asyncio.create_task(world.gateway.orders.rotate(CP, ORDER))
         await accept_key(socket)
         await rotating
-        async with world.database.writing() as session:
-            await credentials.withdraw(session, CP, ORDER, datetime.now(UTC))
+        async with world.database.writing() as rows:
+            await credentials.withdraw(rows, CP, ORDER, datetime.now(UTC))
         await world.gateway._sweep.once()
         await socket.wait_closed()
         assert socket.close_code == 1012

@@ -29,15 +29,15 @@ async def test_of_two_sockets_the_newer_wins_without_waiting_for_the_older(world
         older.transport.pause_reading()  # it never sees the close frame, and never answers it
         async with world.client() as newer:
             await world.heard(Fact.CONNECTED, 2)
-            async with world.database.reading() as session:
-                place = await present_connections.whereabouts(session, CP)
+            async with world.database.reading() as rows:
+                place = await present_connections.whereabouts(rows, CP)
             assert (place.node, place.generation) == ("node-1", 2)
             await newer.send('[2,"1","Heartbeat",{}]')
             assert "currentTime" in str(await asyncio.wait_for(newer.recv(), 1))
             older.transport.resume_reading()
             await asyncio.wait_for(older.wait_closed(), 10)
-            async with world.database.reading() as session:
-                assert (await present_connections.whereabouts(session, CP)).node == "node-1"
+            async with world.database.reading() as rows:
+                assert (await present_connections.whereabouts(rows, CP)).node == "node-1"
         await world.heard(Fact.DISCONNECTED)
     assert world.facts.count(Fact.DISCONNECTED) == 1  # the older one's end is no news
 
@@ -51,8 +51,8 @@ async def test_a_charger_that_moved_to_another_node_is_not_reached_over_its_old_
             with pytest.raises(NotConnected):
                 await world.gateway.orders.release(CP)
             await asyncio.wait_for(old.wait_closed(), 5)
-            async with world.database.reading() as session:
-                assert (await present_connections.whereabouts(session, CP)).node == "node-2"
+            async with world.database.reading() as rows:
+                assert (await present_connections.whereabouts(rows, CP)).node == "node-2"
 
 
 async def test_a_socket_that_was_replaced_at_another_node_is_refused_at_once_and_then_closed(world: World) -> None:
@@ -77,13 +77,13 @@ async def test_a_charger_without_a_key_is_refused_at_once_and_closed_after_its_l
     often = timedelta(milliseconds=50)
     async with gateway_world(database, vault, tmp_path, sweep_every=often) as world, world.client() as socket:
         await world.heard(Fact.CONNECTED)
-        async with database.writing() as session:
-            await credentials.revoke_all(session, CP, datetime.now(UTC))
+        async with database.writing() as rows:
+            await credentials.revoke_all(rows, CP, datetime.now(UTC))
         await _is_refused(socket, boot="Pending")
         await asyncio.sleep(0.3)
         assert (await ask(socket, "Heartbeat"))[0] == 3
-        async with database.writing() as session:
-            await session.execute(update(Credential).values(revoked_at=datetime.now(UTC) - LAST_ORDERS))
+        async with database.writing() as rows:
+            await rows.execute(update(Credential).values(revoked_at=datetime.now(UTC) - LAST_ORDERS))
         await asyncio.wait_for(socket.wait_closed(), 5)
         assert socket.close_code == CloseCode.POLICY_VIOLATION
 
@@ -148,8 +148,8 @@ async def test_a_socket_that_was_let_in_earlier_and_claims_later_does_not_win(wo
     async with world.client() as newer:  # … so that another one is held before it
         await world.heard(Fact.CONNECTED)
         assert await world.gateway._connections._claim(cast("Any", None), admission, 0) is None
-        async with world.database.reading() as session:
-            assert (await present_connections.whereabouts(session, CP)).generation == 1
+        async with world.database.reading() as rows:
+            assert (await present_connections.whereabouts(rows, CP)).generation == 1
         await (await newer.ping())
 
 

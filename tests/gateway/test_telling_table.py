@@ -236,13 +236,13 @@ FOUND: dict[tuple[str, str], set[str]] = {}
 
 
 async def on_record(world: World) -> str:
-    async with world.database.reading() as session:
-        rows = (await session.scalars(select(ChargingSession).order_by(ChargingSession.id))).all()
-        stops = (await session.scalars(select(UnmatchedStop).order_by(UnmatchedStop.id))).all()
+    async with world.database.reading() as rows:
+        found = (await rows.scalars(select(ChargingSession).order_by(ChargingSession.id))).all()
+        stops = (await rows.scalars(select(UnmatchedStop).order_by(UnmatchedStop.id))).all()
     said = [
         f"{row.id_tag or '?'} on {'?' if row.connector is None else row.connector}: "
         f"{'?' if row.energy is None else row.energy} Wh, {row.stop_reason or 'runs'}"
-        for row in rows
+        for row in found
     ]
     return "; ".join([*said, *(f"a stop of {stop.said_id} is kept" for stop in stops)])
 

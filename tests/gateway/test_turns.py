@@ -50,9 +50,9 @@ async def test_after_its_time_one_from_another_address_may_have_the_turn(nodes: 
         await first.heard(Fact.CONNECTED)
         async with second.client() as held:
             await waits(first.database)
-            async with first.database.writing() as session:
+            async with first.database.writing() as rows:
                 then = datetime.now(UTC) - KEEPS_ITS_TURN - timedelta(seconds=1)
-                await session.execute(update(PresentConnection).values(contended_at=then))
+                await rows.execute(update(PresentConnection).values(contended_at=then))
             async with first.client(local_addr=ELSEWHERE):
                 await waits(first.database, address="127.0.0.2")
                 await asyncio.wait_for(held.wait_closed(), 5)
@@ -83,8 +83,8 @@ async def test_who_waits_has_the_place_before_a_newcomer(database: Database, vau
             await waits(database)
             await old.close()
             await first.heard(Fact.DISCONNECTED)
-            async with database.writing() as session:
-                await session.execute(
+            async with database.writing() as rows:
+                await rows.execute(
                     update(PresentConnection).values(contended_at=datetime.now(UTC) - 2 * KEEPS_ITS_TURN)
                 )
             answer = await refusal(first, local_addr=ELSEWHERE)

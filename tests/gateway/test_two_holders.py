@@ -147,8 +147,8 @@ async def test_what_the_waiting_one_tells_of_sessions_is_neither_taken_over_nor_
             await call(new, "4", "MeterValues", connectorId=1, transactionId=1, meterValue=sample)
             await new.send('[2,"5","Heartbeat",{}]')
             assert json.loads(await said(new))[:2] == [3, "5"], "it is the first answer"
-            async with first.database.reading() as session:
-                assert await session.get(ChargingSession, 1) is None
+            async with first.database.reading() as rows:
+                assert await rows.get(ChargingSession, 1) is None
 
 
 async def test_in_the_later_version_of_ocpp_sessions_are_left_unanswered_too(nodes: tuple[World, World]) -> None:
@@ -231,8 +231,8 @@ async def test_a_proof_is_never_held_and_ends_every_socket_with_an_older_key(nod
         await first.heard(Fact.CONNECTED)
         async with second.client() as held:
             await waits(first.database)
-            async with first.database.writing() as session:
-                await typed_keys.hand_out(session, first.vault, CP, typed, ORDER, datetime.now(UTC))
+            async with first.database.writing() as rows:
+                await typed_keys.hand_out(rows, first.vault, CP, typed, ORDER, datetime.now(UTC))
             async with second.client(typed, local_addr=ELSEWHERE) as new:
                 assert (await boots(new))[0] == "Accepted"
                 await asyncio.wait_for(old.wait_closed(), 10)
@@ -245,9 +245,9 @@ async def test_a_socket_whose_key_has_ended_holds_nobody_up(nodes: tuple[World, 
     first, second = nodes
     async with first.client():
         await first.heard(Fact.CONNECTED)
-        async with first.database.writing() as session:
+        async with first.database.writing() as rows:
             await typed_keys.set_current(
-                session, first.vault, CP, "another-key-typed-in", datetime.now(UTC), purpose=KeyPurpose.GIVEN
+                rows, first.vault, CP, "another-key-typed-in", datetime.now(UTC), purpose=KeyPurpose.GIVEN
             )
         async with second.client("another-key-typed-in") as new:
             assert (await boots(new))[0] == "Accepted"
@@ -259,8 +259,8 @@ async def test_one_whose_key_ends_while_it_waits_is_closed(nodes: tuple[World, W
         await first.heard(Fact.CONNECTED)
         async with second.client() as held:
             await waits(first.database)
-            async with first.database.writing() as session:
-                await credentials.revoke_all(session, CP, datetime.now(UTC))
+            async with first.database.writing() as rows:
+                await credentials.revoke_all(rows, CP, datetime.now(UTC))
             await asyncio.wait_for(held.wait_closed(), 5)
         await nobody_waits(first.database)
 
@@ -268,17 +268,17 @@ async def test_one_whose_key_ends_while_it_waits_is_closed(nodes: tuple[World, W
 async def test_one_whose_own_key_ends_while_it_waits_is_closed(nodes: tuple[World, World]) -> None:
     """It came with another key that may be the charger's, while the new owner's is awaited."""
     first, second = nodes
-    async with first.database.writing() as session:
-        await session.execute(update(ChargePoint).values(owner_version=1, until_new_key="serve"))
+    async with first.database.writing() as rows:
+        await rows.execute(update(ChargePoint).values(owner_version=1, until_new_key="serve"))
         mac = first.vault.mac(PURPOSE, b"another-one")
         key = new_key(CP, KeyState.BESIDE, mac, datetime.now(UTC), purpose=KeyPurpose.TYPED, version=0)
-        session.add(key)
+        rows.add(key)
     async with first.client() as old:
         await first.heard(Fact.CONNECTED)
         async with second.client("another-one") as held:
             await waits(first.database)
-            async with first.database.writing() as session:
-                await session.execute(update(Credential).where(Credential.id == key.id).values(state="revoked"))
+            async with first.database.writing() as rows:
+                await rows.execute(update(Credential).where(Credential.id == key.id).values(state="revoked"))
             await asyncio.wait_for(held.wait_closed(), 5)
         await nobody_waits(first.database)
         assert await boots(old) == ("Accepted", 300)

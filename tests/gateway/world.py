@@ -39,50 +39,48 @@ GRACE = timedelta(minutes=10)
 
 async def seed(database: Database, vault: Vault, *, known_to: KnownTo = KnownTo.CHARGER) -> None:
     """Write the people, groups, tags and the charge point `cp-1` of Ann's group, with OLD_KEY, known to `known_to`."""
-    async with database.writing() as session:
+    async with database.writing() as rows:
         for name in ("ann", "ben"):
-            session.add(
-                User(id=name, name=name, email=None, phone=None, locale="en", status="active", created_at=BEGIN)
-            )
-        await session.flush()
+            rows.add(User(id=name, name=name, email=None, phone=None, locale="en", status="active", created_at=BEGIN))
+        await rows.flush()
         for name in ("ann", "ben"):
-            session.add(Group(id=f"group-{name}", name=name, personal_of=name))
-        await session.flush()
-        session.add_all(
+            rows.add(Group(id=f"group-{name}", name=name, personal_of=name))
+        await rows.flush()
+        rows.add_all(
             [
                 Tag(group_id="group-ann", id_tag="ANN1"),
                 Tag(group_id="group-ann", id_tag="ANN2"),
                 Tag(group_id="group-ben", id_tag="BEN1"),
             ]
         )
-        session.add(
+        rows.add(
             ChargePoint(
                 id=CP, identity=IDENTITY, name="CP", owner_id="ann", group_id="group-ann", version=0, ocpp="1.6"
             )
         )
-        await session.flush()
-        session.add(
+        await rows.flush()
+        rows.add(
             OwnershipPeriod(
                 charge_point_id=CP, version=0, owner_id="ann", group_id="group-ann", started_at=BEGIN, change="import"
             )
         )
-        await session.flush()
-        await typed_keys.set_current(session, vault, CP, OLD_KEY, BEGIN, purpose=KeyPurpose.GIVEN)
-        await session.execute(update(Credential).values(known_to=known_to))
+        await rows.flush()
+        await typed_keys.set_current(rows, vault, CP, OLD_KEY, BEGIN, purpose=KeyPurpose.GIVEN)
+        await rows.execute(update(Credential).values(known_to=known_to))
 
 
-async def change_owner(session: AsyncSession) -> None:
+async def change_owner(rows: AsyncSession) -> None:
     """Count one more change of owner, as a transfer does before it sees to the keys."""
-    point = await session.get_one(ChargePoint, CP, populate_existing=True)
+    point = await rows.get_one(ChargePoint, CP, populate_existing=True)
     point.version += 1
     point.owner_version = point.version
-    await session.flush()
+    await rows.flush()
 
 
 async def add_transfer(database: Database, until_new_key: UntilNewKey = UntilNewKey.SERVE) -> None:
     """Write an ended transfer of the charge point, with what its recipient chose."""
-    async with database.writing() as session:
-        session.add(
+    async with database.writing() as rows:
+        rows.add(
             Transfer(
                 id=ORDER,
                 kind="transfer_to_user",
@@ -111,12 +109,12 @@ async def add_transfer(database: Database, until_new_key: UntilNewKey = UntilNew
 
 async def hand_over(database: Database, at: datetime) -> None:
     """Give the charge point to Ben, as a transfer does."""
-    async with database.writing() as session:
-        charge_point = await session.get_one(ChargePoint, CP)
+    async with database.writing() as rows:
+        charge_point = await rows.get_one(ChargePoint, CP)
         charge_point.owner_id, charge_point.group_id, charge_point.version = "ben", "group-ben", 1
         charge_point.owner_version = 1
-        (await session.get_one(OwnershipPeriod, (CP, 0))).ended_at = at
-        session.add(
+        (await rows.get_one(OwnershipPeriod, (CP, 0))).ended_at = at
+        rows.add(
             OwnershipPeriod(
                 charge_point_id=CP, version=1, owner_id="ben", group_id="group-ben", started_at=at, change="transfer"
             )
@@ -125,9 +123,9 @@ async def hand_over(database: Database, at: datetime) -> None:
 
 async def keys(database: Database) -> dict[str, Credential]:
     """Give the credentials by their state."""
-    async with database.reading() as session:
-        rows = (await session.execute(select(Credential).order_by(Credential.created_at))).scalars()
-        return {row.state: row for row in rows}
+    async with database.reading() as rows:
+        found = (await rows.execute(select(Credential).order_by(Credential.created_at))).scalars()
+        return {row.state: row for row in found}
 
 
 @dataclass
@@ -156,10 +154,10 @@ class World:
 
     async def order_key(self, *, quarantines_old: bool = False, order_id: str = ORDER) -> str:
         """Make the pending key, as the ownership transaction does, and give it."""
-        async with self.database.writing() as session:
-            await change_owner(session)
+        async with self.database.writing() as rows:
+            await change_owner(rows)
             await credentials.change_hands(
-                session,
+                rows,
                 self.vault,
                 CP,
                 order_id,
@@ -172,8 +170,8 @@ class World:
         return self.vault.unseal(sealed).decode()
 
     async def status(self, order_id: str = ORDER) -> credentials.CredentialStatus:
-        async with self.database.reading() as session:
-            return await credentials.status(session, CP, order_id)
+        async with self.database.reading() as rows:
+            return await credentials.status(rows, CP, order_id)
 
     @asynccontextmanager
     async def station(self, password: str = OLD_KEY, **options: Any) -> AsyncIterator[Station]:
