@@ -111,16 +111,16 @@ def charger_news(database: Database, client: TemporalEngine) -> Callable[[Charge
 
     async def tell(charge_point_id: ChargePointId, fact: str) -> None:
         if fact in _NEWS:
-            async with database.reading() as session:
-                point = await session.get_one(ChargePoint, charge_point_id)
+            async with database.reading() as rows:
+                point = await rows.get_one(ChargePoint, charge_point_id)
             # the owner may be another than whoever was told today
             occasion = f"{datetime.now(UTC).date()}-{point.owner_version}" if point.owner_version else ""
             await client.tell_owner(charge_point_id, _NEWS[Fact(fact)], occasion=occasion)
         if fact == Fact.DISCONNECTED or fact in _NEWS:  # no transfer waits for that
             return
-        async with database.reading() as session:
-            transfer_id = await transfers.at_charger(session, charge_point_id)
-            due = await rescues.due_on(session, charge_point_id) if fact == Fact.CONNECTED else []
+        async with database.reading() as rows:
+            transfer_id = await transfers.at_charger(rows, charge_point_id)
+            due = await rescues.due_on(rows, charge_point_id) if fact == Fact.CONNECTED else []
         if transfer_id is not None:
             await client.tell_charger_news(transfer_id, charge_point_id, fact)
         for left in due:

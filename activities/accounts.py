@@ -48,26 +48,26 @@ class DatabaseAccounts(Accounts):
 
     async def _open(self, order: OpenAccount) -> Refusal | None:
         """Give the refusal, rather than raise it: what was typed is removed all the same."""
-        async with self._db.writing() as session:
-            typed = await signups.take(session, self._vault, order.link_id)
+        async with self._db.writing() as rows:
+            typed = await signups.take(rows, self._vault, order.link_id)
             try:
-                await self._open_in(session, order, typed)
+                await self._open_in(rows, order, typed)
             except Refusal as refusal:
                 return refusal
         return None
 
-    async def _open_in(self, session: AsyncSession, order: OpenAccount, typed: Typed | None) -> None:
+    async def _open_in(self, rows: AsyncSession, order: OpenAccount, typed: Typed | None) -> None:
         """Open the account where one is needed; raises a Refusal, having changed nothing."""
-        row, channel = await _find_transfer(session, order.link_id)
+        row, channel = await _find_transfer(rows, order.link_id)
         transfer_id, once = TransferId(row.id), trail.account_opened(order.link_id)
         learn(transfer_id=transfer_id)
         by_address = rules_of(TransferKind(row.kind)).found_by is FoundBy.RECIPIENT
-        if not by_address or await audit.action_of(session, transfer_id, once) is not None:
+        if not by_address or await audit.action_of(rows, transfer_id, once) is not None:
             return
         check(Action.ACCEPT, progress_of(row, datetime.now(UTC)))
-        address = await self._address(session, row)
-        if row.to_owner_id is not None or not await accounts.is_free(session, address):
-            if await _is_usable(session, row, address):
+        address = await self._address(rows, row)
+        if row.to_owner_id is not None or not await accounts.is_free(rows, address):
+            if await _is_usable(rows, row, address):
                 return
             raise NotPossible(_SUPPORT)
         if channel != address.channel.value:  # it went to an account that had this address then: nobody has proven it
@@ -75,31 +75,31 @@ class DatabaseAccounts(Accounts):
         if typed is None:
             raise NotPossible("Your name was not kept; type it again.")
         opened = await accounts.open_account(
-            session, self._vault, address, name=typed.name, locale=typed.locale, now=datetime.now(UTC)
+            rows, self._vault, address, name=typed.name, locale=typed.locale, now=datetime.now(UTC)
         )
         if opened is None:  # by another link to this address, a moment ago
             return
         detail = {"link_id": order.link_id}
         opened_it = TrailAction.ACCOUNT_OPENED
-        await audit.append(session, transfer_id, actor="system", action=opened_it, detail=detail, once=once)
+        await audit.append(rows, transfer_id, actor="system", action=opened_it, detail=detail, once=once)
 
-    async def _address(self, session: AsyncSession, row: Transfer) -> Address:
+    async def _address(self, rows: AsyncSession, row: Transfer) -> Address:
         """Give the address that the question was sent to."""
-        request = (await transfers.requested(session, self._vault, TransferId(row.id))).request
+        request = (await transfers.requested(rows, self._vault, TransferId(row.id))).request
         return Address(request.recipient_channel or Channel.EMAIL, request.recipient or "")
 
 
-async def _find_transfer(session: AsyncSession, link_id: LinkId) -> tuple[Transfer, str]:
+async def _find_transfer(rows: AsyncSession, link_id: LinkId) -> tuple[Transfer, str]:
     """Lock the transfer that a link belongs to, and give the link's channel; raises NotAllowed for a dead link."""
-    link = await session.get(ApprovalLink, link_id)
-    row = await transfers.find(session, TransferId(link.transfer_id)) if link else None
+    link = await rows.get(ApprovalLink, link_id)
+    row = await transfers.find(rows, TransferId(link.transfer_id)) if link else None
     if link is None or row is None or link.generation < row.link_generation:
         raise NotAllowed("This link is not valid any more; use the newest one.")
     return row, link.channel
 
 
-async def _is_usable(session: AsyncSession, row: Transfer, address: Address) -> bool:
+async def _is_usable(rows: AsyncSession, row: Transfer, address: Address) -> bool:
     """Whether the recipient's account can accept: the one that was found at the request, or else the address's."""
     if row.to_owner_id is not None:
-        return await accounts.is_usable(session, UserId(row.to_owner_id))
-    return await accounts.find_usable(session, address) is not None
+        return await accounts.is_usable(rows, UserId(row.to_owner_id))
+    return await accounts.find_usable(rows, address) is not None

@@ -32,35 +32,35 @@ class DatabaseChargePoints(ChargePoints):
         """
         subject, act = of_charge_point(ask.charge_point_id), OrderAct(ask.order.value)
         own = charger_order_workflow_id(ask.charge_point_id, ask.order.value, ask.order_id)
-        async with self._db.writing() as session:
-            order = await orders.find(session, subject, act, ask.order_id)
+        async with self._db.writing() as rows:
+            order = await orders.find(rows, subject, act, ask.order_id)
             # a restart is on record once it is certain: then it is not done again
             done = order is not None and order.carried_out_as is not None and ask.order is ChargerOrder.IDENTIFY
             if order is not None and ask.workflow_id == own and not done:
-                return await _find_charger(session, ask, order)
+                return await _find_charger(rows, ask, order)
             if ID_PATTERN.fullmatch(ask.charge_point_id):
-                await charge_points.get(session, ask.charge_point_id)
-                await orders.note_unproven(session, subject, act)
+                await charge_points.get(rows, ask.charge_point_id)
+                await orders.note_unproven(rows, subject, act)
         raise unproven()
 
     async def note_order(self, ask: PointAsk) -> Done:
         """Write one entry, once for each order."""
         subject, once = of_charge_point(ask.charge_point_id), ordered(ask.order, ask.order_id)
-        async with self._db.writing() as session:
-            order = await orders.find(session, subject, OrderAct(ask.order.value), ask.order_id)
+        async with self._db.writing() as rows:
+            order = await orders.find(rows, subject, OrderAct(ask.order.value), ask.order_id)
             if order is None:
                 raise unproven()
             orders.prove(order, once)
             await audit.append(
-                session, subject, actor=order.actor, action=of_order(ask.order), order_id=ask.order_id, once=once
+                rows, subject, actor=order.actor, action=of_order(ask.order), order_id=ask.order_id, once=once
             )
         return Done()
 
 
-async def _find_charger(session: AsyncSession, ask: PointAsk, order: Order) -> PointPlace:
+async def _find_charger(rows: AsyncSession, ask: PointAsk, order: Order) -> PointPlace:
     if datetime.now(UTC) - order.at > PROVES_FOR:
         raise NotPossible("That was asked for too long ago; ask again.")
-    seen = await charger_orders.look(session, ask.charge_point_id)
+    seen = await charger_orders.look(rows, ask.charge_point_id)
     if order.user_id is not None:
         check_asker(ask.order, seen.facts.owner_id, UserId(order.user_id), operator=False)
     check_order(ask.order, seen.facts)

@@ -44,14 +44,14 @@ class Party:
     choice: UntilNewKey | None = None
 
 
-async def party_of(session: AsyncSession, record: DecisionRecord) -> Party | None:
+async def party_of(rows: AsyncSession, record: DecisionRecord) -> Party | None:
     """Read who decides; None where that takes an order, and there is none. A cancel may come from the Temporal UI."""
     decision, subject = record.decision, record.transfer_id
     if decision is Decision.EXPIRE:
         return Party("system")
-    order = await orders.find(session, subject, OrderAct(decision.value), record.order_id)
+    order = await orders.find(rows, subject, OrderAct(decision.value), record.order_id)
     if order is None and decision is Decision.CANCEL:
-        return await _cancelling(session, record)
+        return await _cancelling(rows, record)
     if order is None:
         return None
     orders.check(order)
@@ -65,29 +65,29 @@ async def party_of(session: AsyncSession, record: DecisionRecord) -> Party | Non
     )
 
 
-async def _cancelling(session: AsyncSession, record: DecisionRecord) -> Party:
+async def _cancelling(rows: AsyncSession, record: DecisionRecord) -> Party:
     """Say who cancels without an order for that: an operator whose roll-back it is, or the Temporal UI."""
-    order = await orders.find(session, record.transfer_id, OrderAct.ROLL_BACK, record.order_id)
+    order = await orders.find(rows, record.transfer_id, OrderAct.ROLL_BACK, record.order_id)
     if order is None or order.carried_out_as is not None or order.refusal is not None:
         return Party(UNPROVEN_ACTOR)
     return Party(order.actor, OrderId(order.id))
 
 
-async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord, party: Party) -> Decided:
+async def decide(rows: AsyncSession, vault: Vault, record: DecisionRecord, party: Party) -> Decided:
     """Take the decision, if it is the first and the party's to take; a repeat gives the state that it led to then."""
-    row = await transfers.get(session, record.transfer_id)
+    row = await transfers.get(rows, record.transfer_id)
     once = trail.decided(record.decision, party.actor)
-    known = await audit.action_of(session, record.transfer_id, once)
+    known = await audit.action_of(rows, record.transfer_id, once)
     if known is None:
-        user_id = await _check(session, vault, row, record.decision, party)
+        user_id = await _check(rows, vault, row, record.decision, party)
         if record.decision is Decision.ACCEPT:
-            await _accept(session, vault, row, user_id)
+            await _accept(rows, vault, row, user_id)
             row.until_new_key = (party.choice or UntilNewKey.SERVE).value
         else:
-            await _end(session, row, record.decision)
+            await _end(rows, row, record.decision)
         known = trail.of_state(TransferState(row.state))
         await audit.append(
-            session, record.transfer_id, actor=party.actor, action=known, order_id=party.order_id, once=once
+            rows, record.transfer_id, actor=party.actor, action=known, order_id=party.order_id, once=once
         )
     steps = steps_of(row)
     return Decided(
@@ -100,15 +100,15 @@ async def decide(session: AsyncSession, vault: Vault, record: DecisionRecord, pa
     )
 
 
-async def resend(session: AsyncSession, order: Order) -> Resent:
+async def resend(rows: AsyncSession, order: Order) -> Resent:
     """Raise the generation of the links, while somebody is asked; a repeat gives the newest one and raises nothing.
 
     An operator's right was checked with their key.
     """
     transfer_id, order_id = TransferId(order.subject), OrderId(order.id)
-    row = await transfers.get(session, transfer_id)
+    row = await transfers.get(rows, transfer_id)
     once = trail.resent(order_id)
-    if await audit.action_of(session, transfer_id, once) is None:
+    if await audit.action_of(rows, transfer_id, once) is None:
         orders.check(order)
         check(Action.RESEND, progress_of(row, datetime.now(UTC)))
         if order.user_id is not None:
@@ -116,7 +116,7 @@ async def resend(session: AsyncSession, order: Order) -> Resent:
         row.link_generation += 1
         orders.prove(order, once)
         await audit.append(
-            session,
+            rows,
             transfer_id,
             actor=order.actor,
             action=TrailAction.RESENT,
@@ -127,16 +127,16 @@ async def resend(session: AsyncSession, order: Order) -> Resent:
     return Resent(generation=row.link_generation)
 
 
-async def resent(session: AsyncSession, transfer_id: TransferId) -> tuple[OrderId, ...]:
+async def resent(rows: AsyncSession, transfer_id: TransferId) -> tuple[OrderId, ...]:
     """List every order to resend so far. Only reads."""
-    known = [trail.read_resent(once) for once, _ in await audit.once_only(session, transfer_id)]
+    known = [trail.read_resent(once) for once, _ in await audit.once_only(rows, transfer_id)]
     return tuple(order_id for order_id in known if order_id is not None)
 
 
-async def taken(session: AsyncSession, transfer_id: TransferId) -> tuple[Taken, ...]:
+async def taken(rows: AsyncSession, transfer_id: TransferId) -> tuple[Taken, ...]:
     """List the decisions on a transfer so far, and what each led to. Only reads."""
-    given, found = await orders.given_by(session, transfer_id), []
-    for once, action in await audit.once_only(session, transfer_id):
+    given, found = await orders.given_by(rows, transfer_id), []
+    for once, action in await audit.once_only(rows, transfer_id):
         if (known := trail.read_decided(once)) is not None:
             decision, actor = known
             order_id = given.get((decision.value, actor))
@@ -144,21 +144,21 @@ async def taken(session: AsyncSession, transfer_id: TransferId) -> tuple[Taken, 
     return tuple(found)
 
 
-async def _check(session: AsyncSession, vault: Vault, row: Transfer, decision: Decision, party: Party) -> UserId | None:
+async def _check(rows: AsyncSession, vault: Vault, row: Transfer, decision: Decision, party: Party) -> UserId | None:
     """Refuse what is decided already or not the party's; give the user who decides."""
     act = ACTION_OF[decision]
     check(act, progress_of(row, datetime.now(UTC)))
-    owners = await accounts.members(session, GroupId(row.to_group_id or ""), Role.OWNER)
+    owners = await accounts.members(rows, GroupId(row.to_group_id or ""), Role.OWNER)
     if party.link_id is not None:
-        return await _holder(session, vault, row, decision, party.link_id, owners)
+        return await _holder(rows, vault, row, decision, party.link_id, owners)
     if party.user_id is not None:
-        recipient = row.to_owner_id or await _recipient_by_address(session, vault, TransferId(row.id))
+        recipient = row.to_owner_id or await _recipient_by_address(rows, vault, TransferId(row.id))
         check_theirs(act, parties_of(row, UserId(recipient) if recipient else None, owners), party.user_id)
     return party.user_id
 
 
 async def _holder(
-    session: AsyncSession,
+    rows: AsyncSession,
     vault: Vault,
     row: Transfer,
     decision: Decision,
@@ -166,7 +166,7 @@ async def _holder(
     owners: frozenset[UserId],
 ) -> UserId | None:
     """Give the user a link was sent to; None for an address without an account, which may only decline."""
-    link = await approvals.valid_link(session, link_id)
+    link = await approvals.valid_link(rows, link_id)
     if link is None or link.transfer_id != row.id or decision is Decision.CANCEL:
         raise NotAllowed("This link is not valid any more; use the newest one.")
     if rules_of(TransferKind(row.kind)).decider is Decider.TARGET_GROUP_OWNERS:
@@ -177,34 +177,34 @@ async def _holder(
     if row.to_owner_id:
         return UserId(row.to_owner_id)
     accepts = decision is Decision.ACCEPT
-    return await _recipient_by_address(session, vault, TransferId(row.id)) if accepts else None
+    return await _recipient_by_address(rows, vault, TransferId(row.id)) if accepts else None
 
 
-async def _recipient_by_address(session: AsyncSession, vault: Vault, transfer_id: TransferId) -> UserId | None:
+async def _recipient_by_address(rows: AsyncSession, vault: Vault, transfer_id: TransferId) -> UserId | None:
     """Look up an address that had no usable account at the request: it may have one now."""
-    asked = await transfers.requested(session, vault, transfer_id)
+    asked = await transfers.requested(rows, vault, transfer_id)
     if asked.request.recipient is None:
         return None
-    holding = await eligibility.find_recipient(session, await eligibility.gather(session, asked))
+    holding = await eligibility.find_recipient(rows, await eligibility.gather(rows, asked))
     return holding.owner_id if holding else None
 
 
-async def _accept(session: AsyncSession, vault: Vault, row: Transfer, actor_id: UserId | None) -> None:
+async def _accept(rows: AsyncSession, vault: Vault, row: Transfer, actor_id: UserId | None) -> None:
     """Bind the recipient, who must be usable now."""
     if actor_id is None:
         raise NotPossible("There is no usable account with this address yet; open one with it, then accept.")
-    if not await accounts.is_usable(session, actor_id) or await accounts.personal_group(session, actor_id) is None:
+    if not await accounts.is_usable(rows, actor_id) or await accounts.personal_group(rows, actor_id) is None:
         raise NotPossible("Your account is not active, so it can't accept a charge point; ask our support.")
     if rules_of(TransferKind(row.kind)).found_by is FoundBy.RECIPIENT:
-        asked = await transfers.requested(session, vault, TransferId(row.id))
-        facts = await eligibility.gather(session, asked)
-        after = await eligibility.check_still_usable(session, facts, actor_id)
+        asked = await transfers.requested(rows, vault, TransferId(row.id))
+        facts = await eligibility.gather(rows, asked)
+        after = await eligibility.check_still_usable(rows, facts, actor_id)
         row.to_owner_id, row.to_group_id = after.owner_id, after.group_id
     row.accepted_by = actor_id
     transfers.enter(row, TransferState.TRANSFERRING, datetime.now(UTC))
 
 
-async def _end(session: AsyncSession, row: Transfer, decision: Decision) -> None:
+async def _end(rows: AsyncSession, row: Transfer, decision: Decision) -> None:
     """End the wait, and skip what it was for; a cancel of a transfer that runs rolls it back."""
     state, reason = _ENDS[decision]
     if TransferState(row.state) is TransferState.TRANSFERRING:
@@ -212,4 +212,4 @@ async def _end(session: AsyncSession, row: Transfer, decision: Decision) -> None
     transfers.enter(row, state, datetime.now(UTC))
     row.reason = reason.value
     if state in FINAL:
-        await transfers.skip_pending(session, TransferId(row.id))
+        await transfers.skip_pending(rows, TransferId(row.id))

@@ -42,11 +42,11 @@ class Drafts:
         self._offline_deadline = offline_deadline
 
     async def question(
-        self, session: AsyncSession, facts: TransferFacts, asked: Asked, token: str, *, reminder: bool
+        self, rows: AsyncSession, facts: TransferFacts, asked: Asked, token: str, *, reminder: bool
     ) -> AskLetter:
         """Draft the question to somebody who must decide; the transfer waits for it, so it has an end."""
         transfer = facts.transfer
-        request = (await transfers.requested(session, self._vault, TransferId(transfer.id))).request
+        request = (await transfers.requested(rows, self._vault, TransferId(transfer.id))).request
         about = self._about(facts)
         waits = about["owner_changes"] and about["connection"] is Connection.KEEP
         return AskLetter(
@@ -56,7 +56,7 @@ class Drafts:
             link=f"{self._origin}/t/{token}",
             has_account=asked.has_account,
             reminder=reminder,
-            key=await _key(session, facts),
+            key=await _key(rows, facts),
             goes_back_after=self._offline_deadline if waits and transfer.if_offline == IfOffline.ROLL_BACK else None,
         )
 
@@ -64,23 +64,23 @@ class Drafts:
         """Draft the letter with a one-time code."""
         return CodeLetter(**self._about(facts), code=code.digits, expires_at=code.expires_at)
 
-    async def requested(self, session: AsyncSession, facts: TransferFacts) -> RequestedLetter:
+    async def requested(self, rows: AsyncSession, facts: TransferFacts) -> RequestedLetter:
         """Draft what a present owner is told who did not ask."""
         return RequestedLetter(
             **self._about(facts),
             transfer_id=facts.transfer.id,
-            recipient=await find_new_owner(session, facts.transfer),
+            recipient=await find_new_owner(rows, facts.transfer),
         )
 
-    async def accepted(self, session: AsyncSession, facts: TransferFacts, person: Told) -> AcceptedLetter:
+    async def accepted(self, rows: AsyncSession, facts: TransferFacts, person: Told) -> AcceptedLetter:
         """Draft what somebody is told of an acceptance: from then on it is no secret who accepted."""
-        accepted_by = await session.get_one(User, facts.transfer.accepted_by)
+        accepted_by = await rows.get_one(User, facts.transfer.accepted_by)
         return AcceptedLetter(
             **self._about(facts), part=person.part, transfer_id=facts.transfer.id, accepted_by=accepted_by.name
         )
 
     async def ended(
-        self, session: AsyncSession, facts: TransferFacts, person: Told, kind: type[EndedLetter]
+        self, rows: AsyncSession, facts: TransferFacts, person: Told, kind: type[EndedLetter]
     ) -> EndedLetter:
         """Draft what somebody is told of the end, or of what was settled after it."""
         transfer, about = facts.transfer, self._about(facts)
@@ -91,9 +91,9 @@ class Drafts:
             reason=Reason(transfer.reason) if transfer.reason else None,
             warnings=tuple(TransferWarning(warning) for warning in transfer.warnings),
             charge_point_id=transfer.charge_point_id,
-            new_owner=await find_new_owner(session, transfer),
+            new_owner=await find_new_owner(rows, transfer),
             former_owner=about["owner_changes"] and person.user_id == transfer.from_owner_id,
-            key=await _key(session, facts),
+            key=await _key(rows, facts),
             until_new_key=UntilNewKey(transfer.until_new_key),
         )
 
@@ -125,5 +125,5 @@ class Drafts:
         )
 
 
-async def _key(session: AsyncSession, facts: TransferFacts) -> KeyInUse | None:
-    return await keys_in_use.read(session, ChargePointId(facts.charge_point.id))
+async def _key(rows: AsyncSession, facts: TransferFacts) -> KeyInUse | None:
+    return await keys_in_use.read(rows, ChargePointId(facts.charge_point.id))

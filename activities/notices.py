@@ -78,40 +78,40 @@ class Notices(contracts.Notices):
         the links, before the letters. An address that no letter reaches is an entry `ask_not_deliverable`, no error:
         the transfer waits on.
         """
-        async with self._db.writing() as session:
-            facts = await _waiting(session, ask.transfer_id)
-            questions = await self._questions(session, ask, facts) if facts else None
+        async with self._db.writing() as rows:
+            facts = await _waiting(rows, ask.transfer_id)
+            questions = await self._questions(rows, ask, facts) if facts else None
             if facts is None or questions is None:
                 return Done()
             reached = any(self._letterbox.reaches(question) for question in questions)
             action = TrailAction.REMINDED if ask.reminder else TrailAction.ASKED
             action = action if reached else TrailAction.ASK_NOT_DELIVERABLE
-            await _note_asked(session, ask, action, trail.asked(ask.generation, ask.reminder))
+            await _note_asked(rows, ask, action, trail.asked(ask.generation, ask.reminder))
         delivered = await self._letterbox.post(questions)
         if reached and not delivered and not hides_recipient(facts.transfer):
-            async with self._db.writing() as session:
+            async with self._db.writing() as rows:
                 once = trail.not_delivered(ask.generation, ask.reminder)
-                await _note_asked(session, ask, TrailAction.ASK_NOT_DELIVERABLE, once)
+                await _note_asked(rows, ask, TrailAction.ASK_NOT_DELIVERABLE, once)
         return Done()
 
-    async def _questions(self, session: AsyncSession, ask: Ask, facts: TransferFacts) -> list[Outgoing] | None:
+    async def _questions(self, rows: AsyncSession, ask: Ask, facts: TransferFacts) -> list[Outgoing] | None:
         """Make the links and the letters that carry them; None where the question is out of date."""
         newest = facts.transfer.link_generation
         if newest > ask.generation and not ask.reminder:
             return None
         questions = []
-        for asked in await find_asked(session, self._vault, facts):
+        for asked in await find_asked(rows, self._vault, facts):
             if asked.address is None:
                 continue
             link = await make_link(
-                session,
+                rows,
                 self._vault,
                 ask.transfer_id,
                 channel=asked.channel,
                 generation=newest,
                 now=datetime.now(UTC),
             )
-            letter = await self._drafts.question(session, facts, asked, link.token, reminder=ask.reminder > 0)
+            letter = await self._drafts.question(rows, facts, asked, link.token, reminder=ask.reminder > 0)
             name = f"ask.{ask.transfer_id}.{_mark(asked.channel)}.{newest}.{ask.reminder}"
             questions.append(Outgoing(letter, asked.locale, asked.address, self._message_id(name)))
         return questions
@@ -123,53 +123,53 @@ class Notices(contracts.Notices):
         stands. A recipient whom the sender may not know is told after the entry is written, and on each repeat.
         """
         once = trail.told(_name_of(tell, ":"))
-        async with self._db.reading() as session:
-            on_record = await audit.action_of(session, tell.transfer_id, once) is not None
-            news, hidden = await self._news(session, tell)
+        async with self._db.reading() as rows:
+            on_record = await audit.action_of(rows, tell.transfer_id, once) is not None
+            news, hidden = await self._news(rows, tell)
         if news and not on_record:
             await self._letterbox.post(news)
             detail: dict[str, str | int] = {"subject": tell.subject.value}
             detail |= {"reminder": tell.reminder} if tell.reminder else {}
-            async with self._db.writing() as session:
+            async with self._db.writing() as rows:
                 told = TrailAction.TOLD
-                await audit.append(session, tell.transfer_id, actor="system", action=told, detail=detail, once=once)
+                await audit.append(rows, tell.transfer_id, actor="system", action=told, detail=detail, once=once)
         if hidden:
             await self._letterbox.post(hidden)
         return Done()
 
-    async def _news(self, session: AsyncSession, tell: Tell) -> tuple[list[Outgoing], list[Outgoing]]:
+    async def _news(self, rows: AsyncSession, tell: Tell) -> tuple[list[Outgoing], list[Outgoing]]:
         """Write the letters, those to a hidden recipient apart; none where there is no end that is written about.
 
         That it was asked for, or accepted, is no news any more once it has ended.
         """
-        facts = await read_facts(session, tell.transfer_id)
+        facts = await read_facts(rows, tell.transfer_id)
         if facts is None:
             return [], []
         if tell.subject in {Subject.ENDED, Subject.SETTLED}:
-            return await self._news_of_end(session, tell, facts)
+            return await self._news_of_end(rows, tell, facts)
         over = facts.transfer.state in FINAL
         letters: list[Outgoing] = []
         if tell.subject is Subject.REQUESTED and not over:
-            requested = await self._drafts.requested(session, facts)
-            told = await find_told_of_request(session, facts.transfer)
+            requested = await self._drafts.requested(rows, facts)
+            told = await find_told_of_request(rows, facts.transfer)
             letters = [self._outgoing(tell, person, requested) for person in told]
         elif tell.subject is Subject.ACCEPTED and not over and facts.transfer.accepted_by is not None:
-            told = await find_told_of_acceptance(session, facts.transfer)
-            accepted = [await self._drafts.accepted(session, facts, person) for person in told]
+            told = await find_told_of_acceptance(rows, facts.transfer)
+            accepted = [await self._drafts.accepted(rows, facts, person) for person in told]
             letters = [self._outgoing(tell, *news) for news in zip(told, accepted, strict=True)]
         elif tell.subject is Subject.NEW_KEY and _needs_key(facts):
             letter = self._drafts.new_key(facts, reminder=tell.reminder > 0)
-            told = await find_told_of_new_key(session, facts.transfer)
+            told = await find_told_of_new_key(rows, facts.transfer)
             letters = [self._outgoing(tell, person, letter) for person in told]
         return letters, []
 
     async def _news_of_end(
-        self, session: AsyncSession, tell: Tell, facts: TransferFacts
+        self, rows: AsyncSession, tell: Tell, facts: TransferFacts
     ) -> tuple[list[Outgoing], list[Outgoing]]:
         kind = SettledLetter if tell.subject is Subject.SETTLED else EndedLetter
         letters: tuple[list[Outgoing], list[Outgoing]] = [], []
-        for person in await find_told_of_end(session, facts.transfer):
-            draft = await self._drafts.ended(session, facts, person, kind)
+        for person in await find_told_of_end(rows, facts.transfer):
+            draft = await self._drafts.ended(rows, facts, person, kind)
             letters[person.hidden].append(self._outgoing(tell, person, draft))
         return letters
 
@@ -185,13 +185,13 @@ class Notices(contracts.Notices):
         nobody has asked for at the link's page, on record once: a number ahead would make every genuine code an old
         one.
         """
-        async with self._db.writing() as session:
-            link = await session.get(ApprovalLink, order.link_id)
+        async with self._db.writing() as rows:
+            link = await rows.get(ApprovalLink, order.link_id)
             asked = link is not None and 1 <= order.number <= link.codes_asked
             if link is not None and not asked:
-                await orders.note_unproven(session, TransferId(link.transfer_id), OrderAct.SEND_CODE)
-            sent = await code_sent(session, order.link_id, order.number) if asked else False
-            made = await self._code(session, order) if asked and not sent else None
+                await orders.note_unproven(rows, TransferId(link.transfer_id), OrderAct.SEND_CODE)
+            sent = await code_sent(rows, order.link_id, order.number) if asked else False
+            made = await self._code(rows, order) if asked and not sent else None
         if not asked:
             raise unproven()
         if made is None:
@@ -202,9 +202,9 @@ class Notices(contracts.Notices):
         action = TrailAction.CODE_SENT if delivered else TrailAction.CODE_NOT_DELIVERABLE
         detail = {"link_id": order.link_id, "number": order.number}
         once = trail.code(action, order.link_id, order.number)
-        async with self._db.writing() as session:
-            await note_code_sent(session, order.link_id, order.number, datetime.now(UTC))
-            await audit.append(session, transfer_id, actor="system", action=action, detail=detail, once=once)
+        async with self._db.writing() as rows:
+            await note_code_sent(rows, order.link_id, order.number, datetime.now(UTC))
+            await audit.append(rows, transfer_id, actor="system", action=action, detail=detail, once=once)
         return Done()
 
     async def tell_owner(self, order: TellOwner) -> Done:
@@ -221,16 +221,16 @@ class Notices(contracts.Notices):
         once = trail.told_of_news(order.news, order.occasion or order.day.isoformat())
         if order.news is OwnerNews.LATE_SESSIONS:
             return await self._tell_former_owners(order, once)
-        async with self._db.reading() as session:
-            on_record = await audit.action_of(session, subject, once) is not None
-            if not on_record and not await self._point_drafts.is_untold(session, order):
+        async with self._db.reading() as rows:
+            on_record = await audit.action_of(rows, subject, once) is not None
+            if not on_record and not await self._point_drafts.is_untold(rows, order):
                 return Done()
-            to_owner, to_asked = await self._owner_news(session, order)
+            to_owner, to_asked = await self._owner_news(rows, order)
         if to_owner and not on_record:
             await self._letterbox.post(to_owner)
-            async with self._db.writing() as session:
+            async with self._db.writing() as rows:
                 detail = {"subject": order.news.value, "day": order.day.isoformat()}
-                await audit.append(session, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
+                await audit.append(rows, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
         if to_asked:
             await self._letterbox.post(to_asked)
         return Done()
@@ -238,15 +238,15 @@ class Notices(contracts.Notices):
     async def _tell_former_owners(self, order: TellOwner, once: str) -> Done:
         """Tell former owners of the sessions that were booked to them, each of their own; once a day."""
         subject = trail.of_charge_point(order.charge_point_id)
-        async with self._db.reading() as session:
-            if await audit.action_of(session, subject, once) is not None:
+        async with self._db.reading() as rows:
+            if await audit.action_of(rows, subject, once) is not None:
                 return Done()
-            rows = await charging_review.to_be_told(session, order.charge_point_id)
-            point = await session.get(ChargePoint, order.charge_point_id)
-            if point is None or not rows:
+            found = await charging_review.to_be_told(rows, order.charge_point_id)
+            point = await rows.get(ChargePoint, order.charge_point_id)
+            if point is None or not found:
                 return Done()
             name = f"{order.news.value}.{order.charge_point_id}.{_mark(order.day.isoformat())}"
-            owners = {UserId(row.owner_id): [one for one in rows if one.owner_id == row.owner_id] for row in rows}
+            owners = {UserId(row.owner_id): [one for one in found if one.owner_id == row.owner_id] for row in found}
             letters = {
                 person.user_id: Outgoing(
                     self._point_drafts.late_sessions(point, owners[person.user_id]),
@@ -254,7 +254,7 @@ class Notices(contracts.Notices):
                     person.address,
                     self._message_id(f"{name}.{_mark(person.user_id)}"),
                 )
-                for person in await find_users(session, owners)
+                for person in await find_users(rows, owners)
             }
         away = False
         for owner_id, theirs in owners.items():  # each by themselves: nobody gets theirs again as another's is put off
@@ -264,54 +264,54 @@ class Notices(contracts.Notices):
             except Unavailable:
                 away = True
                 continue
-            async with self._db.writing() as session:
-                await charging_review.note_told(session, owner_id, [row.id for row in theirs])
+            async with self._db.writing() as rows:
+                await charging_review.note_told(rows, owner_id, [row.id for row in theirs])
         if away:
             raise Unavailable("A letter could not be handed over; try again in a moment.")
-        async with self._db.writing() as session:
+        async with self._db.writing() as rows:
             detail = {"subject": order.news.value, "day": order.day.isoformat()}
-            await audit.append(session, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
+            await audit.append(rows, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
         return Done()
 
-    async def _owner_news(self, session: AsyncSession, order: TellOwner) -> tuple[list[Outgoing], list[Outgoing]]:
+    async def _owner_news(self, rows: AsyncSession, order: TellOwner) -> tuple[list[Outgoing], list[Outgoing]]:
         """Write the letters to the owner, and those to who is asked about the charge point."""
-        point = await session.get(ChargePoint, order.charge_point_id)
+        point = await rows.get(ChargePoint, order.charge_point_id)
         if point is None:
             return [], []
         mark = _mark(order.occasion or order.day.isoformat())
         name = f"{order.news.value}.{order.charge_point_id}.{mark}"
-        letter = await self._point_drafts.to_owner(session, order, point)
+        letter = await self._point_drafts.to_owner(rows, order, point)
         to_owner = [
             Outgoing(letter, person.locale, person.address, self._message_id(f"{name}.{_mark(person.user_id)}"))
-            for person in await find_owner(session, point)
+            for person in await find_owner(rows, point)
         ]
-        active = await transfers.active_on(session, order.charge_point_id) if order.news is OwnerNews.RESET else None
-        facts = await _waiting(session, active) if active else None
+        active = await transfers.active_on(rows, order.charge_point_id) if order.news is OwnerNews.RESET else None
+        facts = await _waiting(rows, active) if active else None
         if facts is None:
             return to_owner, []
-        draft = await self._point_drafts.to_asked(session, order, facts)
+        draft = await self._point_drafts.to_asked(rows, order, facts)
         to_asked = [
             Outgoing(draft, asked.locale, asked.address, self._message_id(f"{name}.{_mark(asked.channel)}"))
-            for asked in await find_asked(session, self._vault, facts)
+            for asked in await find_asked(rows, self._vault, facts)
             if asked.address is not None
         ]
         return to_owner, to_asked
 
-    async def _code(self, session: AsyncSession, order: SendCode) -> tuple[TransferId, list[Outgoing]] | None:
+    async def _code(self, rows: AsyncSession, order: SendCode) -> tuple[TransferId, list[Outgoing]] | None:
         """Make the code and its letter; None where it would be of no use, no letter where nobody can be reached."""
-        link = await valid_link(session, order.link_id)
-        facts = await _waiting(session, TransferId(link.transfer_id)) if link else None
+        link = await valid_link(rows, order.link_id)
+        facts = await _waiting(rows, TransferId(link.transfer_id)) if link else None
         if link is None or facts is None:
             return None
         transfer_id, now = TransferId(link.transfer_id), datetime.now(UTC)
-        code = await make_code(session, self._vault, order.link_id, order.number, now=now)
+        code = await make_code(rows, self._vault, order.link_id, order.number, now=now)
         if code.expires_at <= now:
             return None
         draft = self._drafts.code(facts, code)
         message_id = self._message_id(f"code.{order.link_id}.{order.number}")
         return transfer_id, [
             Outgoing(draft, asked.locale, asked.address, message_id)
-            for asked in await find_asked(session, self._vault, facts)
+            for asked in await find_asked(rows, self._vault, facts)
             if asked.channel == link.channel and asked.address is not None
         ]
 
@@ -319,15 +319,15 @@ class Notices(contracts.Notices):
         return f"<{name}@{self._domain}>"
 
 
-async def _note_asked(session: AsyncSession, ask: Ask, action: TrailAction, once: str) -> None:
+async def _note_asked(rows: AsyncSession, ask: Ask, action: TrailAction, once: str) -> None:
     """Write the entry of the audit trail: no address, and nothing that tells whose one is."""
     detail = {"generation": ask.generation, "reminder": ask.reminder}
-    await audit.append(session, ask.transfer_id, actor="system", action=action, detail=detail, once=once)
+    await audit.append(rows, ask.transfer_id, actor="system", action=action, detail=detail, once=once)
 
 
-async def _waiting(session: AsyncSession, transfer_id: TransferId) -> TransferFacts | None:
+async def _waiting(rows: AsyncSession, transfer_id: TransferId) -> TransferFacts | None:
     """Read a transfer that waits for its recipient; None for any other."""
-    facts = await read_facts(session, transfer_id)
+    facts = await read_facts(rows, transfer_id)
     return facts if facts and facts.transfer.state == TransferState.AWAITING_ACCEPTANCE else None
 
 

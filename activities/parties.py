@@ -45,7 +45,7 @@ class Told:
     """On the side of a recipient whom the others may not know."""
 
 
-async def find_asked(session: AsyncSession, vault: Vault, facts: TransferFacts) -> list[Asked]:
+async def find_asked(rows: AsyncSession, vault: Vault, facts: TransferFacts) -> list[Asked]:
     """Find who is asked at this moment: addresses as they are now, owners as they are now.
 
     Every owner of the target group where these decide, else the recipient. An account is reached by its e-mail address
@@ -53,81 +53,81 @@ async def find_asked(session: AsyncSession, vault: Vault, facts: TransferFacts) 
     """
     transfer = facts.transfer
     if rules_of(TransferKind(transfer.kind)).decider is Decider.TARGET_GROUP_OWNERS:
-        owners = await accounts.members(session, GroupId(transfer.to_group_id or ""), Role.OWNER)
-        found = await read_active(session, owners)
+        owners = await accounts.members(rows, GroupId(transfer.to_group_id or ""), Role.OWNER)
+        found = await read_active(rows, owners)
         return [Asked(owner_channel(user_id), _email(owner), owner.locale) for user_id, owner in found.items()]
     if transfer.to_owner_id is None:
-        return [await _asked_at_address(session, vault, facts)]
+        return [await _asked_at_address(rows, vault, facts)]
     recipient_id = UserId(transfer.to_owner_id)
-    recipient = (await read_active(session, [recipient_id])).get(recipient_id)
+    recipient = (await read_active(rows, [recipient_id])).get(recipient_id)
     return [] if recipient is None else [Asked(EMAIL_CHANNEL, _email(recipient), recipient.locale)]
 
 
-async def _asked_at_address(session: AsyncSession, vault: Vault, facts: TransferFacts) -> Asked:
+async def _asked_at_address(rows: AsyncSession, vault: Vault, facts: TransferFacts) -> Asked:
     """Take the address itself, or the account that was opened with it meanwhile.
 
     Without an account nobody's language is known: the sender's is the likeliest.
     """
-    request = (await transfers.requested(session, vault, TransferId(facts.transfer.id))).request
+    request = (await transfers.requested(rows, vault, TransferId(facts.transfer.id))).request
     address = Address(request.recipient_channel or Channel.EMAIL, request.recipient or "")
-    account_id = await accounts.find_usable(session, address)
-    account = await session.get(User, account_id) if account_id else None
+    account_id = await accounts.find_usable(rows, address)
+    account = await rows.get(User, account_id) if account_id else None
     if account is not None:
         return Asked(EMAIL_CHANNEL, _email(account), account.locale)
     return Asked(address.channel.value, address, facts.sender.locale, has_account=False)
 
 
-async def find_told_of_request(session: AsyncSession, transfer: Transfer) -> list[Told]:
+async def find_told_of_request(rows: AsyncSession, transfer: Transfer) -> list[Told]:
     """Find who is told at the request: a present owner who did not ask."""
     if not transfer.asked_over_owner:
         return []
-    return await _reachable(session, {UserId(transfer.from_owner_id): Part.OWNER})
+    return await _reachable(rows, {UserId(transfer.from_owner_id): Part.OWNER})
 
 
-async def find_told_of_acceptance(session: AsyncSession, transfer: Transfer) -> list[Told]:
+async def find_told_of_acceptance(rows: AsyncSession, transfer: Transfer) -> list[Told]:
     """Find who is told that it was accepted: the sender and the present owner, but not whoever accepted."""
     parts = {UserId(transfer.from_owner_id): Part.OWNER, UserId(transfer.requested_by): Part.SENDER}
     parts.pop(UserId(transfer.accepted_by or ""), None)
-    return await _reachable(session, parts)
+    return await _reachable(rows, parts)
 
 
-async def find_told_of_end(session: AsyncSession, transfer: Transfer) -> list[Told]:
+async def find_told_of_end(rows: AsyncSession, transfer: Transfer) -> list[Told]:
     """Find who is told of the end, each once: recipient, sender, present owner, the groups' owners and admins.
 
     The target's side is told only if it was asked, or if the charge point ever changed hands.
     """
     if transfer.state == TransferState.REFUSED:
         return []
-    involved = transfer.acceptance == Acceptance.REQUIRED or await changed_ownership(session, TransferId(transfer.id))
+    involved = transfer.acceptance == Acceptance.REQUIRED or await changed_ownership(rows, TransferId(transfer.id))
     parts: dict[UserId, Part] = {}
     if involved and transfer.to_owner_id is not None and _gains_owner(transfer):
         parts[UserId(transfer.to_owner_id)] = Part.RECIPIENT
     parts.setdefault(UserId(transfer.requested_by), Part.SENDER)
     parts.setdefault(UserId(transfer.from_owner_id), Part.OWNER)
-    for admin_id in await accounts.members(session, GroupId(transfer.from_group_id), *ADMINS):
+    for admin_id in await accounts.members(rows, GroupId(transfer.from_group_id), *ADMINS):
         parts.setdefault(admin_id, Part.GROUP)
     others = {user_id for user_id, part in parts.items() if part is not Part.RECIPIENT}
     if involved and transfer.to_group_id:
-        for admin_id in await accounts.members(session, GroupId(transfer.to_group_id), *ADMINS):
+        for admin_id in await accounts.members(rows, GroupId(transfer.to_group_id), *ADMINS):
             parts.setdefault(admin_id, Part.GROUP)
     hides = hides_recipient(transfer)
-    told = await _reachable(session, parts)
+    told = await _reachable(rows, parts)
     return [replace(person, hidden=hides and person.user_id not in others) for person in told]
 
 
-async def find_told_of_new_key(session: AsyncSession, transfer: Transfer) -> list[Told]:
+async def find_told_of_new_key(rows: AsyncSession, transfer: Transfer) -> list[Told]:
     """Find who is told that the charger needs a key: its new owner."""
-    return await _reachable(session, {UserId(transfer.to_owner_id or ""): Part.RECIPIENT})
+    return await _reachable(rows, {UserId(transfer.to_owner_id or ""): Part.RECIPIENT})
 
 
-async def find_owner(session: AsyncSession, point: ChargePoint) -> list[Told]:
+async def find_owner(rows: AsyncSession, point: ChargePoint) -> list[Told]:
     """Find who is told of what concerns a charge point: its owner of this moment."""
-    return await _reachable(session, {UserId(point.owner_id): Part.OWNER})
+    return await _reachable(rows, {UserId(point.owner_id): Part.OWNER})
 
 
-async def find_users(session: AsyncSession, users: Iterable[UserId]) -> list[Told]:
+async def find_users(rows: AsyncSession, users: Iterable[UserId]) -> list[Told]:
     """Find how users are reached who have owned a charge point."""
-    return await _reachable(session, dict.fromkeys(users, Part.OWNER))
+    return await _reachable(rows, dict.fromkeys(users, Part.OWNER))
 
 
 def _gains_owner(transfer: Transfer) -> bool:
@@ -137,8 +137,8 @@ def _gains_owner(transfer: Transfer) -> bool:
     return True
 
 
-async def _reachable(session: AsyncSession, parts: dict[UserId, Part]) -> list[Told]:
-    users = await read_active(session, parts.keys())
+async def _reachable(rows: AsyncSession, parts: dict[UserId, Part]) -> list[Told]:
+    users = await read_active(rows, parts.keys())
     return [
         Told(user_id, parts[user_id], address, user.locale)
         for user_id, user in users.items()
@@ -146,7 +146,7 @@ async def _reachable(session: AsyncSession, parts: dict[UserId, Part]) -> list[T
     ]
 
 
-async def find_new_owner(session: AsyncSession, transfer: Transfer) -> str | None:
+async def find_new_owner(rows: AsyncSession, transfer: Transfer) -> str | None:
     """Give the name of who is to own the charge point; None where nobody may know it yet, or nobody does.
 
     A recipient whom the kind hides stays hidden until acceptance.
@@ -156,7 +156,7 @@ async def find_new_owner(session: AsyncSession, transfer: Transfer) -> str | Non
     )
     if hidden or transfer.to_owner_id is None:
         return None
-    owner = await session.get(User, transfer.to_owner_id)
+    owner = await rows.get(User, transfer.to_owner_id)
     return None if owner is None else owner.name
 
 

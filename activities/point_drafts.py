@@ -51,14 +51,14 @@ class PointDrafts:
         """Take where Handover is reached."""
         self._origin = origin.rstrip("/")
 
-    async def is_untold(self, session: AsyncSession, order: TellOwner) -> bool:
+    async def is_untold(self, rows: AsyncSession, order: TellOwner) -> bool:
         """Whether there is something to tell."""
         action = _ENTRIES[order.news]
-        return await is_untold(session, order.charge_point_id, action, order.news.value, order.day)
+        return await is_untold(rows, order.charge_point_id, action, order.news.value, order.day)
 
-    async def to_owner(self, session: AsyncSession, order: TellOwner, point: ChargePoint) -> AnyLetter:
+    async def to_owner(self, rows: AsyncSession, order: TellOwner, point: ChargePoint) -> AnyLetter:
         """Draft what the owner is told."""
-        happened = await _happened(session, order)
+        happened = await _happened(rows, order)
         about, times = self._about(point, happened), max(happened.times, 1)
         if order.news is OwnerNews.TWO_HOLDERS:
             return TwoHoldersLetter(**about, times=times)
@@ -80,11 +80,11 @@ class PointDrafts:
             more=len(rows) - len(shown),
         )
 
-    async def to_asked(self, session: AsyncSession, order: TellOwner, facts: TransferFacts) -> ResetAskedLetter:
+    async def to_asked(self, rows: AsyncSession, order: TellOwner, facts: TransferFacts) -> ResetAskedLetter:
         """Draft what a recipient is told who has not answered yet."""
         transfer, point = facts.transfer, facts.charge_point
         return ResetAskedLetter(
-            **self._about(point, await _happened(session, order)),
+            **self._about(point, await _happened(rows, order)),
             sender=facts.sender.name,
             replaces_key=changes_owner(transfer) and transfer.connection == Connection.KEEP,
         )
@@ -103,5 +103,5 @@ def _late(row: ChargingSession) -> LateSession:
     return LateSession(row.started_at, row.reported_at, row.arrived_at, row.energy)
 
 
-async def _happened(session: AsyncSession, order: TellOwner) -> Seen:
-    return await seen(session, order.charge_point_id, _ENTRIES[order.news], order.day)
+async def _happened(rows: AsyncSession, order: TellOwner) -> Seen:
+    return await seen(rows, order.charge_point_id, _ENTRIES[order.news], order.day)

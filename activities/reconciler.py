@@ -101,15 +101,15 @@ class DatabaseReconciler(Reconciler):
         now = datetime.now(UTC)
         await self._forget(now)
         running = await self._runs.running()
-        async with self._db.reading() as session:
-            left = [(Finding.NOT_STARTED, one) for one in await inconsistencies.not_started(session, now - LEFT_AFTER)]
-            told = [(Finding.FORMER_OWNER_UNTOLD, one) for one in await charging_review.untold(session, now.date())]
-            due = [(Finding.WORK_DUE, one) for one in await rescues.waiting(session, now)]
-            inside = await inconsistencies.of_the_register(session)
-            stale = await charging_review.open_too_long(session, now - self._open_limit, OPEN_AT_ONCE)
-            known = await inconsistencies.states(session, running)
-            untold = await inconsistencies.untold(session, now - TOLD_WITHIN)
-            parked = any(one.kind not in NEWS for one in await findings.parked(session))
+        async with self._db.reading() as rows:
+            left = [(Finding.NOT_STARTED, one) for one in await inconsistencies.not_started(rows, now - LEFT_AFTER)]
+            told = [(Finding.FORMER_OWNER_UNTOLD, one) for one in await charging_review.untold(rows, now.date())]
+            due = [(Finding.WORK_DUE, one) for one in await rescues.waiting(rows, now)]
+            inside = await inconsistencies.of_the_register(rows)
+            stale = await charging_review.open_too_long(rows, now - self._open_limit, OPEN_AT_ONCE)
+            known = await inconsistencies.states(rows, running)
+            untold = await inconsistencies.untold(rows, now - TOLD_WITHIN)
+            parked = any(one.kind not in NEWS for one in await findings.parked(rows))
         known |= untold
         hints = [
             one
@@ -125,10 +125,10 @@ class DatabaseReconciler(Reconciler):
     async def _forget(self, now: datetime) -> None:
         """Take some of what was kept long enough out; where that can't be now, the next look does."""
         try:
-            async with self._db.writing() as session:
-                forgotten = await audit.forget_places(session, now - self._places_kept, FORGOTTEN_AT_ONCE)
+            async with self._db.writing() as rows:
+                forgotten = await audit.forget_places(rows, now - self._places_kept, FORGOTTEN_AT_ONCE)
                 over = now - self._connections_kept
-                connections = await charger_connections.forget(session, over, FORGOTTEN_AT_ONCE)
+                connections = await charger_connections.forget(rows, over, FORGOTTEN_AT_ONCE)
         except Unavailable as away:
             log.warning("it is still kept where and when chargers were: %s", away.message)
         else:
@@ -169,8 +169,8 @@ class DatabaseReconciler(Reconciler):
         done = await asyncio.gather(*(one(suspicion) for suspicion in confirmed.items))
         if confirmed.whole:
             still = {(suspicion.kind, suspicion.subject) for suspicion in confirmed.items}
-            async with self._db.writing() as session:
-                await findings.close(session, still, datetime.now(UTC))
+            async with self._db.writing() as rows:
+                await findings.close(rows, still, datetime.now(UTC))
         return Reconciled(items=tuple(done))
 
     async def _settle(self, suspicion: Suspicion) -> Settlement:
@@ -208,10 +208,10 @@ class DatabaseReconciler(Reconciler):
 
     async def _take_up(self, transfer_id: TransferId) -> Settlement:
         """Start a lost run anew: every step may be taken again. One that is lost again and again is parked."""
-        async with self._db.reading() as session:
-            state = (await inconsistencies.states(session, [transfer_id])).get(transfer_id)
-            tries = await audit.count(session, transfer_id, TrailAction.TAKEN_UP)
-            told = transfer_id not in await inconsistencies.untold(session, datetime.now(UTC) - TOLD_WITHIN)
+        async with self._db.reading() as rows:
+            state = (await inconsistencies.states(rows, [transfer_id])).get(transfer_id)
+            tries = await audit.count(rows, transfer_id, TrailAction.TAKEN_UP)
+            told = transfer_id not in await inconsistencies.untold(rows, datetime.now(UTC) - TOLD_WITHIN)
         if state is None or judge(state, await self._runs.latest(transfer_id), told=told) is not Finding.RUN_LOST:
             return Settlement.UNFOUNDED
         if tries >= TAKE_UPS:
@@ -222,36 +222,36 @@ class DatabaseReconciler(Reconciler):
     async def _mend(self, kind: Finding, transfer_id: TransferId) -> Settlement:
         """Undo what an ended transfer has left behind."""
         now = datetime.now(UTC)
-        async with self._db.writing() as session:
-            row = await transfers.get(session, transfer_id)
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, transfer_id)
             point = ChargePointId(row.charge_point_id)
             if TransferState(row.state) not in FINAL:
                 return Settlement.UNFOUNDED
             if kind is Finding.SESSIONS_BLOCKED:
-                await charge_points.allow_sessions(session, point, transfer_id)
+                await charge_points.allow_sessions(rows, point, transfer_id)
             elif TransferState(row.state) in {TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS}:
-                await credentials.leave_due(session, point, transfer_id)
+                await credentials.leave_due(rows, point, transfer_id)
             else:
-                await credentials.withdraw(session, point, transfer_id, now)
+                await credentials.withdraw(rows, point, transfer_id, now)
         return await self._mended(kind, transfer_id)
 
     async def _mended(self, kind: Finding, subject: str) -> Settlement:
-        async with self._db.writing() as session:
-            await findings.note_mended(session, kind, subject, datetime.now(UTC))
+        async with self._db.writing() as rows:
+            await findings.note_mended(rows, kind, subject, datetime.now(UTC))
         log.warning("%s of %s: mended", kind, subject)
         return Settlement.MENDED
 
     async def _park(self, kind: Finding, subject: str) -> Settlement:
         """Leave it to an operator: a transfer that is under way says so itself."""
-        async with self._db.writing() as session:
-            news = await findings.note_parked(session, kind, subject, datetime.now(UTC))
-            row = await transfers.find(session, TransferId(subject))
+        async with self._db.writing() as rows:
+            news = await findings.note_parked(rows, kind, subject, datetime.now(UTC))
+            row = await transfers.find(rows, TransferId(subject))
             if row is not None and TransferState(row.state) not in FINAL:
                 row.attention, row.waiting_until = Attention.OPERATOR.value, None
             if row is not None and news:
                 detail = {"finding": kind.value}
                 parked = TrailAction.PARKED
-                await audit.append(session, TransferId(subject), actor="system", action=parked, detail=detail)
+                await audit.append(rows, TransferId(subject), actor="system", action=parked, detail=detail)
         if news:
             log.error("%s of %s: an operator is needed", kind, subject)
         return Settlement.PARKED

@@ -28,8 +28,8 @@ class DatabaseRecords(Records):
         What a transfer waits for is written while it is under way, and of an ended one what its letters wait for: a
         late note can't bring it back.
         """
-        async with self._db.writing() as session:
-            row = await transfers.get(session, note.transfer_id)
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, note.transfer_id)
             ended = TransferState(row.state) in FINAL
             if not ended and note.state is not None:
                 transfers.enter(row, note.state, datetime.now(UTC))
@@ -38,7 +38,7 @@ class DatabaseRecords(Records):
                 row.attention, row.waiting_until = note.attention.value, note.waiting_until
             for step in note.steps:
                 await transfers.note_step(
-                    session,
+                    rows,
                     note.transfer_id,
                     step.name,
                     step.state,
@@ -48,14 +48,14 @@ class DatabaseRecords(Records):
             if note.action is not None:
                 once = trail.noted(note.action, note.detail.get("update", ""))
                 await audit.append(
-                    session, note.transfer_id, actor=note.actor, action=note.action, detail=note.detail, once=once
+                    rows, note.transfer_id, actor=note.actor, action=note.action, detail=note.detail, once=once
                 )
             if note.resolution is not None:
-                return Noted(order_id=await _note_resolution(session, note, note.resolution))
+                return Noted(order_id=await _note_resolution(rows, note, note.resolution))
             return Noted()
 
 
-async def _note_resolution(session: AsyncSession, note: Note, resolution: OperatorAction) -> OrderId | None:
+async def _note_resolution(rows: AsyncSession, note: Note, resolution: OperatorAction) -> OrderId | None:
     """Write what was done as theirs who ordered it, and say by which order; one that nobody did as the Temporal UI's.
 
     An order proves the one update that it was carried out by. The id of that is whatever somebody sent: what tells it
@@ -63,11 +63,11 @@ async def _note_resolution(session: AsyncSession, note: Note, resolution: Operat
     """
     action, update = trail.of_resolution(resolution), fingerprint(note.detail.get("update", ""))[:32]
     once = trail.noted(action, update)
-    found = await orders.find(session, note.transfer_id, OrderAct(resolution.value), note.order_id)
+    found = await orders.find(rows, note.transfer_id, OrderAct(resolution.value), note.order_id)
     order = orders.prove(found, once) if found is None or found.refusal is None else None
     order_id = OrderId(order.id) if order else None
     await audit.append(
-        session,
+        rows,
         note.transfer_id,
         actor=order.actor if order else UNPROVEN_ACTOR,
         action=action,

@@ -60,14 +60,14 @@ class DatabaseRegistry(Registry):
 
         A run that is none of its transfer's is on record, once.
         """
-        async with self._db.reading() as session:
-            if started := await transfers.is_run_of(session, run.transfer_id, run.workflow_id):
-                asked = await transfers.requested(session, self._vault, run.transfer_id)
-                if row := reserved(await session.get(Transfer, run.transfer_id)):
+        async with self._db.reading() as rows:
+            if started := await transfers.is_run_of(rows, run.transfer_id, run.workflow_id):
+                asked = await transfers.requested(rows, self._vault, run.transfer_id)
+                if row := reserved(await rows.get(Transfer, run.transfer_id)):
                     kind = TransferKind(row.kind)
                 else:
-                    facts = await eligibility.gather(session, asked)
-                    await eligibility.check_rights(session, facts)
+                    facts = await eligibility.gather(rows, asked)
+                    await eligibility.check_rights(rows, facts)
                     eligibility.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
                     kind = facts.request.kind
         if not started:
@@ -78,17 +78,17 @@ class DatabaseRegistry(Registry):
 
     async def _note_unproven(self, transfer_id: TransferId, act: OrderAct) -> None:
         """Write it into the trail of a transfer that somebody has asked for; of any other there is none."""
-        async with self._db.writing() as session:
-            if ID_PATTERN.fullmatch(transfer_id) and await session.get(Request, transfer_id) is not None:
-                await orders.note_unproven(session, transfer_id, act)
+        async with self._db.writing() as rows:
+            if ID_PATTERN.fullmatch(transfer_id) and await rows.get(Request, transfer_id) is not None:
+                await orders.note_unproven(rows, transfer_id, act)
 
     async def look_up(self, ref: TransferRef) -> Done:
         """Only reads. What was reserved or refused stands, as for `validate`."""
-        async with self._db.reading() as session:
-            if reserved(await session.get(Transfer, ref.transfer_id)):
+        async with self._db.reading() as rows:
+            if reserved(await rows.get(Transfer, ref.transfer_id)):
                 return Done()
-            facts = await eligibility.gather(session, await transfers.requested(session, self._vault, ref.transfer_id))
-            await eligibility.target_of(session, facts)
+            facts = await eligibility.gather(rows, await transfers.requested(rows, self._vault, ref.transfer_id))
+            await eligibility.target_of(rows, facts)
             return Done()
 
     async def reserve(self, run: TransferRun) -> Plan:
@@ -97,29 +97,29 @@ class DatabaseRegistry(Registry):
         A repeat after it was refused refuses it again.
         """
         try:
-            async with self._db.writing() as session:
-                row = reserved(await transfers.find(session, run.transfer_id))
+            async with self._db.writing() as rows:
+                row = reserved(await transfers.find(rows, run.transfer_id))
                 if row is None:
-                    row = await self._insert(session, run)
+                    row = await self._insert(rows, run)
                 return plan_of(row, run.run_id)
         except IntegrityError:
             return await self._reserved(run)
 
     async def _reserved(self, run: TransferRun) -> Plan:
         """Give the plan that an earlier try wrote whose answer was lost; else another transfer was first."""
-        async with self._db.reading() as session:
-            row = reserved(await session.get(Transfer, run.transfer_id))
+        async with self._db.reading() as rows:
+            row = reserved(await rows.get(Transfer, run.transfer_id))
             if row is None:
                 raise _in_progress()
             return plan_of(row, run.run_id)
 
-    async def _insert(self, session: AsyncSession, run: TransferRun) -> Transfer:
-        asked = await transfers.requested(session, self._vault, run.transfer_id)
-        if await transfers.active_on(session, asked.charge_point_id) not in {None, run.transfer_id}:
+    async def _insert(self, rows: AsyncSession, run: TransferRun) -> Transfer:
+        asked = await transfers.requested(rows, self._vault, run.transfer_id)
+        if await transfers.active_on(rows, asked.charge_point_id) not in {None, run.transfer_id}:
             raise _in_progress()
-        facts = await eligibility.gather(session, asked)
+        facts = await eligibility.gather(rows, asked)
         eligibility.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
-        after = await eligibility.target_of(session, facts)
+        after = await eligibility.target_of(rows, facts)
         row = new_row(run, asked, facts.charge_point)
         row.active, row.run_id = True, run.run_id
         row.asked_over_owner = eligibility.takes_from_owner(facts, after)
@@ -129,36 +129,36 @@ class DatabaseRegistry(Registry):
             row.expires_at = asked.requested_at + facts.request.expires_in
         else:
             row.state = TransferState.TRANSFERRING.value
-        session.add(row)
-        await session.flush()
-        session.add_all(transfers.pending_steps(run.transfer_id))
-        await session.flush()
+        rows.add(row)
+        await rows.flush()
+        rows.add_all(transfers.pending_steps(run.transfer_id))
+        await rows.flush()
         for step in (StepName.VALIDATE_RIGHTS, StepName.LOOK_UP_TARGET, StepName.RESERVE):
-            await transfers.note_step(session, run.transfer_id, step, StepState.DONE)
+            await transfers.note_step(rows, run.transfer_id, step, StepState.DONE)
         if facts.request.acceptance is Acceptance.NOT_REQUIRED:
-            await transfers.note_step(session, run.transfer_id, StepName.ASK_RECIPIENT, StepState.SKIPPED)
+            await transfers.note_step(rows, run.transfer_id, StepName.ASK_RECIPIENT, StepState.SKIPPED)
         await audit.append(
-            session,
+            rows,
             run.transfer_id,
             actor=f"{'operator' if facts.sender.operator else 'user'}:{asked.sender_id}",
             action=TrailAction.RESERVED,
             once=trail.once(TrailAction.RESERVED),
             detail={"kind": row.kind, "state": row.state},
-            order_id=await orders.start_of(session, run.transfer_id),
+            order_id=await orders.start_of(rows, run.transfer_id),
         )
         return row
 
     async def refuse(self, refusal: RefusedRecord) -> Done:
         """Insert a refused row; a repeat, or one that was reserved after all, changes nothing."""
-        async with self._db.writing() as session:
-            if not await transfers.is_run_of(session, refusal.transfer_id, refusal.workflow_id):
+        async with self._db.writing() as rows:
+            if not await transfers.is_run_of(rows, refusal.transfer_id, refusal.workflow_id):
                 return Done()
-            if await transfers.find(session, refusal.transfer_id) is None:
-                asked = await transfers.requested(session, self._vault, refusal.transfer_id)
-                charge_point = await charge_points.get(session, asked.charge_point_id)
-                session.add(refused_row(refusal, asked, charge_point))
+            if await transfers.find(rows, refusal.transfer_id) is None:
+                asked = await transfers.requested(rows, self._vault, refusal.transfer_id)
+                charge_point = await charge_points.get(rows, asked.charge_point_id)
+                rows.add(refused_row(refusal, asked, charge_point))
                 await audit.append(
-                    session,
+                    rows,
                     refusal.transfer_id,
                     actor=f"user:{asked.sender_id}",
                     action=TrailAction.REFUSED,
@@ -173,14 +173,14 @@ class DatabaseRegistry(Registry):
         One that takes an order, and has none, is on record, once for each decision.
         """
         try:
-            async with self._db.writing() as session:
-                await transfers.get(session, record.transfer_id)  # before its order: decision 12
-                if party := await party_of(session, record):
-                    return await decide(session, self._vault, record, party)
+            async with self._db.writing() as rows:
+                await transfers.get(rows, record.transfer_id)  # before its order: decision 12
+                if party := await party_of(rows, record):
+                    return await decide(rows, self._vault, record, party)
         except Refusal as refusal:
-            async with self._db.writing() as session:
+            async with self._db.writing() as rows:
                 act = OrderAct(record.decision.value)
-                await orders.refuse(session, record.transfer_id, act, record.order_id, refusal)
+                await orders.refuse(rows, record.transfer_id, act, record.order_id, refusal)
             raise
         await self._note_unproven(record.transfer_id, OrderAct(record.decision.value))
         raise unproven()
@@ -188,84 +188,84 @@ class DatabaseRegistry(Registry):
     async def resend(self, record: ResendRecord) -> Resent:
         """Raise the links' generation; the same order again raises nothing. Without one it is on record, once."""
         try:
-            async with self._db.writing() as session:
-                await transfers.get(session, record.transfer_id)  # before its order: decision 12
-                if order := await orders.find(session, record.transfer_id, OrderAct.RESEND, record.order_id):
-                    return await resend(session, order)
+            async with self._db.writing() as rows:
+                await transfers.get(rows, record.transfer_id)  # before its order: decision 12
+                if order := await orders.find(rows, record.transfer_id, OrderAct.RESEND, record.order_id):
+                    return await resend(rows, order)
         except Refusal as refusal:
-            async with self._db.writing() as session:
-                await orders.refuse(session, record.transfer_id, OrderAct.RESEND, record.order_id, refusal)
+            async with self._db.writing() as rows:
+                await orders.refuse(rows, record.transfer_id, OrderAct.RESEND, record.order_id, refusal)
             raise
         await self._note_unproven(record.transfer_id, OrderAct.RESEND)
         raise unproven()
 
     async def take_up(self, run: TransferRun) -> TakenUp:
         """Read, and write once a run that it takes up; what the transfer waited for is looked at afresh."""
-        async with self._db.writing() as session:
-            row = await transfers.get(session, run.transfer_id)
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, run.transfer_id)
             row.attention, row.waiting_until = "", None
             detail, once, taken_up = {"state": row.state}, trail.taken_up(run.run_id), TrailAction.TAKEN_UP
-            await audit.append(session, run.transfer_id, actor="system", action=taken_up, detail=detail, once=once)
+            await audit.append(rows, run.transfer_id, actor="system", action=taken_up, detail=detail, once=once)
             return TakenUp(
                 state=TransferState(row.state),
                 reason=Reason(row.reason) if row.reason else None,
-                decisions=await taken(session, run.transfer_id),
+                decisions=await taken(rows, run.transfer_id),
                 generation=row.link_generation,
-                resent=await resent(session, run.transfer_id),
+                resent=await resent(rows, run.transfer_id),
             )
 
     async def block_sessions(self, ref: TransferRef) -> Done:
         """Set a mark, the same again; a try that comes in after the transfer turned round or ended sets none."""
-        async with self._db.writing() as session:
-            row = await transfers.get(session, ref.transfer_id)
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, ref.transfer_id)
             if TransferState(row.state) not in {TransferState.TRANSFERRING, TransferState.RECONFIGURING}:
                 return Done()
-            await charge_points.block_sessions(session, ChargePointId(row.charge_point_id), ref.transfer_id)
+            await charge_points.block_sessions(rows, ChargePointId(row.charge_point_id), ref.transfer_id)
             return Done()
 
     async def allow_sessions(self, ref: TransferRef) -> Done:
         """Take this transfer's mark away, and no other's."""
-        async with self._db.writing() as session:
-            row = await transfers.get(session, ref.transfer_id)
-            await charge_points.allow_sessions(session, ChargePointId(row.charge_point_id), ref.transfer_id)
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, ref.transfer_id)
+            await charge_points.allow_sessions(rows, ChargePointId(row.charge_point_id), ref.transfer_id)
             return Done()
 
     async def change_ownership(self, ref: TransferRef) -> Changed:
         """Change once: the ledger has one `transfer` entry per transfer."""
-        async with self._db.writing() as session:
-            row = await transfers.get(session, ref.transfer_id)
-            version = await charge_points.change_of(session, ref.transfer_id, "transfer")
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, ref.transfer_id)
+            version = await charge_points.change_of(rows, ref.transfer_id, "transfer")
             if version is None:
-                version = await self._change(session, ref, row)
-            keys = await charger_keys.read_keys(session, ChargePointId(row.charge_point_id))
+                version = await self._change(rows, ref, row)
+            keys = await charger_keys.read_keys(rows, ChargePointId(row.charge_point_id))
             return Changed(version=version, new_key=bool(row.new_key), rotates=keys.holder.rotates)
 
-    async def _change(self, session: AsyncSession, ref: TransferRef, row: Transfer) -> int:
+    async def _change(self, rows: AsyncSession, ref: TransferRef, row: Transfer) -> int:
         if TransferState(row.state) is not TransferState.TRANSFERRING:  # a try that comes in after the story turned
             raise TooLate(f"The transfer is {row.state}; its ownership change comes too late.")
-        await accounts.hold_roles(session)
-        await charge_points.lock(session, ChargePointId(row.charge_point_id))
+        await accounts.hold_roles(rows)
+        await charge_points.lock(rows, ChargePointId(row.charge_point_id))
         now = datetime.now(UTC)  # once nobody else is at it: whatever was booked to the present holder is earlier
-        asked = await transfers.requested(session, self._vault, ref.transfer_id)
-        facts = await eligibility.gather(session, asked)
-        after = await eligibility.check_rights(session, facts)
+        asked = await transfers.requested(rows, self._vault, ref.transfer_id)
+        facts = await eligibility.gather(rows, asked)
+        after = await eligibility.check_rights(rows, facts)
         if after is None:
-            after = await eligibility.check_still_usable(session, facts, UserId(row.to_owner_id or ""))
+            after = await eligibility.check_still_usable(rows, facts, UserId(row.to_owner_id or ""))
         if (after.owner_id, after.group_id) != (row.to_owner_id, row.to_group_id):
             raise NotAllowed("Roles changed since the request: somebody else would become the owner; start it again.")
         if facts.charge_point.version != row.from_version:
             raise NotAllowed("The charge point changed hands since the request; see who has it, then start it again.")
-        await charger_keys.lock_keys(session, facts.charge_point.id)  # no upgrade in between: it locks them too
-        opened = await present_connections.opened(session, facts.charge_point.id)
+        await charger_keys.lock_keys(rows, facts.charge_point.id)  # no upgrade in between: it locks them too
+        opened = await present_connections.opened(rows, facts.charge_point.id)
         version = await charge_points.change_holding(
-            session, facts.charge_point, after, transfer_id=ref.transfer_id, change="transfer", now=now, owner_since=now
+            rows, facts.charge_point, after, transfer_id=ref.transfer_id, change="transfer", now=now, owner_since=now
         )
         steps = eligibility.steps_for(facts, after)
         if steps.revoke:
-            await credentials.revoke_all(session, facts.charge_point.id, now)
+            await credentials.revoke_all(rows, facts.charge_point.id, now)
         if steps.rotate:
             row.new_key = await credentials.change_hands(
-                session,
+                rows,
                 self._vault,
                 facts.charge_point.id,
                 ref.transfer_id,
@@ -274,9 +274,9 @@ class DatabaseRegistry(Registry):
                 now=now,
             )
         transfers.enter(row, TransferState.RECONFIGURING, now)
-        await transfers.note_step(session, ref.transfer_id, StepName.CHANGE_OWNERSHIP, StepState.DONE)
+        await transfers.note_step(rows, ref.transfer_id, StepName.CHANGE_OWNERSHIP, StepState.DONE)
         await audit.append(
-            session,
+            rows,
             ref.transfer_id,
             actor="system",
             action=TrailAction.OWNERSHIP_CHANGED,
@@ -285,21 +285,21 @@ class DatabaseRegistry(Registry):
             | ({"generation": opened.generation, "address": opened.address} if opened else {}),
         )
         if after.owner_id != facts.charge_point.holding.owner_id:
-            await contenders.ask_again(session, facts.charge_point.id)
+            await contenders.ask_again(rows, facts.charge_point.id)
         return version
 
     async def restore_ownership(self, ref: TransferRef) -> Changed:
         """Restore once: the ledger has one `roll_back` entry per transfer; nothing where it never changed."""
-        async with self._db.writing() as session:
-            row = await transfers.get(session, ref.transfer_id)
-            await charge_points.lock(session, ChargePointId(row.charge_point_id))
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, ref.transfer_id)
+            await charge_points.lock(rows, ChargePointId(row.charge_point_id))
             now = datetime.now(UTC)
-            present = await charge_points.get(session, ChargePointId(row.charge_point_id))
-            changed = await charge_points.change_of(session, ref.transfer_id, "transfer")
-            if changed is None or await charge_points.change_of(session, ref.transfer_id, "roll_back"):
+            present = await charge_points.get(rows, ChargePointId(row.charge_point_id))
+            changed = await charge_points.change_of(rows, ref.transfer_id, "transfer")
+            if changed is None or await charge_points.change_of(rows, ref.transfer_id, "roll_back"):
                 return Changed(version=present.version)
             version = await charge_points.change_holding(
-                session,
+                rows,
                 present,
                 Holding(UserId(row.from_owner_id), GroupId(row.from_group_id)),
                 transfer_id=ref.transfer_id,
@@ -309,9 +309,9 @@ class DatabaseRegistry(Registry):
                 owner_version=row.from_owner_version,
             )
             until = UntilNewKey(row.from_until_new_key) if row.from_until_new_key else None
-            await credentials.restore(session, present.id, until)
+            await credentials.restore(rows, present.id, until)
             await audit.append(
-                session,
+                rows,
                 ref.transfer_id,
                 actor="system",
                 action=TrailAction.OWNERSHIP_RESTORED,
@@ -325,50 +325,50 @@ class DatabaseRegistry(Registry):
 
         From then on none is handed out for it.
         """
-        async with self._db.writing() as session:
-            row = await transfers.get(session, ref.transfer_id)
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, ref.transfer_id)
             point = ChargePointId(row.charge_point_id)
-            await credentials.withdraw(session, point, ref.transfer_id, datetime.now(UTC))
-            proof = await self._proof(session, point, ref)
+            await credentials.withdraw(rows, point, ref.transfer_id, datetime.now(UTC))
+            proof = await self._proof(rows, point, ref)
             if not proof.proven and not proof.handed_out:
                 row.new_key = None
             return proof
 
     async def leave_credentials_due(self, ref: TransferRef) -> Proof:
         """Mark this transfer's unproven key; the same again, and nothing where it is proven or withdrawn."""
-        async with self._db.writing() as session:
-            point = await transfers.charge_point_of(session, ref.transfer_id)
-            await credentials.leave_due(session, point, ref.transfer_id)
-            return await self._proof(session, point, ref)
+        async with self._db.writing() as rows:
+            point = await transfers.charge_point_of(rows, ref.transfer_id)
+            await credentials.leave_due(rows, point, ref.transfer_id)
+            return await self._proof(rows, point, ref)
 
     async def await_new_key(self, ref: TransferRef) -> Proof:
         """Set what the old key opens, once: a repeat finds no key of this transfer pending."""
-        async with self._db.writing() as session:
-            point = await transfers.charge_point_of(session, ref.transfer_id)
-            proof = await self._proof(session, point, ref)
+        async with self._db.writing() as rows:
+            point = await transfers.charge_point_of(rows, ref.transfer_id)
+            proof = await self._proof(rows, point, ref)
             if not proof.proven:
-                choice = await transfers.await_new_key(session, ref.transfer_id)
-                await credentials.await_new_key(session, point, ref.transfer_id, choice, datetime.now(UTC))
+                choice = await transfers.await_new_key(rows, ref.transfer_id)
+                await credentials.await_new_key(rows, point, ref.transfer_id, choice, datetime.now(UTC))
             return proof
 
-    async def _proof(self, session: AsyncSession, point: ChargePointId, ref: TransferRef) -> Proof:
-        status = await credentials.status(session, point, ref.transfer_id)
+    async def _proof(self, rows: AsyncSession, point: ChargePointId, ref: TransferRef) -> Proof:
+        status = await credentials.status(rows, point, ref.transfer_id)
         return Proof(proven=status.proven, handed_out=status.handed_out)
 
     async def finish(self, end: Finish) -> Done:
         """Write the outcome, and let sessions start whatever happened before; a repeat writes the same."""
-        async with self._db.writing() as session:
-            row = await transfers.get(session, end.transfer_id)
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, end.transfer_id)
             if TransferState(row.state) in FINAL:
                 return Done()
             transfers.enter(row, end.state, datetime.now(UTC))
             row.reason = end.reason.value if end.reason else None
             row.warnings = [warning.value for warning in end.warnings]
             row.due = not DUE.isdisjoint(end.warnings)
-            await charge_points.allow_sessions(session, ChargePointId(row.charge_point_id), end.transfer_id)
-            await transfers.skip_pending(session, end.transfer_id)
+            await charge_points.allow_sessions(rows, ChargePointId(row.charge_point_id), end.transfer_id)
+            await transfers.skip_pending(rows, end.transfer_id)
             await audit.append(
-                session,
+                rows,
                 end.transfer_id,
                 actor="system",
                 action=trail.of_state(end.state),
@@ -379,22 +379,22 @@ class DatabaseRegistry(Registry):
 
     async def locate(self, ref: TransferRef) -> Whereabouts:
         """Only reads."""
-        async with self._db.reading() as session:
-            charge_point_id = await transfers.charge_point_of(session, ref.transfer_id)
-            place = await present_connections.whereabouts(session, charge_point_id)
+        async with self._db.reading() as rows:
+            charge_point_id = await transfers.charge_point_of(rows, ref.transfer_id)
+            place = await present_connections.whereabouts(rows, charge_point_id)
             return Whereabouts(
                 node=place.node,
                 generation=place.generation,
                 quarantined=place.quarantined,
-                session_running=await charging.session_running(session, charge_point_id),
-                enrolment_sent_at=await credentials.enrolment_sent_at(session, charge_point_id),
+                session_running=await charging.session_running(rows, charge_point_id),
+                enrolment_sent_at=await credentials.enrolment_sent_at(rows, charge_point_id),
             )
 
     async def credentials(self, ref: TransferRef) -> CredentialsStatus:
         """Only reads."""
-        async with self._db.reading() as session:
-            charge_point_id = await transfers.charge_point_of(session, ref.transfer_id)
-            status = await credentials.status(session, charge_point_id, ref.transfer_id)
+        async with self._db.reading() as rows:
+            charge_point_id = await transfers.charge_point_of(rows, ref.transfer_id)
+            status = await credentials.status(rows, charge_point_id, ref.transfer_id)
             known = status.answer if status.has_key else KeyAnswer.REJECTED
             return CredentialsStatus(
                 answer=KeyAnswer(known) if known else None,

@@ -20,24 +20,24 @@ class DatabaseRescues(Rescues):
 
     async def begin(self, ref: TransferRef) -> Rescue:
         """Read what is left, and note the try; a repeat reads again."""
-        async with self._db.writing() as session:
-            row = await transfers.get(session, ref.transfer_id)
-            ready = await rescues.is_ready(session, row)
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, ref.transfer_id)
+            ready = await rescues.is_ready(rows, row)
             row.rescue_tried_at, row.rescue_tries = datetime.now(UTC), row.rescue_tries + ready
             return Rescue(
                 ready=ready,
                 charge_point_id=ChargePointId(row.charge_point_id),
-                lists=TransferWarning.LISTS_DUE in row.warnings or await rescues.has_unsure_list(session, row),
+                lists=TransferWarning.LISTS_DUE in row.warnings or await rescues.has_unsure_list(rows, row),
                 release=TransferWarning.RELEASE_DUE in row.warnings or rescues.has_unsure_release(row),
-                policy=await transfers.policy_of(session, ref.transfer_id),
+                policy=await transfers.policy_of(rows, ref.transfer_id),
             )
 
     async def settle(self, rescued: Rescued) -> Settled:
         """Clear the warnings of what was done, once; a repeat finds them cleared."""
-        async with self._db.writing() as session:
-            row = await transfers.get(session, rescued.transfer_id)
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, rescued.transfer_id)
             cleared = await rescues.settle(
-                session,
+                rows,
                 row,
                 lists=rescued.lists,
                 release=rescued.release,
@@ -45,7 +45,5 @@ class DatabaseRescues(Rescues):
             )
             if cleared:
                 detail = {"cleared": ",".join(cleared)}
-                await audit.append(
-                    session, rescued.transfer_id, actor="system", action=TrailAction.SETTLED, detail=detail
-                )
+                await audit.append(rows, rescued.transfer_id, actor="system", action=TrailAction.SETTLED, detail=detail)
             return Settled(done=not row.due)

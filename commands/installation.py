@@ -49,8 +49,8 @@ async def _import(file: Path, rows: list[bytes]) -> None:
 
 
 async def _list_models() -> None:
-    async with open_database() as db, db.reading() as session:
-        found = await catalogue.catalogue(session)
+    async with open_database() as db, db.reading() as rows:
+        found = await catalogue.catalogue(rows)
     table = Table("OCPP", "vendor", "model", *(step.value.split("_")[0] for step in catalogue.STEPS), box=None)
     for model, support in found.items():
         table.add_row(
@@ -60,8 +60,8 @@ async def _list_models() -> None:
 
 
 async def _list_findings(*, everything: bool) -> None:
-    async with open_database() as db, db.reading() as session:
-        found = await (findings.every if everything else findings.parked)(session)
+    async with open_database() as db, db.reading() as rows:
+        found = await (findings.every if everything else findings.parked)(rows)
     table = Table("what", "of", "found", "times", "settled", box=None)
     for one in found:
         settled = f"{one.settled_at:%Y-%m-%d %H:%M}" if one.settled_at else "no: an operator is needed"

@@ -52,8 +52,8 @@ async def _create(user_id: UserId, scopes: list[Scope]) -> None:
     from commands.database import database
     from persistence.people import api_keys
 
-    async with database() as db, db.writing() as session:
-        key = await api_keys.create(session, user_id, scopes, datetime.now(UTC))
+    async with database() as db, db.writing() as rows:
+        key = await api_keys.create(rows, user_id, scopes, datetime.now(UTC))
     typer.echo(key)
 
 
@@ -61,8 +61,8 @@ async def _list(user_id: UserId | None) -> None:
     from commands.database import database
     from persistence.people import api_keys
 
-    async with database() as db, db.reading() as session:
-        found = await api_keys.every(session, user_id)
+    async with database() as db, db.reading() as rows:
+        found = await api_keys.every(rows, user_id)
     table = Table("id", "user", "scopes", "made", "revoked", box=None)
     for key in found:
         revoked = f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else ""
@@ -74,6 +74,6 @@ async def _revoke(key_id: str) -> None:
     from commands.database import database
     from persistence.people import api_keys
 
-    async with database() as db, db.writing() as session:
-        await api_keys.revoke(session, key_id, datetime.now(UTC))
+    async with database() as db, db.writing() as rows:
+        await api_keys.revoke(rows, key_id, datetime.now(UTC))
     typer.echo(f"Key {key_id} is revoked.")

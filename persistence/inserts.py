@@ -7,6 +7,6 @@ from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 
-def insert_into(session: AsyncSession, table: type[Any]) -> PostgresqlInsert | SqliteInsert:
+def insert_into(rows: AsyncSession, table: type[Any]) -> PostgresqlInsert | SqliteInsert:
     """Begin an insert that takes `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    return SqliteInsert(table) if session.get_bind().dialect.name == "sqlite" else PostgresqlInsert(table)
+    return SqliteInsert(table) if rows.get_bind().dialect.name == "sqlite" else PostgresqlInsert(table)

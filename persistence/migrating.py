@@ -24,8 +24,8 @@ async def migrate(url: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
     db = Database(url, lock_wait=MIGRATION_WAIT_SECONDS, migrates=True)
     try:
-        async with db.writing() as session:
-            await (await session.connection()).run_sync(_upgrade)
+        async with db.writing() as rows:
+            await (await rows.connection()).run_sync(_upgrade)
     finally:
         await db.close()
 

@@ -29,8 +29,8 @@ async def is_current(db: Database) -> bool:
     """Whether the database has the newest revision; raises Unavailable where it does not answer."""
     if (file := sqlite_file(str(db.engine.url))) is not None and not file.exists():
         return False
-    async with db.reading() as session:
-        found = await (await session.connection()).run_sync(_revisions)
+    async with db.reading() as rows:
+        found = await (await rows.connection()).run_sync(_revisions)
     return found == [newest_revision()]
 
 

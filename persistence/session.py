@@ -65,8 +65,8 @@ class Database:
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """Open a session that only reads. Raises Unavailable where the database does not answer."""
         with _Unavailable():
-            async with self._readers, self._reader() as session:
-                yield session
+            async with self._readers, self._reader() as rows:
+                yield rows
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
@@ -76,8 +76,8 @@ class Database:
         time, and lets those who wait race for it: within a process they take turns instead.
         """
         with _Unavailable():
-            async with self._turn, self._writer.begin() as session:
-                yield session
+            async with self._turn, self._writer.begin() as rows:
+                yield rows
 
     async def close(self) -> None:
         """Close every connection."""

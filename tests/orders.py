@@ -16,5 +16,5 @@ async def give(db: Database, subject: TrailSubject, act: str, actor: str, **more
     kind, _, name = actor.partition(":")
     user_id = UserId(name) if kind == "user" else None
     new = NewOrder(subject, OrderAct(act), actor, user_id, **more)
-    async with db.writing() as session:
-        return await orders.give(session, new, datetime.now(UTC))
+    async with db.writing() as rows:
+        return await orders.give(rows, new, datetime.now(UTC))

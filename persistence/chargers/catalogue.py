@@ -40,13 +40,13 @@ STEPS: Final = (
 _REFUSALS: Final = {UNSUPPORTED, UNROTATABLE, REFUSED_BY_CHARGER, KEY_REFUSED}
 
 
-async def known(session: AsyncSession, model: Model) -> dict[StepName, Support]:
+async def known(rows: AsyncSession, model: Model) -> dict[StepName, Support]:
     """Say what is known of one model. Only reads."""
     nothing = dict.fromkeys(STEPS, Support.UNKNOWN)
-    return (await catalogue(session, only=model)).get(model, nothing)
+    return (await catalogue(rows, only=model)).get(model, nothing)
 
 
-async def catalogue(session: AsyncSession, *, only: Model | None = None) -> dict[Model, dict[StepName, Support]]:
+async def catalogue(rows: AsyncSession, *, only: Model | None = None) -> dict[Model, dict[StepName, Support]]:
     """Say what is known of every model of which something is, or of `only` one. Only reads."""
     about = (ChargePoint.ocpp, ChargePoint.vendor, ChargePoint.model)
     query = (
@@ -60,7 +60,7 @@ async def catalogue(session: AsyncSession, *, only: Model | None = None) -> dict
         same = zip(about, (only.ocpp, only.vendor, only.model), strict=True)
         query = query.where(*(column == value for column, value in same))
     did: dict[Model, dict[StepName, Counter[bool]]] = defaultdict(lambda: {step: Counter() for step in STEPS})
-    for ocpp, vendor, name, step, state, error, times in (await session.execute(query)).all():
+    for ocpp, vendor, name, step, state, error, times in (await rows.execute(query)).all():
         if error in _REFUSALS:
             did[Model(ocpp, vendor, name)][StepName(step)][False] += times
         elif state == StepState.DONE:

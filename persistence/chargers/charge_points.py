@@ -13,9 +13,9 @@ from domain.transfer import UntilNewKey
 from persistence import tables
 
 
-async def get(session: AsyncSession, charge_point_id: ChargePointId) -> ChargePoint:
+async def get(rows: AsyncSession, charge_point_id: ChargePointId) -> ChargePoint:
     """Read a charge point; raises NotFound."""
-    row = await session.get(tables.ChargePoint, charge_point_id)
+    row = await rows.get(tables.ChargePoint, charge_point_id)
     if row is None:
         raise NotFound("There is no such charge point.")
     return ChargePoint(
@@ -28,29 +28,29 @@ async def get(session: AsyncSession, charge_point_id: ChargePointId) -> ChargePo
     )
 
 
-async def lock(session: AsyncSession, charge_point_id: ChargePointId) -> None:
+async def lock(rows: AsyncSession, charge_point_id: ChargePointId) -> None:
     """Keep everybody else from changing a charge point, its keys or its sessions' holder until the transaction ends.
 
     Of all that hangs on a charge point this is locked first: who locks in one order never waits in a circle.
     """
-    await session.execute(_row(charge_point_id).with_for_update(key_share=True))
+    await rows.execute(_row(charge_point_id).with_for_update(key_share=True))
 
 
-async def hold(session: AsyncSession, charge_point_id: ChargePointId) -> None:
+async def hold(rows: AsyncSession, charge_point_id: ChargePointId) -> None:
     """Let nobody change who has a charge point until the transaction ends; others may hold it too."""
-    await session.execute(_row(charge_point_id).with_for_update(read=True))
+    await rows.execute(_row(charge_point_id).with_for_update(read=True))
 
 
-async def change_of(session: AsyncSession, transfer_id: TransferId, change: str) -> int | None:
+async def change_of(rows: AsyncSession, transfer_id: TransferId, change: str) -> int | None:
     """Give the version that a transfer's `change` (`transfer` or `roll_back`) made; None where it made none."""
     query = select(tables.OwnershipPeriod.version).where(
         tables.OwnershipPeriod.transfer_id == transfer_id, tables.OwnershipPeriod.change == change
     )
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await rows.execute(query)).scalar_one_or_none()
 
 
 async def change_holding(
-    session: AsyncSession,
+    rows: AsyncSession,
     seen: ChargePoint,
     after: Holding,
     *,
@@ -73,7 +73,7 @@ async def change_holding(
     if owner_changes:
         values["owner_changed_at"] = owner_since
         values["owner_version"] = version if owner_version is None else owner_version
-    changed = await session.execute(
+    changed = await rows.execute(
         update(tables.ChargePoint)
         .where(tables.ChargePoint.id == seen.id, tables.ChargePoint.version == seen.version)
         .values(values)
@@ -81,13 +81,13 @@ async def change_holding(
     )
     if changed.rowcount != 1:  # type: ignore[attr-defined]
         raise Unavailable("The charge point changed meanwhile.")
-    await session.execute(
+    await rows.execute(
         update(tables.OwnershipPeriod)
         .where(tables.OwnershipPeriod.charge_point_id == seen.id, tables.OwnershipPeriod.ended_at.is_(None))
         .values(ended_at=now)
         .execution_options(synchronize_session=False)
     )
-    session.add(
+    rows.add(
         tables.OwnershipPeriod(
             charge_point_id=seen.id,
             version=version,
@@ -99,20 +99,20 @@ async def change_holding(
             change=change,
         )
     )
-    await session.flush()
+    await rows.flush()
     return version
 
 
-async def block_sessions(session: AsyncSession, charge_point_id: ChargePointId, by: TransferId) -> None:
+async def block_sessions(rows: AsyncSession, charge_point_id: ChargePointId, by: TransferId) -> None:
     """Let no new charging session start."""
-    await session.execute(
+    await rows.execute(
         update(tables.ChargePoint).where(tables.ChargePoint.id == charge_point_id).values(sessions_blocked_by=by)
     )
 
 
-async def allow_sessions(session: AsyncSession, charge_point_id: ChargePointId, by: TransferId) -> None:
+async def allow_sessions(rows: AsyncSession, charge_point_id: ChargePointId, by: TransferId) -> None:
     """Let charging sessions start again, where `by` blocked them."""
-    await session.execute(
+    await rows.execute(
         update(tables.ChargePoint)
         .where(tables.ChargePoint.id == charge_point_id, tables.ChargePoint.sessions_blocked_by == by)
         .values(sessions_blocked_by=None)

@@ -16,7 +16,7 @@ from persistence.tables import ChargerConnection, GatewayNode
 
 
 async def begin(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     generation: int,
     node: NodeId,
@@ -25,8 +25,8 @@ async def begin(
     quarantined: bool,
 ) -> None:
     """Write that a connection was opened; whatever the charger had before is over."""
-    await _end(session, now, ChargerConnection.charge_point_id == charge_point_id)
-    session.add(
+    await _end(rows, now, ChargerConnection.charge_point_id == charge_point_id)
+    rows.add(
         ChargerConnection(
             charge_point_id=charge_point_id,
             generation=generation,
@@ -35,81 +35,79 @@ async def begin(
             released_at=None if quarantined else now,
         )
     )
-    await session.flush()
+    await rows.flush()
 
 
-async def release(session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime) -> None:
+async def release(rows: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime) -> None:
     """Write that a connection is an ordinary one from now on."""
-    await _set(session, charge_point_id, generation, released_at=now)
+    await _set(rows, charge_point_id, generation, released_at=now)
 
 
 async def end(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     generation: int,
     now: datetime,
     shown: ClockShown | None = None,
 ) -> None:
     """Write that a connection is over, and what the charger's clock was off by, as far as it was `shown`."""
-    row = await session.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
+    row = await rows.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
     if row is None:
         return
     row.ended_at = row.ended_at or now
     if shown is not None:
-        await _note_clock(session, row, shown)
+        await _note_clock(rows, row, shown)
 
 
-async def note_clock(session: AsyncSession, charge_point_id: ChargePointId, generation: int, shown: ClockShown) -> None:
+async def note_clock(rows: AsyncSession, charge_point_id: ChargePointId, generation: int, shown: ClockShown) -> None:
     """Write what the charger's clock is off by: whoever holds the connection may not be there at its end."""
-    row = await session.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
+    row = await rows.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
     if row is not None:
-        await _note_clock(session, row, shown)
+        await _note_clock(rows, row, shown)
 
 
-async def _note_clock(session: AsyncSession, row: ChargerConnection, shown: ClockShown) -> None:
+async def _note_clock(rows: AsyncSession, row: ChargerConnection, shown: ClockShown) -> None:
     if shown.heard:
-        usual = await usually_off_before(session, ChargePointId(row.charge_point_id), row.generation)
+        usual = await usually_off_before(rows, ChargePointId(row.charge_point_id), row.generation)
         off = shown.off(row.released_at or row.opened_at, usual)
         row.clock_off = None if off is None else round(off.total_seconds())
 
 
-async def usually_off_before(
-    session: AsyncSession, charge_point_id: ChargePointId, generation: int
-) -> timedelta | None:
+async def usually_off_before(rows: AsyncSession, charge_point_id: ChargePointId, generation: int) -> timedelta | None:
     """Give what a charger's clock was off by in the last connection before that tells; None: unknown. Only reads."""
     query = select(ChargerConnection.clock_off).where(
         ChargerConnection.charge_point_id == charge_point_id,
         ChargerConnection.generation < generation,
         ChargerConnection.clock_off.is_not(None),
     )
-    row = (await session.execute(query.order_by(ChargerConnection.generation.desc()).limit(1))).one_or_none()
+    row = (await rows.execute(query.order_by(ChargerConnection.generation.desc()).limit(1))).one_or_none()
     return None if row is None or row.clock_off is None else timedelta(seconds=row.clock_off)
 
 
-async def end_on(session: AsyncSession, node: NodeId, now: datetime) -> None:
+async def end_on(rows: AsyncSession, node: NodeId, now: datetime) -> None:
     """Write that whatever a node held is over, since its last sign of life."""
-    await _end(session, now, ChargerConnection.node == node)
+    await _end(rows, now, ChargerConnection.node == node)
 
 
-async def _end(session: AsyncSession, now: datetime, *which: ColumnElement[bool]) -> None:
+async def _end(rows: AsyncSession, now: datetime, *which: ColumnElement[bool]) -> None:
     """End connections whose end nobody has written: their node's last sign of life tells when, or else it is now."""
     seen = select(func.min(GatewayNode.seen_at)).where(GatewayNode.node == ChargerConnection.node)
     ended = func.coalesce(seen.scalar_subquery(), now)
-    await session.execute(
+    await rows.execute(
         update(ChargerConnection).where(*which, ChargerConnection.ended_at.is_(None)).values(ended_at=ended),
         execution_options={"synchronize_session": False},
     )
 
 
-async def _set(session: AsyncSession, charge_point_id: ChargePointId, generation: int, **values: datetime) -> None:
+async def _set(rows: AsyncSession, charge_point_id: ChargePointId, generation: int, **values: datetime) -> None:
     it = (ChargerConnection.charge_point_id == charge_point_id, ChargerConnection.generation == generation)
-    await session.execute(
+    await rows.execute(
         update(ChargerConnection).where(*it).values(**values), execution_options={"synchronize_session": False}
     )
 
 
 async def presence(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     generation: int,
     moment: datetime,
@@ -128,7 +126,7 @@ async def presence(
         or_(ChargerConnection.ended_at.is_(None), ChargerConnection.ended_at > moment + margin),
     )
     row = (
-        await session.execute(
+        await rows.execute(
             select(
                 func.min(ChargerConnection.opened_at),
                 func.max(ChargerConnection.ended_at).filter(earlier),
@@ -141,7 +139,7 @@ async def presence(
     return Presence(since=since, was_there=row[2] > 0, gone_since=gone_since, first_seen=row[0], left_at=row[1])
 
 
-async def forget(session: AsyncSession, before: datetime, limit: int) -> int:
+async def forget(rows: AsyncSession, before: datetime, limit: int) -> int:
     """Delete connections that ended earlier, at most `limit` of them; gives how many.
 
     The last ordinary one of a charger stays, however old: since then it is away.
@@ -154,7 +152,7 @@ async def forget(session: AsyncSession, before: datetime, limit: int) -> int:
         later.released_at.is_not(None),
     )
     wanted = select(*which).where(ChargerConnection.ended_at < before, outlived)
-    rows = [tuple(row) for row in await session.execute(wanted.order_by(ChargerConnection.ended_at).limit(limit))]
-    if rows:
-        await session.execute(delete(ChargerConnection).where(tuple_(*which).in_(rows)))
-    return len(rows)
+    found = [tuple(row) for row in await rows.execute(wanted.order_by(ChargerConnection.ended_at).limit(limit))]
+    if found:
+        await rows.execute(delete(ChargerConnection).where(tuple_(*which).in_(found)))
+    return len(found)

@@ -109,22 +109,22 @@ def _end(row: Credential) -> datetime:
     return row.revoked_at or row.created_at
 
 
-async def lock_keys(session: AsyncSession, charge_point_id: ChargePointId) -> Keys:
+async def lock_keys(rows: AsyncSession, charge_point_id: ChargePointId) -> Keys:
     """Read the keys and keep others from changing them, or making one, until the transaction ends.
 
     The charge point's row is locked first: it is there where no key is. Raises NotFound.
     """
-    await charge_points.lock(session, charge_point_id)
-    return await _read(session, charge_point_id, locked=True)
+    await charge_points.lock(rows, charge_point_id)
+    return await _read(rows, charge_point_id, locked=True)
 
 
-async def read_keys(session: AsyncSession, charge_point_id: ChargePointId) -> Keys:
+async def read_keys(rows: AsyncSession, charge_point_id: ChargePointId) -> Keys:
     """Read the keys. Only reads; raises NotFound."""
-    return await _read(session, charge_point_id, locked=False)
+    return await _read(rows, charge_point_id, locked=False)
 
 
-async def _read(session: AsyncSession, charge_point_id: ChargePointId, *, locked: bool) -> Keys:
-    found = (await session.execute(select(*HOLDER).where(ChargePoint.id == charge_point_id))).one_or_none()
+async def _read(rows: AsyncSession, charge_point_id: ChargePointId, *, locked: bool) -> Keys:
+    found = (await rows.execute(select(*HOLDER).where(ChargePoint.id == charge_point_id))).one_or_none()
     if found is None:
         raise NotFound("There is no such charge point.")
     query = (
@@ -133,8 +133,8 @@ async def _read(session: AsyncSession, charge_point_id: ChargePointId, *, locked
         .order_by(Credential.id)
         .execution_options(populate_existing=True)
     )
-    rows = (await session.scalars(query.with_for_update() if locked else query)).all()
-    return sort_keys(rows, holder_of(*found))
+    listed = (await rows.scalars(query.with_for_update() if locked else query)).all()
+    return sort_keys(listed, holder_of(*found))
 
 
 #: The columns that `holder_of` takes.
@@ -182,52 +182,52 @@ def is_settled(match: Match, vault: Vault, password: bytes) -> bool:
     return row.decoded is match.decoded and mac == vault.mac(PURPOSE, password)
 
 
-async def settle_form(session: AsyncSession, match: Match, vault: Vault, password: bytes, **values: Any) -> None:
+async def settle_form(rows: AsyncSession, match: Match, vault: Vault, password: bytes, **values: Any) -> None:
     """Write in which form a key came, its MAC under the server's first key, and `values` beside it."""
     form = "mac_decoded" if match.decoded else "mac"
-    await turn(session, match.key, decoded=match.decoded, **{form: vault.mac(PURPOSE, password)}, **values)
+    await turn(rows, match.key, decoded=match.decoded, **{form: vault.mac(PURPOSE, password)}, **values)
 
 
-async def turn(session: AsyncSession, seen: Credential, **values: Any) -> None:
+async def turn(rows: AsyncSession, seen: Credential, **values: Any) -> None:
     """Change a key that is still in the state in which it was seen; raises Unavailable where another was faster."""
     statement = update(Credential).where(Credential.id == seen.id, Credential.state == seen.state).values(**values)
-    result = await session.execute(statement, execution_options={"synchronize_session": False})
+    result = await rows.execute(statement, execution_options={"synchronize_session": False})
     if cast("CursorResult[Any]", result).rowcount != 1:
         raise Unavailable("The charger's credentials changed at this moment; try again.")
 
 
-async def revoke(session: AsyncSession, row: Credential, now: datetime) -> None:
+async def revoke(rows: AsyncSession, row: Credential, now: datetime) -> None:
     """End a key's life and erase its sealed copy; of the last ENDED_KEPT that ended, the MACs stay to know them by.
 
     One that was never sent nobody can come with.
     """
     known = row.sent_at is not None or row.purpose in {KeyPurpose.GIVEN, KeyPurpose.TYPED}
     values = {} if known else {"mac": "", "mac_decoded": None}
-    await turn(session, row, state=KeyState.REVOKED, revoked_at=now, sealed_key=None, **values)
-    await note(session, ChargePointId(row.charge_point_id), TrailAction.KEY_ENDED, {"purpose": row.purpose})
+    await turn(rows, row, state=KeyState.REVOKED, revoked_at=now, sealed_key=None, **values)
+    await note(rows, ChargePointId(row.charge_point_id), TrailAction.KEY_ENDED, {"purpose": row.purpose})
     ended = and_(Credential.charge_point_id == row.charge_point_id, Credential.state == KeyState.REVOKED)
     last = select(Credential.id).where(ended, Credential.mac != "").order_by(Credential.revoked_at.desc())
-    forgotten = (await session.scalars(last.offset(ENDED_KEPT))).all()
+    forgotten = (await rows.scalars(last.offset(ENDED_KEPT))).all()
     if forgotten:
-        await session.execute(
+        await rows.execute(
             update(Credential).where(Credential.id.in_(forgotten)).values(mac="", mac_decoded=None),
             execution_options={"synchronize_session": False},
         )
 
 
 async def note(
-    session: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, detail: Mapping[str, Any]
+    rows: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, detail: Mapping[str, Any]
 ) -> None:
     """Write into the charge point's trail what became of a key."""
-    await audit.append(session, of_charge_point(charge_point_id), actor="system", action=action, detail=dict(detail))
+    await audit.append(rows, of_charge_point(charge_point_id), actor="system", action=action, detail=dict(detail))
 
 
-async def set_aside(session: AsyncSession, keys: Keys, pending: Credential, now: datetime) -> None:
+async def set_aside(rows: AsyncSession, keys: Keys, pending: Credential, now: datetime) -> None:
     """Make room for another pending key: what the charger may hold opens what its present one opens."""
     if may_be_taken(pending) or pending.purpose == KeyPurpose.TYPED:
-        await _put_beside(session, keys, pending, now)
+        await _put_beside(rows, keys, pending, now)
     else:
-        await revoke(session, pending, now)
+        await revoke(rows, pending, now)
 
 
 def may_be_taken(pending: Credential) -> bool:
@@ -235,15 +235,15 @@ def may_be_taken(pending: Credential) -> bool:
     return pending.maybe_taken or (pending.sent_at is not None and pending.answer not in REFUSALS)
 
 
-async def _put_beside(session: AsyncSession, keys: Keys, row: Credential, now: datetime) -> None:
+async def _put_beside(rows: AsyncSession, keys: Keys, row: Credential, now: datetime) -> None:
     """Let a pending key that the charger may hold open what the current one opens; the oldest such one may end.
 
     It is no younger than the current one from then on: what a former owner's key opens, it opens.
     """
     if len(keys.beside) >= BESIDE_KEPT:
-        await revoke(session, keys.beside[0], now)
+        await revoke(rows, keys.beside[0], now)
     version = row.version if keys.current is None else min(row.version, keys.current.version)
-    await turn(session, row, state=KeyState.BESIDE, known_to=KnownTo.PEOPLE, version=version, sealed_key=None)
+    await turn(rows, row, state=KeyState.BESIDE, known_to=KnownTo.PEOPLE, version=version, sealed_key=None)
 
 
 def new_key(

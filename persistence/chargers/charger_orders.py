@@ -20,19 +20,19 @@ class Seen(NamedTuple):
     node: NodeId | None
 
 
-async def look(session: AsyncSession, charge_point_id: ChargePointId) -> Seen:
+async def look(rows: AsyncSession, charge_point_id: ChargePointId) -> Seen:
     """Gather the facts; raises NotFound. Only reads."""
-    point = await charge_points.get(session, charge_point_id)
-    keys = await read_keys(session, charge_point_id)
-    place = await present_connections.whereabouts(session, charge_point_id)
-    at_work = await transfers.at_charger(session, charge_point_id)
-    row = await session.get(Transfer, at_work) if at_work is not None else None
+    point = await charge_points.get(rows, charge_point_id)
+    keys = await read_keys(rows, charge_point_id)
+    place = await present_connections.whereabouts(rows, charge_point_id)
+    at_work = await transfers.at_charger(rows, charge_point_id)
+    row = await rows.get(Transfer, at_work) if at_work is not None else None
     facts = Facts(
         owner_id=point.holding.owner_id,
         key=credentials.facts_of(keys, transfer_at_work=at_work is not None),
         attention=Attention(row.attention) if row is not None else Attention.NONE,
         connected=place.node is not None,
         quarantined=place.node is not None and place.quarantined,
-        session_running=await charging.session_running(session, charge_point_id),
+        session_running=await charging.session_running(rows, charge_point_id),
     )
     return Seen(facts, place.node)

@@ -88,17 +88,17 @@ class Started:
     """It happened while the charger was away."""
 
 
-async def authorize(session: AsyncSession, charge_point_id: ChargePointId, id_tag: str) -> TagStatus:
+async def authorize(rows: AsyncSession, charge_point_id: ChargePointId, id_tag: str) -> TagStatus:
     """Say whether a tag may start a session now: one of the present group, unless sessions are blocked. Only reads."""
     query = select(ChargePoint.group_id, ChargePoint.sessions_blocked_by).where(ChargePoint.id == charge_point_id)
-    row = (await session.execute(query)).one()
+    row = (await rows.execute(query)).one()
     if row.sessions_blocked_by is not None:
         return TagStatus.BLOCKED
-    return await _tag_status(session, row.group_id, id_tag)
+    return await _tag_status(rows, row.group_id, id_tag)
 
 
 async def start_session(
-    session: AsyncSession, charge_point_id: ChargePointId, start: Start, over: Over, now: datetime
+    rows: AsyncSession, charge_point_id: ChargePointId, start: Start, over: Over, now: datetime
 ) -> Started:
     """Record a session, booked as domain.charging says; the same report again is the same session.
 
@@ -106,21 +106,21 @@ async def start_session(
     by what blocks it. It is recorded even where the tag may not charge: what flows is booked. The charge point is held:
     a change of hands comes before, and is seen, or after, and is later than this start.
     """
-    await charge_points.hold(session, charge_point_id)
+    await charge_points.hold(rows, charge_point_id)
     start = replace(start, id_tag=start.id_tag.upper())
-    booking, present = await _book(session, charge_point_id, start, over, now)
+    booking, present = await _book(rows, charge_point_id, start, over, now)
     if booking.late or not start.begins:  # what charges already is no start
-        status = await _tag_status(session, booking.holding.group_id, start.id_tag)
+        status = await _tag_status(rows, booking.holding.group_id, start.id_tag)
     else:
-        status = await authorize(session, charge_point_id, start.id_tag)
-    row = await _same(session, charge_point_id, start)
+        status = await authorize(rows, charge_point_id, start.id_tag)
+    row = await _same(rows, charge_point_id, start)
     if row is not None and (row.start_heard or not start.begins):
         return Started(row.id, status, booking.late)
     if row is None:
         row = ChargingSession(charge_point_id=charge_point_id, reference=start.reference, arrived_at=now, doubts=[])
         row.connector = row.meter_start = None
         row.id_tag = ""
-        session.add(row)
+        rows.add(row)
     row.connector = start.connector if row.connector is None else row.connector
     row.meter_start = start.meter if row.meter_start is None else row.meter_start
     row.id_tag = row.id_tag or start.id_tag
@@ -129,24 +129,24 @@ async def start_session(
     row.started_at, row.reported_at, row.start_heard = booking.at, start.at.said, start.begins
     row.late, row.offline, row.earliest_at = booking.late, start.offline, booking.earliest
     row.to_be_told = booking.holding.owner_id != present.owner_id
-    await _doubt(session, row, Doubt.HOLDER, now, doubtful=booking.doubtful, anew=anew)
-    await _doubt(session, row, Doubt.ENERGY, now, doubtful=_too_much(row, over.power_limit, now), anew=anew)
-    await session.flush()
-    await _end_lost(session, row, over.power_limit, now)
+    await _doubt(rows, row, Doubt.HOLDER, now, doubtful=booking.doubtful, anew=anew)
+    await _doubt(rows, row, Doubt.ENERGY, now, doubtful=_too_much(row, over.power_limit, now), anew=anew)
+    await rows.flush()
+    await _end_lost(rows, row, over.power_limit, now)
     return Started(row.id, status, booking.late)
 
 
 async def _book(
-    session: AsyncSession, charge_point_id: ChargePointId, start: Start, over: Over, now: datetime
+    rows: AsyncSession, charge_point_id: ChargePointId, start: Start, over: Over, now: datetime
 ) -> tuple[Booking, Holding]:
     """Book a session by when it began; gives the present holder, too.
 
     What is told of one whose start was not heard says nothing of when that was.
     """
-    periods = await _periods(session, charge_point_id)
-    ours = await by_our_clock(session, charge_point_id, start.at, over)
+    periods = await _periods(rows, charge_point_id)
+    ours = await by_our_clock(rows, charge_point_id, start.at, over)
     presence = await charger_connections.presence(
-        session, charge_point_id, over.generation, ours, since=over.since, margin=over.margin
+        rows, charge_point_id, over.generation, ours, since=over.since, margin=over.margin
     )
     booking = book(ours, now, presence, periods)
     if not start.begins:
@@ -154,25 +154,25 @@ async def _book(
     return booking, periods[-1].holding
 
 
-async def by_our_clock(session: AsyncSession, charge_point_id: ChargePointId, at: ChargerTime, over: Over) -> datetime:
+async def by_our_clock(rows: AsyncSession, charge_point_id: ChargePointId, at: ChargerTime, over: Over) -> datetime:
     """Tell a charger's time, as far as that can be told. Only reads."""
-    usual = await charger_connections.usually_off_before(session, charge_point_id, over.generation)
+    usual = await charger_connections.usually_off_before(rows, charge_point_id, over.generation)
     return at.by_our_clock(over.since, usual)
 
 
 async def happens_now(
-    session: AsyncSession, charge_point_id: ChargePointId, at: ChargerTime, over: Over, now: datetime
+    rows: AsyncSession, charge_point_id: ChargePointId, at: ChargerTime, over: Over, now: datetime
 ) -> bool:
     """Whether it is certain that something happens now, in the connection that is open; else it may have been kept.
 
     Where nothing is known of the charger's clock, only what it says itself is certain. Only reads.
     """
-    usual = await charger_connections.usually_off_before(session, charge_point_id, over.generation)
+    usual = await charger_connections.usually_off_before(rows, charge_point_id, over.generation)
     said = at.said if usual is None else at.by_our_clock(over.since, usual)
     return over.since - TOLERANCE <= said <= now + TOLERANCE
 
 
-async def _same(session: AsyncSession, charge_point_id: ChargePointId, start: Start) -> ChargingSession | None:
+async def _same(rows: AsyncSession, charge_point_id: ChargePointId, start: Start) -> ChargingSession | None:
     """Find the session that a report is of: one that still runs, or whose end nobody reported.
 
     A charger whose clock begins anew with each start says the same of two sessions. Where it names them, a start at
@@ -181,7 +181,7 @@ async def _same(session: AsyncSession, charge_point_id: ChargePointId, start: St
     query = select(ChargingSession).where(ChargingSession.charge_point_id == charge_point_id)
     if start.reference is not None:
         named = query.where(ChargingSession.reference == start.reference).order_by(ChargingSession.id.desc()).limit(1)
-        row = (await session.scalars(named)).one_or_none()
+        row = (await rows.scalars(named)).one_or_none()
         return row if row is not None and _is_of(row, start) else None
     told = query.where(
         or_(ChargingSession.stopped_at.is_(None), ChargingSession.stop_reason.in_(UNREPORTED)),
@@ -190,7 +190,7 @@ async def _same(session: AsyncSession, charge_point_id: ChargePointId, start: St
         ChargingSession.reported_at == start.at.said,
         ChargingSession.meter_start.is_not_distinct_from(start.meter),
     )
-    return (await session.scalars(told.order_by(ChargingSession.id.desc()).limit(1))).one_or_none()
+    return (await rows.scalars(told.order_by(ChargingSession.id.desc()).limit(1))).one_or_none()
 
 
 def _is_of(row: ChargingSession, start: Start) -> bool:
@@ -203,45 +203,45 @@ def _is_of(row: ChargingSession, start: Start) -> bool:
     return row.reported_at == start.at.said and not begins_anew
 
 
-async def session_of(session: AsyncSession, charge_point_id: ChargePointId, reference: str) -> Known | None:
+async def session_of(rows: AsyncSession, charge_point_id: ChargePointId, reference: str) -> Known | None:
     """Find the latest session that the charger calls `reference`; None where there is none. Only reads."""
     lacks = or_(ChargingSession.connector.is_(None), ChargingSession.meter_start.is_(None))
     named = (ChargingSession.charge_point_id == charge_point_id, ChargingSession.reference == reference)
     query = select(ChargingSession.id, lacks).where(*named)
-    row = (await session.execute(query.order_by(ChargingSession.id.desc()).limit(1))).one_or_none()
+    row = (await rows.execute(query.order_by(ChargingSession.id.desc()).limit(1))).one_or_none()
     return Known(row[0], bool(row[1])) if row is not None else None
 
 
 async def add_what_was_missing(
-    session: AsyncSession, session_id: int, over: Over, now: datetime, *, connector: int | None, meter_start: int | None
+    rows: AsyncSession, session_id: int, over: Over, now: datetime, *, connector: int | None, meter_start: int | None
 ) -> None:
     """Fill in what the first report of a session did not say; what is known already stays."""
-    row = await session.get_one(ChargingSession, session_id, with_for_update=True)
+    row = await rows.get_one(ChargingSession, session_id, with_for_update=True)
     if row.meter_start is None:
         row.meter_start = meter_start
-        await _doubt(session, row, Doubt.ENERGY, now, doubtful=_too_much(row, over.power_limit, now), anew=True)
+        await _doubt(rows, row, Doubt.ENERGY, now, doubtful=_too_much(row, over.power_limit, now), anew=True)
     if row.connector is None and connector is not None:
         row.connector = connector
-        await _end_lost(session, row, over.power_limit, now)
+        await _end_lost(rows, row, over.power_limit, now)
 
 
-async def name_tag(session: AsyncSession, charge_point_id: ChargePointId, session_id: int, id_tag: str) -> TagStatus:
+async def name_tag(rows: AsyncSession, charge_point_id: ChargePointId, session_id: int, id_tag: str) -> TagStatus:
     """Write who charges, where it was not known yet, and say whether that tag may.
 
     A session that gets its tag only now is one that begins to charge now, unless it is a late one.
     """
     it = (ChargingSession.id == session_id, ChargingSession.charge_point_id == charge_point_id)
-    named = await _update(session, *it, ChargingSession.id_tag == "", id_tag=id_tag.upper())
-    row = (await session.execute(select(ChargingSession.group_id, ChargingSession.late).where(*it))).one()
-    status = await _tag_status(session, row.group_id, id_tag)
+    named = await _update(rows, *it, ChargingSession.id_tag == "", id_tag=id_tag.upper())
+    row = (await rows.execute(select(ChargingSession.group_id, ChargingSession.late).where(*it))).one()
+    status = await _tag_status(rows, row.group_id, id_tag)
     begins = named and not row.late and status is TagStatus.ACCEPTED
-    return await authorize(session, charge_point_id, id_tag) if begins else status
+    return await authorize(rows, charge_point_id, id_tag) if begins else status
 
 
-async def record_meter(session: AsyncSession, charge_point_id: ChargePointId, transaction_id: int, wh: int) -> None:
+async def record_meter(rows: AsyncSession, charge_point_id: ChargePointId, transaction_id: int, wh: int) -> None:
     """Keep the highest meter reading (Wh) of a session that runs; of any other nothing."""
     await _update(
-        session,
+        rows,
         ChargingSession.id == transaction_id,
         ChargingSession.charge_point_id == charge_point_id,
         ChargingSession.stopped_at.is_(None),
@@ -251,7 +251,7 @@ async def record_meter(session: AsyncSession, charge_point_id: ChargePointId, tr
 
 
 async def stop_session(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     session_id: int,
     over: Over,
@@ -266,21 +266,21 @@ async def stop_session(
     A stop in the future counts as now, one before the start as the start. Where the meter is not told, its last
     reading is kept. A second stop with another reading is kept for somebody to settle.
     """
-    row = await hold_session(session, charge_point_id, session_id)
+    row = await hold_session(rows, charge_point_id, session_id)
     if row is None:
         return False
     if row.stopped_at is not None and row.stop_reason not in UNREPORTED:
         if meter is not None and meter != row.meter_stop:
-            await keep_stop(session, charge_point_id, session_id, over, now, meter=meter, at=at, reason=reason)
+            await keep_stop(rows, charge_point_id, session_id, over, now, meter=meter, at=at, reason=reason)
         return False
     row.stop_reported_at = at.said
-    ours = await by_our_clock(session, charge_point_id, at, over)
-    await end_session(session, row, now, at=ours, meter=meter, reason=reason, power_limit=over.power_limit)
+    ours = await by_our_clock(rows, charge_point_id, at, over)
+    await end_session(rows, row, now, at=ours, meter=meter, reason=reason, power_limit=over.power_limit)
     return True
 
 
 async def end_session(
-    session: AsyncSession,
+    rows: AsyncSession,
     row: ChargingSession,
     now: datetime,
     *,
@@ -295,12 +295,12 @@ async def end_session(
     row.meter_stop = meter if meter is not None else row.last_meter
     row.stop_reason = reason
     too_much = _too_much(row, power_limit, now)
-    await _doubt(session, row, Doubt.ENERGY, now, doubtful=too_much, anew=row.energy != before)
-    await session.flush()
+    await _doubt(rows, row, Doubt.ENERGY, now, doubtful=too_much, anew=row.energy != before)
+    await rows.flush()
 
 
 async def end_lost(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     connector: int,
     over: Over,
@@ -313,18 +313,18 @@ async def end_lost(
 
     What began after that runs on; and nothing ends by what was so before the charger had `told_all` that it kept.
     """
-    ours = now if at is None else min(await by_our_clock(session, charge_point_id, at, over), now)
+    ours = now if at is None else min(await by_our_clock(rows, charge_point_id, at, over), now)
     if ours < told_all:
         return False
     query = _running_on(charge_point_id, connector).where(ChargingSession.started_at <= ours)
-    rows = (await session.scalars(query.with_for_update())).all()
-    for row in rows:
-        await end_session(session, row, now, at=now, meter=None, reason=LOST, power_limit=over.power_limit)
-    return bool(rows)
+    found = (await rows.scalars(query.with_for_update())).all()
+    for row in found:
+        await end_session(rows, row, now, at=now, meter=None, reason=LOST, power_limit=over.power_limit)
+    return bool(found)
 
 
 async def session_to_stop(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     said_id: int,
     over: Over,
@@ -339,9 +339,9 @@ async def session_to_stop(
     """
     of_point = (ChargingSession.charge_point_id == charge_point_id,)
     named = select(ChargingSession.id).where(*of_point, ChargingSession.id == said_id)
-    if (found := (await session.execute(named)).scalar_one_or_none()) is not None:
+    if (found := (await rows.execute(named)).scalar_one_or_none()) is not None:
         return found
-    ours = await by_our_clock(session, charge_point_id, at, over)
+    ours = await by_our_clock(rows, charge_point_id, at, over)
     query = select(ChargingSession.id).where(
         *of_point,
         ChargingSession.stopped_at.is_(None),
@@ -349,12 +349,12 @@ async def session_to_stop(
     )
     if meter is not None:
         query = query.where(or_(ChargingSession.meter_start.is_(None), ChargingSession.meter_start <= meter))
-    fitting = (await session.scalars(query.limit(2))).all()
+    fitting = (await rows.scalars(query.limit(2))).all()
     return fitting[0] if len(fitting) == 1 else None
 
 
 async def keep_stop(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     said_id: int,
     over: Over,
@@ -371,57 +371,55 @@ async def keep_stop(
         UnmatchedStop.reported_at == at.said,
         UnmatchedStop.meter.is_not_distinct_from(meter),
     )
-    if (await session.execute(known)).first() is None:
-        session.add(
+    if (await rows.execute(known)).first() is None:
+        rows.add(
             UnmatchedStop(
                 charge_point_id=charge_point_id,
                 said_id=said_id,
                 meter=meter,
                 reason=reason,
                 reported_at=at.said,
-                stopped_at=min(await by_our_clock(session, charge_point_id, at, over), now),
+                stopped_at=min(await by_our_clock(rows, charge_point_id, at, over), now),
                 arrived_at=now,
             )
         )
-        await session.flush()
-        await findings.note_parked(session, Finding.SESSIONS_IN_DOUBT, charge_point_id, now)
+        await rows.flush()
+        await findings.note_parked(rows, Finding.SESSIONS_IN_DOUBT, charge_point_id, now)
 
 
-async def session_running(session: AsyncSession, charge_point_id: ChargePointId) -> bool:
+async def session_running(rows: AsyncSession, charge_point_id: ChargePointId) -> bool:
     """Whether a charging session runs. Only reads."""
     runs = exists().where(ChargingSession.charge_point_id == charge_point_id, ChargingSession.stopped_at.is_(None))
-    return bool((await session.execute(select(runs))).scalar_one())
+    return bool((await rows.execute(select(runs))).scalar_one())
 
 
-async def running_sessions(session: AsyncSession, charge_point_id: ChargePointId) -> list[Running]:
+async def running_sessions(rows: AsyncSession, charge_point_id: ChargePointId) -> list[Running]:
     """Give the sessions that run. Only reads."""
     query = select(ChargingSession.id, ChargingSession.reference).where(
         ChargingSession.charge_point_id == charge_point_id, ChargingSession.stopped_at.is_(None)
     )
-    rows = (await session.execute(query.order_by(ChargingSession.id))).all()
-    return [Running(row.id, row.reference) for row in rows]
+    found = (await rows.execute(query.order_by(ChargingSession.id))).all()
+    return [Running(row.id, row.reference) for row in found]
 
 
-async def _periods(session: AsyncSession, charge_point_id: ChargePointId) -> list[Period]:
+async def _periods(rows: AsyncSession, charge_point_id: ChargePointId) -> list[Period]:
     query = select(OwnershipPeriod).where(OwnershipPeriod.charge_point_id == charge_point_id)
-    rows = (await session.execute(query.order_by(OwnershipPeriod.version))).scalars()
-    return [Period(Holding(UserId(row.owner_id), GroupId(row.group_id)), row.started_at, row.ended_at) for row in rows]
+    found = (await rows.execute(query.order_by(OwnershipPeriod.version))).scalars()
+    return [Period(Holding(UserId(row.owner_id), GroupId(row.group_id)), row.started_at, row.ended_at) for row in found]
 
 
-async def _tag_status(session: AsyncSession, group_id: str, id_tag: str) -> TagStatus:
+async def _tag_status(rows: AsyncSession, group_id: str, id_tag: str) -> TagStatus:
     query = select(exists().where(Tag.group_id == group_id, Tag.id_tag == id_tag.upper()))
-    return TagStatus.ACCEPTED if (await session.execute(query)).scalar_one() else TagStatus.INVALID
+    return TagStatus.ACCEPTED if (await rows.execute(query)).scalar_one() else TagStatus.INVALID
 
 
-async def hold_session(
-    session: AsyncSession, charge_point_id: ChargePointId, session_id: int
-) -> ChargingSession | None:
+async def hold_session(rows: AsyncSession, charge_point_id: ChargePointId, session_id: int) -> ChargingSession | None:
     """Read a session of the charge point, which nobody else changes until the transaction ends."""
-    row = await session.get(ChargingSession, session_id, with_for_update=True, populate_existing=True)
+    row = await rows.get(ChargingSession, session_id, with_for_update=True, populate_existing=True)
     return row if row is not None and row.charge_point_id == charge_point_id else None
 
 
-async def _end_lost(session: AsyncSession, new: ChargingSession, power_limit: float, now: datetime) -> None:
+async def _end_lost(rows: AsyncSession, new: ChargingSession, power_limit: float, now: datetime) -> None:
     """End what still runs on the connector by the books: a connector has one session at a time.
 
     A session of a connector that is not known ends none, and is ended by none. Its register goes on where that one's
@@ -431,11 +429,11 @@ async def _end_lost(session: AsyncSession, new: ChargingSession, power_limit: fl
         return
     query = _running_on(new.charge_point_id, new.connector)
     query = query.where(ChargingSession.id != new.id, ChargingSession.started_at <= new.started_at)
-    for row in (await session.scalars(query.with_for_update())).all():
+    for row in (await rows.scalars(query.with_for_update())).all():
         known = row.last_meter if row.last_meter is not None else row.meter_start
         goes_on = new.meter_start is not None and known is not None and known <= new.meter_start
         meter = new.meter_start if goes_on and row.owner_id == new.owner_id else None
-        await end_session(session, row, now, at=new.started_at, meter=meter, reason=LOST, power_limit=power_limit)
+        await end_session(rows, row, now, at=new.started_at, meter=meter, reason=LOST, power_limit=power_limit)
 
 
 def _running_on(charge_point_id: str, connector: int) -> Select[ChargingSession]:
@@ -453,7 +451,7 @@ def _too_much(row: ChargingSession, power_limit: float, now: datetime) -> bool:
 
 
 async def _doubt(
-    session: AsyncSession, row: ChargingSession, doubt: Doubt, now: datetime, *, doubtful: bool, anew: bool
+    rows: AsyncSession, row: ChargingSession, doubt: Doubt, now: datetime, *, doubtful: bool, anew: bool
 ) -> None:
     """Mark a session as doubtful, for somebody to look at; or not any more.
 
@@ -462,28 +460,28 @@ async def _doubt(
     known = doubt.value in row.doubts
     if doubtful and (anew or not known):
         row.doubts, row.unsettled = [*(one for one in row.doubts if one != doubt.value), doubt.value], True
-        await findings.note_parked(session, Finding.SESSIONS_IN_DOUBT, row.charge_point_id, now)
+        await findings.note_parked(rows, Finding.SESSIONS_IN_DOUBT, row.charge_point_id, now)
     elif known and not doubtful:
         row.doubts = [one for one in row.doubts if one != doubt.value]
         row.unsettled = row.unsettled and bool(row.doubts)
-        await session.flush()
-        await close_review(session, ChargePointId(row.charge_point_id), now)
+        await rows.flush()
+        await close_review(rows, ChargePointId(row.charge_point_id), now)
 
 
-async def close_review(session: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> None:
+async def close_review(rows: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> None:
     """End the finding, where nothing of the charge point is in doubt any more.
 
     It is held first: whoever finds a new doubt meanwhile comes after, and parks it again.
     """
-    if not await findings.hold_parked(session, Finding.SESSIONS_IN_DOUBT, charge_point_id):
+    if not await findings.hold_parked(rows, Finding.SESSIONS_IN_DOUBT, charge_point_id):
         return
     sessions = exists().where(ChargingSession.charge_point_id == charge_point_id, ChargingSession.unsettled)
     stops = exists().where(UnmatchedStop.charge_point_id == charge_point_id, UnmatchedStop.settled_at.is_(None))
-    if not (await session.execute(select(or_(sessions, stops)))).scalar_one():
-        await findings.settle(session, Finding.SESSIONS_IN_DOUBT, charge_point_id, now)
+    if not (await rows.execute(select(or_(sessions, stops)))).scalar_one():
+        await findings.settle(rows, Finding.SESSIONS_IN_DOUBT, charge_point_id, now)
 
 
-async def _update(session: AsyncSession, *where: Any, **values: Any) -> bool:
+async def _update(rows: AsyncSession, *where: Any, **values: Any) -> bool:
     statement = update(ChargingSession).where(*where).values(**values)
-    result = await session.execute(statement, execution_options={"synchronize_session": False})
+    result = await rows.execute(statement, execution_options={"synchronize_session": False})
     return cast("CursorResult[Any]", result).rowcount > 0

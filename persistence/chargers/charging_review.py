@@ -33,7 +33,7 @@ class Settled:
 
 
 async def end_by_hand(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     session_id: int,
     now: datetime,
@@ -46,18 +46,18 @@ async def end_by_hand(
     Raises NotFound for what is not the charge point's, and NotPossible for what has ended already; but a stop is still
     taken where nobody at the charger had reported the end.
     """
-    await charge_points.hold(session, charge_point_id)
-    row = await hold_session(session, charge_point_id, session_id)
+    await charge_points.hold(rows, charge_point_id)
+    row = await hold_session(rows, charge_point_id, session_id)
     if row is None:
         raise NotFound("There is no such session of this charge point.")
     reported = row.stopped_at is not None and row.stop_reason not in UNREPORTED
     if reported or (row.stopped_at is not None and stop_id is None):
         raise NotPossible("The session has ended already; see it in the list.")
-    stop = None if stop_id is None else (await _stops(session, charge_point_id, [stop_id]))[0]
+    stop = None if stop_id is None else (await _stops(rows, charge_point_id, [stop_id]))[0]
     if stop is not None:
         row.stop_reported_at, stop.settled_at = stop.reported_at, now
     await end_session(
-        session,
+        rows,
         row,
         now,
         at=now if stop is None else stop.stopped_at,
@@ -65,11 +65,11 @@ async def end_by_hand(
         reason=BY_HAND if stop is None else stop.reason,
         power_limit=power_limit,
     )
-    await close_review(session, charge_point_id, now)
+    await close_review(rows, charge_point_id, now)
 
 
 async def settle(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     now: datetime,
     *,
@@ -83,45 +83,45 @@ async def settle(
     it, and no ids, only those are settled of which it is in doubt whose they are. Raises NotFound for what is not in
     doubt, or not the charge point's; NotPossible for an owner who did not have it before they ended.
     """
-    await charge_points.hold(session, charge_point_id)
+    await charge_points.hold(rows, charge_point_id)
     everything = session_ids is None and stop_ids is None
-    rows = [] if session_ids is None and not everything else await _doubtful(session, charge_point_id, session_ids)
-    stops = [] if stop_ids is None and not everything else await _stops(session, charge_point_id, stop_ids)
+    found = [] if session_ids is None and not everything else await _doubtful(rows, charge_point_id, session_ids)
+    stops = [] if stop_ids is None and not everything else await _stops(rows, charge_point_id, stop_ids)
     if owner_id is not None and everything:
-        rows, stops = [row for row in rows if Doubt.HOLDER.value in row.doubts], []
+        found, stops = [row for row in found if Doubt.HOLDER.value in row.doubts], []
     if owner_id is not None:
-        await _book_to(session, charge_point_id, owner_id, rows)
-    for row in rows:
+        await _book_to(rows, charge_point_id, owner_id, found)
+    for row in found:
         row.unsettled = False
     for stop in stops:
         stop.settled_at = now
-    await session.flush()
-    await close_review(session, charge_point_id, now)
-    return Settled(tuple(row.id for row in rows), tuple(stop.id for stop in stops))
+    await rows.flush()
+    await close_review(rows, charge_point_id, now)
+    return Settled(tuple(row.id for row in found), tuple(stop.id for stop in stops))
 
 
 async def _doubtful(
-    session: AsyncSession, charge_point_id: ChargePointId, ids: Collection[int] | None
+    rows: AsyncSession, charge_point_id: ChargePointId, ids: Collection[int] | None
 ) -> list[ChargingSession]:
     query = select(ChargingSession).where(ChargingSession.charge_point_id == charge_point_id, ChargingSession.unsettled)
     if ids is not None:
         query = query.where(ChargingSession.id.in_(ids))
-    rows = (await session.scalars(query.order_by(ChargingSession.id).with_for_update())).all()
-    _check(ids, [row.id for row in rows], "session", "in doubt")
-    return list(rows)
+    found = (await rows.scalars(query.order_by(ChargingSession.id).with_for_update())).all()
+    _check(ids, [row.id for row in found], "session", "in doubt")
+    return list(found)
 
 
 async def _stops(
-    session: AsyncSession, charge_point_id: ChargePointId, ids: Collection[int] | None
+    rows: AsyncSession, charge_point_id: ChargePointId, ids: Collection[int] | None
 ) -> list[UnmatchedStop]:
     query = select(UnmatchedStop).where(
         UnmatchedStop.charge_point_id == charge_point_id, UnmatchedStop.settled_at.is_(None)
     )
     if ids is not None:
         query = query.where(UnmatchedStop.id.in_(ids))
-    rows = (await session.scalars(query.order_by(UnmatchedStop.id).with_for_update())).all()
-    _check(ids, [row.id for row in rows], "stop", "still to be settled")
-    return list(rows)
+    found = (await rows.scalars(query.order_by(UnmatchedStop.id).with_for_update())).all()
+    _check(ids, [row.id for row in found], "stop", "still to be settled")
+    return list(found)
 
 
 def _check(wanted: Collection[int] | None, found: Collection[int], what: str, how: str) -> None:
@@ -130,15 +130,15 @@ def _check(wanted: Collection[int] | None, found: Collection[int], what: str, ho
 
 
 async def _book_to(
-    session: AsyncSession, charge_point_id: ChargePointId, owner_id: UserId, rows: Collection[ChargingSession]
+    rows: AsyncSession, charge_point_id: ChargePointId, owner_id: UserId, found: Collection[ChargingSession]
 ) -> None:
     """Book sessions to an owner's latest period that began before each ended; what counts as begun lies in it."""
     query = select(OwnershipPeriod).where(OwnershipPeriod.charge_point_id == charge_point_id)
-    periods = (await session.scalars(query.order_by(OwnershipPeriod.version))).all()
+    periods = (await rows.scalars(query.order_by(OwnershipPeriod.version))).all()
     theirs = [one for one in reversed(periods) if one.owner_id == owner_id]
     if not theirs:
         raise NotPossible("owner_id never had this charge point; take it from its periods of ownership.")
-    for row in rows:
+    for row in found:
         if row.owner_id == owner_id:
             continue
         known_until = min(row.stopped_at or row.arrived_at, row.arrived_at)
@@ -151,39 +151,39 @@ async def _book_to(
         row.to_be_told = owner_id != periods[-1].owner_id
 
 
-async def untold(session: AsyncSession, day: date) -> list[ChargePointId]:
+async def untold(rows: AsyncSession, day: date) -> list[ChargePointId]:
     """List charge points with sessions whose former owner is to be told, and was told of none that day. Only reads."""
     query = select(ChargingSession.charge_point_id).where(ChargingSession.to_be_told).distinct()
-    points = [ChargePointId(found) for found in await session.scalars(query)]
+    points = [ChargePointId(found) for found in await rows.scalars(query)]
     once = trail.told_of_news(OwnerNews.LATE_SESSIONS, day.isoformat())
     told = select(AuditEvent.subject).where(
         AuditEvent.subject.in_([trail.of_charge_point(point) for point in points]), AuditEvent.once == once
     )
-    subjects = set(await session.scalars(told))
+    subjects = set(await rows.scalars(told))
     return [point for point in points if trail.of_charge_point(point) not in subjects]
 
 
-async def to_be_told(session: AsyncSession, charge_point_id: ChargePointId) -> list[ChargingSession]:
+async def to_be_told(rows: AsyncSession, charge_point_id: ChargePointId) -> list[ChargingSession]:
     """List the sessions of a charge point whose former owner is to be told, in their order. Only reads."""
     query = select(ChargingSession).where(
         ChargingSession.charge_point_id == charge_point_id, ChargingSession.to_be_told
     )
-    return list(await session.scalars(query.order_by(ChargingSession.started_at, ChargingSession.id)))
+    return list(await rows.scalars(query.order_by(ChargingSession.started_at, ChargingSession.id)))
 
 
-async def note_told(session: AsyncSession, owner_id: UserId, session_ids: Collection[int]) -> None:
+async def note_told(rows: AsyncSession, owner_id: UserId, session_ids: Collection[int]) -> None:
     """Write that a former owner was told of sessions, or can't be; not of one that is somebody else's by now."""
     for first in range(0, len(ids := sorted(session_ids)), _AT_ONCE):
         told = update(ChargingSession).where(
             ChargingSession.id.in_(ids[first : first + _AT_ONCE]), ChargingSession.owner_id == owner_id
         )
-        await session.execute(told.values(to_be_told=False), execution_options={"synchronize_session": False})
+        await rows.execute(told.values(to_be_told=False), execution_options={"synchronize_session": False})
 
 
-async def open_too_long(session: AsyncSession, before: datetime, limit: int) -> list[ChargePointId]:
+async def open_too_long(rows: AsyncSession, before: datetime, limit: int) -> list[ChargePointId]:
     """List charge points with a session that was first reported before a time and still runs, by id. Only reads."""
     query = select(ChargingSession.charge_point_id).where(
         ChargingSession.stopped_at.is_(None), ChargingSession.arrived_at < before
     )
     query = query.distinct().order_by(ChargingSession.charge_point_id).limit(limit)
-    return [ChargePointId(found) for found in await session.scalars(query)]
+    return [ChargePointId(found) for found in await rows.scalars(query)]

@@ -54,16 +54,16 @@ def _is_held() -> ColumnElement[bool]:
     return and_(is_open(), ~select(Credential.id).where(ended).correlate(PresentConnection).exists())
 
 
-async def is_contested(session: AsyncSession, charge_point_id: ChargePointId) -> bool:
+async def is_contested(rows: AsyncSession, charge_point_id: ChargePointId) -> bool:
     """Whether a newcomer would not have the charger's place at once. Only reads."""
     query = select(PresentConnection.charge_point_id).where(
         PresentConnection.charge_point_id == charge_point_id, or_(_is_held(), is_contended())
     )
-    return (await session.execute(query)).first() is not None
+    return (await rows.execute(query)).first() is not None
 
 
 async def placing(
-    session: AsyncSession, charge_point_id: ChargePointId, address: str, *, contender: str | None = None
+    rows: AsyncSession, charge_point_id: ChargePointId, address: str, *, contender: str | None = None
 ) -> Placing | None:
     """Say what there is for a socket from this address, and keep it so until the transaction ends.
 
@@ -71,11 +71,11 @@ async def placing(
     `contender` is one that waits already; None: it has lost its turn.
     """
     empty = {"charge_point_id": charge_point_id, "generation": 0, "quarantined": False, **NO_CONTENDER}
-    await session.execute(insert_into(session, PresentConnection).values(**empty).on_conflict_do_nothing())
+    await rows.execute(insert_into(rows, PresentConnection).values(**empty).on_conflict_do_nothing())
     waited = SecondsBetween(PresentConnection.contended_at, Now())
     query = select(_is_held(), is_contended(), PresentConnection.contender, PresentConnection.contender_address, waited)
     query = query.where(PresentConnection.charge_point_id == charge_point_id).with_for_update(of=PresentConnection)
-    held, contended, other, other_address, seconds = (await session.execute(query)).one()
+    held, contended, other, other_address, seconds = (await rows.execute(query)).one()
     if contender is not None and other != contender:
         return None
     keeps = contended and (not held or seconds < KEEPS_ITS_TURN.total_seconds())
@@ -85,10 +85,10 @@ async def placing(
 
 
 async def enter(
-    session: AsyncSession, charge_point_id: ChargePointId, contender: str, node: NodeId, address: str
+    rows: AsyncSession, charge_point_id: ChargePointId, contender: str, node: NodeId, address: str
 ) -> Placing | None:
     """Let a socket at `node` wait for the charger's place, if it has to and may; whoever waited has lost its turn."""
-    found = await placing(session, charge_point_id, address)
+    found = await placing(rows, charge_point_id, address)
     if found is Placing.WAITS:
         values = {
             "contender": contender,
@@ -97,38 +97,38 @@ async def enter(
             "contended_at": Now(),
             "contender_answered": False,
         }
-        await _change(session, PresentConnection.charge_point_id == charge_point_id, **values)
+        await _change(rows, PresentConnection.charge_point_id == charge_point_id, **values)
     return found
 
 
-async def leave(session: AsyncSession, charge_point_id: ChargePointId, contender: str) -> None:
+async def leave(rows: AsyncSession, charge_point_id: ChargePointId, contender: str) -> None:
     """Let a socket wait no longer; nothing where it has lost its turn."""
     await _change(
-        session,
+        rows,
         and_(PresentConnection.charge_point_id == charge_point_id, PresentConnection.contender == contender),
         **NO_CONTENDER,
     )
 
 
-async def note_answer(session: AsyncSession, charge_point_id: ChargePointId, generation: int) -> str | None:
+async def note_answer(rows: AsyncSession, charge_point_id: ChargePointId, generation: int) -> str | None:
     """Write that the socket of `generation` is there; gives the address of who waits, None where nobody does."""
     which = and_(
         PresentConnection.charge_point_id == charge_point_id,
         PresentConnection.generation == generation,
         PresentConnection.contender.is_not(None),
     )
-    if not await _change(session, which, contender_answered=True):
+    if not await _change(rows, which, contender_answered=True):
         return None
     query = select(PresentConnection.contender_address).where(PresentConnection.charge_point_id == charge_point_id)
-    return (await session.execute(query)).scalar_one() or ""
+    return (await rows.execute(query)).scalar_one() or ""
 
 
-async def ask_again(session: AsyncSession, charge_point_id: ChargePointId) -> None:
+async def ask_again(rows: AsyncSession, charge_point_id: ChargePointId) -> None:
     """Have the socket that has the place asked once more, where one waits: who owns it now is to hear of both."""
-    await _change(session, PresentConnection.charge_point_id == charge_point_id, contender_answered=False)
+    await _change(rows, PresentConnection.charge_point_id == charge_point_id, contender_answered=False)
 
 
-async def contests_at(session: AsyncSession, node: NodeId) -> list[Contest]:
+async def contests_at(rows: AsyncSession, node: NodeId) -> list[Contest]:
     """List the places for which a socket waits, where either is at `node`. Only reads."""
     mine = or_(
         and_(PresentConnection.node == node, PresentConnection.contender.is_not(None)),
@@ -154,17 +154,17 @@ async def contests_at(session: AsyncSession, node: NodeId) -> list[Contest]:
             row[6] or "",
             row[7],
         )
-        for row in await session.execute(query.where(mine))
+        for row in await rows.execute(query.where(mine))
     ]
 
 
-async def good_keys(session: AsyncSession, credential_ids: set[str]) -> set[str]:
+async def good_keys(rows: AsyncSession, credential_ids: set[str]) -> set[str]:
     """Say which of these keys still open something. Only reads."""
     good = Credential.state != KeyState.REVOKED
-    return set(await session.scalars(select(Credential.id).where(Credential.id.in_(credential_ids), good)))
+    return set(await rows.scalars(select(Credential.id).where(Credential.id.in_(credential_ids), good)))
 
 
-async def _change(session: AsyncSession, which: ColumnElement[bool], **values: Any) -> bool:
+async def _change(rows: AsyncSession, which: ColumnElement[bool], **values: Any) -> bool:
     statement = update(PresentConnection).where(which).values(**values)
-    result = await session.execute(statement, execution_options={"synchronize_session": False})
+    result = await rows.execute(statement, execution_options={"synchronize_session": False})
     return cast("CursorResult[Any]", result).rowcount == 1

@@ -59,7 +59,7 @@ class CredentialStatus:
 
 
 async def change_hands(
-    session: AsyncSession,
+    rows: AsyncSession,
     vault: Vault,
     charge_point_id: ChargePointId,
     order_id: str,
@@ -74,22 +74,22 @@ async def change_hands(
     own is in use. False: only the charger knows it, and the key that it is to take on is made, or taken over from an
     order that is still pending. A repeat of the order changes nothing.
     """
-    keys = await lock_keys(session, charge_point_id)
-    if await _has_key_of(session, charge_point_id, order_id):
+    keys = await lock_keys(rows, charge_point_id)
+    if await _has_key_of(rows, charge_point_id, order_id):
         return False
     if keys.pending is not None and not keys.pending.successor:
-        await set_aside(session, keys, keys.pending, now)
-        keys = await lock_keys(session, charge_point_id)
+        await set_aside(rows, keys, keys.pending, now)
+        keys = await lock_keys(rows, charge_point_id)
     if keys.known_to is KnownTo.PEOPLE:
-        await _open_by(session, charge_point_id, until_new_key)
+        await _open_by(rows, charge_point_id, until_new_key)
         return True
-    await _open_by(session, charge_point_id, None)
-    await _make_pending(session, vault, charge_point_id, keys, order_id, quarantines_old=quarantines_old, now=now)
+    await _open_by(rows, charge_point_id, None)
+    await _make_pending(rows, vault, charge_point_id, keys, order_id, quarantines_old=quarantines_old, now=now)
     return False
 
 
 async def _make_pending(
-    session: AsyncSession,
+    rows: AsyncSession,
     vault: Vault,
     charge_point_id: ChargePointId,
     keys: Keys,
@@ -109,7 +109,7 @@ async def _make_pending(
     if pending is not None:
         stands = pending.withdrawn_at is None and pending.purpose not in OWN
         await turn(
-            session,
+            rows,
             pending,
             order_id=order_id,
             purpose=KeyPurpose.TRANSFER,
@@ -126,14 +126,14 @@ async def _make_pending(
             withdrawn_at=None,
         )
         return
-    row = await _fresh(session, vault, charge_point_id, keys, KeyPurpose.TRANSFER, now)
+    row = await _fresh(rows, vault, charge_point_id, keys, KeyPurpose.TRANSFER, now)
     row.order_id = order_id
     row.quarantines_old = quarantines_old
-    await session.flush()
+    await rows.flush()
 
 
 async def _fresh(
-    session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, keys: Keys, purpose: KeyPurpose, now: datetime
+    rows: AsyncSession, vault: Vault, charge_point_id: ChargePointId, keys: Keys, purpose: KeyPurpose, now: datetime
 ) -> Credential:
     """Add the row of a new random key."""
     raw = secrets.token_bytes(KEY_BYTES)
@@ -150,13 +150,13 @@ async def _fresh(
     row.mac_decoded = vault.mac(PURPOSE, raw)
     row.sealed_key = vault.seal(text)
     row.successor = purpose is not KeyPurpose.ENROLMENT
-    session.add(row)
-    await note(session, charge_point_id, TrailAction.KEY_MADE, {"purpose": row.purpose, "known_to": row.known_to})
+    rows.add(row)
+    await note(rows, charge_point_id, TrailAction.KEY_MADE, {"purpose": row.purpose, "known_to": row.known_to})
     return row
 
 
 async def make_own(
-    session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, now: datetime, *, asked: bool = False
+    rows: AsyncSession, vault: Vault, charge_point_id: ChargePointId, now: datetime, *, asked: bool = False
 ) -> KeyPurpose | None:
     """Make the key that replaces a present owner's own, or find it pending; None where none may be.
 
@@ -165,9 +165,9 @@ async def make_own(
     owner, nor while a transfer is at work; a pending key of another purpose that the charger may hold stays good beside
     the old one.
     """
-    keys = await lock_keys(session, charge_point_id)
+    keys = await lock_keys(rows, charge_point_id)
     pending = keys.pending
-    at_work = await transfers.at_charger(session, charge_point_id) is not None
+    at_work = await transfers.at_charger(rows, charge_point_id) is not None
     people = keys.known_to is KnownTo.PEOPLE
     if not asked and (not people or keys.holder.rotates is False):
         return None
@@ -179,25 +179,25 @@ async def make_own(
         if pending.answer in TAKEN:
             if not asked:
                 return None
-            await turn(session, pending, answer=None, maybe_taken=True)
+            await turn(rows, pending, answer=None, maybe_taken=True)
         return KeyPurpose(pending.purpose)
     if pending is not None:
-        await set_aside(session, keys, pending, now)
+        await set_aside(rows, keys, pending, now)
     purpose = KeyPurpose.ENROLMENT if people else KeyPurpose.ROTATION
-    await _fresh(session, vault, charge_point_id, keys, purpose, now)
-    await session.flush()
+    await _fresh(rows, vault, charge_point_id, keys, purpose, now)
+    await rows.flush()
     return purpose
 
 
-async def needs_restart(session: AsyncSession, charge_point_id: ChargePointId) -> bool:
+async def needs_restart(rows: AsyncSession, charge_point_id: ChargePointId) -> bool:
     """Whether the charger has taken a key in place of the present owner's own, and needs a restart to use it.
 
     Not while a transfer is at work.
     """
-    pending = (await read_keys(session, charge_point_id)).pending
+    pending = (await read_keys(rows, charge_point_id)).pending
     if pending is None or pending.withdrawn_at is not None or pending.purpose not in OWN:
         return False
-    return pending.answer == KeyAnswer.REBOOT_REQUIRED and await transfers.at_charger(session, charge_point_id) is None
+    return pending.answer == KeyAnswer.REBOOT_REQUIRED and await transfers.at_charger(rows, charge_point_id) is None
 
 
 def facts_of(keys: Keys, *, transfer_at_work: bool) -> KeyFacts:
@@ -211,105 +211,105 @@ def facts_of(keys: Keys, *, transfer_at_work: bool) -> KeyFacts:
     )
 
 
-async def _open_by(session: AsyncSession, charge_point_id: ChargePointId, until_new_key: UntilNewKey | None) -> None:
+async def _open_by(rows: AsyncSession, charge_point_id: ChargePointId, until_new_key: UntilNewKey | None) -> None:
     """Say what keys that are older than the owner open from now on."""
-    await session.execute(
+    await rows.execute(
         update(ChargePoint).where(ChargePoint.id == charge_point_id).values(until_new_key=until_new_key),
         execution_options={"synchronize_session": False},
     )
     if until_new_key is not None:
-        await note(session, charge_point_id, TrailAction.NEW_KEY_AWAITED, {"until_new_key": until_new_key.value})
+        await note(rows, charge_point_id, TrailAction.NEW_KEY_AWAITED, {"until_new_key": until_new_key.value})
 
 
 # --- calling off ------------------------------------------------------------------------------------------------------
 
 
-async def withdraw(session: AsyncSession, charge_point_id: ChargePointId, order_id: str, now: datetime) -> None:
+async def withdraw(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str, now: datetime) -> None:
     """Call an order's rotation off before its proof, or after the charger refused it; nothing where it is proven.
 
     A key that the charger can't hold (never sent, or each sending refused) is dropped. Otherwise either key opens an
     ordinary connection until the charger has shown which one it uses. One that its new owner was given to type stays.
     """
-    keys = await lock_keys(session, charge_point_id)
+    keys = await lock_keys(rows, charge_point_id)
     pending = keys.pending
     if pending is None or pending.order_id != order_id or pending.withdrawn_at is not None:
         return
     if pending.purpose != KeyPurpose.TYPED:
-        await _call_off(session, pending, now)
+        await _call_off(rows, pending, now)
 
 
-async def leave_due(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> None:
+async def leave_due(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> None:
     """Leave an order's key to the gateway: its transfer ends before the proof; nothing where it is proven or withdrawn.
 
     From now on the old key opens no more than a quarantined connection.
     """
-    pending = (await lock_keys(session, charge_point_id)).pending
+    pending = (await lock_keys(rows, charge_point_id)).pending
     if pending is not None and pending.order_id == order_id and pending.withdrawn_at is None:
-        await turn(session, pending, quarantines_old=True, unattended=True)
+        await turn(rows, pending, quarantines_old=True, unattended=True)
 
 
 async def await_new_key(
-    session: AsyncSession, charge_point_id: ChargePointId, order_id: str, until_new_key: UntilNewKey, now: datetime
+    rows: AsyncSession, charge_point_id: ChargePointId, order_id: str, until_new_key: UntilNewKey, now: datetime
 ) -> None:
     """Turn an order's rotation, which the charger refused, into the wait for the new owner's key.
 
     The old key opens what `until_new_key` says; nothing where the rotation is proven, withdrawn or handed out.
     """
-    keys = await lock_keys(session, charge_point_id)
+    keys = await lock_keys(rows, charge_point_id)
     pending = keys.pending
     if pending is None or pending.order_id != order_id or pending.purpose == KeyPurpose.TYPED:
         return
-    await set_aside(session, keys, pending, now)
-    await _open_by(session, charge_point_id, until_new_key)
+    await set_aside(rows, keys, pending, now)
+    await _open_by(rows, charge_point_id, until_new_key)
 
 
-async def refuse_unattended(session: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> bool:
+async def refuse_unattended(rows: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> bool:
     """Turn a key that nobody waits for, and that the charger refused, into the new owner's to type; whether one was.
 
     What the old key opens from then on is what was chosen as its transfer was accepted.
     """
-    pending = (await lock_keys(session, charge_point_id)).pending
+    pending = (await lock_keys(rows, charge_point_id)).pending
     if pending is None or not pending.unattended or pending.order_id is None or pending.answer not in REFUSALS:
         return False
-    choice = await transfers.await_new_key(session, TransferId(pending.order_id))
-    await await_new_key(session, charge_point_id, pending.order_id, choice, now)
+    choice = await transfers.await_new_key(rows, TransferId(pending.order_id))
+    await await_new_key(rows, charge_point_id, pending.order_id, choice, now)
     return True
 
 
-async def restore(session: AsyncSession, charge_point_id: ChargePointId, until_new_key: UntilNewKey | None) -> None:
+async def restore(rows: AsyncSession, charge_point_id: ChargePointId, until_new_key: UntilNewKey | None) -> None:
     """Say after a roll-back what keys open that are older than the owner who has it again."""
-    await lock_keys(session, charge_point_id)
-    await _open_by(session, charge_point_id, until_new_key)
+    await lock_keys(rows, charge_point_id)
+    await _open_by(rows, charge_point_id, until_new_key)
 
 
-async def revoke_all(session: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> None:
+async def revoke_all(rows: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> None:
     """Revoke every key: the charge point's connection is deleted."""
-    keys = await lock_keys(session, charge_point_id)
+    keys = await lock_keys(rows, charge_point_id)
     for row in keys.living:
-        await revoke(session, row, now)
-    await _open_by(session, charge_point_id, None)
+        await revoke(rows, row, now)
+    await _open_by(rows, charge_point_id, None)
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-async def settled_among(session: AsyncSession, order_ids: Sequence[str]) -> set[str]:
+async def settled_among(rows: AsyncSession, order_ids: Sequence[str]) -> set[str]:
     """Say of which orders the key is proven, or was given to the new owner to type. One query; only reads."""
     proven = and_(Credential.proved_at.is_not(None), Credential.withdrawn_at.is_(None))
     handed_out = and_(Credential.state == KeyState.PENDING, Credential.purpose == KeyPurpose.TYPED)
     query = select(Credential.order_id).where(Credential.order_id.in_(order_ids), or_(proven, handed_out))
-    return {order_id for order_id in await session.scalars(query) if order_id is not None}
+    return {order_id for order_id in await rows.scalars(query) if order_id is not None}
 
 
-async def status(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> CredentialStatus:
+async def status(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> CredentialStatus:
     """Say how far an order's rotation is; of an order without a key: nothing happened. Only reads."""
     query = select(Credential).where(Credential.charge_point_id == charge_point_id, Credential.order_id == order_id)
-    rows = (await session.scalars(query.order_by(Credential.created_at.desc(), Credential.id))).all()
-    if not rows:
+    found = (await rows.scalars(query.order_by(Credential.created_at.desc(), Credential.id))).all()
+    if not found:
         return CredentialStatus()
-    proven = any(row.proved_at is not None and row.withdrawn_at is None for row in rows)
-    pending = next((row for row in rows if row.state == KeyState.PENDING), None)
-    made = next((row for row in rows if row.purpose != KeyPurpose.TYPED), rows[0])
+    proven = any(row.proved_at is not None and row.withdrawn_at is None for row in found)
+    pending = next((row for row in found if row.state == KeyState.PENDING), None)
+    made = next((row for row in found if row.purpose != KeyPurpose.TYPED), found[0])
     return CredentialStatus(
         has_key=True,
         answer=made.answer or (KeyAnswer.UNKNOWN.value if made.sent_at else None),
@@ -320,7 +320,7 @@ async def status(session: AsyncSession, charge_point_id: ChargePointId, order_id
     )
 
 
-async def is_pending(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> bool:
+async def is_pending(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> bool:
     """Whether an order's key is still to be taken on. Only reads."""
     query = select(Credential.id).where(
         Credential.charge_point_id == charge_point_id,
@@ -328,16 +328,16 @@ async def is_pending(session: AsyncSession, charge_point_id: ChargePointId, orde
         Credential.state == KeyState.PENDING,
         Credential.withdrawn_at.is_(None),
     )
-    return (await session.execute(query)).first() is not None
+    return (await rows.execute(query)).first() is not None
 
 
-async def was_refused(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> bool:
+async def was_refused(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> bool:
     """Whether the charger refused an order's key. Only reads."""
-    found = await status(session, charge_point_id, order_id)
+    found = await status(rows, charge_point_id, order_id)
     return not found.proven and found.answer in REFUSALS
 
 
-async def enrolment_sent_at(session: AsyncSession, charge_point_id: ChargePointId) -> datetime | None:
+async def enrolment_sent_at(rows: AsyncSession, charge_point_id: ChargePointId) -> datetime | None:
     """Give when a key was last sent that replaces the present owner's own, and that is still to be answered.
 
     None where there is none, it was refused, or it waits for a restart. Only reads.
@@ -348,21 +348,19 @@ async def enrolment_sent_at(session: AsyncSession, charge_point_id: ChargePointI
         Credential.purpose.in_(OWN),
         Credential.answer.is_(None) | Credential.answer.in_((KeyAnswer.ACCEPTED.value, KeyAnswer.UNKNOWN.value)),
     )
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await rows.execute(query)).scalar_one_or_none()
 
 
-async def _has_key_of(session: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> bool:
+async def _has_key_of(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> bool:
     repeated = exists().where(Credential.charge_point_id == charge_point_id, Credential.order_id == order_id)
-    return bool((await session.execute(select(repeated))).scalar_one())
+    return bool((await rows.execute(select(repeated))).scalar_one())
 
 
-async def _call_off(session: AsyncSession, pending: Credential, now: datetime) -> None:
+async def _call_off(rows: AsyncSession, pending: Credential, now: datetime) -> None:
     """Drop or withdraw a key; one that was taken over from an order that stands is that order's again, and due."""
     if pending.taken_from is not None:
-        await turn(
-            session, pending, order_id=pending.taken_from, taken_from=None, unattended=True, quarantines_old=True
-        )
+        await turn(rows, pending, order_id=pending.taken_from, taken_from=None, unattended=True, quarantines_old=True)
     elif may_be_taken(pending):
-        await turn(session, pending, withdrawn_at=now)
+        await turn(rows, pending, withdrawn_at=now)
     else:
-        await revoke(session, pending, now)
+        await revoke(rows, pending, now)

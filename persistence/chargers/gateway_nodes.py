@@ -25,16 +25,16 @@ SILENT_AFTER: Final = timedelta(seconds=15)
 FORGOTTEN_AFTER: Final = timedelta(days=1)
 
 
-async def sign(session: AsyncSession, node: NodeId) -> None:
+async def sign(rows: AsyncSession, node: NodeId) -> None:
     """Write that the node is alive now."""
     late = SecondsBetween(GatewayNode.seen_at, Now()) > LATE_AFTER.total_seconds()
     steady_since = case((late, Now()), else_=GatewayNode.steady_since)
     statement = (
-        insert_into(session, GatewayNode)
+        insert_into(rows, GatewayNode)
         .values(node=node, seen_at=Now(), steady_since=Now())
         .on_conflict_do_update(index_elements=["node"], set_={"seen_at": Now(), "steady_since": steady_since})
     )
-    await session.execute(statement)
+    await rows.execute(statement)
 
 
 def dead_nodes() -> Select[str]:
@@ -63,15 +63,15 @@ def is_alive(node: InstrumentedAttribute[str | None]) -> ColumnElement[bool]:
     return and_(node.is_not(None), node.not_in(dead_nodes()))
 
 
-async def long_dead(session: AsyncSession) -> list[NodeId]:
+async def long_dead(rows: AsyncSession) -> list[NodeId]:
     """Give the nodes that are dead since yesterday: what they held is to be released. Only reads."""
     old = SecondsBetween(GatewayNode.seen_at, Now()) > FORGOTTEN_AFTER.total_seconds()
-    lost = await session.scalars(select(GatewayNode.node).where(GatewayNode.node.in_(dead_nodes()), old))
+    lost = await rows.scalars(select(GatewayNode.node).where(GatewayNode.node.in_(dead_nodes()), old))
     return [NodeId(node) for node in lost]
 
 
-async def forget(session: AsyncSession, nodes: Collection[NodeId]) -> None:
+async def forget(rows: AsyncSession, nodes: Collection[NodeId]) -> None:
     """Forget nodes, and when they gave their last sign: by that it was told when what they held was over."""
-    await session.execute(
+    await rows.execute(
         delete(GatewayNode).where(GatewayNode.node.in_(nodes)), execution_options={"synchronize_session": False}
     )

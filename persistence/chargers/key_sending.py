@@ -46,7 +46,7 @@ class Connection:
 
 
 async def record_sent(
-    session: AsyncSession,
+    rows: AsyncSession,
     vault: Vault,
     charge_point_id: ChargePointId,
     connection: Connection,
@@ -59,17 +59,17 @@ async def record_sent(
     type. Nor is one sent over a connection that has lost its place, or that a former owner may have opened. Always the
     same key. The time of the first sending stays: the grace period counts from it.
     """
-    keys = await lock_keys(session, charge_point_id)
+    keys = await lock_keys(rows, charge_point_id)
     pending = keys.pending
     if pending is None or pending.withdrawn_at is not None or pending.sealed_key is None:
         return None
     if order_id is not None and pending.order_id != order_id:
         return None
-    if not await _may_be_sent(session, charge_point_id, keys, pending, connection):
+    if not await _may_be_sent(rows, charge_point_id, keys, pending, connection):
         return None
     first = pending.sent_over in {None, connection.generation}
     await turn(
-        session,
+        rows,
         pending,
         sent_at=pending.sent_at or now,
         last_sent_at=now,
@@ -90,31 +90,31 @@ async def record_sent(
         "address": connection.address,
         **connection.sim,
     }
-    await note(session, charge_point_id, TrailAction.KEY_SENT, detail)
+    await note(rows, charge_point_id, TrailAction.KEY_SENT, detail)
     return PendingKey(pending.id, vault.unseal(pending.sealed_key).decode())
 
 
 async def _may_be_sent(
-    session: AsyncSession, charge_point_id: ChargePointId, keys: Keys, pending: Credential, connection: Connection
+    rows: AsyncSession, charge_point_id: ChargePointId, keys: Keys, pending: Credential, connection: Connection
 ) -> bool:
     """Whether nobody but the charger of the present owner, or of a key that no person knows, is at the other end.
 
     While somebody else has come with the key that people know, it is not certain which of both that is.
     """
-    link = await session.get(PresentConnection, charge_point_id, populate_existing=True)
+    link = await rows.get(PresentConnection, charge_point_id, populate_existing=True)
     if link is None or link.node is None or link.generation != connection.generation:
         return False
     opener = next((key for key in keys.living if key.id == link.credential_id), None)
     if opener is None:
         return False
     if pending.purpose == KeyPurpose.ENROLMENT:
-        at_work = await transfers.at_charger(session, charge_point_id)
+        at_work = await transfers.at_charger(rows, charge_point_id)
         return at_work is None and keys.is_owners(opener) and not link.quarantined and link.contender is None
     return opener.known_to == KnownTo.CHARGER
 
 
 async def record_answer(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     credential_id: str,
     answer: KeyAnswer,
@@ -127,12 +127,12 @@ async def record_answer(
     `accepted` stays, whatever comes later: it ended the old key's life at the charger. `unknown` overwrites nothing.
     `counts`: it came over a released connection.
     """
-    row = (await lock_keys(session, charge_point_id)).pending
+    row = (await lock_keys(rows, charge_point_id)).pending
     if row is None or row.id != credential_id:
         return
     stays = row.answer == KeyAnswer.ACCEPTED or (answer is KeyAnswer.UNKNOWN and row.answer is not None)
     await turn(
-        session,
+        rows,
         row,
         answer=row.answer if stays else answer.value,
         answer_counts=row.answer_counts if stays else counts,
@@ -140,14 +140,14 @@ async def record_answer(
     )
     if answer.value in REFUSALS and not stays:
         said = {"purpose": row.purpose, "answer": answer.value}
-        await note(session, charge_point_id, TrailAction.KEY_REFUSED, said)
+        await note(rows, charge_point_id, TrailAction.KEY_REFUSED, said)
         if not counts and row.purpose not in OWN:
             proves_nothing = {"answer": answer.value, "address": address}
-            await note(session, charge_point_id, TrailAction.REFUSAL_NOT_COUNTED, proves_nothing)
+            await note(rows, charge_point_id, TrailAction.REFUSAL_NOT_COUNTED, proves_nothing)
 
 
 async def record_start(
-    session: AsyncSession, charge_point_id: ChargePointId, opened_with: str, now: datetime
+    rows: AsyncSession, charge_point_id: ChargePointId, opened_with: str, now: datetime
 ) -> KeyPurpose | None:
     """Count that the charger has started anew with its old key, on a released connection opened with `opened_with`.
 
@@ -155,7 +155,7 @@ async def record_start(
     of a key that replaces the present owner's own or was withdrawn. One that somebody is to type stays, and so does one
     that waits for its proof. What a connection says that people may have opened shows it for enrolment only.
     """
-    keys = await lock_keys(session, charge_point_id)
+    keys = await lock_keys(rows, charge_point_id)
     pending = keys.pending
     opener = next((key for key in keys.living if key.id == opened_with), None)
     if pending is None or opener is None or pending.id == opened_with or pending.last_sent_at is None:
@@ -166,35 +166,35 @@ async def record_start(
         return None
     starts = pending.starts_with_old + 1
     if starts < STARTS:
-        await turn(session, pending, starts_with_old=starts)
+        await turn(rows, pending, starts_with_old=starts)
         return None
-    await revoke(session, pending, now)
+    await revoke(rows, pending, now)
     if own:
-        await note_rotates(session, charge_point_id, rotates=False)
+        await note_rotates(rows, charge_point_id, rotates=False)
     return KeyPurpose(pending.purpose)
 
 
-async def refuse_own(session: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> bool:
+async def refuse_own(rows: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> bool:
     """End a key that was to replace the present owner's own and was refused; whether one was.
 
     One that an earlier sending may have given to the charger stays good beside the old key.
     """
-    keys = await lock_keys(session, charge_point_id)
+    keys = await lock_keys(rows, charge_point_id)
     pending = keys.pending
     if pending is None or pending.purpose not in OWN or pending.answer not in REFUSALS:
         return False
-    await set_aside(session, keys, pending, now)
-    await note_rotates(session, charge_point_id, rotates=False)
+    await set_aside(rows, keys, pending, now)
+    await note_rotates(rows, charge_point_id, rotates=False)
     return True
 
 
-async def note_rotates(session: AsyncSession, charge_point_id: ChargePointId, *, rotates: bool) -> None:
+async def note_rotates(rows: AsyncSession, charge_point_id: ChargePointId, *, rotates: bool) -> None:
     """Keep whether the charger takes a key that it is sent."""
-    await session.execute(
+    await rows.execute(
         update(ChargePoint).where(ChargePoint.id == charge_point_id).values(rotates=rotates),
         execution_options={"synchronize_session": False},
     )
     if not rotates:
         firmware = select(ChargePoint.firmware).where(ChargePoint.id == charge_point_id)
-        detail = {"firmware": (await session.execute(firmware)).scalar_one()}
-        await note(session, charge_point_id, TrailAction.ROTATES_NO, detail)
+        detail = {"firmware": (await rows.execute(firmware)).scalar_one()}
+        await note(rows, charge_point_id, TrailAction.ROTATES_NO, detail)

@@ -28,9 +28,9 @@ def in_use(row: Credential | None) -> KeyInUse | None:
     )
 
 
-async def read(session: AsyncSession, charge_point_id: ChargePointId) -> KeyInUse | None:
+async def read(rows: AsyncSession, charge_point_id: ChargePointId) -> KeyInUse | None:
     """Say what may be told of one charger's key; None where it has none."""
     query = select(Credential).where(
         Credential.charge_point_id == charge_point_id, Credential.state == KeyState.CURRENT.value
     )
-    return in_use((await session.scalars(query)).one_or_none())
+    return in_use((await rows.scalars(query)).one_or_none())

@@ -39,7 +39,7 @@ class ListOrder:
 
 
 async def plan_list(
-    session: AsyncSession, charge_point_id: ChargePointId, order_id: str, limits: ListLimits, *, restore: bool = False
+    rows: AsyncSession, charge_point_id: ChargePointId, order_id: str, limits: ListLimits, *, restore: bool = False
 ) -> ListOrder | None:
     """Work out and keep the list that an order sends, before it is sent; None: with `restore`, nothing was replaced.
 
@@ -52,40 +52,40 @@ async def plan_list(
     Raises TransferInProgress where another order's transfer is at work there: what it is to replace, and may have to
     restore, stays as it found it.
     """
-    await charge_points.lock(session, charge_point_id)
-    if await transfers.at_charger(session, charge_point_id) not in {None, order_id}:
+    await charge_points.lock(rows, charge_point_id)
+    if await transfers.at_charger(rows, charge_point_id) not in {None, order_id}:
         raise TransferInProgress("Another transfer is at work on the charge point, and sends it its own list.")
     query = select(LocalList).where(LocalList.charge_point_id == charge_point_id)
-    saved = (await session.execute(query)).scalar_one_or_none()
+    saved = (await rows.execute(query)).scalar_one_or_none()
     if restore and (saved is None or saved.order_id != order_id):
         return None
     if saved is None:
         saved = LocalList(charge_point_id=charge_point_id, version=0, entries=[], order_id=None, replaced=None)
-        session.add(saved)
+        rows.add(saved)
     if saved.order_id != order_id:
         saved.order_id, saved.replaced = order_id, saved.entries
-    entries = list(saved.replaced or []) if restore else await _entries(session, charge_point_id, saved)
+    entries = list(saved.replaced or []) if restore else await _entries(rows, charge_point_id, saved)
     former = [entry["id_tag"] for entry in entries if entry["status"] == BLOCKED]
-    if not restore and (await charge_points.get(session, charge_point_id)).until_new_key is not None:
+    if not restore and (await charge_points.get(rows, charge_point_id)).until_new_key is not None:
         entries = []
     entries = [entry for entry in entries if len(entry["id_tag"]) <= limits.tag][: limits.length]
     parts = _split(entries, limits.part)
     first = max(saved.version, limits.version) + 1
     saved.entries, saved.version = entries, first + len(parts) - 1
-    await session.flush()
+    await rows.flush()
     return ListOrder(first, tuple(parts), tuple(former))
 
 
-async def _entries(session: AsyncSession, charge_point_id: ChargePointId, saved: LocalList) -> list[dict[str, str]]:
-    group_id = (await session.execute(select(ChargePoint.group_id).filter_by(id=charge_point_id))).scalar_one()
-    accepted = await _tags(session, group_id)
-    former = await _former_tags(session, charge_point_id, group_id)
+async def _entries(rows: AsyncSession, charge_point_id: ChargePointId, saved: LocalList) -> list[dict[str, str]]:
+    group_id = (await rows.execute(select(ChargePoint.group_id).filter_by(id=charge_point_id))).scalar_one()
+    accepted = await _tags(rows, group_id)
+    former = await _former_tags(rows, charge_point_id, group_id)
     listed = [entry["id_tag"] for entry in [*(saved.replaced or []), *saved.entries]]
     blocked = [tag for tag in dict.fromkeys([*former, *listed]) if tag not in set(accepted)]
     return _of(accepted, ACCEPTED) + _of(blocked, BLOCKED)
 
 
-async def _former_tags(session: AsyncSession, charge_point_id: ChargePointId, group_id: str) -> list[str]:
+async def _former_tags(rows: AsyncSession, charge_point_id: ChargePointId, group_id: str) -> list[str]:
     """Give the tags of the group that had the charge point before the present one."""
     query = (
         select(OwnershipPeriod.group_id)
@@ -93,13 +93,13 @@ async def _former_tags(session: AsyncSession, charge_point_id: ChargePointId, gr
         .order_by(OwnershipPeriod.version.desc())
         .limit(1)
     )
-    former = (await session.execute(query)).scalar_one_or_none()
-    return await _tags(session, former) if former else []
+    former = (await rows.execute(query)).scalar_one_or_none()
+    return await _tags(rows, former) if former else []
 
 
-async def _tags(session: AsyncSession, group_id: str) -> list[str]:
+async def _tags(rows: AsyncSession, group_id: str) -> list[str]:
     query = select(Tag.id_tag).where(Tag.group_id == group_id).order_by(Tag.id_tag)
-    return list((await session.execute(query)).scalars())
+    return list((await rows.execute(query)).scalars())
 
 
 def _of(tags: Iterable[str], status: str) -> list[dict[str, str]]:

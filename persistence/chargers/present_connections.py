@@ -83,7 +83,7 @@ def is_contended() -> ColumnElement[bool]:
 
 
 async def claim(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     node: NodeId,
     *,
@@ -106,20 +106,20 @@ async def claim(
         **NO_CONTENDER,
     }
     statement = (
-        insert_into(session, PresentConnection)
+        insert_into(rows, PresentConnection)
         .values(charge_point_id=charge_point_id, generation=1, **values)
         .on_conflict_do_update(
             index_elements=["charge_point_id"], set_={"generation": PresentConnection.generation + 1, **values}
         )
         .returning(PresentConnection.generation)
     )
-    generation = int((await session.execute(statement)).scalar_one())
-    await charger_connections.begin(session, charge_point_id, generation, node, now, quarantined=quarantined)
+    generation = int((await rows.execute(statement)).scalar_one())
+    await charger_connections.begin(rows, charge_point_id, generation, node, now, quarantined=quarantined)
     return generation
 
 
 async def release(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     generation: int,
     now: datetime,
@@ -130,22 +130,20 @@ async def release(
     `shown` is what it has told of the charger's clock.
     """
     values = {"node": None, "quarantined": False, "disconnected_at": now}
-    changed = await _change(session, charge_point_id, generation, **values)  # first, as a claim does
-    await charger_connections.end(session, charge_point_id, generation, now, shown)
+    changed = await _change(rows, charge_point_id, generation, **values)  # first, as a claim does
+    await charger_connections.end(rows, charge_point_id, generation, now, shown)
     return changed
 
 
-async def lift_quarantine(
-    session: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime
-) -> bool:
+async def lift_quarantine(rows: AsyncSession, charge_point_id: ChargePointId, generation: int, now: datetime) -> bool:
     """Make the connection of `generation` an ordinary one; False where a newer one was claimed."""
-    if not await _change(session, charge_point_id, generation, quarantined=False):
+    if not await _change(rows, charge_point_id, generation, quarantined=False):
         return False
-    await charger_connections.release(session, charge_point_id, generation, now)
+    await charger_connections.release(rows, charge_point_id, generation, now)
     return True
 
 
-async def clear_node(session: AsyncSession, node: NodeId, now: datetime) -> None:
+async def clear_node(rows: AsyncSession, node: NodeId, now: datetime) -> None:
     """Release whatever a former process of this node held when it died, and let none of its sockets wait any more."""
     held = (
         update(PresentConnection)
@@ -154,22 +152,22 @@ async def clear_node(session: AsyncSession, node: NodeId, now: datetime) -> None
     )
     waiting = update(PresentConnection).where(PresentConnection.contender_node == node).values(**NO_CONTENDER)
     for statement in (held, waiting):
-        await session.execute(statement, execution_options={"synchronize_session": False})
-    await charger_connections.end_on(session, node, now)
+        await rows.execute(statement, execution_options={"synchronize_session": False})
+    await charger_connections.end_on(rows, node, now)
 
 
-async def clear_dead(session: AsyncSession, now: datetime) -> None:
+async def clear_dead(rows: AsyncSession, now: datetime) -> None:
     """Release what nodes held that are dead since yesterday, as of their last sign of life, and forget them."""
-    lost = await gateway_nodes.long_dead(session)
+    lost = await gateway_nodes.long_dead(rows)
     for node in lost:
-        await clear_node(session, node, now)
-    await gateway_nodes.forget(session, lost)
+        await clear_node(rows, node, now)
+    await gateway_nodes.forget(rows, lost)
 
 
-async def whereabouts(session: AsyncSession, charge_point_id: ChargePointId) -> Place:
+async def whereabouts(rows: AsyncSession, charge_point_id: ChargePointId) -> Place:
     """Say where the charger is. Only reads."""
     query = select(PresentConnection.node, PresentConnection.generation, PresentConnection.quarantined, is_open())
-    row = (await session.execute(query.where(PresentConnection.charge_point_id == charge_point_id))).one_or_none()
+    row = (await rows.execute(query.where(PresentConnection.charge_point_id == charge_point_id))).one_or_none()
     if row is None:
         return Place(None, 0, quarantined=False)
     if not row[3]:
@@ -177,28 +175,28 @@ async def whereabouts(session: AsyncSession, charge_point_id: ChargePointId) -> 
     return Place(NodeId(row[0] or ""), row[1], row[2])
 
 
-async def opened(session: AsyncSession, charge_point_id: ChargePointId) -> Opened | None:
+async def opened(rows: AsyncSession, charge_point_id: ChargePointId) -> Opened | None:
     """Say which connection of the charger is open. Only reads."""
     query = select(PresentConnection.generation, PresentConnection.address).where(
         PresentConnection.charge_point_id == charge_point_id, is_open()
     )
-    row = (await session.execute(query)).one_or_none()
+    row = (await rows.execute(query)).one_or_none()
     return Opened(*row) if row is not None else None
 
 
 async def statuses(
-    session: AsyncSession, charge_point_ids: Collection[ChargePointId]
+    rows: AsyncSession, charge_point_ids: Collection[ChargePointId]
 ) -> dict[ChargePointId, ConnectionStatus]:
     """Say for each of these chargers what its sockets' right rests on. One query; only reads."""
-    return await _statuses(session, PresentConnection.charge_point_id.in_(charge_point_ids)) if charge_point_ids else {}
+    return await _statuses(rows, PresentConnection.charge_point_id.in_(charge_point_ids)) if charge_point_ids else {}
 
 
-async def statuses_on(session: AsyncSession, node: NodeId) -> dict[ChargePointId, ConnectionStatus]:
+async def statuses_on(rows: AsyncSession, node: NodeId) -> dict[ChargePointId, ConnectionStatus]:
     """Say the same of every charger whose newest claim is `node`'s. One query; only reads."""
-    return await _statuses(session, PresentConnection.node == node)
+    return await _statuses(rows, PresentConnection.node == node)
 
 
-async def _statuses(session: AsyncSession, which: ColumnElement[bool]) -> dict[ChargePointId, ConnectionStatus]:
+async def _statuses(rows: AsyncSession, which: ColumnElement[bool]) -> dict[ChargePointId, ConnectionStatus]:
     living = and_(Credential.charge_point_id == PresentConnection.charge_point_id, Credential.state != KeyState.REVOKED)
     revoked = select(func.max(Credential.revoked_at)).where(
         Credential.charge_point_id == PresentConnection.charge_point_id
@@ -228,36 +226,36 @@ async def _statuses(session: AsyncSession, which: ColumnElement[bool]) -> dict[C
         .join(ChargePoint, ChargePoint.id == PresentConnection.charge_point_id)
         .where(which)
     )
-    rows = (await session.execute(query)).all()
+    found = (await rows.execute(query)).all()
     return {
         ChargePointId(row[0]): ConnectionStatus(
             row[1], bool(row[2]), bool(row[3]), row[4], bool(row[5]), bool(row[6]), row[7], row[8]
         )
-        for row in rows
+        for row in found
     }
 
 
-async def status(session: AsyncSession, charge_point_id: ChargePointId) -> ConnectionStatus:
+async def status(rows: AsyncSession, charge_point_id: ChargePointId) -> ConnectionStatus:
     """Say what the right of one charger's sockets rests on. Only reads."""
-    return (await statuses(session, [charge_point_id])).get(charge_point_id, ConnectionStatus())
+    return (await statuses(rows, [charge_point_id])).get(charge_point_id, ConnectionStatus())
 
 
-async def model_of(session: AsyncSession, charge_point_id: ChargePointId) -> str | None:
+async def model_of(rows: AsyncSession, charge_point_id: ChargePointId) -> str | None:
     """Give the model that a charger says it is. Only reads."""
     query = select(ChargePoint.model).where(ChargePoint.id == charge_point_id)
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await rows.execute(query)).scalar_one_or_none()
 
 
-async def online_among(session: AsyncSession, charge_point_ids: Collection[ChargePointId]) -> set[ChargePointId]:
+async def online_among(rows: AsyncSession, charge_point_ids: Collection[ChargePointId]) -> set[ChargePointId]:
     """Say which of these chargers have a connection. Only reads."""
     query = select(PresentConnection.charge_point_id).where(
         PresentConnection.charge_point_id.in_(charge_point_ids), is_open()
     )
-    return {ChargePointId(found) for found in await session.scalars(query)}
+    return {ChargePointId(found) for found in await rows.scalars(query)}
 
 
 async def record_boot(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     *,
     ocpp: str,
@@ -274,16 +272,16 @@ async def record_boot(
     statement = (
         update(ChargePoint).where(ChargePoint.id == charge_point_id).values(**said, booted_at=now, rotates=rotates)
     )
-    await session.execute(statement, execution_options={"synchronize_session": False})
+    await rows.execute(statement, execution_options={"synchronize_session": False})
 
 
-async def _change(session: AsyncSession, charge_point_id: ChargePointId, generation: int, **values: Any) -> bool:
+async def _change(rows: AsyncSession, charge_point_id: ChargePointId, generation: int, **values: Any) -> bool:
     held = (
         PresentConnection.charge_point_id == charge_point_id,
         PresentConnection.generation == generation,
         PresentConnection.node.is_not(None),
     )
-    result = await session.execute(
+    result = await rows.execute(
         update(PresentConnection).where(*held).values(**values), execution_options={"synchronize_session": False}
     )
     return cast("CursorResult[Any]", result).rowcount == 1

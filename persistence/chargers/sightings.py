@@ -16,7 +16,7 @@ from persistence.transfers import audit, findings
 
 
 async def note_two_holders(
-    session: AsyncSession, charge_point_id: ChargePointId, *, address: str, holder_address: str, now: datetime
+    rows: AsyncSession, charge_point_id: ChargePointId, *, address: str, holder_address: str, now: datetime
 ) -> bool:
     """Write that somebody came from `address` with the key of the socket that was open, and there.
 
@@ -27,11 +27,11 @@ async def note_two_holders(
     def once(owner_version: int) -> str:
         return trail.two_holders(now.date(), owner_version)
 
-    return await _note(session, charge_point_id, Finding.TWO_HOLDERS, TrailAction.TWO_HOLDERS, once, detail, now)
+    return await _note(rows, charge_point_id, Finding.TWO_HOLDERS, TrailAction.TWO_HOLDERS, once, detail, now)
 
 
 async def note_ended_key(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     credential_id: str,
     *,
@@ -49,11 +49,11 @@ async def note_ended_key(
         return trail.ended_key_tried(credential_id, now.date(), owner_version)
 
     action = TrailAction.ENDED_KEY_TRIED
-    return await _note(session, charge_point_id, Finding.ENDED_KEY_TRIED, action, once, detail, now)
+    return await _note(rows, charge_point_id, Finding.ENDED_KEY_TRIED, action, once, detail, now)
 
 
 async def _note(
-    session: AsyncSession,
+    rows: AsyncSession,
     charge_point_id: ChargePointId,
     what: Finding,
     action: TrailAction,
@@ -66,10 +66,10 @@ async def _note(
     What a former owner was told on the same day is news to the present one, who does not see it.
     """
     query = select(ChargePoint.owner_version, ChargePoint.owner_changed_at).where(ChargePoint.id == charge_point_id)
-    owner_version, owner_changed_at = (await session.execute(query)).one()
+    owner_version, owner_changed_at = (await rows.execute(query)).one()
     subject, mark = trail.of_charge_point(charge_point_id), once(owner_version)
-    if not await audit.append(session, subject, actor="system", action=action, detail=detail, once=mark):
+    if not await audit.append(rows, subject, actor="system", action=action, detail=detail, once=mark):
         return False
     midnight = datetime.combine(now.date(), time(), UTC)
     since = max(midnight, owner_changed_at or midnight)
-    return await findings.note_seen(session, what, charge_point_id, now, since=since)
+    return await findings.note_seen(rows, what, charge_point_id, now, since=since)

@@ -26,7 +26,7 @@ from persistence.vault import Vault
 
 
 async def set_current(
-    session: AsyncSession,
+    rows: AsyncSession,
     vault: Vault,
     charge_point_id: ChargePointId,
     key: str,
@@ -39,32 +39,32 @@ async def set_current(
     Of hex digits (`typed`) the charger may use the bytes that they stand for: both forms open, until one has. A repeat
     with the key that is current already changes nothing.
     """
-    keys = await lock_keys(session, charge_point_id)
+    keys = await lock_keys(rows, charge_point_id)
     match = find_match(vault, keys, key.encode())
     if keys.pending is None and not keys.beside and match is not None and match.key is keys.current:
         return
-    await revoke_all(session, charge_point_id, now)
-    session.add(_typed(vault, charge_point_id, keys, KeyState.CURRENT, key, purpose, now))
-    await session.flush()
+    await revoke_all(rows, charge_point_id, now)
+    rows.add(_typed(vault, charge_point_id, keys, KeyState.CURRENT, key, purpose, now))
+    await rows.flush()
 
 
 async def hand_out(
-    session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str, order_id: str, now: datetime
+    rows: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str, order_id: str, now: datetime
 ) -> None:
     """Make `key`, which the new owner types into the charger, the pending one of a transfer that is not proven.
 
     Older typed ones end; one made here that the charger may have taken opens what the old key opens.
     """
-    keys = await lock_keys(session, charge_point_id)
+    keys = await lock_keys(rows, charge_point_id)
     if keys.pending is not None and keys.pending.purpose == KeyPurpose.TYPED:
-        await revoke(session, keys.pending, now)
+        await revoke(rows, keys.pending, now)
     elif keys.pending is not None:
-        await set_aside(session, keys, keys.pending, now)
+        await set_aside(rows, keys, keys.pending, now)
     row = _typed(vault, charge_point_id, keys, KeyState.PENDING, key, KeyPurpose.TYPED, now)
     row.order_id = order_id
     row.quarantines_old = True
-    session.add(row)
-    await session.flush()
+    rows.add(row)
+    await rows.flush()
 
 
 def _typed(
@@ -84,9 +84,9 @@ def _typed(
     return row
 
 
-async def is_shown(session: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str) -> bool:
+async def is_shown(rows: AsyncSession, vault: Vault, charge_point_id: ChargePointId, key: str) -> bool:
     """Whether `key`, hex digits that somebody types, is its key still, or the one that is waited for. Only reads."""
-    keys = await read_keys(session, charge_point_id)
+    keys = await read_keys(rows, charge_point_id)
     forms = (key.encode(), bytes.fromhex(key))
     wanted = keys.pending if keys.pending is not None and keys.pending.purpose == KeyPurpose.TYPED else keys.current
     found = (find_match(vault, keys, form) for form in forms)

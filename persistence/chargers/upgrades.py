@@ -106,20 +106,20 @@ class Recognised:
     admission: Admission | None
 
 
-async def recognise(session: AsyncSession, vault: Vault, identity: str, password: bytes) -> Recognised:
+async def recognise(rows: AsyncSession, vault: Vault, identity: str, password: bytes) -> Recognised:
     """Check a password; an unknown identity costs the same query and the same comparisons. Only reads."""
     known = and_(Credential.charge_point_id == ChargePoint.id, remembered())
     query = (
         select(ChargePoint.id, *HOLDER, Credential).outerjoin(Credential, known).where(ChargePoint.identity == identity)
     )
-    rows = (await session.execute(query)).all()
-    holder = holder_of(*rows[0][1:5]) if rows else Holder()
-    keys = sort_keys([row[5] for row in rows if row[5] is not None], holder)
+    listed = (await rows.execute(query)).all()
+    holder = holder_of(*listed[0][1:5]) if listed else Holder()
+    keys = sort_keys([row[5] for row in listed if row[5] is not None], holder)
     match = find_match(vault, keys, password)
-    if not rows or match is None or match.ended:
-        found = ChargePointId(rows[0][0]) if rows else None
+    if not listed or match is None or match.ended:
+        found = ChargePointId(listed[0][0]) if listed else None
         return Recognised(None, _refused(keys, found, match))
-    found = ChargePointId(rows[0][0])
+    found = ChargePointId(listed[0][0])
     key = match.key
     if key is keys.current and keys.pending is None and not keys.beside and is_settled(match, vault, password):
         return Recognised(found, _come_with_old(keys, key, OldKeys(timedelta()), None))
@@ -127,7 +127,7 @@ async def recognise(session: AsyncSession, vault: Vault, identity: str, password
 
 
 async def admit(
-    session: AsyncSession,
+    rows: AsyncSession,
     vault: Vault,
     charge_point_id: ChargePointId,
     password: bytes,
@@ -140,20 +140,20 @@ async def admit(
 
     Reads the keys anew under their locks, so of two upgrades at once the second decides by what the first left.
     """
-    keys = await lock_keys(session, charge_point_id)
+    keys = await lock_keys(rows, charge_point_id)
     match = find_match(vault, keys, password)
     if match is None or match.ended:
         return _refused(keys, charge_point_id, match)
     if match.key is keys.pending:
-        return await _take_on(session, vault, keys, match, password, now, address)
+        return await _take_on(rows, vault, keys, match, password, now, address)
     if not is_settled(match, vault, password):
-        await settle_form(session, match, vault, password)
+        await settle_form(rows, match, vault, password)
     if match.key in keys.beside and keys.holder.until_new_key is None and not _is_awaited(keys):
-        return await _take_up(session, keys, match.key, now, address)
+        return await _take_up(rows, keys, match.key, now, address)
     admission = _come_with_old(keys, match.key, old_keys, now)
     if admission.returned and keys.pending is not None:
         returns = keys.pending.old_key_returns + 1
-        await turn(session, keys.pending, old_key_returns=returns)
+        await turn(rows, keys.pending, old_key_returns=returns)
     return admission
 
 
@@ -170,26 +170,26 @@ def opens_quarantine(keys: Keys, old_keys: OldKeys, now: datetime) -> bool:
 
 
 async def still_quarantines(
-    session: AsyncSession, charge_point_id: ChargePointId, credential_id: str, old_keys: OldKeys, now: datetime
+    rows: AsyncSession, charge_point_id: ChargePointId, credential_id: str, old_keys: OldKeys, now: datetime
 ) -> bool:
     """Whether a connection with this key would be quarantined if it were opened now. Only reads."""
-    keys = await read_keys(session, charge_point_id)
+    keys = await read_keys(rows, charge_point_id)
     key = next((key for key in keys.living if key.id == credential_id), None)
     return key is not None and key is not keys.pending and opens_quarantine(keys, old_keys, now)
 
 
-async def may_connect(session: AsyncSession, credential_id: str) -> bool:
+async def may_connect(rows: AsyncSession, credential_id: str) -> bool:
     """Whether a key is still good for its charger; keeps it from changing until the transaction ends."""
     query = select(Credential.state).where(Credential.id == credential_id).with_for_update()
-    return (await session.execute(query)).scalar_one_or_none() in {KeyState.CURRENT, KeyState.BESIDE}
+    return (await rows.execute(query)).scalar_one_or_none() in {KeyState.CURRENT, KeyState.BESIDE}
 
 
-async def has_key(session: AsyncSession, charge_point_id: ChargePointId) -> bool:
+async def has_key(rows: AsyncSession, charge_point_id: ChargePointId) -> bool:
     """Whether any key opens a connection for the charge point; none does once its connection is deleted."""
     query = select(Credential.id).where(
         Credential.charge_point_id == charge_point_id, Credential.state != KeyState.REVOKED
     )
-    return (await session.execute(query.limit(1))).first() is not None
+    return (await rows.execute(query.limit(1))).first() is not None
 
 
 def _is_awaited(keys: Keys) -> bool:
@@ -214,20 +214,20 @@ def _refused(keys: Keys, charge_point_id: ChargePointId | None, match: Match | N
 
 
 async def _take_on(
-    session: AsyncSession, vault: Vault, keys: Keys, match: Match, password: bytes, now: datetime, address: str
+    rows: AsyncSession, vault: Vault, keys: Keys, match: Match, password: bytes, now: datetime, address: str
 ) -> Admission:
     """Make the pending key current, in the form in which it came; the old ones first, as only one may be current."""
     pending = match.key
     for other in (keys.current, *keys.beside):
         if other is not None:
-            await revoke(session, other, now)
+            await revoke(rows, other, now)
     known_to = KnownTo(pending.known_to)
     if pending.purpose != KeyPurpose.TYPED:
         if pending.sent_elsewhere and not pending.successor:
             known_to = KnownTo.PEOPLE
-        await note_rotates(session, ChargePointId(pending.charge_point_id), rotates=True)
+        await note_rotates(rows, ChargePointId(pending.charge_point_id), rotates=True)
     values = {"state": KeyState.CURRENT, "known_to": known_to, "sealed_key": None, "proved_at": now}
-    await settle_form(session, match, vault, password, **values)
+    await settle_form(rows, match, vault, password, **values)
     detail = {
         "purpose": pending.purpose,
         "known_to": known_to.value,
@@ -235,26 +235,26 @@ async def _take_on(
         "open_line": pending.open_line,
         "address": address,
     }
-    await note(session, ChargePointId(pending.charge_point_id), TrailAction.KEY_PROVEN, detail)
+    await note(rows, ChargePointId(pending.charge_point_id), TrailAction.KEY_PROVEN, detail)
     if keys.is_owners(pending):
-        await _nothing_awaited(session, ChargePointId(pending.charge_point_id))
+        await _nothing_awaited(rows, ChargePointId(pending.charge_point_id))
     entry = Entry.PROVED if pending.withdrawn_at is None else Entry.SETTLED
     return Admission(entry, ChargePointId(pending.charge_point_id), pending.id, known_to)
 
 
-async def _nothing_awaited(session: AsyncSession, charge_point_id: ChargePointId) -> None:
-    point = await session.get_one(ChargePoint, charge_point_id, populate_existing=True)
+async def _nothing_awaited(rows: AsyncSession, charge_point_id: ChargePointId) -> None:
+    point = await rows.get_one(ChargePoint, charge_point_id, populate_existing=True)
     point.until_new_key = None
-    await session.flush()
+    await rows.flush()
 
 
-async def _take_up(session: AsyncSession, keys: Keys, key: Credential, now: datetime, address: str) -> Admission:
+async def _take_up(rows: AsyncSession, keys: Keys, key: Credential, now: datetime, address: str) -> Admission:
     """Make a key current that the charger was known to hold perhaps; people may know it, and it proves nothing."""
     if keys.current is not None:
-        await revoke(session, keys.current, now)
-    await turn(session, key, state=KeyState.CURRENT)
+        await revoke(rows, keys.current, now)
+    await turn(rows, key, state=KeyState.CURRENT)
     detail = {"purpose": key.purpose, "known_to": key.known_to, "address": address}
-    await note(session, ChargePointId(key.charge_point_id), TrailAction.OLD_KEY_TAKEN_UP, detail)
+    await note(rows, ChargePointId(key.charge_point_id), TrailAction.OLD_KEY_TAKEN_UP, detail)
     return Admission(Entry.SETTLED, ChargePointId(key.charge_point_id), key.id, KnownTo(key.known_to))
 
 

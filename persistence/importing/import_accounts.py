@@ -38,9 +38,9 @@ class Imported:
 class Shelf:
     """One import's transaction: finds rows, and adds or changes them, counting."""
 
-    def __init__(self, session: AsyncSession, lines: ImportLines, now: datetime) -> None:
+    def __init__(self, rows: AsyncSession, lines: ImportLines, now: datetime) -> None:
         """Work in `session`, which the caller commits or rolls back."""
-        self.session, self.lines, self.now = session, lines, now
+        self.session, self.lines, self.now = rows, lines, now
         self.done = Imported()
 
     def wrong(self, number: int, text: str) -> None:

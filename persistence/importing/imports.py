@@ -35,20 +35,20 @@ class ImportRefused(InvalidRequest):
         super().__init__("\n".join(self.problems))
 
 
-async def import_lines(db: Database, vault: Vault, rows: Iterable[bytes]) -> Imported:
+async def import_lines(db: Database, vault: Vault, found: Iterable[bytes]) -> Imported:
     """Take every line in one transaction; raises ImportRefused, which names all wrong lines, and then takes none.
 
     Of a charge point that is there already only name and location follow the file: the rest is its transfers' business.
     """
-    lines = ImportLines(rows)
-    async with db.writing() as session:
-        await hold_roles(session, to_change=True)
-        shelf = Shelf(session, lines, datetime.now(UTC))
+    lines = ImportLines(found)
+    async with db.writing() as rows:
+        await hold_roles(rows, to_change=True)
+        shelf = Shelf(rows, lines, datetime.now(UTC))
         accounts = Accounts(shelf)
         await accounts.load()
         await accounts.take()
         await _take_charge_points(shelf, accounts, vault)
-        await session.flush()
+        await rows.flush()
         await _check_changed_roles(shelf, accounts)
         if lines.problems:
             raise ImportRefused(lines.problems)

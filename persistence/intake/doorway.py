@@ -91,10 +91,10 @@ class Doorway:
         """Find the request that this call repeats; None for a new one. Raises IdempotencyConflict."""
         if call.key is None:
             return None
-        async with self._db.reading() as session:
-            if not await self._is_repeat(session, call):
+        async with self._db.reading() as rows:
+            if not await self._is_repeat(rows, call):
                 return None
-            return await _request_of(session, call)
+            return await _request_of(rows, call)
 
     async def keep_request(
         self,
@@ -109,11 +109,11 @@ class Doorway:
         Raises IdempotencyConflict, and RateLimited for one start, or one question to its target, too many.
         """
         transfer_id = new_transfer_id()
-        async with self._db.writing() as session:
-            if not await self._claim(session, call) and (kept := await _request_of(session, call)):
+        async with self._db.writing() as rows:
+            if not await self._claim(rows, call) and (kept := await _request_of(rows, call)):
                 return kept
-            await self._counters.start(session, call.user_id, request)
-            session.add(
+            await self._counters.start(rows, call.user_id, request)
+            rows.add(
                 Request(
                     transfer_id=transfer_id,
                     user_id=call.user_id,
@@ -132,13 +132,13 @@ class Doorway:
             if request.reason:
                 actor = f"operator:{call.user_id}"  # nobody else gives one
                 order = NewOrder(transfer_id, OrderAct.START, actor, call.user_id, reason=request.reason)
-                await orders.give(session, order, datetime.now(UTC))
+                await orders.give(rows, order, datetime.now(UTC))
         return KeptRequest(transfer_id, started=False)
 
     async def mark_started(self, transfer_id: TransferId) -> None:
         """Note that the request's workflow has answered, so that nobody starts it again."""
-        async with self._db.writing() as session:
-            await session.execute(
+        async with self._db.writing() as rows:
+            await rows.execute(
                 update(Request)
                 .where(Request.transfer_id == transfer_id, Request.started_at.is_(None))
                 .values(started_at=datetime.now(UTC))
@@ -146,8 +146,8 @@ class Doorway:
 
     async def mark_refused(self, transfer_id: TransferId) -> None:
         """Do as `mark_started` for a request that was refused: nobody is asked, so no question to its target counts."""
-        async with self._db.writing() as session:
-            refused = await session.execute(
+        async with self._db.writing() as rows:
+            refused = await rows.execute(
                 update(Request)
                 .where(Request.transfer_id == transfer_id, Request.started_at.is_(None))
                 .values(started_at=datetime.now(UTC))
@@ -155,35 +155,35 @@ class Doorway:
             )
             if (row := refused.one_or_none()) is not None:
                 body = TransferRequest.model_validate_json(self._vault.unseal(row.sealed_body))
-                await self._counters.no_message(session, body, row.requested_at)
+                await self._counters.no_message(rows, body, row.requested_at)
 
     async def order(self, call: Repeatable, order: NewOrder) -> OrderId:
         """Bind the idempotency key, if there is one, to this call, and write its order; of a repeat it is the same one.
 
         Raises IdempotencyConflict if the key was another's.
         """
-        async with self._db.writing() as session:
-            await self._claim(session, call)
-            return await orders.give(session, order, datetime.now(UTC))
+        async with self._db.writing() as rows:
+            await self._claim(rows, call)
+            return await orders.give(rows, order, datetime.now(UTC))
 
     async def is_carried_out(self, order_id: OrderId) -> bool:
         """Whether an order was carried out: it is not to be sent again."""
-        async with self._db.reading() as session:
-            return (await session.get_one(Order, order_id)).carried_out_as is not None
+        async with self._db.reading() as rows:
+            return (await rows.get_one(Order, order_id)).carried_out_as is not None
 
     async def end_session(
         self, call: Repeatable, given: NewOrder, session_id: int, *, stop_id: int | None, power_limit: float
     ) -> None:
         """End a charging session by hand, as persistence.chargers.charging_review says; a repeat does nothing."""
         point = read_charge_point(given.subject)
-        async with self._db.writing() as session:
-            if await self._claim(session, call):
+        async with self._db.writing() as rows:
+            if await self._claim(rows, call):
                 now = datetime.now(UTC)
                 await charging_review.end_by_hand(
-                    session, point, session_id, now, stop_id=stop_id, power_limit=power_limit
+                    rows, point, session_id, now, stop_id=stop_id, power_limit=power_limit
                 )
                 detail = {"session": session_id} | ({"stop": stop_id} if stop_id is not None else {})
-                await self._note(session, given, TrailAction.SESSION_ENDED, detail, now)
+                await self._note(rows, given, TrailAction.SESSION_ENDED, detail, now)
 
     async def settle_sessions(
         self,
@@ -199,33 +199,33 @@ class Doorway:
         A repeat gives the same.
         """
         point = read_charge_point(given.subject)
-        async with self._db.writing() as session:
-            if not await self._claim(session, call):
-                return await self._settled_before(session, given)
+        async with self._db.writing() as rows:
+            if not await self._claim(rows, call):
+                return await self._settled_before(rows, given)
             now = datetime.now(UTC)
             settled = await charging_review.settle(
-                session, point, now, session_ids=session_ids, stop_ids=stop_ids, owner_id=owner_id
+                rows, point, now, session_ids=session_ids, stop_ids=stop_ids, owner_id=owner_id
             )
             if settled.sessions or settled.stops:
                 detail: dict[str, Any] = {"sessions": _spell(settled.sessions), "stops": _spell(settled.stops)}
                 detail |= {"owner_id": owner_id} if owner_id is not None else {}
-                await self._note(session, given, TrailAction.SESSIONS_SETTLED, detail, now)
+                await self._note(rows, given, TrailAction.SESSIONS_SETTLED, detail, now)
             return settled
 
     async def _note(
-        self, session: AsyncSession, given: NewOrder, action: TrailAction, detail: dict[str, Any], now: datetime
+        self, rows: AsyncSession, given: NewOrder, action: TrailAction, detail: dict[str, Any], now: datetime
     ) -> None:
         """Write an order that is carried out at once, and the entry of the trail that it led to."""
-        order_id = await orders.give(session, given, now)
+        order_id = await orders.give(rows, given, now)
         mark = trail.carried_out(action, given.request_id or order_id)
-        orders.prove(await orders.find(session, given.subject, given.act, order_id), mark)
+        orders.prove(await orders.find(rows, given.subject, given.act, order_id), mark)
         await audit.append(
-            session, given.subject, actor=given.actor, action=action, detail=detail, order_id=order_id, once=mark
+            rows, given.subject, actor=given.actor, action=action, detail=detail, order_id=order_id, once=mark
         )
 
-    async def _settled_before(self, session: AsyncSession, given: NewOrder) -> Settled:
+    async def _settled_before(self, rows: AsyncSession, given: NewOrder) -> Settled:
         mark = trail.carried_out(TrailAction.SESSIONS_SETTLED, given.request_id or "")
-        detail = await audit.detail_of(session, given.subject, mark)
+        detail = await audit.detail_of(rows, given.subject, mark)
         return Settled(_read(detail.get("sessions", "")), _read(detail.get("stops", "")))
 
     async def order_resend(self, call: Repeatable, transfer_id: TransferId, order: NewOrder) -> OrderId:
@@ -233,14 +233,14 @@ class Doorway:
 
         Where nobody is asked any more nothing is counted: the workflow refuses it.
         """
-        async with self._db.writing() as session:
-            if await self._claim(session, call):
-                request = await session.get(Request, transfer_id)
-                transfer = await session.get(Transfer, transfer_id)
+        async with self._db.writing() as rows:
+            if await self._claim(rows, call):
+                request = await rows.get(Request, transfer_id)
+                transfer = await rows.get(Transfer, transfer_id)
                 if request and transfer and transfer.state == TransferState.AWAITING_ACCEPTANCE:
                     body = TransferRequest.model_validate_json(self._vault.unseal(request.sealed_body))
-                    await self._counters.message(session, body)
-            return await orders.give(session, order, datetime.now(UTC))
+                    await self._counters.message(rows, body)
+            return await orders.give(rows, order, datetime.now(UTC))
 
     async def note_miss(self, client: str) -> None:
         """Count an unknown link that was opened from the address `client`; raises RateLimited.
@@ -263,29 +263,29 @@ class Doorway:
         are neither its current ones any more nor waited for.
         """
         password = self._password(call)
-        async with self._db.writing() as session:
-            first = await self._claim(session, call)
-            await charger_keys.lock_keys(session, charge_point_id)
+        async with self._db.writing() as rows:
+            first = await self._claim(rows, call)
+            await charger_keys.lock_keys(rows, charge_point_id)
             now = datetime.now(UTC)
-            point = await session.get_one(ChargePoint, charge_point_id, populate_existing=True)
+            point = await rows.get_one(ChargePoint, charge_point_id, populate_existing=True)
             if point.owner_id != owner_id:
                 raise NotAllowed("The charge point has another owner by now.")
             if not first:
-                if not await typed_keys.is_shown(session, self._vault, charge_point_id, password):
+                if not await typed_keys.is_shown(rows, self._vault, charge_point_id, password):
                     raise IdempotencyConflict(
                         "Those credentials are not current any more; ask for new ones with another key."
                     )
                 return Afresh(password)
-            awaiting = await transfers.awaits_key(session, charge_point_id)
+            awaiting = await transfers.awaits_key(rows, charge_point_id)
             if awaiting is None:
                 purpose = KeyPurpose.TYPED
-                await typed_keys.set_current(session, self._vault, charge_point_id, password, now, purpose=purpose)
+                await typed_keys.set_current(rows, self._vault, charge_point_id, password, now, purpose=purpose)
             else:
-                await typed_keys.hand_out(session, self._vault, charge_point_id, password, awaiting, now)
-            place = await present_connections.whereabouts(session, charge_point_id)
-            await present_connections.release(session, charge_point_id, place.generation, now)
+                await typed_keys.hand_out(rows, self._vault, charge_point_id, password, awaiting, now)
+            place = await present_connections.whereabouts(rows, charge_point_id)
+            await present_connections.release(rows, charge_point_id, place.generation, now)
             afresh = TrailAction.CONNECTED_AFRESH
-            await audit.append(session, trail.of_charge_point(charge_point_id), actor=actor, action=afresh)
+            await audit.append(rows, trail.of_charge_point(charge_point_id), actor=actor, action=afresh)
         return Afresh(password, awaiting)
 
     def _password(self, call: Repeatable) -> str:
@@ -297,13 +297,13 @@ class Doorway:
     async def keep_opening(self, link_id: LinkId, name: str, locale: str) -> None:
         """Keep, sealed, what whoever holds a link typed to open an account; raises InvalidRequest."""
         typed = Typed(parse_name(name), parse_locale(locale))
-        async with self._db.writing() as session:
-            await signups.keep(session, self._vault, link_id, typed, datetime.now(UTC))
+        async with self._db.writing() as rows:
+            await signups.keep(rows, self._vault, link_id, typed, datetime.now(UTC))
 
     async def forget_opening(self, link_id: LinkId) -> None:
         """Remove what was typed for a link, if anything is left of it."""
-        async with self._db.writing() as session:
-            await signups.forget(session, link_id)
+        async with self._db.writing() as rows:
+            await signups.forget(rows, link_id)
 
     async def note_refused_request(self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode) -> None:
         """Write a request that got no request row into the charge point's trail.
@@ -311,9 +311,9 @@ class Doorway:
         What the same user is refused is written once a day for each code: nobody can fill the trail.
         """
         actor, now = f"user:{user_id}", datetime.now(UTC)
-        async with self._db.writing() as session:
+        async with self._db.writing() as rows:
             await audit.append(
-                session,
+                rows,
                 trail.of_charge_point(charge_point_id),
                 actor=actor,
                 action=TrailAction.REQUEST_REFUSED,
@@ -330,9 +330,9 @@ class Doorway:
         operators: nobody can fill the trail.
         """
         bounded = not actor.startswith("operator:") and code is not ErrorCode.INVALID_REQUEST
-        async with self._db.writing() as session:
+        async with self._db.writing() as rows:
             await audit.append(
-                session,
+                rows,
                 transfer_id,
                 actor=actor,
                 action=trail.of_refused(attempt),
@@ -351,20 +351,20 @@ class Doorway:
         act: str,
     ) -> None:
         """Write what an operator did at Temporal into the audit trail; once for the same `act` (domain.trail.held)."""
-        async with self._db.writing() as session:
+        async with self._db.writing() as rows:
             await audit.append(
-                session, transfer_id, actor=actor, action=action, detail=detail, order_id=order_id, once=act
+                rows, transfer_id, actor=actor, action=action, detail=detail, order_id=order_id, once=act
             )
 
     async def is_noted(self, transfer_id: TransferId, act: str) -> bool:
         """Whether `note_act` has written an act: it is not to be done again."""
-        async with self._db.reading() as session:
-            return await audit.action_of(session, transfer_id, act) is not None
+        async with self._db.reading() as rows:
+            return await audit.action_of(rows, transfer_id, act) is not None
 
     def _fingerprint(self, call: Repeatable) -> str:
         return self._vault.mac("body", call.content)
 
-    async def _claim(self, session: AsyncSession, call: Repeatable) -> bool:
+    async def _claim(self, rows: AsyncSession, call: Repeatable) -> bool:
         """Bind the key to the call; False for a repeat. A twin that runs at the same time waits here for its turn."""
         if call.key is None:
             return True
@@ -375,18 +375,18 @@ class Doorway:
             "created_at": datetime.now(UTC),
         }
         statement = (
-            insert_into(session, IdempotencyKey).values(values).on_conflict_do_nothing().returning(IdempotencyKey.key)
+            insert_into(rows, IdempotencyKey).values(values).on_conflict_do_nothing().returning(IdempotencyKey.key)
         )
-        if (await session.execute(statement)).first() is not None:
+        if (await rows.execute(statement)).first() is not None:
             return True
-        return not await self._is_repeat(session, call)
+        return not await self._is_repeat(rows, call)
 
-    async def _is_repeat(self, session: AsyncSession, call: Repeatable) -> bool:
+    async def _is_repeat(self, rows: AsyncSession, call: Repeatable) -> bool:
         """Whether the key was used for this same call before; raises IdempotencyConflict for another."""
         wanted = select(IdempotencyKey.fingerprint).where(
             IdempotencyKey.user_id == call.user_id, IdempotencyKey.key == call.key
         )
-        fingerprint = (await session.execute(wanted)).scalar_one_or_none()
+        fingerprint = (await rows.execute(wanted)).scalar_one_or_none()
         if fingerprint is None:
             return False
         if not self._vault.matches("body", call.content, fingerprint):
@@ -404,9 +404,9 @@ def _read(ids: str) -> tuple[int, ...]:
     return tuple(int(one) for one in ids.split(",") if one)
 
 
-async def _request_of(session: AsyncSession, call: Repeatable) -> KeptRequest | None:
+async def _request_of(rows: AsyncSession, call: Repeatable) -> KeptRequest | None:
     wanted = select(Request.transfer_id, Request.started_at).where(
         Request.user_id == call.user_id, Request.idempotency_key == call.key
     )
-    row = (await session.execute(wanted)).one_or_none()
+    row = (await rows.execute(wanted)).one_or_none()
     return row and KeptRequest(TransferId(row.transfer_id), started=row.started_at is not None)

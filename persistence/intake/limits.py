@@ -28,27 +28,27 @@ class Counters:
         self._vault = vault
         self._limits = limits
 
-    async def start(self, session: AsyncSession, sender_id: UserId, request: TransferRequest) -> None:
+    async def start(self, rows: AsyncSession, sender_id: UserId, request: TransferRequest) -> None:
         """Count a start, and the question that it leads to; raises RateLimited."""
         limit = self._limits.transfers_per_hour
         text = f"At most {limit} transfers may be started within an hour"
-        await self._count(session, self._key("start", sender_id), limit, _HOUR, text)
+        await self._count(rows, self._key("start", sender_id), limit, _HOUR, text)
         if request.acceptance is Acceptance.REQUIRED:
-            await self.message(session, request)
+            await self.message(rows, request)
 
-    async def message(self, session: AsyncSession, request: TransferRequest) -> None:
+    async def message(self, rows: AsyncSession, request: TransferRequest) -> None:
         """Count a question to whoever decides on a request, looked up nowhere: all addresses are alike.
 
         Raises RateLimited.
         """
         limit = self._limits.messages_per_day
         text = f"At most {limit} messages may be sent to the same recipient within a day"
-        await self._count(session, self._message_key(request), limit, _DAY, text)
+        await self._count(rows, self._message_key(request), limit, _DAY, text)
 
-    async def no_message(self, session: AsyncSession, request: TransferRequest, counted_at: datetime) -> None:
+    async def no_message(self, rows: AsyncSession, request: TransferRequest, counted_at: datetime) -> None:
         """Count a question less: the start that was to lead to it is refused, and its target hears nothing."""
         if request.acceptance is Acceptance.REQUIRED:
-            await rates.give_back(session, self._message_key(request), _DAY, counted_at)
+            await rates.give_back(rows, self._message_key(request), _DAY, counted_at)
 
     async def miss(self, db: Database, client: str) -> None:
         """Count an unknown link that was opened from the address `client`; raises RateLimited.
@@ -60,15 +60,15 @@ class Counters:
         if not limit:
             return
         now = datetime.now(UTC)
-        async with db.reading() as session:
-            _check(await rates.full_until(session, key, limit, now), now, text)
-        async with db.writing() as session:
-            await self._count(session, key, limit, _MINUTE, text)
+        async with db.reading() as rows:
+            _check(await rates.full_until(rows, key, limit, now), now, text)
+        async with db.writing() as rows:
+            await self._count(rows, key, limit, _MINUTE, text)
 
-    async def _count(self, session: AsyncSession, key: str, limit: int, window: timedelta, text: str) -> None:
+    async def _count(self, rows: AsyncSession, key: str, limit: int, window: timedelta, text: str) -> None:
         if limit:
             now = datetime.now(UTC)
-            _check(await rates.count(session, key, limit, window, now), now, text)
+            _check(await rates.count(rows, key, limit, window, now), now, text)
 
     def _message_key(self, request: TransferRequest) -> str:
         target = request.recipient or request.user_id or request.group_id or ""

@@ -34,7 +34,7 @@ class NewOrder:
     choice: str | None = None
 
 
-async def give(session: AsyncSession, new: NewOrder, now: datetime) -> OrderId:
+async def give(rows: AsyncSession, new: NewOrder, now: datetime) -> OrderId:
     """Write an order, or find the one that this repeats: as long as it is not carried out, the later choice counts.
 
     One that was refused is given anew, as another one: what it rested on may have changed since.
@@ -42,18 +42,18 @@ async def give(session: AsyncSession, new: NewOrder, now: datetime) -> OrderId:
     What has no `request_id` is given by each actor once, the rest by each once under one.
     """
     values = asdict(new) | {"id": _new_id(), "act": new.act.value, "at": now}
-    statement = insert_into(session, Order).values(values).on_conflict_do_nothing().returning(Order.id)
-    written = (await session.execute(statement)).scalar_one_or_none()
+    statement = insert_into(rows, Order).values(values).on_conflict_do_nothing().returning(Order.id)
+    written = (await rows.execute(statement)).scalar_one_or_none()
     if written is not None:
         return OrderId(written)
     same = Order.request_id.is_(None) if new.request_id is None else Order.request_id == new.request_id
     given = (Order.subject == new.subject, Order.act == new.act.value, Order.actor == new.actor, same)
     wanted = select(Order).where(*given).with_for_update()
-    row = (await session.scalars(wanted)).one()
+    row = (await rows.scalars(wanted)).one()
     if row.refusal is not None:
         anew = _new_id()
         values = {"id": anew, "refusal": null(), "choice": new.choice, "reason": new.reason, "at": now}
-        await session.execute(update(Order).where(Order.id == row.id).values(values))
+        await rows.execute(update(Order).where(Order.id == row.id).values(values))
         return OrderId(anew)
     row.at = now
     if row.carried_out_as is None and new.choice is not None:
@@ -65,7 +65,7 @@ def _new_id() -> str:
     return f"ord_{secrets.token_hex(16)}"
 
 
-async def find(session: AsyncSession, subject: TrailSubject, act: OrderAct, order_id: OrderId | None) -> Order | None:
+async def find(rows: AsyncSession, subject: TrailSubject, act: OrderAct, order_id: OrderId | None) -> Order | None:
     """Read an order that has this done to `subject`; None where there is no such order.
 
     Whatever stands in an id's place may have been sent by anybody: what can be none is not looked for.
@@ -73,14 +73,14 @@ async def find(session: AsyncSession, subject: TrailSubject, act: OrderAct, orde
     if order_id is None or ID_PATTERN.fullmatch(order_id) is None:
         return None
     it = (Order.id == order_id, Order.subject == subject, Order.act == act.value)
-    return (await session.scalars(select(Order).where(*it).with_for_update())).one_or_none()
+    return (await rows.scalars(select(Order).where(*it).with_for_update())).one_or_none()
 
 
 async def refuse(
-    session: AsyncSession, subject: TrailSubject, act: OrderAct, order_id: OrderId | None, refusal: Refusal
+    rows: AsyncSession, subject: TrailSubject, act: OrderAct, order_id: OrderId | None, refusal: Refusal
 ) -> None:
     """Keep what an order that was not carried out was refused with: it has no other answer from now on."""
-    order = await find(session, subject, act, order_id)
+    order = await find(rows, subject, act, order_id)
     if order is not None and order.carried_out_as is None and order.refusal is None:
         order.refusal = {"code": refusal.code.value, "message": refusal.message}
 
@@ -99,10 +99,10 @@ def prove(order: Order | None, mark: str) -> Order | None:
     return order
 
 
-async def note_unproven(session: AsyncSession, subject: TrailSubject, act: OrderAct) -> None:
+async def note_unproven(rows: AsyncSession, subject: TrailSubject, act: OrderAct) -> None:
     """Write that somebody had this tried whose order is not on record, once for each act."""
     await audit.append(
-        session,
+        rows,
         subject,
         actor=UNPROVEN_ACTOR,
         action=TrailAction.UNPROVEN,
@@ -111,14 +111,14 @@ async def note_unproven(session: AsyncSession, subject: TrailSubject, act: Order
     )
 
 
-async def given_by(session: AsyncSession, subject: TrailSubject) -> dict[tuple[str, str], OrderId]:
+async def given_by(rows: AsyncSession, subject: TrailSubject) -> dict[tuple[str, str], OrderId]:
     """Give the decisions that were ordered on a transfer, by act and actor. Only reads."""
     wanted = select(Order.act, Order.actor, Order.id).where(Order.subject == subject, Order.request_id.is_(None))
-    return {(act, actor): OrderId(found) for act, actor, found in await session.execute(wanted)}
+    return {(act, actor): OrderId(found) for act, actor, found in await rows.execute(wanted)}
 
 
-async def start_of(session: AsyncSession, transfer_id: TransferId) -> OrderId | None:
+async def start_of(rows: AsyncSession, transfer_id: TransferId) -> OrderId | None:
     """Give the order to start a transfer; None where its request says all there is. Only reads."""
     wanted = select(Order.id).where(Order.subject == transfer_id, Order.act == OrderAct.START.value)
-    found = (await session.execute(wanted)).scalar_one_or_none()
+    found = (await rows.execute(wanted)).scalar_one_or_none()
     return OrderId(found) if found else None

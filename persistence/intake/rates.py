@@ -17,12 +17,12 @@ from persistence.tables import RateCount
 _SWEPT_AT_ONCE: Final = 100
 
 
-async def count(session: AsyncSession, key: str, limit: int, window: timedelta, now: datetime) -> datetime | None:
+async def count(rows: AsyncSession, key: str, limit: int, window: timedelta, now: datetime) -> datetime | None:
     """Count one more; where `limit` in the window are counted already count nothing, and give when the window ends.
 
     Holds the key's row until the transaction ends: nobody else can pass meanwhile.
     """
-    first = insert_into(session, RateCount).values(key=key, ends_at=now + window, count=1)
+    first = insert_into(rows, RateCount).values(key=key, ends_at=now + window, count=1)
     over = RateCount.ends_at <= now
     counted = first.on_conflict_do_update(
         index_elements=["key"],
@@ -32,32 +32,32 @@ async def count(session: AsyncSession, key: str, limit: int, window: timedelta, 
         },
         where=or_(over, RateCount.count < limit),
     ).returning(RateCount.count)
-    number = (await session.execute(counted)).scalar_one_or_none()
+    number = (await rows.execute(counted)).scalar_one_or_none()
     if number == 1:
-        await _sweep(session, key.partition(":")[0], now)
-    return await full_until(session, key, limit, now) if number is None else None
+        await _sweep(rows, key.partition(":")[0], now)
+    return await full_until(rows, key, limit, now) if number is None else None
 
 
-async def give_back(session: AsyncSession, key: str, window: timedelta, counted_at: datetime) -> None:
+async def give_back(rows: AsyncSession, key: str, window: timedelta, counted_at: datetime) -> None:
     """Count one less: what was counted did not come about. Nothing where the window that it counts in has ended."""
     its_window = (RateCount.key == key, RateCount.count > 0, RateCount.ends_at <= counted_at + window)
     one_less = update(RateCount).where(*its_window).values(count=RateCount.count - 1)
-    await session.execute(one_less, execution_options={"synchronize_session": False})
+    await rows.execute(one_less, execution_options={"synchronize_session": False})
 
 
-async def full_until(session: AsyncSession, key: str, limit: int, now: datetime) -> datetime | None:
+async def full_until(rows: AsyncSession, key: str, limit: int, now: datetime) -> datetime | None:
     """Give when the window ends in which `limit` are counted already; None where one more may be. Only reads."""
     wanted = select(RateCount.ends_at).where(RateCount.key == key, RateCount.count >= limit, RateCount.ends_at > now)
-    return (await session.execute(wanted)).scalar_one_or_none()
+    return (await rows.execute(wanted)).scalar_one_or_none()
 
 
-async def _sweep(session: AsyncSession, kind: str, now: datetime) -> None:
+async def _sweep(rows: AsyncSession, kind: str, now: datetime) -> None:
     """Remove rows of ended windows: none that somebody else is at, and none of a kind that is counted later on.
 
     Either could end in a deadlock.
     """
     ended = select(RateCount.key).where(RateCount.ends_at <= now, RateCount.key.startswith(f"{kind}:", autoescape=True))
     ended = ended.limit(_SWEPT_AT_ONCE)
-    keys = (await session.scalars(ended.with_for_update(skip_locked=True))).all()
+    keys = (await rows.scalars(ended.with_for_update(skip_locked=True))).all()
     if keys:
-        await session.execute(delete(RateCount).where(RateCount.key.in_(keys)))
+        await rows.execute(delete(RateCount).where(RateCount.key.in_(keys)))

@@ -44,7 +44,7 @@ def owner_channel(user_id: UserId) -> str:
 
 
 async def make_link(
-    session: AsyncSession, vault: Vault, transfer_id: TransferId, *, channel: str, generation: int, now: datetime
+    rows: AsyncSession, vault: Vault, transfer_id: TransferId, *, channel: str, generation: int, now: datetime
 ) -> SentLink:
     """Make the link of (transfer, channel, generation), or give the same one again.
 
@@ -53,7 +53,7 @@ async def make_link(
     """
     link_id = LinkId(fingerprint(f"approval-link\x1f{transfer_id}\x1f{channel}\x1f{generation}")[:32])
     token = vault.token("approval-link", transfer_id, channel, generation)
-    made = insert_into(session, ApprovalLink).values(
+    made = insert_into(rows, ApprovalLink).values(
         id=link_id,
         transfer_id=transfer_id,
         channel=channel,
@@ -65,24 +65,24 @@ async def make_link(
     kept = made.on_conflict_do_update(
         index_elements=["transfer_id", "channel", "generation"], set_={"token_hash": made.excluded.token_hash}
     ).returning(ApprovalLink.id)
-    return SentLink(LinkId((await session.execute(kept)).scalar_one()), token)
+    return SentLink(LinkId((await rows.execute(kept)).scalar_one()), token)
 
 
-async def newest_generation(session: AsyncSession, transfer_id: TransferId) -> int:
+async def newest_generation(rows: AsyncSession, transfer_id: TransferId) -> int:
     """Give the generation of a transfer's valid links."""
     wanted = select(Transfer.link_generation).where(Transfer.id == transfer_id)
-    return (await session.execute(wanted)).scalar_one()
+    return (await rows.execute(wanted)).scalar_one()
 
 
-async def valid_link(session: AsyncSession, link_id: LinkId) -> ApprovalLink | None:
+async def valid_link(rows: AsyncSession, link_id: LinkId) -> ApprovalLink | None:
     """Read a link, None where it does not exist or a newer generation has replaced it."""
-    link = await session.get(ApprovalLink, link_id)
-    if link is None or link.generation < await newest_generation(session, TransferId(link.transfer_id)):
+    link = await rows.get(ApprovalLink, link_id)
+    if link is None or link.generation < await newest_generation(rows, TransferId(link.transfer_id)):
         return None
     return link
 
 
-async def make_code(session: AsyncSession, vault: Vault, link_id: LinkId, number: int, *, now: datetime) -> SentCode:
+async def make_code(rows: AsyncSession, vault: Vault, link_id: LinkId, number: int, *, now: datetime) -> SentCode:
     """Make the `number`-th code of a link, valid for 10 minutes from `now`, or give the same one again, as it is.
 
     The digits follow from link and number. Only after the server's first key was replaced are they others; the row
@@ -90,7 +90,7 @@ async def make_code(session: AsyncSession, vault: Vault, link_id: LinkId, number
     """
     digits = _digits(vault, link_id, number)
     proof = f"{link_id}:{number}:{digits}".encode()
-    made = insert_into(session, Code).values(
+    made = insert_into(rows, Code).values(
         link_id=link_id,
         number=number,
         mac=vault.mac("code", proof),
@@ -99,24 +99,24 @@ async def make_code(session: AsyncSession, vault: Vault, link_id: LinkId, number
         wrong_tries=0,
         used_for=None,
     )
-    await session.execute(made.on_conflict_do_nothing(index_elements=["link_id", "number"]))
+    await rows.execute(made.on_conflict_do_nothing(index_elements=["link_id", "number"]))
     this = (Code.link_id == link_id, Code.number == number)
-    mac, expires_at = (await session.execute(select(Code.mac, Code.expires_at).where(*this))).one()
+    mac, expires_at = (await rows.execute(select(Code.mac, Code.expires_at).where(*this))).one()
     if not vault.matches("code", proof, mac):
-        await session.execute(update(Code).where(*this).values(mac=vault.mac("code", proof)))
+        await rows.execute(update(Code).where(*this).values(mac=vault.mac("code", proof)))
     return SentCode(digits, expires_at)
 
 
-async def code_sent(session: AsyncSession, link_id: LinkId, number: int) -> bool:
+async def code_sent(rows: AsyncSession, link_id: LinkId, number: int) -> bool:
     """Whether a code was handed to the mail server. Only reads."""
-    code = await session.get(Code, (link_id, number))
+    code = await rows.get(Code, (link_id, number))
     return code is not None and code.sent_at is not None
 
 
-async def note_code_sent(session: AsyncSession, link_id: LinkId, number: int, now: datetime) -> None:
+async def note_code_sent(rows: AsyncSession, link_id: LinkId, number: int, now: datetime) -> None:
     """Write that the mail server has a code: the next one that is asked for is another."""
     this = (Code.link_id == link_id, Code.number == number, Code.sent_at.is_(None))
-    await session.execute(update(Code).where(*this).values(sent_at=now))
+    await rows.execute(update(Code).where(*this).values(sent_at=now))
 
 
 def _digits(vault: Vault, link_id: LinkId, number: int) -> str:

@@ -14,7 +14,7 @@ from persistence.transfers.parties import read_active
 
 
 async def account_of(
-    session: AsyncSession, link: ApprovalLink, transfer: Transfer, request: TransferRequest | None
+    rows: AsyncSession, link: ApprovalLink, transfer: Transfer, request: TransferRequest | None
 ) -> User | None:
     """Give the usable account that a link is for; None where there is none, or none any more.
 
@@ -23,11 +23,11 @@ async def account_of(
     """
     holder: UserId | None = None
     if rules_of(TransferKind(transfer.kind)).decider is Decider.TARGET_GROUP_OWNERS:
-        owners = await accounts.members(session, GroupId(transfer.to_group_id or ""), Role.OWNER)
+        owners = await accounts.members(rows, GroupId(transfer.to_group_id or ""), Role.OWNER)
         holder = next((owner for owner in owners if owner_channel(owner) == link.channel), None)
     elif transfer.to_owner_id is not None:
         holder = UserId(transfer.to_owner_id)
     elif request is not None and request.recipient is not None:
         address = Address(request.recipient_channel or Channel.EMAIL, request.recipient)
-        holder = await accounts.find_usable(session, address)
-    return (await read_active(session, [holder])).get(holder) if holder else None
+        holder = await accounts.find_usable(rows, address)
+    return (await read_active(rows, [holder])).get(holder) if holder else None

@@ -37,12 +37,12 @@ class LinkCodes:
 
         While the latest one is not sent yet, it is that one's number: what the mail server can't take uses up nothing.
         """
-        async with self._db.writing() as session:
-            link = await session.get_one(ApprovalLink, link_id, with_for_update=True)
-            if link.codes_asked and await _is_to_be_sent(session, link_id, link.codes_asked):
+        async with self._db.writing() as rows:
+            link = await rows.get_one(ApprovalLink, link_id, with_for_update=True)
+            if link.codes_asked and await _is_to_be_sent(rows, link_id, link.codes_asked):
                 return link.codes_asked
             sent = select(func.count()).where(Code.link_id == link_id, Code.sent_at.is_not(None))
-            if (await session.scalar(sent) or 0) >= CODES_A_LINK:
+            if (await rows.scalar(sent) or 0) >= CODES_A_LINK:
                 raise CodesUsedUp(CODES_A_LINK)
             link.codes_asked += 1
             return link.codes_asked
@@ -55,10 +55,10 @@ class LinkCodes:
         Raises WrongCode, TriesUsedUp after five of those, CodeExpired, NoCodeSent, and CodeUsed for one that was used
         for another decision. A wrong try stays counted.
         """
-        async with self._db.writing() as session:
-            refusal = await self._try(session, link_id, code, decision)
+        async with self._db.writing() as rows:
+            refusal = await self._try(rows, link_id, code, decision)
             if refusal is None:
-                link = await session.get_one(ApprovalLink, link_id)
+                link = await rows.get_one(ApprovalLink, link_id)
                 order = NewOrder(
                     TransferId(link.transfer_id),
                     OrderAct(decision.value),
@@ -66,10 +66,10 @@ class LinkCodes:
                     link_id=link_id,
                     choice=until_new_key.value if until_new_key else None,
                 )
-                return await orders.give(session, order, datetime.now(UTC))
+                return await orders.give(rows, order, datetime.now(UTC))
         raise refusal
 
-    async def _try(self, session: AsyncSession, link_id: LinkId, code: str, decision: Decision) -> Refusal | None:
+    async def _try(self, rows: AsyncSession, link_id: LinkId, code: str, decision: Decision) -> Refusal | None:
         """Count a try first, so that any number of guesses at once is counted; take it back for the right code."""
         latest = select(func.max(Code.number)).where(Code.link_id == link_id).scalar_subquery()
         this = (Code.link_id == link_id, Code.number == latest)
@@ -80,17 +80,17 @@ class LinkCodes:
             .returning(Code.number, Code.mac, Code.expires_at, Code.used_for, Code.wrong_tries)
             .execution_options(synchronize_session=False)
         )
-        row = (await session.execute(counted)).one_or_none()
+        row = (await rows.execute(counted)).one_or_none()
         if row is None:
-            return await _no_try_left(session, link_id)
+            return await _no_try_left(rows, link_id)
         if not self._vault.matches("code", f"{link_id}:{row.number}:{code}".encode(), row.mac):
             left = TRIES_A_CODE - row.wrong_tries
             return WrongCode(left) if left else TriesUsedUp(TRIES_A_CODE)
         tried = update(Code).where(Code.link_id == link_id, Code.number == row.number)
-        await session.execute(tried.values(wrong_tries=row.wrong_tries - 1))
+        await rows.execute(tried.values(wrong_tries=row.wrong_tries - 1))
         if row.expires_at + (REPEATS_FOR if row.used_for else timedelta()) <= datetime.now(UTC):
             return CodeExpired()
-        used = await session.execute(
+        used = await rows.execute(
             tried.where(or_(Code.used_for.is_(None), Code.used_for == decision.value))
             .values(used_for=decision.value)
             .returning(Code.number)
@@ -100,14 +100,14 @@ class LinkCodes:
         return None
 
 
-async def _is_to_be_sent(session: AsyncSession, link_id: LinkId, number: int) -> bool:
+async def _is_to_be_sent(rows: AsyncSession, link_id: LinkId, number: int) -> bool:
     """Whether a code that was asked for has not reached the mail server, and is still of use."""
-    code = await session.get(Code, (link_id, number))
+    code = await rows.get(Code, (link_id, number))
     return code is None or (code.sent_at is None and code.expires_at > datetime.now(UTC))
 
 
-async def _no_try_left(session: AsyncSession, link_id: LinkId) -> Refusal:
+async def _no_try_left(rows: AsyncSession, link_id: LinkId) -> Refusal:
     sent = select(Code.number).where(Code.link_id == link_id).limit(1)
-    if (await session.execute(sent)).first() is None:
+    if (await rows.execute(sent)).first() is None:
         return NoCodeSent()
     return TriesUsedUp(TRIES_A_CODE)

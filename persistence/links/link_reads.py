@@ -78,13 +78,13 @@ class LinkReads:
 
     async def by_token(self, token: str) -> LinkView | None:
         """Find the link that a token opens; None for an unknown one."""
-        async with self._db.reading() as session:
-            row = (await session.execute(_with_transfer(token))).one_or_none()
+        async with self._db.reading() as rows:
+            row = (await rows.execute(_with_transfer(token))).one_or_none()
             if row is None:
                 return None
             link, transfer, point, *_ = row
             request = self._unsealed(row.sealed_body)
-            account = await account_of(session, link, transfer, request)
+            account = await account_of(rows, link, transfer, request)
         kind = TransferKind(transfer.kind)
         by_address = rules_of(kind).found_by is FoundBy.RECIPIENT
         return LinkView(

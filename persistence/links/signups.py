@@ -29,24 +29,24 @@ class Typed:
         return "Typed()"
 
 
-async def keep(session: AsyncSession, vault: Vault, link_id: LinkId, typed: Typed, now: datetime) -> None:
+async def keep(rows: AsyncSession, vault: Vault, link_id: LinkId, typed: Typed, now: datetime) -> None:
     """Keep what was typed for a link, in place of what was typed before; rows that are of no use any more go."""
-    await session.execute(delete(AccountOpening).where(AccountOpening.created_at < now - OF_USE_FOR))
+    await rows.execute(delete(AccountOpening).where(AccountOpening.created_at < now - OF_USE_FOR))
     body = json.dumps({"name": typed.name, "locale": typed.locale}).encode()
-    kept = insert_into(session, AccountOpening).values(link_id=link_id, sealed_body=vault.seal(body), created_at=now)
+    kept = insert_into(rows, AccountOpening).values(link_id=link_id, sealed_body=vault.seal(body), created_at=now)
     newest = {"sealed_body": kept.excluded.sealed_body, "created_at": kept.excluded.created_at}
-    await session.execute(kept.on_conflict_do_update(index_elements=["link_id"], set_=newest))
+    await rows.execute(kept.on_conflict_do_update(index_elements=["link_id"], set_=newest))
 
 
-async def take(session: AsyncSession, vault: Vault, link_id: LinkId) -> Typed | None:
+async def take(rows: AsyncSession, vault: Vault, link_id: LinkId) -> Typed | None:
     """Read what was typed for a link, and remove it; None where nothing is kept."""
-    row = await session.get(AccountOpening, link_id, with_for_update=True)
+    row = await rows.get(AccountOpening, link_id, with_for_update=True)
     if row is None:
         return None
-    await session.delete(row)
+    await rows.delete(row)
     return Typed(**json.loads(vault.unseal(row.sealed_body)))
 
 
-async def forget(session: AsyncSession, link_id: LinkId) -> None:
+async def forget(rows: AsyncSession, link_id: LinkId) -> None:
     """Remove what was typed for a link; nothing where nothing is kept."""
-    await session.execute(delete(AccountOpening).where(AccountOpening.link_id == link_id))
+    await rows.execute(delete(AccountOpening).where(AccountOpening.link_id == link_id))

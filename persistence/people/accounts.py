@@ -17,70 +17,70 @@ from persistence.vault import Vault
 _ROLES: Final = 7_203_412
 
 
-async def role_in(session: AsyncSession, user_id: UserId, group_id: GroupId) -> Role | None:
+async def role_in(rows: AsyncSession, user_id: UserId, group_id: GroupId) -> Role | None:
     """Give the user's role in the group, None where they are no member or their account is not active."""
     query = (
         select(Membership.role)
         .join(User, User.id == Membership.user_id)
         .where(Membership.user_id == user_id, Membership.group_id == group_id, User.status == "active")
     )
-    role = (await session.execute(query)).scalar_one_or_none()
+    role = (await rows.execute(query)).scalar_one_or_none()
     return Role(role) if role else None
 
 
-async def hold_roles(session: AsyncSession, *, to_change: bool = False) -> None:
+async def hold_roles(rows: AsyncSession, *, to_change: bool = False) -> None:
     """Let nobody change a role, or block an account, until the transaction ends; lock charge points only after it.
 
     `to_change`: whoever relies on a role waits as well. What a change of hands rests on is true when it is committed,
     and what a change of roles rests on too. SQLite has one writer at a time anyway.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    if rows.get_bind().dialect.name == "postgresql":
         lock = func.pg_advisory_xact_lock if to_change else func.pg_advisory_xact_lock_shared
-        await session.execute(select(lock(_ROLES)))
+        await rows.execute(select(lock(_ROLES)))
 
 
-async def members(session: AsyncSession, group_id: GroupId, *roles: Role) -> frozenset[UserId]:
+async def members(rows: AsyncSession, group_id: GroupId, *roles: Role) -> frozenset[UserId]:
     """Give the active members of a group that have one of `roles`."""
     query = (
         select(Membership.user_id)
         .join(User, User.id == Membership.user_id)
         .where(Membership.group_id == group_id, Membership.role.in_(roles), User.status == "active")
     )
-    return frozenset(UserId(user) for user in (await session.execute(query)).scalars())
+    return frozenset(UserId(user) for user in (await rows.execute(query)).scalars())
 
 
-async def is_usable(session: AsyncSession, user_id: UserId) -> bool:
+async def is_usable(rows: AsyncSession, user_id: UserId) -> bool:
     """Whether the account exists and is active."""
-    user = await session.get(User, user_id)
+    user = await rows.get(User, user_id)
     return user is not None and user.status == "active"
 
 
-async def find_usable(session: AsyncSession, address: Address) -> UserId | None:
+async def find_usable(rows: AsyncSession, address: Address) -> UserId | None:
     """Give the one usable account with this address; None for none, several, blocked or deleted."""
-    found = (await session.execute(select(User).where(_column(address) == address.value).limit(2))).scalars().all()
+    found = (await rows.execute(select(User).where(_column(address) == address.value).limit(2))).scalars().all()
     if len(found) != 1 or found[0].status != "active":
         return None
     return UserId(found[0].id)
 
 
-async def personal_group(session: AsyncSession, user_id: UserId) -> GroupId | None:
+async def personal_group(rows: AsyncSession, user_id: UserId) -> GroupId | None:
     """Give the user's personal group."""
-    found = (await session.execute(select(Group.id).where(Group.personal_of == user_id))).scalar_one_or_none()
+    found = (await rows.execute(select(Group.id).where(Group.personal_of == user_id))).scalar_one_or_none()
     return GroupId(found) if found else None
 
 
-async def group_exists(session: AsyncSession, group_id: GroupId) -> bool:
+async def group_exists(rows: AsyncSession, group_id: GroupId) -> bool:
     """Whether there is such a group."""
-    return await session.get(Group, group_id) is not None
+    return await rows.get(Group, group_id) is not None
 
 
-async def is_free(session: AsyncSession, address: Address) -> bool:
+async def is_free(rows: AsyncSession, address: Address) -> bool:
     """Whether no account has this address, usable or not."""
-    return (await session.execute(select(User.id).where(_column(address) == address.value).limit(1))).first() is None
+    return (await rows.execute(select(User.id).where(_column(address) == address.value).limit(1))).first() is None
 
 
 async def open_account(
-    session: AsyncSession, vault: Vault, address: Address, *, name: str, locale: str, now: datetime
+    rows: AsyncSession, vault: Vault, address: Address, *, name: str, locale: str, now: datetime
 ) -> UserId | None:
     """Make the user of an address that no account has, their personal group, and their membership in it as owner.
 
@@ -88,20 +88,20 @@ async def open_account(
     or gives None where that one has just been committed.
     """
     user_id, number = _id_for(vault, address, 0), 0
-    while (holder := await session.get(User, user_id)) is not None:
+    while (holder := await rows.get(User, user_id)) is not None:
         if address.value in {holder.email, holder.phone}:
             return None
         number += 1  # whoever had this address has another one now
         user_id = _id_for(vault, address, number)
     email = address.value if address.channel is Channel.EMAIL else None
     phone = address.value if address.channel is Channel.PHONE else None
-    session.add(User(id=user_id, name=name, email=email, phone=phone, locale=locale, status="active", created_at=now))
-    await session.flush()
+    rows.add(User(id=user_id, name=name, email=email, phone=phone, locale=locale, status="active", created_at=now))
+    await rows.flush()
     group_id = f"personal-{user_id}"
-    session.add(Group(id=group_id, name=name, personal_of=user_id))
-    await session.flush()
-    session.add(Membership(group_id=group_id, user_id=user_id, role=Role.OWNER.value))
-    await session.flush()
+    rows.add(Group(id=group_id, name=name, personal_of=user_id))
+    await rows.flush()
+    rows.add(Membership(group_id=group_id, user_id=user_id, role=Role.OWNER.value))
+    await rows.flush()
     return user_id
 
 

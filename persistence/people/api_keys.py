@@ -18,27 +18,27 @@ _ID_LETTERS = string.ascii_lowercase + string.digits
 _ID_LENGTH = 12
 
 
-async def create(session: AsyncSession, user_id: UserId, scopes: Iterable[Scope], now: datetime) -> str:
+async def create(rows: AsyncSession, user_id: UserId, scopes: Iterable[Scope], now: datetime) -> str:
     """Make a key and give its text, to be shown once; raises NotFound for an unknown user."""
-    if await session.get(User, user_id) is None:
+    if await rows.get(User, user_id) is None:
         raise NotFound("There is no such user; import them first, or look at the spelling.")
     key_id, secret = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH)), new_secret()
     wanted = sorted({scope.value for scope in scopes})
-    session.add(ApiKey(id=key_id, user_id=user_id, secret_hash=fingerprint(secret), scopes=wanted, created_at=now))
-    await session.flush()
+    rows.add(ApiKey(id=key_id, user_id=user_id, secret_hash=fingerprint(secret), scopes=wanted, created_at=now))
+    await rows.flush()
     return f"hk_{key_id}_{secret}"
 
 
-async def revoke(session: AsyncSession, key_id: str, now: datetime) -> None:
+async def revoke(rows: AsyncSession, key_id: str, now: datetime) -> None:
     """End a key at once; a repeat changes nothing. Raises NotFound."""
-    if await session.get(ApiKey, key_id) is None:
+    if await rows.get(ApiKey, key_id) is None:
         raise NotFound("There is no such key; `./handover keys list` shows the ids.")
-    await session.execute(update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=now))
+    await rows.execute(update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=now))
 
 
-async def every(session: AsyncSession, user_id: UserId | None = None) -> Sequence[ApiKey]:
+async def every(rows: AsyncSession, user_id: UserId | None = None) -> Sequence[ApiKey]:
     """Give all keys, or those of one user, oldest first."""
     wanted = select(ApiKey).order_by(ApiKey.created_at, ApiKey.id)
     if user_id is not None:
         wanted = wanted.where(ApiKey.user_id == user_id)
-    return (await session.scalars(wanted)).all()
+    return (await rows.scalars(wanted)).all()

@@ -54,8 +54,8 @@ class Callers:
         wanted = select(ApiKey, User).join(User, User.id == ApiKey.user_id).where(ApiKey.id == key_id)
         row = None
         if api_key.startswith("hk_") and api_key.isascii() and api_key.isprintable():
-            async with self._db.reading() as session:
-                row = (await session.execute(wanted)).one_or_none()
+            async with self._db.reading() as rows:
+                row = (await rows.execute(wanted)).one_or_none()
         same = hmac.compare_digest(fingerprint(secret), row[0].secret_hash if row else _NO_HASH)
         if row is None or not same or row[0].revoked_at is not None or row[1].status != "active":
             raise NotAuthenticated("The API key is not valid; send a current one as Authorization: Bearer hk_….")

@@ -13,7 +13,7 @@ from persistence.tables import AuditCounter, AuditEvent
 
 
 async def append(
-    session: AsyncSession,
+    rows: AsyncSession,
     subject: TrailSubject,
     *,
     actor: str,
@@ -30,12 +30,12 @@ async def append(
     """
     if once is not None:
         # the counter first: a twin that runs at the same time waits here, and then sees our entry
-        await _raise_counter(session, subject, by=0)
+        await _raise_counter(rows, subject, by=0)
         seen = select(AuditEvent.sequence).where(AuditEvent.subject == subject, AuditEvent.once == once)
-        if (await session.execute(seen)).first() is not None:
+        if (await rows.execute(seen)).first() is not None:
             return False
-    sequence = await _raise_counter(session, subject, by=1)
-    session.add(
+    sequence = await _raise_counter(rows, subject, by=1)
+    rows.add(
         AuditEvent(
             subject=subject,
             sequence=sequence,
@@ -48,58 +48,58 @@ async def append(
             once=once,
         )
     )
-    await session.flush()
+    await rows.flush()
     return True
 
 
-async def _raise_counter(session: AsyncSession, subject: TrailSubject, *, by: int) -> int:
+async def _raise_counter(rows: AsyncSession, subject: TrailSubject, *, by: int) -> int:
     """Lock the trail's counter, raise it, and give its new value."""
     statement = (
-        insert_into(session, AuditCounter)
+        insert_into(rows, AuditCounter)
         .values(subject=subject, last=by)
         .on_conflict_do_update(index_elements=["subject"], set_={"last": AuditCounter.last + by})
         .returning(AuditCounter.last)
     )
-    return (await session.execute(statement)).scalar_one()
+    return (await rows.execute(statement)).scalar_one()
 
 
-async def action_of(session: AsyncSession, subject: TrailSubject, once: str) -> TrailAction | None:
+async def action_of(rows: AsyncSession, subject: TrailSubject, once: str) -> TrailAction | None:
     """Give the action of the entry that `once` stands for; None where there is none yet."""
     query = select(AuditEvent.action).where(AuditEvent.subject == subject, AuditEvent.once == once)
-    found = (await session.execute(query)).scalar_one_or_none()
+    found = (await rows.execute(query)).scalar_one_or_none()
     return None if found is None else TrailAction(found)
 
 
-async def detail_of(session: AsyncSession, subject: TrailSubject, once: str) -> dict[str, Any]:
+async def detail_of(rows: AsyncSession, subject: TrailSubject, once: str) -> dict[str, Any]:
     """Give the detail of the entry that `once` stands for; empty where there is none yet."""
     query = select(AuditEvent.detail).where(AuditEvent.subject == subject, AuditEvent.once == once)
-    return (await session.execute(query)).scalar_one_or_none() or {}
+    return (await rows.execute(query)).scalar_one_or_none() or {}
 
 
-async def count(session: AsyncSession, subject: TrailSubject, action: TrailAction) -> int:
+async def count(rows: AsyncSession, subject: TrailSubject, action: TrailAction) -> int:
     """Count a trail's entries of one action. Only reads."""
     query = select(func.count()).where(AuditEvent.subject == subject, AuditEvent.action == action.value)
-    return (await session.execute(query)).scalar_one()
+    return (await rows.execute(query)).scalar_one()
 
 
-async def once_only(session: AsyncSession, subject: TrailSubject) -> list[tuple[str, TrailAction]]:
+async def once_only(rows: AsyncSession, subject: TrailSubject) -> list[tuple[str, TrailAction]]:
     """List what the entries that are written once stand for, each with its action, in their order."""
     query = select(AuditEvent.once, AuditEvent.action).where(
         AuditEvent.subject == subject, AuditEvent.once.is_not(None)
     )
-    rows = await session.execute(query.order_by(AuditEvent.sequence))
-    return [(once, TrailAction(action)) for once, action in rows if once]
+    found = await rows.execute(query.order_by(AuditEvent.sequence))
+    return [(once, TrailAction(action)) for once, action in found if once]
 
 
-async def forget_places(session: AsyncSession, before: datetime, limit: int) -> int:
+async def forget_places(rows: AsyncSession, before: datetime, limit: int) -> int:
     """Take out of entries that are older what tells where somebody is, the oldest first; give of how many.
 
     `limit` of them at most, and none that somebody else is at.
     """
     kept_too_long = select(AuditEvent).where(AuditEvent.tells_place, AuditEvent.at < before)
     wanted = kept_too_long.order_by(AuditEvent.at).limit(limit).with_for_update(skip_locked=True, of=AuditEvent)
-    entries = (await session.scalars(wanted)).all()
+    entries = (await rows.scalars(wanted)).all()
     for entry in entries:
         entry.detail, entry.tells_place = without_places(entry.detail), False
-    await session.flush()
+    await rows.flush()
     return len(entries)

@@ -38,22 +38,22 @@ class Facts:
     request: TransferRequest
 
 
-async def gather(session: AsyncSession, asked: Requested) -> Facts:
+async def gather(rows: AsyncSession, asked: Requested) -> Facts:
     """Read the charge point and the sender's roles of today; raises NotAllowed for a sender who is no usable user."""
-    charge_point = await charge_points.get(session, asked.charge_point_id)
-    if not await accounts.is_usable(session, asked.sender_id):
+    charge_point = await charge_points.get(rows, asked.charge_point_id)
+    if not await accounts.is_usable(rows, asked.sender_id):
         raise NotAllowed("The account that asked is not active any more.")
     target = asked.request.group_id
     sender = Sender(
         id=asked.sender_id,
-        role=await accounts.role_in(session, asked.sender_id, charge_point.holding.group_id),
-        role_in_target=await accounts.role_in(session, asked.sender_id, target) if target else None,
+        role=await accounts.role_in(rows, asked.sender_id, charge_point.holding.group_id),
+        role_in_target=await accounts.role_in(rows, asked.sender_id, target) if target else None,
         scopes=asked.scopes,
     )
     return Facts(charge_point, sender, asked.request)
 
 
-async def check_rights(session: AsyncSession, facts: Facts) -> Holding | None:
+async def check_rights(rows: AsyncSession, facts: Facts) -> Holding | None:
     """Say who will hold the charge point; None where that follows from a recipient's address.
 
     Refuses NotAllowed, NotPossible, NotFound (operators only: to others an unknown group is one they have no role in).
@@ -62,13 +62,13 @@ async def check_rights(session: AsyncSession, facts: Facts) -> Holding | None:
     match request.kind:
         case TransferKind.MOVE_TO_GROUP:
             target = GroupId(request.group_id or "")
-            if sender.operator and not await accounts.group_exists(session, target):
+            if sender.operator and not await accounts.group_exists(rows, target):
                 raise NotFound("There is no such group.")
-            owner_role = await accounts.role_in(session, charge_point.holding.owner_id, target)
+            owner_role = await accounts.role_in(rows, charge_point.holding.owner_id, target)
             return check_move(charge_point, sender, target, owner_role)
         case TransferKind.TRANSFER_OWNERSHIP:
             recipient = UserId(request.user_id or "")
-            role = await accounts.role_in(session, recipient, charge_point.holding.group_id)
+            role = await accounts.role_in(rows, recipient, charge_point.holding.group_id)
             return check_ownership(charge_point, sender, recipient, role)
         case TransferKind.TRANSFER_TO_USER:
             check_to_user(charge_point, sender, request.acceptance)
@@ -82,15 +82,15 @@ def check_waiting_time(facts: Facts, now: datetime, cool_down: timedelta) -> Non
     check_cool_down(facts.charge_point, facts.sender, now, cool_down)
 
 
-async def find_recipient(session: AsyncSession, facts: Facts) -> Holding | None:
+async def find_recipient(rows: AsyncSession, facts: Facts) -> Holding | None:
     """Look an address up; None where it has no usable account: the transfer waits for one, like any other.
 
     Refuses NotPossible for the sender, the present owner, the same group, and where nobody will be asked.
     """
     request = facts.request
     address = Address(Channel(request.recipient_channel or Channel.EMAIL), request.recipient or "")
-    user = await accounts.find_usable(session, address)
-    group = await accounts.personal_group(session, user or UserId(""))  # asked of nobody too: it takes the same time
+    user = await accounts.find_usable(rows, address)
+    group = await accounts.personal_group(rows, user or UserId(""))  # asked of nobody too: it takes the same time
     if user is None or group is None:
         if request.acceptance is Acceptance.NOT_REQUIRED:
             raise NotPossible(UNUSABLE)
@@ -98,17 +98,17 @@ async def find_recipient(session: AsyncSession, facts: Facts) -> Holding | None:
     return check_recipient(facts.charge_point, facts.sender, user, group)
 
 
-async def check_still_usable(session: AsyncSession, facts: Facts, recipient: UserId) -> Holding:
+async def check_still_usable(rows: AsyncSession, facts: Facts, recipient: UserId) -> Holding:
     """Check a recipient who was found before, and give what they will hold; refuses NotPossible."""
-    group = await accounts.personal_group(session, recipient)
-    if group is None or not await accounts.is_usable(session, recipient):
+    group = await accounts.personal_group(rows, recipient)
+    if group is None or not await accounts.is_usable(rows, recipient):
         raise NotPossible(UNUSABLE)
     return check_recipient(facts.charge_point, facts.sender, recipient, group)
 
 
-async def target_of(session: AsyncSession, facts: Facts) -> Holding | None:
+async def target_of(rows: AsyncSession, facts: Facts) -> Holding | None:
     """Check the rights and look up the target: what a reservation rests on."""
-    return await check_rights(session, facts) or await find_recipient(session, facts)
+    return await check_rights(rows, facts) or await find_recipient(rows, facts)
 
 
 def steps_for(facts: Facts, after: Holding | None) -> DeviceSteps:

@@ -26,35 +26,35 @@ _AT_ONCE: Final = 1000
 _COMPLETED: Final = (TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS)
 
 
-async def not_started(session: AsyncSession, since: datetime) -> list[TransferId]:
+async def not_started(rows: AsyncSession, since: datetime) -> list[TransferId]:
     """List requests kept before `since` whose workflow has not answered: a crash or an outage was in between."""
     query = select(Request.transfer_id).where(Request.started_at.is_(None), Request.requested_at < since)
-    return [TransferId(found) for found in await session.scalars(query.order_by(Request.requested_at))]
+    return [TransferId(found) for found in await rows.scalars(query.order_by(Request.requested_at))]
 
 
-async def states(session: AsyncSession, also: Collection[TransferId]) -> dict[TransferId, TransferState]:
+async def states(rows: AsyncSession, also: Collection[TransferId]) -> dict[TransferId, TransferState]:
     """Give the state of every transfer that is under way, and of those in `also`, of ended ones not all at once.
 
     A request that was started and has no row yet is under way too.
     """
     query = select(Transfer.id, Transfer.state)
     rowless = Request.started_at.is_not(None), ~exists().where(Transfer.id == Request.transfer_id)
-    found = dict.fromkeys(await session.scalars(select(Request.transfer_id).where(*rowless)), TransferState.REQUESTED)
-    found |= {row.id: TransferState(row.state) for row in await session.execute(query.where(Transfer.active))}
+    found = dict.fromkeys(await rows.scalars(select(Request.transfer_id).where(*rowless)), TransferState.REQUESTED)
+    found |= {row.id: TransferState(row.state) for row in await rows.execute(query.where(Transfer.active))}
     ended = [one for one in also if one not in found][:_AT_ONCE]
-    found |= {row.id: TransferState(row.state) for row in await session.execute(query.where(Transfer.id.in_(ended)))}
+    found |= {row.id: TransferState(row.state) for row in await rows.execute(query.where(Transfer.id.in_(ended)))}
     return {TransferId(one): state for one, state in found.items()}
 
 
-async def untold(session: AsyncSession, since: datetime) -> dict[TransferId, TransferState]:
+async def untold(rows: AsyncSession, since: datetime) -> dict[TransferId, TransferState]:
     """Give the state of transfers that ended after `since`, and whose parties were not told of it, or not all yet."""
     told = exists().where(AuditEvent.subject == Transfer.id, AuditEvent.once == TOLD_OF_END)
     ended = Transfer.state.in_(FINAL - {TransferState.REFUSED}), Transfer.finished_at >= since
-    rows = await session.execute(select(Transfer.id, Transfer.state).where(*ended, ~told))
-    return {TransferId(row.id): TransferState(row.state) for row in rows}
+    found = await rows.execute(select(Transfer.id, Transfer.state).where(*ended, ~told))
+    return {TransferId(row.id): TransferState(row.state) for row in found}
 
 
-async def of_the_register(session: AsyncSession) -> list[tuple[Finding, str]]:
+async def of_the_register(rows: AsyncSession) -> list[tuple[Finding, str]]:
     """List what the register alone tells, each with the id of its transfer or charge point."""
     found = []
     for kind, query in (
@@ -62,8 +62,8 @@ async def of_the_register(session: AsyncSession) -> list[tuple[Finding, str]]:
         (Finding.KEY_LEFT_PENDING, _keys_left_pending()),
         (Finding.LEDGER_DISAGREES, _differing_from_ledger()),
     ):
-        found += [(kind, subject) for subject in await session.scalars(query)]
-    for row in await session.execute(_older_keys_than_owners()):
+        found += [(kind, subject) for subject in await rows.scalars(query)]
+    for row in await rows.execute(_older_keys_than_owners()):
         if _KEEPS_OLD_KEY.isdisjoint(row.warnings):
             found.append((Finding.FORMER_OWNERS_KEY, row.id))
     return found

@@ -22,7 +22,7 @@ class TransferFacts:
     target_group: Group | None
 
 
-async def read_facts(session: AsyncSession, transfer_id: TransferId) -> TransferFacts | None:
+async def read_facts(rows: AsyncSession, transfer_id: TransferId) -> TransferFacts | None:
     """Read a transfer with its charge point, sender and target group; None where it was never reserved."""
     statement = (
         select(Transfer, ChargePoint, User, Group)
@@ -31,14 +31,14 @@ async def read_facts(session: AsyncSession, transfer_id: TransferId) -> Transfer
         .outerjoin(Group, Group.id == Transfer.to_group_id)
         .where(Transfer.id == transfer_id)
     )
-    row = (await session.execute(statement)).one_or_none()
+    row = (await rows.execute(statement)).one_or_none()
     return None if row is None else TransferFacts(*row)
 
 
-async def read_active(session: AsyncSession, user_ids: Collection[UserId]) -> dict[UserId, User]:
+async def read_active(rows: AsyncSession, user_ids: Collection[UserId]) -> dict[UserId, User]:
     """Read those of the users whose accounts are usable, by their ids in a fixed order."""
     statement = select(User).where(User.id.in_(user_ids), User.status == ACTIVE).order_by(User.id)
-    return {UserId(user.id): user for user in await session.scalars(statement)}
+    return {UserId(user.id): user for user in await rows.scalars(statement)}
 
 
 def changes_owner(transfer: Transfer) -> bool:
@@ -46,9 +46,9 @@ def changes_owner(transfer: Transfer) -> bool:
     return transfer.to_owner_id != transfer.from_owner_id
 
 
-async def changed_ownership(session: AsyncSession, transfer_id: TransferId) -> bool:
+async def changed_ownership(rows: AsyncSession, transfer_id: TransferId) -> bool:
     """Whether the transfer ever changed who has the charge point, undone since or not: the ledger remembers."""
     statement = select(OwnershipPeriod.version).where(
         OwnershipPeriod.transfer_id == transfer_id, OwnershipPeriod.change == "transfer"
     )
-    return (await session.execute(statement)).first() is not None
+    return (await rows.execute(statement)).first() is not None

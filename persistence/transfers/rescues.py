@@ -18,16 +18,16 @@ FIRST_PAUSE: Final = timedelta(minutes=15)
 LONGEST_PAUSE: Final = timedelta(days=1)
 
 
-async def due_on(session: AsyncSession, charge_point_id: ChargePointId) -> list[TransferId]:
+async def due_on(rows: AsyncSession, charge_point_id: ChargePointId) -> list[TransferId]:
     """List what is left to do on a charge point, the oldest first; nothing while a transfer is at work there."""
-    if await transfers.at_charger(session, charge_point_id) is not None:
+    if await transfers.at_charger(rows, charge_point_id) is not None:
         return []
     query = select(Transfer.id, Transfer.warnings, ChargePoint.until_new_key).join(ChargePoint)
     query = query.where(Transfer.charge_point_id == charge_point_id, Transfer.due).order_by(Transfer.finished_at)
-    return [TransferId(row.id) for row in await session.execute(query) if _has_work(row.warnings, row.until_new_key)]
+    return [TransferId(row.id) for row in await rows.execute(query) if _has_work(row.warnings, row.until_new_key)]
 
 
-async def waiting(session: AsyncSession, now: datetime) -> list[TransferId]:
+async def waiting(rows: AsyncSession, now: datetime) -> list[TransferId]:
     """List what is left to do at chargers that are there; what they did not take is tried less and less often."""
     query = (
         select(
@@ -40,7 +40,7 @@ async def waiting(session: AsyncSession, now: datetime) -> list[TransferId]:
     )
     return [
         TransferId(row.id)
-        for row in await session.execute(query)
+        for row in await rows.execute(query)
         if _has_work(row.warnings, row.until_new_key)
         and (row.rescue_tried_at is None or row.rescue_tried_at + _pause(row.rescue_tries) < now)
     ]
@@ -57,27 +57,25 @@ def _pause(tries: int) -> timedelta:
     return min(FIRST_PAUSE * doubled, LONGEST_PAUSE)
 
 
-async def is_ready(session: AsyncSession, row: Transfer) -> bool:
+async def is_ready(rows: AsyncSession, row: Transfer) -> bool:
     """Whether what a transfer has left to do can be done now. Only reads."""
     charge_point_id = ChargePointId(row.charge_point_id)
-    place = await present_connections.whereabouts(session, charge_point_id)
+    place = await present_connections.whereabouts(rows, charge_point_id)
     return (
         row.due
-        and _has_work(row.warnings, await _until_new_key(session, charge_point_id))
+        and _has_work(row.warnings, await _until_new_key(rows, charge_point_id))
         and place.node is not None
         and not place.quarantined
-        and await transfers.at_charger(session, charge_point_id) is None
-        and not await credentials.is_pending(session, charge_point_id, row.id)
+        and await transfers.at_charger(rows, charge_point_id) is None
+        and not await credentials.is_pending(rows, charge_point_id, row.id)
     )
 
 
-async def _until_new_key(session: AsyncSession, charge_point_id: ChargePointId) -> str | None:
-    return (
-        await session.execute(select(ChargePoint.until_new_key).where(ChargePoint.id == charge_point_id))
-    ).scalar_one()
+async def _until_new_key(rows: AsyncSession, charge_point_id: ChargePointId) -> str | None:
+    return (await rows.execute(select(ChargePoint.until_new_key).where(ChargePoint.id == charge_point_id))).scalar_one()
 
 
-async def has_unsure_list(session: AsyncSession, row: Transfer) -> bool:
+async def has_unsure_list(rows: AsyncSession, row: Transfer) -> bool:
     """Whether its charger may not have the present group's list: while people knew its key no list had tags in it.
 
     A later move to another group sent an empty one, too; and it may have been somebody else who took it.
@@ -85,7 +83,7 @@ async def has_unsure_list(session: AsyncSession, row: Transfer) -> bool:
     if TransferWarning.OLD_KEY_KNOWN not in row.warnings:
         return False
     listed = select(LocalList.version).where(LocalList.charge_point_id == row.charge_point_id)
-    return row.from_group_id != row.to_group_id or (await session.execute(listed)).first() is not None
+    return row.from_group_id != row.to_group_id or (await rows.execute(listed)).first() is not None
 
 
 def has_unsure_release(row: Transfer) -> bool:
@@ -94,7 +92,7 @@ def has_unsure_release(row: Transfer) -> bool:
 
 
 async def settle(
-    session: AsyncSession, row: Transfer, *, lists: bool, release: bool, lists_not_supported: bool = False
+    rows: AsyncSession, row: Transfer, *, lists: bool, release: bool, lists_not_supported: bool = False
 ) -> list[TransferWarning]:
     """Clear what was done from a transfer's warnings, and give what was cleared; nothing of one that has none due.
 
@@ -105,7 +103,7 @@ async def settle(
     if not row.due:
         return []
     point = ChargePointId(row.charge_point_id)
-    awaited = await _until_new_key(session, point) is not None
+    awaited = await _until_new_key(rows, point) is not None
     done = {TransferWarning.CHARGER_OFFLINE, TransferWarning.CREDENTIALS_DUE}
     done |= set() if awaited else {TransferWarning.OLD_KEY_KNOWN}
     done |= {TransferWarning.LISTS_DUE, TransferWarning.LISTS_NOT_SUPPORTED} if lists else set()
@@ -117,9 +115,9 @@ async def settle(
     if TransferWarning.CREDENTIALS_DUE in warnings:
         if awaited:
             left.append(TransferWarning.OLD_KEY_KNOWN)
-        elif await credentials.was_refused(session, point, row.id):
+        elif await credentials.was_refused(rows, point, row.id):
             left.append(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED)
-    if not awaited and not lists and await has_unsure_list(session, row):
+    if not awaited and not lists and await has_unsure_list(rows, row):
         left.append(TransferWarning.LISTS_DUE)
     if not awaited and not release and has_unsure_release(row):
         left.append(TransferWarning.RELEASE_DUE)

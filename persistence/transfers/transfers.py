@@ -42,12 +42,12 @@ class Requested:
     policy: Policy
 
 
-async def requested(session: AsyncSession, vault: Vault, transfer_id: TransferId) -> Requested:
+async def requested(rows: AsyncSession, vault: Vault, transfer_id: TransferId) -> Requested:
     """Read the request of a transfer, with the scopes that its API key still gives; raises NotFound."""
-    row = await session.get(Request, transfer_id)
+    row = await rows.get(Request, transfer_id)
     if row is None:
         raise NotFound("There is no such transfer.")
-    key = await session.get(ApiKey, row.api_key_id) if row.api_key_id else None
+    key = await rows.get(ApiKey, row.api_key_id) if row.api_key_id else None
     return Requested(
         sender_id=UserId(row.user_id),
         scopes=frozenset() if key and key.revoked_at else frozenset(Scope(scope) for scope in row.scopes),
@@ -58,47 +58,47 @@ async def requested(session: AsyncSession, vault: Vault, transfer_id: TransferId
     )
 
 
-async def policy_of(session: AsyncSession, transfer_id: TransferId) -> Policy:
+async def policy_of(rows: AsyncSession, transfer_id: TransferId) -> Policy:
     """Give how long a transfer waits for what. Only reads; raises NoResultFound."""
     wanted = select(Request.policy).where(Request.transfer_id == transfer_id)
-    return Policy.model_validate((await session.execute(wanted)).scalar_one())
+    return Policy.model_validate((await rows.execute(wanted)).scalar_one())
 
 
-async def is_run_of(session: AsyncSession, transfer_id: TransferId, name: str) -> bool:
+async def is_run_of(rows: AsyncSession, transfer_id: TransferId, name: str) -> bool:
     """Whether a workflow of the id `name` is this transfer's, and somebody has asked for it. Only reads."""
     if name != workflow_id(transfer_id) or ID_PATTERN.fullmatch(transfer_id) is None:
         return False
-    return await session.get(Request, transfer_id) is not None
+    return await rows.get(Request, transfer_id) is not None
 
 
-async def find(session: AsyncSession, transfer_id: TransferId) -> Transfer | None:
+async def find(rows: AsyncSession, transfer_id: TransferId) -> Transfer | None:
     """Read a transfer's row for changing it: locked until the transaction ends."""
-    return await session.get(Transfer, transfer_id, with_for_update=True)
+    return await rows.get(Transfer, transfer_id, with_for_update=True)
 
 
-async def get(session: AsyncSession, transfer_id: TransferId) -> Transfer:
+async def get(rows: AsyncSession, transfer_id: TransferId) -> Transfer:
     """Read a transfer's row as `find`; raises NotFound."""
-    row = await find(session, transfer_id)
+    row = await find(rows, transfer_id)
     if row is None:
         raise NotFound("There is no such transfer.")
     return row
 
 
-async def active_on(session: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
+async def active_on(rows: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
     """Give the transfer that reserves a charge point."""
     query = select(Transfer.id).where(Transfer.charge_point_id == charge_point_id, Transfer.active)
-    found = (await session.execute(query)).scalar_one_or_none()
+    found = (await rows.execute(query)).scalar_one_or_none()
     return TransferId(found) if found else None
 
 
-async def at_charger(session: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
+async def at_charger(rows: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
     """Give the transfer that is at work on a charge point: one that waits for its recipient is not."""
     query = select(Transfer.id).where(
         Transfer.charge_point_id == charge_point_id,
         Transfer.active,
         Transfer.state != TransferState.AWAITING_ACCEPTANCE.value,
     )
-    found = (await session.execute(query)).scalar_one_or_none()
+    found = (await rows.execute(query)).scalar_one_or_none()
     return TransferId(found) if found else None
 
 
@@ -131,7 +131,7 @@ def pending_steps(transfer_id: TransferId) -> list[TransferStep]:
 
 
 async def note_step(
-    session: AsyncSession,
+    rows: AsyncSession,
     transfer_id: TransferId,
     name: StepName,
     state: StepState | None,
@@ -144,7 +144,7 @@ async def note_step(
     `attempts` is how often it was tried so far, where that is known.
     """
     now = datetime.now(UTC)
-    row = await session.get(TransferStep, (transfer_id, name.value))
+    row = await rows.get(TransferStep, (transfer_id, name.value))
     if row is None:
         return
     if state is not None:
@@ -155,12 +155,12 @@ async def note_step(
         row.attempts = max(row.attempts, attempts, 1)
     if last_error is not None:
         row.last_error = last_error
-    await session.flush()
+    await rows.flush()
 
 
-async def skip_pending(session: AsyncSession, transfer_id: TransferId) -> None:
+async def skip_pending(rows: AsyncSession, transfer_id: TransferId) -> None:
     """Mark what an ended transfer never came to as skipped."""
-    await session.execute(
+    await rows.execute(
         update(TransferStep)
         .where(
             TransferStep.transfer_id == transfer_id,
@@ -171,11 +171,11 @@ async def skip_pending(session: AsyncSession, transfer_id: TransferId) -> None:
     )
 
 
-async def await_new_key(session: AsyncSession, transfer_id: TransferId) -> UntilNewKey:
+async def await_new_key(rows: AsyncSession, transfer_id: TransferId) -> UntilNewKey:
     """Write that a transfer waits for its new owner's key, and give what the old one opens until then."""
-    row = await get(session, transfer_id)
+    row = await get(rows, transfer_id)
     row.new_key = True
-    await session.flush()
+    await rows.flush()
     return UntilNewKey(row.until_new_key)
 
 
@@ -185,14 +185,14 @@ _LETS_TYPE: Final = frozenset({Attention.NEW_KEY, Attention.CHARGER_OFFLINE, Att
 _KEY_DUE: Final = frozenset({TransferWarning.OLD_KEY_KNOWN, TransferWarning.CREDENTIALS_DUE})
 
 
-async def awaits_key(session: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
+async def awaits_key(rows: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
     """Give the transfer, under way or ended, whose proof is a key that the present owner types now; None: none is.
 
     One under way waits for it from then on. Raises TransferInProgress where one is under way that can't take it.
     """
-    active = await at_charger(session, charge_point_id)
+    active = await at_charger(rows, charge_point_id)
     if active is not None:
-        row = await get(session, active)
+        row = await get(rows, active)
         keeps = row.connection == Connection.KEEP
         changed = row.state == TransferState.RECONFIGURING and row.to_owner_id != row.from_owner_id
         waits = row.new_key or (row.attention in _LETS_TYPE and (row.new_key is not None or not keeps))
@@ -201,19 +201,19 @@ async def awaits_key(session: AsyncSession, charge_point_id: ChargePointId) -> T
         if not keeps:
             return None
         row.new_key = True
-        await session.flush()
+        await rows.flush()
         return active
     due = select(Transfer).where(Transfer.charge_point_id == charge_point_id, Transfer.due)
-    for row in await session.scalars(due.order_by(Transfer.finished_at.desc())):
+    for row in await rows.scalars(due.order_by(Transfer.finished_at.desc())):
         if not _KEY_DUE.isdisjoint(row.warnings):
             return TransferId(row.id)
     return None
 
 
-async def charge_point_of(session: AsyncSession, transfer_id: TransferId) -> ChargePointId:
+async def charge_point_of(rows: AsyncSession, transfer_id: TransferId) -> ChargePointId:
     """Give the charge point of a transfer; raises NotFound. Only reads."""
     query = select(Transfer.charge_point_id).where(Transfer.id == transfer_id)
-    found = (await session.execute(query)).scalar_one_or_none()
+    found = (await rows.execute(query)).scalar_one_or_none()
     if found is None:
         raise NotFound("There is no such transfer.")
     return ChargePointId(found)

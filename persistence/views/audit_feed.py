@@ -89,8 +89,8 @@ class Trails:
             .outerjoin(TransferStep, _TOLD)
             .where(AuditCounter.subject == subject)
         )
-        async with self._db.reading() as session:
-            row = (await session.execute(wanted)).one_or_none()
+        async with self._db.reading() as rows:
+            row = (await rows.execute(wanted)).one_or_none()
         return (row[0], bool(row[1])) if row else (0, False)
 
     async def news(self, places: Mapping[TrailSubject, int], limit: int) -> News:
@@ -113,11 +113,11 @@ class Trails:
             .order_by(cte.c.subject, AuditEvent.sequence)
             .limit(limit)
         )
-        async with self._db.reading() as session:
-            rows = (await session.execute(wanted)).all()
+        async with self._db.reading() as rows:
+            listed = (await rows.execute(wanted)).all()
         found: dict[TrailSubject, list[Entry]] = {}
-        for subject, event, transfer, _ in rows:
+        for subject, event, transfer, _ in listed:
             if event is not None:
                 found.setdefault(subject, []).append(Entry(event, transfer))
-        complete = len(rows) < limit
-        return News(found, frozenset(row[0] for row in rows if row[3]) if complete else frozenset())
+        complete = len(listed) < limit
+        return News(found, frozenset(row[0] for row in listed if row[3]) if complete else frozenset())

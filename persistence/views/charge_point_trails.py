@@ -36,17 +36,17 @@ class ChargePointTrails:
     ) -> list[EventView]:
         """List the entries in order, from the one behind `after`; raises NotFound where no period is in sight."""
         wanted = _in_sight(select(AuditEvent), caller, charge_point_id).where(AuditEvent.sequence > after)
-        async with self._db.reading() as session:
-            await _check(session, caller, charge_point_id)
-            entries = (await session.scalars(wanted.order_by(AuditEvent.sequence).limit(limit))).all()
+        async with self._db.reading() as rows:
+            await _check(rows, caller, charge_point_id)
+            entries = (await rows.scalars(wanted.order_by(AuditEvent.sequence).limit(limit))).all()
         old = datetime.now(UTC) - self._places_kept
         return [_view(entry, places=entry.at >= old) for entry in entries]
 
     async def last(self, caller: Caller, charge_point_id: ChargePointId) -> int:
         """Give the last sequence that the caller may see; 0 where there is none."""
         wanted = _in_sight(select(func.max(AuditEvent.sequence)), caller, charge_point_id)
-        async with self._db.reading() as session:
-            return (await session.execute(wanted)).scalar_one() or 0
+        async with self._db.reading() as rows:
+            return (await rows.execute(wanted)).scalar_one() or 0
 
 
 def _in_sight(wanted: Select[Any], caller: Caller, charge_point_id: ChargePointId) -> Select[Any]:
@@ -69,10 +69,10 @@ def _periods(caller: Caller, charge_point_id: ChargePointId) -> tuple[ColumnElem
     )
 
 
-async def _check(session: AsyncSession, caller: Caller, charge_point_id: ChargePointId) -> None:
+async def _check(rows: AsyncSession, caller: Caller, charge_point_id: ChargePointId) -> None:
     """Raise NotFound where no period is in sight: of what the caller never had there is nothing to say."""
     seen = select(true()).where(exists().where(*_periods(caller, charge_point_id)))
-    if (await session.execute(seen)).first() is None:
+    if (await rows.execute(seen)).first() is None:
         raise NotFound(_NONE)
 
 

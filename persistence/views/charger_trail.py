@@ -28,7 +28,7 @@ class Seen:
 
 
 async def is_untold(
-    session: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, news: str, day: date
+    rows: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, news: str, day: date
 ) -> bool:
     """Whether more happened of one kind in a day than its owner was told of: nobody is told of what is not on record.
 
@@ -42,18 +42,18 @@ async def is_untold(
     happened = select(func.count()).where(*entries, AuditEvent.action == action, AuditEvent.at < end)
     told = select(AuditEvent.detail).where(*entries, AuditEvent.action == TrailAction.TOLD)
     said = {"subject": news, "day": day.isoformat()}
-    times_told = (await session.scalars(told)).all().count(said)
-    times: int = (await session.execute(happened)).scalar_one()
+    times_told = (await rows.scalars(told)).all().count(said)
+    times: int = (await rows.execute(happened)).scalar_one()
     return times > times_told
 
 
-async def seen(session: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, day: date) -> Seen:
+async def seen(rows: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, day: date) -> Seen:
     """Sum up a day's entries of one action, of the present owner's time: they may not read a former one's.
 
     An entry may stand for several `times`, and may name the `address` that it came from.
     """
     start = begin = datetime.combine(day, time(), UTC)
-    point = await session.get(ChargePoint, charge_point_id)
+    point = await rows.get(ChargePoint, charge_point_id)
     if point is not None and point.owner_changed_at is not None:
         begin = max(start, point.owner_changed_at)
     wanted = select(AuditEvent).where(
@@ -62,7 +62,7 @@ async def seen(session: AsyncSession, charge_point_id: ChargePointId, action: Tr
         AuditEvent.at >= begin,
         AuditEvent.at < start + timedelta(days=1),
     )
-    entries = (await session.scalars(wanted.order_by(AuditEvent.sequence))).all()
+    entries = (await rows.scalars(wanted.order_by(AuditEvent.sequence))).all()
     if not entries:
         return Seen()
     addresses = dict.fromkeys(str(entry.detail["address"]) for entry in entries if entry.detail.get("address"))

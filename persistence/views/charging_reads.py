@@ -75,15 +75,15 @@ class ChargingReads:
             .join(ChargePoint, ChargePoint.id == OwnershipPeriod.charge_point_id)
             .where(ChargePoint.id == charge_point_id, period_in_sight(caller))
         )
-        async with self._db.reading() as session:
-            if (await session.execute(seen.limit(1))).first() is None:
+        async with self._db.reading() as rows:
+            if (await rows.execute(seen.limit(1))).first() is None:
                 raise NotFound("There is no such charge point, or you never had it.")
-            return [_view(row) for row in await session.scalars(wanted.limit(limit))]
+            return [_view(row) for row in await rows.scalars(wanted.limit(limit))]
 
     async def session(self, charge_point_id: ChargePointId, session_id: int) -> SessionView:
         """Give one session to whoever may see every one; raises NotFound."""
-        async with self._db.reading() as session:
-            row = await session.get(ChargingSession, session_id)
+        async with self._db.reading() as rows:
+            row = await rows.get(ChargingSession, session_id)
         if row is None or row.charge_point_id != charge_point_id:
             raise NotFound("There is no such session of this charge point.")
         return _view(row)
@@ -95,10 +95,10 @@ class ChargingReads:
             UnmatchedStop.settled_at.is_(None),
             UnmatchedStop.id > after,
         )
-        async with self._db.reading() as session:
-            rows = await session.scalars(wanted.order_by(UnmatchedStop.id).limit(limit))
+        async with self._db.reading() as rows:
+            found = await rows.scalars(wanted.order_by(UnmatchedStop.id).limit(limit))
             return [
-                StopView(row.id, row.said_id, row.meter, row.reason, row.reported_at, row.arrived_at) for row in rows
+                StopView(row.id, row.said_id, row.meter, row.reason, row.reported_at, row.arrived_at) for row in found
             ]
 
 

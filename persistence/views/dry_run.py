@@ -52,22 +52,22 @@ class DryRuns:
         """Say what a start of `request` would do; raises NotFound for an unknown charge point."""
         now = datetime.now(UTC)
         asked = Requested(caller.id, caller.scopes, charge_point_id, request, now, Policy())
-        async with self._db.reading() as session:
-            facts = await eligibility.gather(session, asked)
+        async with self._db.reading() as rows:
+            facts = await eligibility.gather(rows, asked)
             blockers: list[Refusal] = []
-            after = await _allowed(blockers, lambda: eligibility.check_rights(session, facts))
+            after = await _allowed(blockers, lambda: eligibility.check_rights(rows, facts))
             await _allowed(blockers, lambda: _cooled_down(facts, now, self._cool_down))
-            await _allowed(blockers, lambda: _unreserved(session, facts))
-            row = await session.get_one(ChargePoint, charge_point_id)
+            await _allowed(blockers, lambda: _unreserved(rows, facts))
+            row = await rows.get_one(ChargePoint, charge_point_id)
             after = after or _wished(facts)
             before = facts.charge_point.holding
             return Rehearsal(
                 owner_changes=after is None or after.owner_id != before.owner_id,
                 group_changes=after is None or after.group_id != before.group_id,
                 steps=eligibility.steps_for(facts, after),
-                supported=await catalogue.known(session, Model(row.ocpp, row.vendor, row.model)),
+                supported=await catalogue.known(rows, Model(row.ocpp, row.vendor, row.model)),
                 blockers=blockers,
-                key=await keys_in_use.read(session, charge_point_id),
+                key=await keys_in_use.read(rows, charge_point_id),
             )
 
 
@@ -83,8 +83,8 @@ async def _cooled_down(facts: Facts, now: datetime, cool_down: timedelta) -> Non
     eligibility.check_waiting_time(facts, now, cool_down)
 
 
-async def _unreserved(session: AsyncSession, facts: Facts) -> None:
-    if await transfers.active_on(session, facts.charge_point.id) is not None:
+async def _unreserved(rows: AsyncSession, facts: Facts) -> None:
+    if await transfers.active_on(rows, facts.charge_point.id) is not None:
         raise TransferInProgress("The charge point has a transfer under way; wait for its end, or cancel it.")
 
 

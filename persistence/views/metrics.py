@@ -88,25 +88,25 @@ class Readings:
 async def read_figures(db: Database) -> Figures:
     """Read them; raises Unavailable."""
     now = datetime.now(UTC)
-    async with db.reading() as session:
-        states = await session.execute(select(Transfer.state, func.count()).group_by(Transfer.state))
+    async with db.reading() as rows:
+        states = await rows.execute(select(Transfer.state, func.count()).group_by(Transfer.state))
         due = select(func.count(), func.min(Transfer.finished_at), func.max(Transfer.rescue_tries))
-        due_number, due_since, tries = (await session.execute(due.where(Transfer.due))).one()
+        due_number, due_since, tries = (await rows.execute(due.where(Transfer.due))).one()
         asked = select(func.count(), func.min(Request.requested_at)).where(Request.started_at.is_(None))
-        unstarted, asked_since = (await session.execute(asked)).one()
+        unstarted, asked_since = (await rows.execute(asked)).one()
         parked = select(Finding.kind, func.count()).where(Finding.settled_at.is_(None)).group_by(Finding.kind)
         return Figures(
             states={row[0]: row[1] for row in states},
-            waiting=await _waiting(session, now),
+            waiting=await _waiting(rows, now),
             unstarted=Heap(unstarted, _age(asked_since, now)),
             due=Heap(due_number, _age(due_since, now)),
             most_rescue_tries=tries or 0,
-            parked={row[0]: row[1] for row in await session.execute(parked)},
-            known_keys=await _known_keys(session, now),
+            parked={row[0]: row[1] for row in await rows.execute(parked)},
+            known_keys=await _known_keys(rows, now),
         )
 
 
-async def _known_keys(session: AsyncSession, now: datetime) -> dict[bool, int]:
+async def _known_keys(rows: AsyncSession, now: datetime) -> dict[bool, int]:
     current = and_(Credential.state == KeyState.CURRENT, Credential.known_to == KnownTo.PEOPLE)
     fixed = ChargePoint.rotates.is_(False)
     query = (
@@ -116,10 +116,10 @@ async def _known_keys(session: AsyncSession, now: datetime) -> dict[bool, int]:
         .where(current, Credential.created_at < now - KNOWN_LONG)
         .group_by(fixed)
     )
-    return {bool(row[0]): row[1] for row in await session.execute(query)}
+    return {bool(row[0]): row[1] for row in await rows.execute(query)}
 
 
-async def _waiting(session: AsyncSession, now: datetime) -> dict[str, Waiting]:
+async def _waiting(rows: AsyncSession, now: datetime) -> dict[str, Waiting]:
     began = (
         select(func.max(TransferStep.started_at))
         .where(TransferStep.transfer_id == Transfer.id)
@@ -132,9 +132,10 @@ async def _waiting(session: AsyncSession, now: datetime) -> dict[str, Waiting]:
         .where(or_(Transfer.state.not_in(_FINAL), Transfer.attention != ""))
         .group_by(Transfer.attention)
     )
-    rows = (await session.execute(query)).all()
+    found = (await rows.execute(query)).all()
     return {
-        attention: Waiting(number, _age(requested, now), _age(step, now)) for attention, number, requested, step in rows
+        attention: Waiting(number, _age(requested, now), _age(step, now))
+        for attention, number, requested, step in found
     }
 
 

@@ -123,8 +123,8 @@ class Reads:
         return [_period(row[0]) for row in rows]
 
     async def _rows(self, wanted: _Rows) -> Sequence[_Row]:
-        async with self._db.reading() as session:
-            return (await session.execute(wanted)).all()
+        async with self._db.reading() as rows:
+            return (await rows.execute(wanted)).all()
 
 
 def _only(rows: Sequence[_Row], otherwise: str) -> _Row:

@@ -53,28 +53,28 @@ class TransferReads:
 
     async def exists(self, transfer_id: TransferId) -> bool:
         """Whether there is such a transfer or request, whoever may see it."""
-        async with self._db.reading() as session:
-            return await session.get(Request, transfer_id) is not None or (
-                await session.get(Transfer, transfer_id) is not None
+        async with self._db.reading() as rows:
+            return await rows.get(Request, transfer_id) is not None or (
+                await rows.get(Transfer, transfer_id) is not None
             )
 
     async def one(self, caller: Caller, transfer_id: TransferId) -> TransferView:
         """Give one transfer as the caller may know it; raises NotFound."""
-        async with self._db.reading() as session:
-            found = await self._transfers(session, caller, Transfer.id == transfer_id)
-            found = found or await self._requests(session, caller, Request.transfer_id == transfer_id)
-            found = found or await self._transfers(session, caller, Transfer.id == transfer_id)
+        async with self._db.reading() as rows:
+            found = await self._transfers(rows, caller, Transfer.id == transfer_id)
+            found = found or await self._requests(rows, caller, Request.transfer_id == transfer_id)
+            found = found or await self._transfers(rows, caller, Transfer.id == transfer_id)
         if not found:
             raise NotFound(_NO_TRANSFER)
         return found[0]
 
     async def page(self, caller: Caller, wanted: TransferFilter, limit: int) -> list[TransferView]:
         """List transfers, the latest request first."""
-        async with self._db.reading() as session:
+        async with self._db.reading() as rows:
             waiting: list[TransferView] = []
             if wanted.state in {None, TransferState.REQUESTED} and wanted.attention in {None, Attention.NONE}:
-                waiting = await self._requests(session, caller, *_of_requests(wanted, caller), limit=limit)
-            found = await self._transfers(session, caller, *_of_transfers(wanted, caller), limit=limit)
+                waiting = await self._requests(rows, caller, *_of_requests(wanted, caller), limit=limit)
+            found = await self._transfers(rows, caller, *_of_transfers(wanted, caller), limit=limit)
         known = {view.id for view in found}
         found += [view for view in waiting if view.id not in known]
         return sorted(found, key=lambda view: (view.requested_at, view.id), reverse=True)[:limit]
@@ -85,24 +85,24 @@ class TransferReads:
         Who is only asked whether they accept does not see it; who may not know the recipient sees them unnamed.
         """
         wanted = select(AuditEvent).where(AuditEvent.subject == transfer_id, AuditEvent.sequence > after)
-        async with self._db.reading() as session:
-            row = (await session.execute(_joined(Transfer.id == transfer_id, trail_in_sight(caller)))).first()
-            if row is None and not await self._requests(session, caller, Request.transfer_id == transfer_id):
-                row = (await session.execute(_joined(Transfer.id == transfer_id, trail_in_sight(caller)))).first()
+        async with self._db.reading() as rows:
+            row = (await rows.execute(_joined(Transfer.id == transfer_id, trail_in_sight(caller)))).first()
+            if row is None and not await self._requests(rows, caller, Request.transfer_id == transfer_id):
+                row = (await rows.execute(_joined(Transfer.id == transfer_id, trail_in_sight(caller)))).first()
                 if row is None:
                     raise NotFound(_NO_TRANSFER)
-            entries = (await session.scalars(wanted.order_by(AuditEvent.sequence).limit(limit))).all()
+            entries = (await rows.scalars(wanted.order_by(AuditEvent.sequence).limit(limit))).all()
         return [event_view(entry, row[0] if row else None, caller) for entry in entries]
 
     async def _transfers(
-        self, session: AsyncSession, caller: Caller, *which: ColumnElement[bool], limit: int = 1
+        self, rows: AsyncSession, caller: Caller, *which: ColumnElement[bool], limit: int = 1
     ) -> list[TransferView]:
         wanted = _joined(*which, transfer_in_sight(caller)).order_by(Transfer.requested_at.desc(), Transfer.id.desc())
-        rows = [row[0] for row in await session.execute(wanted.limit(limit))]
-        steps = await _steps(session, [row.id for row in rows])
+        found = [row[0] for row in await rows.execute(wanted.limit(limit))]
+        steps = await _steps(rows, [row.id for row in found])
         of_groups = kinds_that(lambda rules: rules.decider is Decider.TARGET_GROUP_OWNERS)  # others take the same time
-        owners = await _owners(session, {row.to_group_id for row in rows if row.kind in of_groups and row.to_group_id})
-        settled = await credentials.settled_among(session, [row.id for row in rows])
+        owners = await _owners(rows, {row.to_group_id for row in found if row.kind in of_groups and row.to_group_id})
+        settled = await credentials.settled_among(rows, [row.id for row in found])
         return [
             transfer_view(
                 row,
@@ -111,11 +111,11 @@ class TransferReads:
                 caller,
                 key_settled=row.id in settled,
             )
-            for row in rows
+            for row in found
         ]
 
     async def _requests(
-        self, session: AsyncSession, caller: Caller, *which: ColumnElement[bool], limit: int = 1
+        self, rows: AsyncSession, caller: Caller, *which: ColumnElement[bool], limit: int = 1
     ) -> list[TransferView]:
         """Read requests that no transfer came of yet: for who asked, and operators."""
         wanted = (
@@ -127,8 +127,8 @@ class TransferReads:
         )
         if not caller.operator:
             wanted = wanted.where(Request.user_id == caller.id)
-        rows = (await session.execute(wanted)).all()
-        return [requested_view(request, point, self._body(request)) for request, point in rows]
+        found = (await rows.execute(wanted)).all()
+        return [requested_view(request, point, self._body(request)) for request, point in found]
 
     def _body(self, request: Request) -> TransferRequest:
         return TransferRequest.model_validate_json(self._vault.unseal(request.sealed_body))
@@ -176,20 +176,20 @@ def _before(at: Any, key: Any, place: tuple[datetime, TransferId]) -> ColumnElem
     return or_(at < place[0], and_(at == place[0], key < place[1]))
 
 
-async def _steps(session: AsyncSession, ids: Sequence[str]) -> dict[str, list[TransferStep]]:
+async def _steps(rows: AsyncSession, ids: Sequence[str]) -> dict[str, list[TransferStep]]:
     wanted = select(TransferStep).where(TransferStep.transfer_id.in_(ids)).order_by(TransferStep.position)
     found: dict[str, list[TransferStep]] = {}
-    for step in await session.scalars(wanted) if ids else ():
+    for step in await rows.scalars(wanted) if ids else ():
         found.setdefault(step.transfer_id, []).append(step)
     return found
 
 
-async def _owners(session: AsyncSession, groups: set[str]) -> dict[str | None, frozenset[UserId]]:
+async def _owners(rows: AsyncSession, groups: set[str]) -> dict[str | None, frozenset[UserId]]:
     """Give the owners of each group: who decides on a move into it."""
     wanted = select(Membership.group_id, Membership.user_id).where(
         Membership.group_id.in_(groups), Membership.role == Role.OWNER.value
     )
     found: dict[str | None, set[UserId]] = {}
-    for group_id, user_id in (await session.execute(wanted)).all() if groups else ():
+    for group_id, user_id in (await rows.execute(wanted)).all() if groups else ():
         found.setdefault(group_id, set()).add(UserId(user_id))
     return {group_id: frozenset(owners) for group_id, owners in found.items()}

@@ -36,9 +36,9 @@ async def world(database: Database, vault: Vault) -> World:
 
 async def link_of(world: World, transfer_id: TransferId = TRANSFER) -> tuple[LinkId, str]:
     """Give the link that a letter would carry, and its token."""
-    async with world.database.writing() as session:
+    async with world.database.writing() as rows:
         now = datetime.now(UTC)
-        link = await make_link(session, world.vault, transfer_id, channel="email", generation=1, now=now)
+        link = await make_link(rows, world.vault, transfer_id, channel="email", generation=1, now=now)
     return link.id, link.token
 
 
@@ -124,9 +124,9 @@ async def test_an_account_that_was_opened_a_moment_ago_is_not_opened_again(world
     """What the second of two at once does where the first is committed after it found the address free."""
     made = []
     for name in ("First", "Second"):
-        async with world.database.writing() as session:
+        async with world.database.writing() as rows:
             address, now = parse_address(NOBODY), datetime.now(UTC)
-            made.append(await accounts.open_account(session, world.vault, address, name=name, locale="fr", now=now))
+            made.append(await accounts.open_account(rows, world.vault, address, name=name, locale="fr", now=now))
 
     assert made[1] is None
     assert [(user.id, user.name) for user in await opened(world)] == [(made[0], "First")]

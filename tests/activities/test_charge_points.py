@@ -127,15 +127,15 @@ async def test_a_key_that_is_waited_for_is_not_overtaken(
 
 
 async def test_without_a_key_there_is_none_to_replace(points: DatabaseChargePoints, database: Database) -> None:
-    async with database.writing() as session:
-        await credentials.revoke_all(session, CP, NOW)
+    async with database.writing() as rows:
+        await credentials.revoke_all(rows, CP, NOW)
     with pytest.raises(NotPossible, match="has no key"):
         await points.find_charger(await ask(points._db, ChargerOrder.ROTATE_KEY))
 
 
 async def test_a_charging_session_is_not_ended_by_a_restart(points: DatabaseChargePoints, database: Database) -> None:
-    async with database.writing() as session:
-        session.add(
+    async with database.writing() as rows:
+        rows.add(
             ChargingSession(
                 charge_point_id=CP,
                 connector=1,
@@ -160,8 +160,8 @@ async def test_what_was_asked_is_in_the_trail_once_for_each_request(
     for order in ChargerOrder:
         for user in ("ada", "ada", None):
             await points.note_order(await ask(database, order, user))
-    async with database.reading() as session:
-        entries = (await session.scalars(select(AuditEvent).order_by(AuditEvent.sequence))).all()
+    async with database.reading() as rows:
+        entries = (await rows.scalars(select(AuditEvent).order_by(AuditEvent.sequence))).all()
     assert [(entry.subject, entry.actor, entry.action) for entry in entries] == [
         ("charge_point:cp-1", "user:ada", "key_rotation_asked"),
         ("charge_point:cp-1", "operator:olive", "key_rotation_asked"),

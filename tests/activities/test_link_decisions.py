@@ -40,9 +40,9 @@ class Links:
     transfer_id: TransferId
 
     async def make(self, transfer_id: TransferId | None = None, generation: int = 1, user: str = "bob") -> LinkId:
-        async with self.database.writing() as session:
+        async with self.database.writing() as rows:
             link = await make_link(
-                session,
+                rows,
                 self.vault,
                 transfer_id or self.transfer_id,
                 channel=owner_channel(UserId(user)),
@@ -87,8 +87,8 @@ async def test_a_link_decides_its_own_transfer_alone(
     links: Links, registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     other = await keep(database, vault, TO_BOB)
-    async with database.writing() as session:
-        await session.execute(update(Transfer).values(active=False))
+    async with database.writing() as rows:
+        await rows.execute(update(Transfer).values(active=False))
     await registry.reserve(other)
     assert await links.refused(await links.make(other.transfer_id)) is NotAllowed
 

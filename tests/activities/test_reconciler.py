@@ -52,8 +52,8 @@ async def settle(reconciler: DatabaseReconciler) -> dict[Finding, Settlement]:
 
 
 async def parked(database: Database) -> list[tuple[str, str]]:
-    async with database.reading() as session:
-        return [(one.kind, one.subject) for one in await findings.parked(session)]
+    async with database.reading() as rows:
+        return [(one.kind, one.subject) for one in await findings.parked(rows)]
 
 
 async def ended(
@@ -73,13 +73,13 @@ async def ended(
 
 
 async def told(database: Database, ref: TransferRef) -> None:
-    async with database.writing() as session:
-        await audit.append(session, ref.transfer_id, actor="system", action=TrailAction.TOLD, once=TOLD_OF_END)
+    async with database.writing() as rows:
+        await audit.append(rows, ref.transfer_id, actor="system", action=TrailAction.TOLD, once=TOLD_OF_END)
 
 
 async def key(database: Database, ref: TransferRef) -> Credential:
-    async with database.reading() as session:
-        return (await session.scalars(select(Credential).where(Credential.order_id == ref.transfer_id))).one()
+    async with database.reading() as rows:
+        return (await rows.scalars(select(Credential).where(Credential.order_id == ref.transfer_id))).one()
 
 
 async def test_where_all_agrees_nothing_is_found(
@@ -87,8 +87,8 @@ async def test_where_all_agrees_nothing_is_found(
 ) -> None:
     assert await found(reconciler) == {}
     ref = await ended(registry, database, vault)
-    async with database.writing() as session:
-        await session.execute(update(Credential).where(Credential.state == "current").values(state="revoked"))
+    async with database.writing() as rows:
+        await rows.execute(update(Credential).where(Credential.state == "current").values(state="revoked"))
     await change(
         database,
         update(Credential)
@@ -124,8 +124,8 @@ async def test_sessions_that_an_ended_transfer_blocks_are_allowed_again(
     assert Finding.SESSIONS_BLOCKED not in await found(reconciler), "it is under way"
     await change(database, update(Transfer).values(active=False, state="cancelled"))
     assert (await settle(reconciler))[Finding.SESSIONS_BLOCKED] is Settlement.MENDED
-    async with database.reading() as session:
-        assert (await session.get_one(ChargePoint, CP)).sessions_blocked_by is None
+    async with database.reading() as rows:
+        assert (await rows.get_one(ChargePoint, CP)).sessions_blocked_by is None
 
 
 async def test_a_charger_with_its_former_owners_key_is_parked_until_it_has_another(
@@ -150,8 +150,8 @@ async def test_a_charge_point_that_its_ledger_contradicts_is_parked(
     elif what == "no period":
         await change(database, update(OwnershipPeriod).values(ended_at=datetime.now(UTC)))
     else:
-        async with database.writing() as session:
-            session.add(OwnershipPeriod(
+        async with database.writing() as rows:
+            rows.add(OwnershipPeriod(
                 charge_point_id=CP, version=9, owner_id="bob", group_id="north", started_at=datetime.now(UTC),
                 change="transfer", transfer_id="trf_9",
             ))  # fmt: skip
@@ -162,13 +162,13 @@ async def test_a_charge_point_that_its_ledger_contradicts_is_parked(
 async def test_each_charge_point_is_held_against_its_own_ledger(
     reconciler: DatabaseReconciler, database: Database
 ) -> None:
-    async with database.writing() as session:
-        point = await session.get_one(ChargePoint, CP)
+    async with database.writing() as rows:
+        point = await rows.get_one(ChargePoint, CP)
         of_both = {"owner_id": point.owner_id, "group_id": point.group_id}
-        session.add(ChargePoint(id="cp_9", identity="CP-9", name="Nine", version=4, ocpp="1.6", **of_both))
-        await session.flush()
+        rows.add(ChargePoint(id="cp_9", identity="CP-9", name="Nine", version=4, ocpp="1.6", **of_both))
+        await rows.flush()
         now = datetime.now(UTC)
-        session.add(OwnershipPeriod(charge_point_id="cp_9", version=4, started_at=now, change="import", **of_both))
+        rows.add(OwnershipPeriod(charge_point_id="cp_9", version=4, started_at=now, change="import", **of_both))
     assert await found(reconciler) == {}
 
 
@@ -203,9 +203,9 @@ async def test_how_ended_ones_stand_is_told_where_it_is_asked_for(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     ref = await ended(registry, database, vault)
-    async with database.reading() as session:
-        assert await inconsistencies.states(session, []) == {}
-        assert await inconsistencies.states(session, [ref.transfer_id]) == {ref.transfer_id: TransferState.COMPLETED}
+    async with database.reading() as rows:
+        assert await inconsistencies.states(rows, []) == {}
+        assert await inconsistencies.states(rows, [ref.transfer_id]) == {ref.transfer_id: TransferState.COMPLETED}
 
 
 async def test_a_run_that_was_lost_again_and_again_is_an_operators(
@@ -214,9 +214,9 @@ async def test_a_run_that_was_lost_again_and_again_is_an_operators(
     ref = await keep(database, vault, BOB_OWNS)
     await Doorway(database, vault).mark_started(ref.transfer_id)
     await registry.reserve(ref)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         for _ in range(TAKE_UPS):
-            await audit.append(session, ref.transfer_id, actor="system", action=TrailAction.TAKEN_UP)
+            await audit.append(rows, ref.transfer_id, actor="system", action=TrailAction.TAKEN_UP)
     assert await settle(reconciler) == {Finding.RUN_LOST: Settlement.PARKED}
 
 
@@ -244,8 +244,8 @@ async def test_what_is_uncertain_is_parked_and_told_once(
     assert await parked(database) == [(kind.value, subject)], "that look was not whole"
     await reconciler.settle(Suspicions(whole=True))
     assert await parked(database) == []
-    async with database.reading() as session:
-        assert [one.times for one in await findings.every(session)] == [1]
+    async with database.reading() as rows:
+        assert [one.times for one in await findings.every(rows)] == [1]
 
 
 async def test_an_unknown_transfer_is_no_reason_to_stop(reconciler: DatabaseReconciler) -> None:
@@ -275,41 +275,41 @@ async def test_a_look_takes_out_of_trails_where_somebody_was_once_that_is_kept_l
     now, places = datetime.now(UTC), {"address": "203.0.113.9"}
     for sequence, days in enumerate((91, 89), 1):
         values = {"at": now - timedelta(days=days), "actor": "system", "action": "key_sent", "tells_place": True}
-        async with database.writing() as session:
-            session.add(AuditEvent(subject=of_charge_point(CP), sequence=sequence, detail=places, **values))
+        async with database.writing() as rows:
+            rows.add(AuditEvent(subject=of_charge_point(CP), sequence=sequence, detail=places, **values))
 
     await reconciler.look(Look())
 
-    async with database.reading() as session:
-        kept = (await session.scalars(select(AuditEvent.detail).order_by(AuditEvent.sequence))).all()
+    async with database.reading() as rows:
+        kept = (await rows.scalars(select(AuditEvent.detail).order_by(AuditEvent.sequence))).all()
     assert kept == [{}, places]
 
 
 async def test_a_look_is_not_held_up_by_what_can_not_be_taken_out_of_trails_now(
     reconciler: DatabaseReconciler, database: Database, database_url: str
 ) -> None:
-    async with database.writing() as session:
+    async with database.writing() as rows:
         values = {"at": datetime.now(UTC) - timedelta(days=91), "actor": "system", "action": "key_sent"}
         places = {"address": "203.0.113.9"}
-        session.add(AuditEvent(subject=of_charge_point(CP), sequence=1, detail=places, tells_place=True, **values))
+        rows.add(AuditEvent(subject=of_charge_point(CP), sequence=1, detail=places, tells_place=True, **values))
     await change(database, update(ChargePoint).values(version=7))
     other = Database(database_url)
-    async with other.writing() as session:
-        postgresql = session.get_bind().dialect.name == "postgresql"
+    async with other.writing() as rows:
+        postgresql = rows.get_bind().dialect.name == "postgresql"
         # on SQLite nobody else writes once a transaction that writes has begun
-        await session.execute(text("LOCK TABLE audit_events IN EXCLUSIVE MODE" if postgresql else "SELECT 1"))
+        await rows.execute(text("LOCK TABLE audit_events IN EXCLUSIVE MODE" if postgresql else "SELECT 1"))
         assert await found(reconciler) == {Finding.LEDGER_DISAGREES: CP}
     await other.close()
-    async with database.reading() as session:
-        assert (await session.scalars(select(AuditEvent.detail))).all() == [places]
+    async with database.reading() as rows:
+        assert (await rows.scalars(select(AuditEvent.detail))).all() == [places]
 
 
 async def add_session(database: Database, **more: Any) -> None:
     """Write a session that began eight days ago."""
     at = datetime.now(UTC) - timedelta(days=8)
     values = {"started_at": at, "reported_at": at, "arrived_at": at, "earliest_at": at, "meter_start": 0} | more
-    async with database.writing() as session:
-        session.add(
+    async with database.writing() as rows:
+        rows.add(
             ChargingSession(charge_point_id=CP, connector=1, id_tag="X", owner_id="ada", group_id="north", **values)
         )
 
@@ -352,17 +352,17 @@ async def test_a_former_owner_of_late_sessions_is_told_once_a_day(
     described = await temporal.get_workflow_handle(owner_news_workflow_id(CP, "late_sessions", day)).describe()
     assert described.status is WorkflowExecutionStatus.RUNNING
     assert await parked(database) == [], "that is ordinary life"
-    async with database.writing() as session:
+    async with database.writing() as rows:
         once = told_of_news(OwnerNews.LATE_SESSIONS, day.isoformat())
-        await audit.append(session, of_charge_point(CP), actor="system", action=TrailAction.TOLD, once=once)
+        await audit.append(rows, of_charge_point(CP), actor="system", action=TrailAction.TOLD, once=once)
     assert await found(reconciler) == {}
 
 
 async def test_what_is_parked_for_somebody_to_settle_costs_no_second_look(
     reconciler: DatabaseReconciler, database: Database
 ) -> None:
-    async with database.writing() as session:
-        await findings.note_parked(session, Finding.SESSIONS_IN_DOUBT, CP, datetime.now(UTC))
+    async with database.writing() as rows:
+        await findings.note_parked(rows, Finding.SESSIONS_IN_DOUBT, CP, datetime.now(UTC))
     assert not (await reconciler.look(Look())).parked
     await reconciler.settle(Suspicions(whole=True))
     assert await parked(database) == [("sessions_in_doubt", CP)]

@@ -74,8 +74,8 @@ async def registry(database: Database, vault: Vault) -> DatabaseRegistry:
 
 async def know_key(database: Database, known_to: KnownTo) -> None:
     """Say who knows the charge point's key: imported, people do; enrolled, only the charger."""
-    async with database.writing() as session:
-        await session.execute(update(Credential).values(known_to=known_to))
+    async with database.writing() as rows:
+        await rows.execute(update(Credential).values(known_to=known_to))
 
 
 async def keep(
@@ -92,15 +92,15 @@ def run_of(transfer_id: TransferId, run_id: str = "run") -> TransferRun:
 
 
 async def row(database: Database, ref: TransferRef) -> Transfer:
-    async with database.reading() as session:
-        found = await session.get(Transfer, ref.transfer_id)
+    async with database.reading() as rows:
+        found = await rows.get(Transfer, ref.transfer_id)
         assert found is not None
         return found
 
 
 async def change(database: Database, statement: Any) -> None:
-    async with database.writing() as session:
-        await session.execute(statement)
+    async with database.writing() as rows:
+        await rows.execute(statement)
 
 
 async def decide(database: Database, vault: Vault, user: str, decision: Decision, ref: TransferRef) -> Decided:
@@ -190,9 +190,9 @@ async def test_an_ownership_change_happens_once_with_its_ledger_and_its_key(
     registered, wrong = await in_database(database, CP)
     assert registered == Registered("completed", "bob", "north", 1)
     assert set(wrong) == {"a key is still pending", "it is not connected"}
-    async with database.reading() as session:
-        assert await session.scalar(select(func.count()).where(Credential.order_id == ref.transfer_id)) == 1
-        trail = list(await session.scalars(select(AuditEvent.action).where(AuditEvent.subject == ref.transfer_id)))
+    async with database.reading() as rows:
+        assert await rows.scalar(select(func.count()).where(Credential.order_id == ref.transfer_id)) == 1
+        trail = list(await rows.scalars(select(AuditEvent.action).where(AuditEvent.subject == ref.transfer_id)))
     assert trail.count("ownership_changed") == trail.count("completed") == 1
 
 
@@ -205,14 +205,14 @@ async def test_a_restored_owner_is_a_new_period_never_a_rewritten_one(
     for _ in range(2):
         await registry.withdraw_credentials(ref)
         await registry.restore_ownership(ref)
-    async with database.reading() as session:
-        periods = (await session.scalars(select(OwnershipPeriod).order_by(OwnershipPeriod.version))).all()
+    async with database.reading() as rows:
+        periods = (await rows.scalars(select(OwnershipPeriod).order_by(OwnershipPeriod.version))).all()
     assert [(period.owner_id, period.change, period.ended_at is None) for period in periods] == [
         ("ada", "import", False), ("bob", "transfer", False), ("ada", "roll_back", True),
     ]  # fmt: skip
-    async with database.reading() as session:
+    async with database.reading() as rows:
         restored = select(AuditEvent.detail).where(AuditEvent.action == "ownership_restored")
-        details = (await session.scalars(restored)).all()
+        details = (await rows.scalars(restored)).all()
     assert [(one["version"], one["owner_id"]) for one in details] == [(2, "ada")], "once"
 
 
@@ -231,27 +231,27 @@ async def test_what_is_started_is_one_request(database: Database, vault: Vault) 
     doorway = Doorway(database, vault)
     await doorway.mark_started(refs[0].transfer_id)
     await doorway.mark_refused(refs[1].transfer_id)
-    async with database.reading() as session:
-        started = [(await session.get_one(Request, ref.transfer_id)).started_at for ref in refs]
+    async with database.reading() as rows:
+        started = [(await rows.get_one(Request, ref.transfer_id)).started_at for ref in refs]
     assert [at is not None for at in started] == [True, True, False]
 
 
 async def test_hands_change_of_one_charge_point_alone(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
-    async with database.writing() as session:
-        seen = await session.get_one(ChargePoint, CP)
+    async with database.writing() as rows:
+        seen = await rows.get_one(ChargePoint, CP)
         of_both = {"owner_id": seen.owner_id, "group_id": seen.group_id, "version": seen.version}
-        session.add(ChargePoint(id="cp_9", identity="CP-9", name="Nine", ocpp="1.6", **of_both))
-        await session.flush()
-        session.add(OwnershipPeriod(charge_point_id="cp_9", started_at=datetime.now(UTC), change="import", **of_both))
+        rows.add(ChargePoint(id="cp_9", identity="CP-9", name="Nine", ocpp="1.6", **of_both))
+        await rows.flush()
+        rows.add(OwnershipPeriod(charge_point_id="cp_9", started_at=datetime.now(UTC), change="import", **of_both))
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
     await registry.block_sessions(ref)
     await registry.change_ownership(ref)
-    async with database.reading() as session:
-        other = await session.get_one(ChargePoint, "cp_9")
-        period = await session.get_one(OwnershipPeriod, ("cp_9", of_both["version"]))
+    async with database.reading() as rows:
+        other = await rows.get_one(ChargePoint, "cp_9")
+        period = await rows.get_one(OwnershipPeriod, ("cp_9", of_both["version"]))
     assert (other.owner_id, other.version, other.sessions_blocked_by) == (of_both["owner_id"], of_both["version"], None)
     assert period.ended_at is None
 
@@ -263,9 +263,9 @@ async def test_a_cancel_without_an_order_is_the_temporal_uis(
     await registry.reserve(ref)
     decided = await registry.decide(DecisionRecord(transfer_id=ref.transfer_id, decision=Decision.CANCEL))
     assert (decided.state, decided.order_id) == ("cancelled", None)
-    async with database.reading() as session:
+    async with database.reading() as rows:
         actor = select(AuditEvent.actor).where(AuditEvent.subject == ref.transfer_id, AuditEvent.action == "cancelled")
-        assert (await session.scalars(actor)).all() == ["temporal-ui"]
+        assert (await rows.scalars(actor)).all() == ["temporal-ui"]
 
 
 @pytest.mark.parametrize("decision", [Decision.ACCEPT, Decision.DECLINE])
@@ -305,9 +305,9 @@ async def test_an_operators_roll_back_while_it_waits_is_their_cancel_once(
         await change(database, update(Order).where(Order.id == order).values(carried_out_as="resolved_roll_back"))
     record = DecisionRecord(transfer_id=ref.transfer_id, decision=Decision.CANCEL, order_id=order)
     assert (await registry.decide(record)).state == "cancelled"
-    async with database.reading() as session:
+    async with database.reading() as rows:
         actor = select(AuditEvent.actor).where(AuditEvent.subject == ref.transfer_id, AuditEvent.action == "cancelled")
-        assert (await session.scalars(actor)).all() == ["temporal-ui" if carried_out else "operator:olive"]
+        assert (await rows.scalars(actor)).all() == ["temporal-ui" if carried_out else "operator:olive"]
 
 
 async def test_the_ledger_remembers_which_transfer_changed_hands(
@@ -316,8 +316,8 @@ async def test_the_ledger_remembers_which_transfer_changed_hands(
     refs = [await keep(database, vault, BOB_OWNS) for _ in range(2)]
     await registry.reserve(refs[0])
     await registry.change_ownership(refs[0])
-    async with database.reading() as session:
-        assert [await parties.changed_ownership(session, ref.transfer_id) for ref in refs] == [True, False]
+    async with database.reading() as rows:
+        assert [await parties.changed_ownership(rows, ref.transfer_id) for ref in refs] == [True, False]
 
 
 async def test_after_a_refusal_the_old_key_opens_what_was_chosen_until_the_owners_is_in_use(
@@ -328,9 +328,9 @@ async def test_after_a_refusal_the_old_key_opens_what_was_chosen_until_the_owner
     await registry.reserve(ref)
     await registry.change_ownership(ref)
     assert not (await registry.await_new_key(ref)).proven
-    async with database.reading() as session:
-        assert (await session.get_one(ChargePoint, CP)).until_new_key == "serve"
-        assert (await session.scalars(select(Credential.state).where(Credential.state == "pending"))).all() == []
+    async with database.reading() as rows:
+        assert (await rows.get_one(ChargePoint, CP)).until_new_key == "serve"
+        assert (await rows.scalars(select(Credential.state).where(Credential.state == "pending"))).all() == []
 
 
 async def test_a_transfer_without_a_key_of_its_own_counts_as_refused(
@@ -361,10 +361,10 @@ async def test_a_step_began_when_it_began(registry: DatabaseRegistry, database: 
     await registry.reserve(ref)
     began = []
     for state in (StepState.RUNNING, StepState.DONE):
-        async with database.writing() as session:
-            await transfers.note_step(session, ref.transfer_id, StepName.QUIET_CHARGER, state)
-        async with database.reading() as session:
-            began.append((await session.get_one(TransferStep, (ref.transfer_id, "quiet_charger"))).started_at)
+        async with database.writing() as rows:
+            await transfers.note_step(rows, ref.transfer_id, StepName.QUIET_CHARGER, state)
+        async with database.reading() as rows:
+            began.append((await rows.get_one(TransferStep, (ref.transfer_id, "quiet_charger"))).started_at)
     assert began[0] is not None
     assert began[0] == began[1]
 
@@ -376,8 +376,8 @@ async def test_credentials_left_due_are_the_gateways_to_see_to(
     await registry.reserve(ref)
     await registry.change_ownership(ref)
     assert not (await registry.leave_credentials_due(ref)).proven
-    async with database.reading() as session:
-        key = (await session.scalars(select(Credential).where(Credential.order_id == ref.transfer_id))).one()
+    async with database.reading() as rows:
+        key = (await rows.scalars(select(Credential).where(Credential.order_id == ref.transfer_id))).one()
     assert (key.quarantines_old, key.unattended) == (True, True)
 
 
@@ -435,10 +435,10 @@ async def test_the_old_key_of_a_charger_that_is_away_at_the_change_is_quarantine
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
     if connected:
-        async with database.writing() as session:
-            key = (await session.scalars(select(Credential))).one()
+        async with database.writing() as rows:
+            key = (await rows.scalars(select(Credential))).one()
             await present_connections.claim(
-                session,
+                rows,
                 CP,
                 NodeId("node-1"),
                 credential_id=key.id,
@@ -447,8 +447,8 @@ async def test_the_old_key_of_a_charger_that_is_away_at_the_change_is_quarantine
                 now=datetime.now(UTC),
             )
     await registry.change_ownership(ref)
-    async with database.reading() as session:
-        pending = (await session.scalars(select(Credential).where(Credential.state == "pending"))).one()
+    async with database.reading() as rows:
+        pending = (await rows.scalars(select(Credential).where(Credential.state == "pending"))).one()
     assert pending.quarantines_old is not connected
 
 
@@ -559,8 +559,8 @@ async def test_a_deleted_connection_loses_every_key_with_the_change(
     await registry.reserve(ref)
     await decide(database, vault, "bob", Decision.ACCEPT, ref)
     await registry.change_ownership(ref)
-    async with database.reading() as session:
-        assert set(await session.scalars(select(Credential.state))) == {"revoked"}
+    async with database.reading() as rows:
+        assert set(await rows.scalars(select(Credential.state))) == {"revoked"}
 
 
 async def test_an_owner_change_cools_down_and_a_roll_back_does_not(
@@ -580,8 +580,8 @@ async def test_an_operators_start_has_its_reason_on_record(
 ) -> None:
     ref = await keep(database, vault, BOB_OWNS | {"reason": "court order 7"}, "ada", Scope.OPERATOR)
     await registry.reserve(ref)
-    async with database.reading() as session:
-        entry = (await session.scalars(select(AuditEvent).where(AuditEvent.subject == ref.transfer_id))).one()
+    async with database.reading() as rows:
+        entry = (await rows.scalars(select(AuditEvent).where(AuditEvent.subject == ref.transfer_id))).one()
         assert "reason" not in entry.detail
         assert entry.order
         assert (entry.order.act, entry.order.actor, entry.order.reason) == ("start", "operator:ada", "court order 7")
@@ -613,8 +613,8 @@ async def test_who_was_validated_before_the_owner_changed_cools_down_all_the_sam
 async def test_a_key_that_was_revoked_meanwhile_gives_no_right_any_more(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
-    async with database.writing() as session:
-        key = await api_keys.create(session, UserId("bob"), frozenset({Scope.OPERATOR}), datetime.now(UTC))
+    async with database.writing() as rows:
+        key = await api_keys.create(rows, UserId("bob"), frozenset({Scope.OPERATOR}), datetime.now(UTC))
     key_id = key.split("_")[1]
     move = {"kind": TransferKind.MOVE_TO_GROUP, "group_id": "south", "acceptance": Acceptance.NOT_REQUIRED}
     ref = await keep(database, vault, move, "bob", Scope.OPERATOR)
@@ -667,14 +667,14 @@ async def test_letters_of_an_ended_transfer_that_wait_for_an_operator_are_seen(
 
 
 async def pending(database: Database, ref: TransferRef) -> set[str]:
-    async with database.reading() as session:
+    async with database.reading() as rows:
         wanted = select(TransferStep.name).where(
             TransferStep.transfer_id == ref.transfer_id, TransferStep.state == "pending"
         )
-        return set(await session.scalars(wanted))
+        return set(await rows.scalars(wanted))
 
 
 async def blocked(database: Database) -> TransferId | None:
-    async with database.reading() as session:
-        found = await session.scalar(select(ChargePoint.sessions_blocked_by).where(ChargePoint.id == CP))
+    async with database.reading() as rows:
+        found = await rows.scalar(select(ChargePoint.sessions_blocked_by).where(ChargePoint.id == CP))
         return TransferId(found) if found else None

@@ -56,8 +56,8 @@ async def demote(database: Database, vault: Vault, user: str, group: str = "nort
 
 
 async def last_period(database: Database) -> OwnershipPeriod:
-    async with database.reading() as session:
-        return (await session.scalars(select(OwnershipPeriod).where(OwnershipPeriod.ended_at.is_(None)))).one()
+    async with database.reading() as rows:
+        return (await rows.scalars(select(OwnershipPeriod).where(OwnershipPeriod.ended_at.is_(None)))).one()
 
 
 @pytest.mark.parametrize("back", [False, True])
@@ -68,16 +68,16 @@ async def test_hands_change_after_every_session_that_was_booked_before(
     if back:
         await registry.change_ownership(ref)
     step = registry.restore_ownership if back else registry.change_ownership
-    async with database.writing() as session:
+    async with database.writing() as rows:
         now = datetime.now(UTC)
-        started = await charging.start_session(session, CP, Start(1, "X", 0, ChargerTime(now)), Over(1, now), now)
+        started = await charging.start_session(rows, CP, Start(1, "X", 0, ChargerTime(now)), Over(1, now), now)
         changing = asyncio.create_task(step(ref))
         await until_waiting(database, changing)
         booked_by = datetime.now(UTC)
     await changing
 
-    async with database.reading() as session:
-        booked = await session.get_one(ChargingSession, started.transaction_id)
+    async with database.reading() as rows:
+        booked = await rows.get_one(ChargingSession, started.transaction_id)
     assert booked.owner_id == ("bob" if back else "ada")
     assert (await last_period(database)).started_at >= booked_by
 
@@ -88,9 +88,9 @@ async def test_a_session_that_starts_while_hands_change_waits_and_is_the_new_hol
     ref = await reserved(registry, database, vault, BOB_OWNS)
 
     async def start() -> Started:
-        async with database.writing() as session:
+        async with database.writing() as rows:
             now = datetime.now(UTC)
-            return await charging.start_session(session, CP, Start(1, "X", 0, ChargerTime(now)), Over(1, now), now)
+            return await charging.start_session(rows, CP, Start(1, "X", 0, ChargerTime(now)), Over(1, now), now)
 
     changed, starting = asyncio.Event(), asyncio.Event()
 
@@ -107,18 +107,18 @@ async def test_a_session_that_starts_while_hands_change_waits_and_is_the_new_hol
     starting.set()
     await changing
 
-    async with database.reading() as session:
-        assert (await session.get_one(ChargingSession, (await task).transaction_id)).owner_id == "bob"
+    async with database.reading() as rows:
+        assert (await rows.get_one(ChargingSession, (await task).transaction_id)).owner_id == "bob"
 
 
 async def test_a_role_that_is_being_taken_away_moves_nothing(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     ref = await reserved(registry, database, vault, MOVE)
-    async with database.writing() as session:
-        await accounts.hold_roles(session, to_change=True)
+    async with database.writing() as rows:
+        await accounts.hold_roles(rows, to_change=True)
         role = update(Membership).where(Membership.user_id == "ada", Membership.group_id == "south")
-        await session.execute(role.values(role="member"))
+        await rows.execute(role.values(role="member"))
         changing: asyncio.Task[Changed] = asyncio.create_task(registry.change_ownership(ref))
         await until_waiting(database, changing)
     with pytest.raises(NotAllowed):
@@ -165,25 +165,25 @@ async def test_who_a_roll_back_would_give_it_to_keeps_their_role_until_the_end(
 async def test_what_operators_say_of_a_session_waits_for_hands_that_are_changing(
     registry: DatabaseRegistry, database: Database, act: str
 ) -> None:
-    async with database.writing() as session:
+    async with database.writing() as rows:
         now = datetime.now(UTC)
-        started = await charging.start_session(session, CP, Start(1, "X", 0, ChargerTime(now)), Over(1, now), now)
-        (await session.get_one(ChargingSession, started.transaction_id)).unsettled = True
+        started = await charging.start_session(rows, CP, Start(1, "X", 0, ChargerTime(now)), Over(1, now), now)
+        (await rows.get_one(ChargingSession, started.transaction_id)).unsettled = True
 
     async def settle() -> None:
-        async with database.writing() as session:
+        async with database.writing() as rows:
             now = datetime.now(UTC)
             if act == "settle":
-                await charging_review.settle(session, CP, now, session_ids=None, stop_ids=None, owner_id=None)
+                await charging_review.settle(rows, CP, now, session_ids=None, stop_ids=None, owner_id=None)
             else:
                 found = started.transaction_id
-                await charging_review.end_by_hand(session, CP, found, now, stop_id=None, power_limit=400)
+                await charging_review.end_by_hand(rows, CP, found, now, stop_id=None, power_limit=400)
 
-    async with database.writing() as session:
-        await charge_points.lock(session, CP)
+    async with database.writing() as rows:
+        await charge_points.lock(rows, CP)
         task = asyncio.create_task(settle())
         await until_waiting(database, task)
     await task
-    async with database.reading() as session:
-        row = await session.get_one(ChargingSession, started.transaction_id)
+    async with database.reading() as rows:
+        row = await rows.get_one(ChargingSession, started.transaction_id)
     assert (not row.unsettled) if act == "settle" else row.stopped_at

@@ -39,9 +39,9 @@ async def left(registry: DatabaseRegistry, database: Database, vault: Vault, *wa
 
 
 async def connect(database: Database, *, quarantined: bool = False) -> None:
-    async with database.writing() as session:
+    async with database.writing() as rows:
         await present_connections.claim(
-            session,
+            rows,
             CP,
             NodeId("node"),
             credential_id="key",
@@ -52,8 +52,8 @@ async def connect(database: Database, *, quarantined: bool = False) -> None:
 
 
 async def waiting(database: Database) -> list[str]:
-    async with database.reading() as session:
-        return [*await rescues.waiting(session, LATER)]
+    async with database.reading() as rows:
+        return [*await rescues.waiting(rows, LATER)]
 
 
 async def test_what_is_due_waits_for_its_charger_and_is_settled_once(
@@ -68,8 +68,8 @@ async def test_what_is_due_waits_for_its_charger_and_is_settled_once(
     assert await waiting(database) == [ref.transfer_id]
     found = await steps.begin(ref)
     assert (found.ready, found.lists, found.release) == (True, True, True)
-    async with database.reading() as session:
-        assert await rescues.waiting(session, datetime.now(UTC)) == [], "it was tried just now"
+    async with database.reading() as rows:
+        assert await rescues.waiting(rows, datetime.now(UTC)) == [], "it was tried just now"
     lists = Rescued(transfer_id=ref.transfer_id, lists=True, release=False)
     assert not (await steps.settle(lists)).done
     assert not (await steps.settle(lists)).done
@@ -80,9 +80,9 @@ async def test_what_is_due_waits_for_its_charger_and_is_settled_once(
     after = await row(database, ref)
     assert (after.due, after.warnings) == (False, ["left_undone_by_operator"])
     assert not (await steps.begin(ref)).ready
-    async with database.reading() as session:
+    async with database.reading() as rows:
         settled = select(AuditEvent.detail).where(AuditEvent.action == "settled")
-        assert (await session.scalars(settled)).all() == [
+        assert (await rows.scalars(settled)).all() == [
             {"cleared": "lists_due"}, {"cleared": "release_due"},
         ]  # fmt: skip
 
@@ -93,12 +93,12 @@ async def test_what_somebody_else_with_the_old_key_may_have_been_told_is_done_ag
     steps = DatabaseRescues(database)
     ref = await left(registry, database, vault, TransferWarning.OLD_KEY_KNOWN)
     await connect(database)
-    async with database.writing() as session:
-        (await session.get_one(ChargePoint, CP)).until_new_key = "serve"
-        (await session.get_one(Transfer, ref.transfer_id)).from_group_id = "south"
+    async with database.writing() as rows:
+        (await rows.get_one(ChargePoint, CP)).until_new_key = "serve"
+        (await rows.get_one(Transfer, ref.transfer_id)).from_group_id = "south"
     assert not (await steps.begin(ref)).ready
-    async with database.writing() as session:
-        (await session.get_one(ChargePoint, CP)).until_new_key = None
+    async with database.writing() as rows:
+        (await rows.get_one(ChargePoint, CP)).until_new_key = None
     found = await steps.begin(ref)
     assert (found.ready, found.lists, found.release) == (True, True, True)
     assert not (await steps.settle(Rescued(transfer_id=ref.transfer_id, lists=False, release=False))).done
@@ -111,8 +111,8 @@ async def test_a_key_that_was_due_and_was_refused_is_the_new_owners_to_type(
 ) -> None:
     ref = await left(registry, database, vault, TransferWarning.CREDENTIALS_DUE)
     await connect(database)
-    async with database.writing() as session:
-        (await session.get_one(ChargePoint, CP)).until_new_key = "serve"
+    async with database.writing() as rows:
+        (await rows.get_one(ChargePoint, CP)).until_new_key = "serve"
     steps = DatabaseRescues(database)
     assert not (await steps.settle(Rescued(transfer_id=ref.transfer_id, lists=True, release=True))).done
     assert (await row(database, ref)).warnings == ["old_key_known"]
@@ -135,12 +135,12 @@ async def test_a_list_that_was_sent_while_the_key_was_known_is_sent_again(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     ref = await left(registry, database, vault, TransferWarning.OLD_KEY_KNOWN)
-    async with database.writing() as session:
-        transfer = await session.get_one(Transfer, ref.transfer_id)
+    async with database.writing() as rows:
+        transfer = await rows.get_one(Transfer, ref.transfer_id)
         transfer.to_group_id = transfer.from_group_id
-        assert not await rescues.has_unsure_list(session, transfer)
-        session.add(LocalList(charge_point_id=CP, version=1, entries=[], order_id="a later move", replaced=[]))
-        assert await rescues.has_unsure_list(session, transfer)
+        assert not await rescues.has_unsure_list(rows, transfer)
+        rows.add(LocalList(charge_point_id=CP, version=1, entries=[], order_id="a later move", replaced=[]))
+        assert await rescues.has_unsure_list(rows, transfer)
         assert not rescues.has_unsure_release(transfer)
 
 
@@ -166,16 +166,16 @@ async def test_a_transfer_under_way_is_not_disturbed(
 ) -> None:
     ref = await left(registry, database, vault, TransferWarning.RELEASE_DUE)
     await connect(database)
-    async with database.reading() as session:
-        assert await rescues.due_on(session, CP) == [ref.transfer_id]
-        assert await rescues.due_on(session, ChargePointId("cp_9")) == []
+    async with database.reading() as rows:
+        assert await rescues.due_on(rows, CP) == [ref.transfer_id]
+        assert await rescues.due_on(rows, ChargePointId("cp_9")) == []
     registry = DatabaseRegistry(database, vault, timedelta(0))
     offered = await keep(database, vault, TO_BOB | {"recipient": "ada@example.com"}, sender="bob")
     await registry.reserve(offered)
     assert (await DatabaseRescues(database).begin(ref)).ready, "one that waits for its recipient is not at work there"
     await decide(database, vault, "ada", Decision.ACCEPT, offered)
-    async with database.reading() as session:
-        assert await rescues.due_on(session, CP) == []
+    async with database.reading() as rows:
+        assert await rescues.due_on(rows, CP) == []
     assert not (await DatabaseRescues(database).begin(ref)).ready
 
 

@@ -78,8 +78,8 @@ class Trail:
         wanted = select(AuditEvent).order_by(AuditEvent.at, AuditEvent.sequence)
         if transfer_id is not None:
             wanted = wanted.where(AuditEvent.subject == transfer_id)
-        async with self._database.reading() as session:
-            entries = (await session.scalars(wanted)).all()
+        async with self._database.reading() as rows:
+            entries = (await rows.scalars(wanted)).all()
         return [(entry.actor, entry.action, entry.detail.get("code", "")) for entry in entries]
 
 

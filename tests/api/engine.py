@@ -52,8 +52,8 @@ class Engine(AbstractEngine):
 
     async def start(self, transfer_id: TransferId) -> bool:
         self.started.append(transfer_id)
-        async with self.database.reading() as session:
-            request = await session.get(Request, transfer_id)
+        async with self.database.reading() as rows:
+            request = await rows.get(Request, transfer_id)
         assert request is not None, "the request row comes before the workflow"
         if isinstance(self.fails, Refusal):
             await add_transfer(
@@ -72,8 +72,8 @@ class Engine(AbstractEngine):
         return self.worker_answers
 
     async def _given(self, subject: TrailSubject, act: str, order_id: OrderId) -> Order:
-        async with self.database.writing() as session:
-            order = await orders.find(session, subject, OrderAct(act), order_id)
+        async with self.database.writing() as rows:
+            order = await orders.find(rows, subject, OrderAct(act), order_id)
         assert order is not None, "the order comes before the workflow"
         return order
 
@@ -99,8 +99,8 @@ class Engine(AbstractEngine):
         if decision is Decision.ACCEPT:
             values |= {"accepted_by": "u-rita", "to_owner_id": "u-rita", "to_group_id": "g-rita"}
             values |= {"until_new_key": (self.choices[0] or UntilNewKey.SERVE).value}  # the first one stands
-        async with self.database.writing() as session:
-            await session.execute(update(Transfer).where(Transfer.id == transfer_id).values(values))
+        async with self.database.writing() as rows:
+            await rows.execute(update(Transfer).where(Transfer.id == transfer_id).values(values))
         return state
 
     async def resend(self, transfer_id: TransferId, order_id: OrderId) -> None:
@@ -136,9 +136,9 @@ class Engine(AbstractEngine):
         if self.fails:
             raise self.fails
         self.codes.append((link_id, number))
-        async with self.database.writing() as session:
+        async with self.database.writing() as rows:
             now = datetime.now(UTC)
-            await session.merge(
+            await rows.merge(
                 Code(link_id=link_id, number=number, mac="0" * 64, sent_at=now, expires_at=now, wrong_tries=0)
             )
 

@@ -130,17 +130,17 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 async def say(database: Database, number: int = 1, transfer_id: str = "trf_1", **detail: Any) -> None:
     """Write entries into a transfer's audit trail, each in a transaction of its own."""
     for _ in range(number):
-        async with database.writing() as session:
+        async with database.writing() as rows:
             await audit.append(
-                session, TransferId(transfer_id), actor="system", action=TrailAction.TAKEN_UP, detail=detail
+                rows, TransferId(transfer_id), actor="system", action=TrailAction.TAKEN_UP, detail=detail
             )
 
 
 async def end(database: Database, transfer_id: str = "trf_1", *, told: bool = True) -> None:
     """End a transfer, as a worker would; with `told`, its parties know."""
-    async with database.writing() as session:
-        (await session.get_one(Transfer, transfer_id)).state = "completed"
-        await audit.append(session, TransferId(transfer_id), actor="system", action=TrailAction.COMPLETED)
+    async with database.writing() as rows:
+        (await rows.get_one(Transfer, transfer_id)).state = "completed"
+        await audit.append(rows, TransferId(transfer_id), actor="system", action=TrailAction.COMPLETED)
         if told:
-            await audit.append(session, TransferId(transfer_id), actor="system", action=TrailAction.TOLD)
-            (await session.get_one(TransferStep, (transfer_id, "tell_parties"))).state = "done"
+            await audit.append(rows, TransferId(transfer_id), actor="system", action=TrailAction.TOLD)
+            (await rows.get_one(TransferStep, (transfer_id, "tell_parties"))).state = "done"

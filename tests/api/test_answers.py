@@ -150,8 +150,8 @@ async def test_who_is_second_reads_how_it_stands(
     http: httpx.AsyncClient, link: str, database: Database, vault: Vault, engine: Engine
 ) -> None:
     await add_code(database, vault)
-    async with database.writing() as session:
-        await session.execute(update(Transfer).where(Transfer.id == "trf_1").values(state="cancelled"))
+    async with database.writing() as rows:
+        await rows.execute(update(Transfer).where(Transfer.id == "trf_1").values(state="cancelled"))
     engine.fails = AlreadyDecided("The transfer is cancelled; it can't be decided any more.")
 
     late = await http.post(f"{link}/accept", data={"code": CODE})

@@ -125,9 +125,9 @@ async def test_a_transfers_trail_which_both_sides_see_tells_nobody_where_somebod
 ) -> None:
     await add_transfer(database)
     detail = {"code": "too_late", "address": "203.0.113.9"}
-    async with database.writing() as session:
+    async with database.writing() as rows:
         action = TrailAction.CANCEL_REFUSED
-        await audit.append(session, TransferId("trf_1"), actor="user:u-olga", action=action, detail=detail)
+        await audit.append(rows, TransferId("trf_1"), actor="user:u-olga", action=action, detail=detail)
 
     for name in ("olga", "oscar"):
         [event] = (await http.get("/v1/transfers/trf_1/events", headers=bearer(name))).json()["items"]
@@ -166,21 +166,19 @@ async def place(story: Database, vault: Vault) -> AsyncIterator[str]:
 
 
 async def say(database: Database) -> None:
-    async with database.writing() as session:
+    async with database.writing() as rows:
         detail = {"address": "203.0.113.9"}
-        await audit.append(session, TRAIL, actor="system", action=TrailAction.TWO_HOLDERS, detail=detail)
+        await audit.append(rows, TRAIL, actor="system", action=TrailAction.TWO_HOLDERS, detail=detail)
 
 
 async def have(database: Database, owner: str, group: str, version: int) -> None:
     """Change who has the charge point."""
     now = datetime.now(UTC)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         last = OwnershipPeriod.charge_point_id == "cp-1", OwnershipPeriod.version == version - 1
-        await session.execute(update(OwnershipPeriod).where(*last).values(ended_at=now))
-        session.add(period("cp-1", version, owner, group, started_at=now))
-        await session.execute(
-            update(ChargePoint).where(ChargePoint.id == "cp-1").values(owner_id=owner, group_id=group)
-        )
+        await rows.execute(update(OwnershipPeriod).where(*last).values(ended_at=now))
+        rows.add(period("cp-1", version, owner, group, started_at=now))
+        await rows.execute(update(ChargePoint).where(ChargePoint.id == "cp-1").values(owner_id=owner, group_id=group))
 
 
 async def test_what_was_said_comes_first_then_what_is_said_live_and_it_resumes(place: str, story: Database) -> None:
@@ -218,8 +216,8 @@ async def test_a_former_owner_hears_nothing_of_the_time_of_others_and_goes_on_he
 async def test_whoever_loses_sight_of_all_of_it_is_fed_no_more(place: str, story: Database) -> None:
     async with listening(place, "cp-1", of="charge-points", name="mia") as stream:
         assert await stream.take(2) == [4, 5]
-        async with story.writing() as session:
-            await session.execute(delete(Membership).where(Membership.user_id == "u-mia"))
+        async with story.writing() as rows:
+            await rows.execute(delete(Membership).where(Membership.user_id == "u-mia"))
         await say(story)
         assert await stream.rest() == []
 

@@ -62,8 +62,8 @@ async def test_its_owner_and_operators_ask_and_nobody_else(
 async def test_a_former_owner_may_not_have_it_told_anything(
     http: httpx.AsyncClient, engine: Engine, database: Database, call: str, order: str
 ) -> None:
-    async with database.writing() as session:
-        await session.execute(update(ChargePoint).where(ChargePoint.id == "cp-1").values(owner_id="u-adam"))
+    async with database.writing() as rows:
+        await rows.execute(update(ChargePoint).where(ChargePoint.id == "cp-1").values(owner_id="u-adam"))
     check(await http.post(call, headers=bearer("olga")), 403, "not_allowed")
     assert (await http.post(call, headers=bearer("adam"))).status_code == 200
 

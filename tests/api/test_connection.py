@@ -24,8 +24,8 @@ POINT = ChargePointId("cp-1")
 
 
 async def is_current(database: Database, vault: Vault, password: str) -> bool:
-    async with database.reading() as session:
-        return await typed_keys.is_shown(session, vault, POINT, password)
+    async with database.reading() as rows:
+        return await typed_keys.is_shown(rows, vault, POINT, password)
 
 
 async def test_the_owner_gets_new_credentials_and_all_others_end(
@@ -39,9 +39,9 @@ async def test_the_owner_gets_new_credentials_and_all_others_end(
     assert len(first.json()["password"]) == 40
     assert not await is_current(database, vault, first.json()["password"])
     assert await is_current(database, vault, second.json()["password"])
-    async with database.reading() as session:
-        assert (await present_connections.whereabouts(session, POINT)).node is None
-        kept = (await session.execute(select(Credential))).scalars().all()
+    async with database.reading() as rows:
+        assert (await present_connections.whereabouts(rows, POINT)).node is None
+        kept = (await rows.execute(select(Credential))).scalars().all()
     assert first.json()["password"] not in str([vars(row) for row in kept])
 
 
@@ -72,8 +72,8 @@ async def test_a_transfer_that_waits_for_the_key_is_told_that_there_is_one(
     """It looks by itself, too, but later."""
     bound = {"to_owner_id": "u-rita", "to_group_id": "g-rita", "accepted_by": "u-rita"}
     await add_transfer(database, state="reconfiguring", attention="new_key", **bound)
-    async with database.writing() as session:
-        (await session.get_one(Transfer, "trf_1")).new_key = True
+    async with database.writing() as rows:
+        (await rows.get_one(Transfer, "trf_1")).new_key = True
     await http.post(CALL, headers=bearer("olga"))
     assert engine.told == [("trf_1", POINT, "new_key")]
 
@@ -81,8 +81,8 @@ async def test_a_transfer_that_waits_for_the_key_is_told_that_there_is_one(
 async def test_a_former_owner_whose_call_waited_gets_none(
     database: Database, vault: Vault, http: httpx.AsyncClient
 ) -> None:
-    async with database.writing() as session:
-        await session.execute(update(ChargePoint).values(owner_id="u-adam"))
+    async with database.writing() as rows:
+        await rows.execute(update(ChargePoint).values(owner_id="u-adam"))
     with pytest.raises(NotAllowed):
         await Doorway(database, vault).connect_afresh(
             Repeatable(UserId("u-olga"), None, b""), POINT, UserId("u-olga"), actor="user:u-olga"
@@ -92,8 +92,8 @@ async def test_a_former_owner_whose_call_waited_gets_none(
 async def test_twins_get_one_after_the_other_even_where_no_key_is_left(
     http: httpx.AsyncClient, database: Database, vault: Vault
 ) -> None:
-    async with database.writing() as session:
-        await credentials.revoke_all(session, POINT, datetime.now(UTC))
+    async with database.writing() as rows:
+        await credentials.revoke_all(rows, POINT, datetime.now(UTC))
     answers = await asyncio.gather(*(http.post(CALL, headers=bearer("olga")) for _ in range(4)))
 
     assert {answer.status_code for answer in answers} == {201}

@@ -34,9 +34,9 @@ async def test_nothing_is_written_and_nobody_is_asked(
     await rehearse(http, TO_USER)
 
     assert engine.started == []
-    async with database.reading() as session:
+    async with database.reading() as rows:
         for table in (Request, AuditEvent, IdempotencyKey):
-            assert await session.scalar(select(func.count()).select_from(table)) == 0
+            assert await rows.scalar(select(func.count()).select_from(table)) == 0
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ async def test_every_blocker_is_named(http: httpx.AsyncClient, database: Databas
 
 async def test_it_shows_what_chargers_of_that_model_did_before(http: httpx.AsyncClient, database: Database) -> None:
     await add_transfer(database, state="completed")
-    async with database.writing() as session:
-        await session.execute(update(ChargePoint).values(vendor="V", model="M"))
+    async with database.writing() as rows:
+        await rows.execute(update(ChargePoint).values(vendor="V", model="M"))
         lists = update(TransferStep).where(TransferStep.name == "replace_lists")
-        await session.execute(lists.values(state="skipped", last_error=UNSUPPORTED))
+        await rows.execute(lists.values(state="skipped", last_error=UNSUPPORTED))
         keys = update(TransferStep).where(TransferStep.name == "rotate_credentials")
-        await session.execute(keys.values(state="done"))
+        await rows.execute(keys.values(state="done"))
     found = await rehearse(http, TO_USER)
 
     assert {step["name"]: step["supported"] for step in found["device_steps"]} == {

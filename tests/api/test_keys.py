@@ -39,8 +39,8 @@ async def test_a_call_without_a_valid_key_is_refused_and_told_what_to_send(
 
 
 async def test_a_revoked_key_opens_nothing(http: httpx.AsyncClient, database: Database) -> None:
-    async with database.writing() as session:
-        await session.execute(update(ApiKey).where(ApiKey.id == "olga").values(revoked_at=LONG_AGO))
+    async with database.writing() as rows:
+        await rows.execute(update(ApiKey).where(ApiKey.id == "olga").values(revoked_at=LONG_AGO))
 
     assert (await http.get("/v1/me", headers=bearer("olga"))).status_code == 401
 

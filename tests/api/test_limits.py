@@ -60,9 +60,9 @@ def request_to_rita(vault: Vault) -> Request:
     )  # fmt: skip
 
 
-async def rows(database: Database, table: type[Table]) -> int:
-    async with database.reading() as session:
-        return await session.scalar(select(func.count()).select_from(table)) or 0
+async def count_of(database: Database, table: type[Table]) -> int:
+    async with database.reading() as rows:
+        return await rows.scalar(select(func.count()).select_from(table)) or 0
 
 
 def wait_of(answer: httpx.Response) -> int:
@@ -75,11 +75,11 @@ async def test_a_sender_starts_so_many_an_hour_and_is_told_when_again(api: Proce
     assert [answer.status_code for answer in answers] == [202] * 4 + [429]
     assert "At most 4 transfers may be started within an hour" in check(answers[4], 429, "rate_limited")
     assert 3590 <= wait_of(answers[4]) <= 3600
-    assert await rows(database, Request) == 4
-    assert await rows(database, AuditEvent) == 0
+    assert await count_of(database, Request) == 4
+    assert await count_of(database, AuditEvent) == 0
     assert (await api.start(MOVE, "adam")).status_code == 202, "another sender"
-    async with database.writing() as session:
-        await session.execute(update(RateCount).values(ends_at=datetime.now(UTC) - timedelta(seconds=1)))
+    async with database.writing() as rows:
+        await rows.execute(update(RateCount).values(ends_at=datetime.now(UTC) - timedelta(seconds=1)))
     assert (await api.start(MOVE)).status_code == 202
 
 
@@ -105,7 +105,7 @@ async def test_many_at_once_at_two_processes_start_no_more_than_may(
             processes.append(await stack.enter_async_context(Process(own, vault, CallLimits())))
         answers = await asyncio.gather(*(processes[number % 2].start(MOVE) for number in range(14)))
     assert sorted(answer.status_code for answer in answers) == [202] * 10 + [429] * 4
-    assert await rows(database, Request) == 10
+    assert await count_of(database, Request) == 10
 
 
 @pytest.mark.parametrize("recipient", ["rita@example.com", "blanca@example.com", "nobody@example.net"])
@@ -119,7 +119,7 @@ async def test_a_known_address_and_an_unknown_one_are_written_to_as_often(
     detail = check(answers[3], 429, "rate_limited")
     assert detail.startswith("At most 3 messages may be sent to the same recipient within a day; try again after 2")
     assert 86390 <= wait_of(answers[3]) <= 86400
-    assert await rows(database, Request) == 3
+    assert await count_of(database, Request) == 3
     assert (await api.start(to_user("stan@example.com"))).status_code == 202, "refused starts are not counted"
 
 
@@ -191,7 +191,7 @@ async def test_a_resend_that_asks_nobody_counts_for_nothing_and_one_too_many_fil
     await change(database, Transfer, state="awaiting_acceptance")
     answers = [await api.post(resend, headers=bearer("olga")) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200] * 2 + [429] * 2
-    assert await rows(database, AuditEvent) == 0
+    assert await count_of(database, AuditEvent) == 0
 
 
 async def test_whoever_tries_links_waits_and_a_link_that_is_known_opens_all_the_same(
@@ -210,16 +210,16 @@ async def test_whoever_tries_links_waits_and_a_link_that_is_known_opens_all_the_
     assert [answer.status_code for answer in guessed] == [429] * 2, "a cookie is no way round it"
     async with Process(database, vault, CallLimits(), "192.0.2.2") as other:
         assert (await other.get(paths[0])).status_code == 404, "another address"
-    async with database.reading() as session:
-        kept = "".join(await session.scalars(select(RateCount.key)))
+    async with database.reading() as rows:
+        kept = "".join(await rows.scalars(select(RateCount.key)))
     assert ADDRESS not in kept
 
 
 async def test_a_flood_of_misses_writes_nothing(api: Process, database: Database) -> None:
     for _ in range(10):
         await api.get("/t/unknown")
-    async with database.writing() as session, asyncio.timeout(10):
-        await session.execute(select(RateCount).with_for_update())  # whoever writes now has to wait
+    async with database.writing() as rows, asyncio.timeout(10):
+        await rows.execute(select(RateCount).with_for_update())  # whoever writes now has to wait
         assert [(await api.get("/t/unknown")).status_code for _ in range(3)] == [429] * 3
 
 
@@ -228,7 +228,7 @@ async def test_zero_is_no_limit(database: Database, vault: Vault) -> None:
     async with Process(database, vault, off) as process:
         assert {(await process.start(to_user("rita@example.com"))).status_code for _ in range(12)} == {202}
         assert {(await process.get("/t/unknown")).status_code for _ in range(12)} == {404}
-    assert await rows(database, RateCount) == 0
+    assert await count_of(database, RateCount) == 0
 
 
 def test_the_limits_are_settings_and_on_unless_they_are_set(monkeypatch: pytest.MonkeyPatch) -> None:

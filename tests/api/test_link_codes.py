@@ -38,8 +38,8 @@ async def outcome(codes: LinkCodes, code: str, decision: Decision = Decision.ACC
 
 
 async def wrong_tries(database: Database) -> int:
-    async with database.reading() as session:
-        return (await session.execute(select(Code.wrong_tries))).scalar_one()
+    async with database.reading() as rows:
+        return (await rows.execute(select(Code.wrong_tries))).scalar_one()
 
 
 async def test_guesses_at_once_are_all_counted_so_no_sixth_one_is_looked_at(
@@ -83,8 +83,8 @@ async def test_codes_that_were_not_sent_use_nothing_up_and_five_can_be(
 async def test_a_code_that_was_not_used_is_good_for_its_ten_minutes_and_no_longer(
     codes: LinkCodes, database: Database, left: timedelta, taken: type[Exception] | None
 ) -> None:
-    async with database.writing() as session:
-        (await session.get_one(Code, (LINK, 1))).expires_at = datetime.now(UTC) + left
+    async with database.writing() as rows:
+        (await rows.get_one(Code, (LINK, 1))).expires_at = datetime.now(UTC) + left
     assert await outcome(codes, CODE) is taken
 
 
@@ -92,8 +92,8 @@ async def test_a_used_code_repeats_its_answer_even_after_it_expired(
     codes: LinkCodes, database: Database, vault: Vault
 ) -> None:
     await codes.use(LINK, CODE, Decision.ACCEPT)
-    async with database.writing() as session:
-        code = await session.get_one(Code, (LINK, 1))
+    async with database.writing() as rows:
+        code = await rows.get_one(Code, (LINK, 1))
         code.expires_at = code.sent_at or code.expires_at
 
     assert await outcome(codes, CODE) is None
@@ -103,8 +103,8 @@ async def test_a_used_code_repeats_its_answer_even_after_it_expired(
 async def test_a_used_code_is_no_key_for_as_long_as_the_link_lives(codes: LinkCodes, database: Database) -> None:
     """Its answer may have been refused: by then the address may be somebody else's."""
     await codes.use(LINK, CODE, Decision.ACCEPT)
-    async with database.writing() as session:
-        code = await session.get_one(Code, (LINK, 1))
+    async with database.writing() as rows:
+        code = await rows.get_one(Code, (LINK, 1))
         code.expires_at -= timedelta(minutes=71)
 
     assert await outcome(codes, CODE) is CodeExpired

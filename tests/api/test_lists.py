@@ -93,12 +93,12 @@ async def test_requests_that_have_not_started_are_filtered_by_age_and_by_their_c
 async def test_charge_points_ledger_groups_and_events_come_in_pages_too(
     http: httpx.AsyncClient, database: Database
 ) -> None:
-    rows: list[Table] = [period("cp-1", version, "u-olga", "g-team") for version in (1, 2)]
-    await add(database, *charge_point("cp-3", "u-olga", "g-team"), *rows)
+    found: list[Table] = [period("cp-1", version, "u-olga", "g-team") for version in (1, 2)]
+    await add(database, *charge_point("cp-3", "u-olga", "g-team"), *found)
     await add_transfer(database)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         for _ in range(3):
-            await audit.append(session, TransferId("trf_1"), actor="system", action=TrailAction.TAKEN_UP)
+            await audit.append(rows, TransferId("trf_1"), actor="system", action=TrailAction.TAKEN_UP)
 
     async def seen(path: str, field: str) -> list[list[object]]:
         return [[item[field] for item in page] for page in await walk(http, path, "oscar", limit=2)]
@@ -115,8 +115,8 @@ async def test_an_event_has_its_sequence_time_actor_action_and_detail(
     http: httpx.AsyncClient, database: Database
 ) -> None:
     await add_transfer(database)
-    async with database.writing() as session:
-        await audit.append(session, "trf_1", actor="system", action=TrailAction.RESERVED, detail={"kind": "x"})  # type: ignore[arg-type]
+    async with database.writing() as rows:
+        await audit.append(rows, "trf_1", actor="system", action=TrailAction.RESERVED, detail={"kind": "x"})  # type: ignore[arg-type]
 
     [event] = (await http.get("/v1/transfers/trf_1/events", headers=bearer("mia"))).json()["items"]
 

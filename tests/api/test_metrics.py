@@ -134,9 +134,9 @@ async def test_transfers_are_shown_by_state_outcome_and_what_they_wait_for(
 
 async def test_what_the_reconciler_has_parked_is_shown_by_kind(http: httpx.AsyncClient, database: Database) -> None:
     now = datetime.now(UTC)
-    async with database.writing() as session:
-        await findings.note_parked(session, Finding.FORMER_OWNERS_KEY, "cp-1", now)
-        await findings.note_mended(session, Finding.RUN_LOST, "trf_1", now)
+    async with database.writing() as rows:
+        await findings.note_parked(rows, Finding.FORMER_OWNERS_KEY, "cp-1", now)
+        await findings.note_mended(rows, Finding.RUN_LOST, "trf_1", now)
 
     shown = await scrape(http)
 
@@ -147,9 +147,9 @@ async def test_what_the_reconciler_has_parked_is_shown_by_kind(http: httpx.Async
 async def test_the_age_of_a_step_counts_from_its_begin(http: httpx.AsyncClient, database: Database) -> None:
     now = datetime.now(UTC)
     await add_transfer(database, "trf_1", attention="operator", state="reconfiguring", requested_at=now - 5 * HOUR)
-    async with database.writing() as session:
-        (await session.get_one(TransferStep, ("trf_1", "reserve"))).started_at = now - 5 * HOUR
-        (await session.get_one(TransferStep, ("trf_1", "rotate_credentials"))).started_at = now - HOUR
+    async with database.writing() as rows:
+        (await rows.get_one(TransferStep, ("trf_1", "reserve"))).started_at = now - 5 * HOUR
+        (await rows.get_one(TransferStep, ("trf_1", "rotate_credentials"))).started_at = now - HOUR
 
     shown = await scrape(http)
 
@@ -265,11 +265,11 @@ async def test_keys_that_people_have_known_for_long_are_shown(http: httpx.AsyncC
     long_ago = datetime.now(UTC) - KNOWN_LONG - HOUR
     given = KeyPurpose.GIVEN
     points = [ChargePointId(f"cp-{number}") for number in (1, 2, 3)]
-    async with database.writing() as session:
-        await session.execute(delete(Credential))
-        session.add_all(charge_point("cp-3", "u-stan", "g-stan"))
-        await session.flush()
-        session.add_all(
+    async with database.writing() as rows:
+        await rows.execute(delete(Credential))
+        rows.add_all(charge_point("cp-3", "u-stan", "g-stan"))
+        await rows.flush()
+        rows.add_all(
             [
                 new_key(points[0], KeyState.CURRENT, "1", long_ago, purpose=given, version=0),
                 new_key(points[1], KeyState.CURRENT, "2", long_ago, purpose=given, version=0),
@@ -277,7 +277,7 @@ async def test_keys_that_people_have_known_for_long_are_shown(http: httpx.AsyncC
                 new_key(points[2], KeyState.CURRENT, "4", datetime.now(UTC), purpose=given, version=0),
             ]
         )
-        (await session.get_one(ChargePoint, "cp-2")).rotates = False
+        (await rows.get_one(ChargePoint, "cp-2")).rotates = False
 
     shown = await scrape(http)
 

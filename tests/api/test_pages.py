@@ -96,8 +96,8 @@ async def test_an_unknown_link_leads_to_a_friendly_page(http: httpx.AsyncClient,
 async def test_each_kind_says_what_follows_from_it(
     http: httpx.AsyncClient, link: str, database: Database, values: dict[str, Any], text: str
 ) -> None:
-    async with database.writing() as session:
-        await session.execute(update(Transfer).values(values))
+    async with database.writing() as rows:
+        await rows.execute(update(Transfer).values(values))
 
     page = (await http.get(link, headers={"Accept-Language": "en"})).text
     assert text in page
@@ -118,8 +118,8 @@ async def test_each_kind_says_what_follows_from_it(
 async def test_a_dead_link_says_so_and_sends_no_code(
     http: httpx.AsyncClient, link: str, database: Database, engine: Engine, values: dict[str, Any], text: str
 ) -> None:
-    async with database.writing() as session:
-        await session.execute(update(Transfer).where(Transfer.id == "trf_1").values(values))
+    async with database.writing() as rows:
+        await rows.execute(update(Transfer).where(Transfer.id == "trf_1").values(values))
 
     mailed = await http.get(f"/t/{TOKEN}")
     assert "set-cookie" not in mailed.headers

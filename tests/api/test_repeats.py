@@ -24,8 +24,8 @@ TO_USER = {"kind": "transfer_to_user", "recipient": "Rita@Example.com"}
 
 
 async def requests(database: Database) -> list[Request]:
-    async with database.reading() as session:
-        return list((await session.scalars(select(Request))).all())
+    async with database.reading() as rows:
+        return list((await rows.scalars(select(Request))).all())
 
 
 async def test_a_repeat_with_the_same_key_has_one_effect_and_the_same_answer(
@@ -46,8 +46,8 @@ async def test_a_repeat_is_answered_even_after_the_charge_point_has_gone(
 ) -> None:
     headers = bearer("olga") | {"Idempotency-Key": "order-7"}
     first = await http.post(START, json=TO_USER, headers=headers)
-    async with database.writing() as session:
-        await session.execute(update(ChargePoint).where(ChargePoint.id == "cp-1").values(group_id="g-rita"))
+    async with database.writing() as rows:
+        await rows.execute(update(ChargePoint).where(ChargePoint.id == "cp-1").values(group_id="g-rita"))
 
     second = await http.post(START, json=TO_USER, headers=headers)
 
@@ -101,8 +101,8 @@ async def test_what_an_operator_had_done_is_not_sent_again(
     for _ in range(2):
         assert (await http.post(path, json=body, headers=headers)).status_code == 200
     assert len(engine.resolved) == 2, "nobody has carried it out yet"
-    async with database.writing() as session:
-        (await session.scalars(select(Order))).one().carried_out_as = "resolved_retry"
+    async with database.writing() as rows:
+        (await rows.scalars(select(Order))).one().carried_out_as = "resolved_retry"
     assert (await http.post(path, json=body, headers=headers)).status_code == 200
     assert len(engine.resolved) == 2
 
@@ -209,5 +209,5 @@ async def test_a_key_of_255_characters_is_good(http: httpx.AsyncClient, database
     headers = bearer("olga") | {"Idempotency-Key": "~" * 255}
 
     assert (await http.post(START, json=TO_USER, headers=headers)).status_code == 201
-    async with database.reading() as session:
-        assert (await session.scalars(select(IdempotencyKey.key))).all() == ["~" * 255]
+    async with database.reading() as rows:
+        assert (await rows.scalars(select(IdempotencyKey.key))).all() == ["~" * 255]

@@ -48,24 +48,24 @@ async def add_stop(database: Database, **more: Any) -> int:
 
 
 async def doubtful(database: Database, **more: Any) -> int:
-    async with database.writing() as session:
-        await findings.note_parked(session, Kind.SESSIONS_IN_DOUBT, "cp-1", CHANGED)
+    async with database.writing() as rows:
+        await findings.note_parked(rows, Kind.SESSIONS_IN_DOUBT, "cp-1", CHANGED)
     return await add_session(database, "adam", "adam", doubts=["holder"], unsettled=True, **more)
 
 
 async def row(database: Database, session_id: int) -> ChargingSession:
-    async with database.reading() as session:
-        return await session.get_one(ChargingSession, session_id)
+    async with database.reading() as rows:
+        return await rows.get_one(ChargingSession, session_id)
 
 
 async def parked(database: Database) -> list[str]:
-    async with database.reading() as session:
-        return [one.kind for one in await findings.parked(session)]
+    async with database.reading() as rows:
+        return [one.kind for one in await findings.parked(rows)]
 
 
 async def trail(database: Database) -> list[tuple[str, str, dict[str, Any]]]:
-    async with database.reading() as session:
-        entries = await session.scalars(select(AuditEvent).order_by(AuditEvent.sequence))
+    async with database.reading() as rows:
+        entries = await rows.scalars(select(AuditEvent).order_by(AuditEvent.sequence))
         return [(entry.actor, entry.action, entry.detail) for entry in entries]
 
 
@@ -169,8 +169,8 @@ async def test_what_is_not_the_charge_points_is_not_ended(http: httpx.AsyncClien
 
 @pytest.mark.parametrize("lost", [False, True])
 async def test_one_is_ended_by_a_stop_that_fitted_none(http: httpx.AsyncClient, database: Database, lost: bool) -> None:
-    async with database.writing() as session:
-        await findings.note_parked(session, Kind.SESSIONS_IN_DOUBT, "cp-1", CHANGED)
+    async with database.writing() as rows:
+        await findings.note_parked(rows, Kind.SESSIONS_IN_DOUBT, "cp-1", CHANGED)
     ended: dict[str, Any] = {"stopped_at": CHANGED + 9 * HOUR, "stop_reason": "Lost"} if lost else {}
     session_id, stop_id = await add_session(database, **ended), await add_stop(database)
     body = {"reason": "It is his.", "stop_id": stop_id}
@@ -216,8 +216,8 @@ async def test_without_ids_only_those_are_booked_of_which_it_is_in_doubt_whose_t
 ) -> None:
     await sold(database)
     whose, energy, stop_id = await doubtful(database), await doubtful(database), await add_stop(database)
-    async with database.writing() as session:
-        (await session.get_one(ChargingSession, energy)).doubts = ["energy"]
+    async with database.writing() as rows:
+        (await rows.get_one(ChargingSession, energy)).doubts = ["energy"]
     answer = await http.post(SETTLE, json={"reason": "r", "owner_id": "u-olga"}, headers=bearer("oscar"))
     assert answer.json() == {"sessions": [whose], "stops": []}
     assert ((await row(database, energy)).owner_id, (await row(database, energy)).unsettled) == ("u-adam", True)
@@ -247,5 +247,5 @@ async def test_a_session_is_booked_to_another_holder_who_is_told(http: httpx.Asy
     assert (found.owner_id, found.group_id, found.to_be_told, found.unsettled) == ("u-olga", "g-team", True, False)
     assert found.started_at < CHANGED, "it lies in their time"
     assert await ids(http, "olga") == [session_id]
-    async with database.reading() as session:
-        assert [one.settled_at is not None for one in await session.scalars(select(Finding))] == [True]
+    async with database.reading() as rows:
+        assert [one.settled_at is not None for one in await rows.scalars(select(Finding))] == [True]

@@ -24,8 +24,8 @@ TO_USER = {"kind": "transfer_to_user", "recipient": "Rita@Example.com"}
 
 
 async def requests(database: Database) -> list[Request]:
-    async with database.reading() as session:
-        return list((await session.scalars(select(Request))).all())
+    async with database.reading() as rows:
+        return list((await rows.scalars(select(Request))).all())
 
 
 def unsealed(vault: Vault, request: Request) -> TransferRequest:
@@ -198,8 +198,8 @@ async def test_a_query_parameter_that_is_not_understood_keeps_the_call_from_doin
 
 
 async def test_an_unknown_scope_on_a_key_gives_nothing(http: httpx.AsyncClient, database: Database) -> None:
-    async with database.writing() as session:
-        await session.execute(update(ApiKey).where(ApiKey.id == "olga").values(scopes=["everything"]))
+    async with database.writing() as rows:
+        await rows.execute(update(ApiKey).where(ApiKey.id == "olga").values(scopes=["everything"]))
 
     assert (await http.get("/v1/me", headers=bearer("olga"))).json()["scopes"] == []
 

@@ -26,12 +26,12 @@ from tools.stage.ports import HOST
 
 async def say_much(database: Database, number: int) -> None:
     """Say more than the buffers of a connection hold: 8 MB for 1000 entries, in one transaction."""
-    async with database.writing() as session:
+    async with database.writing() as rows:
         for sequence in range(1, number + 1):
             detail = {"much": "m" * 8192}
             values = {"at": datetime.now(UTC), "actor": "system", "action": "said", "detail": detail}
-            session.add(AuditEvent(subject="trf_1", sequence=sequence, **values))
-        session.add(AuditCounter(subject="trf_1", last=number))
+            rows.add(AuditEvent(subject="trf_1", sequence=sequence, **values))
+        rows.add(AuditCounter(subject="trf_1", last=number))
 
 
 async def test_a_reader_who_is_slow_holds_up_nobody_and_still_gets_everything(world: Database, address: str) -> None:
@@ -120,13 +120,13 @@ async def test_a_stop_ends_streams_at_once_while_the_database_is_silent(postgres
 
 
 async def _revoke(database: Database) -> None:
-    async with database.writing() as session:
-        (await session.get_one(ApiKey, "mia")).revoked_at = datetime.now(UTC)
+    async with database.writing() as rows:
+        (await rows.get_one(ApiKey, "mia")).revoked_at = datetime.now(UTC)
 
 
 async def _leave(database: Database) -> None:
-    async with database.writing() as session:
-        await session.execute(delete(Membership).where(Membership.user_id == "u-mia", Membership.group_id == "g-team"))
+    async with database.writing() as rows:
+        await rows.execute(delete(Membership).where(Membership.user_id == "u-mia", Membership.group_id == "g-team"))
 
 
 @pytest.mark.parametrize("lose", [_revoke, _leave])
@@ -147,11 +147,11 @@ async def test_the_ownership_change_takes_the_sight_before_it_is_told(world: Dat
         async with listening(address, name="mia") as stream, listening(address) as olgas:
             await say(world)
             assert await stream.take(1) == await olgas.take(1) == [1]
-            async with world.writing() as session:
-                (await session.get_one(ChargePoint, "cp-1")).group_id = "g-rita"
+            async with world.writing() as rows:
+                (await rows.get_one(ChargePoint, "cp-1")).group_id = "g-rita"
                 detail = {"owner_id": "u-rita", "group_id": "g-rita"}
                 changed = TrailAction.OWNERSHIP_CHANGED
-                await audit.append(session, TransferId("trf_1"), actor="system", action=changed, detail=detail)
+                await audit.append(rows, TransferId("trf_1"), actor="system", action=changed, detail=detail)
             assert await olgas.take(1) == [2]
             assert await stream.rest() == [], "the team is not told who has it now"
 

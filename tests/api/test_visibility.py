@@ -93,9 +93,9 @@ async def test_the_audit_trail_does_not_name_a_recipient_who_has_not_accepted(
     http: httpx.AsyncClient, database: Database
 ) -> None:
     await add_transfer(database)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         detail = {"to_owner_id": "u-rita", "to_group_id": "g-rita", "list": ["x"], "code": "too_late"}
-        await audit.append(session, "trf_1", actor="user:u-rita", action=TrailAction.DECLINE_REFUSED, detail=detail)  # type: ignore[arg-type]
+        await audit.append(rows, "trf_1", actor="user:u-rita", action=TrailAction.DECLINE_REFUSED, detail=detail)  # type: ignore[arg-type]
 
     olga = (await http.get("/v1/transfers/trf_1/events", headers=bearer("olga"))).json()["items"]
     oscar = (await http.get("/v1/transfers/trf_1/events", headers=bearer("oscar"))).json()["items"]
@@ -110,14 +110,14 @@ async def test_the_audit_trail_does_not_tell_whether_an_address_has_an_account(
     http: httpx.AsyncClient, database: Database
 ) -> None:
     await add_transfer(database)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         for action, detail in (
             (TrailAction.ASK_NOT_DELIVERABLE, {"reminder": 0}),
             (TrailAction.ASK_NOT_DELIVERABLE, {"reminder": 1}),
             (TrailAction.CODE_SENT, {"link_id": "lnk_1", "number": 1}),
             (TrailAction.ACCOUNT_OPENED, {"link_id": "lnk_1"}),
         ):  # fmt: skip
-            await audit.append(session, TransferId("trf_1"), actor="system", action=action, detail=detail)
+            await audit.append(rows, TransferId("trf_1"), actor="system", action=action, detail=detail)
 
     olga = (await http.get("/v1/transfers/trf_1/events", headers=bearer("olga"))).json()["items"]
     oscar = (await http.get("/v1/transfers/trf_1/events", headers=bearer("oscar"))).json()["items"]
@@ -133,10 +133,10 @@ async def test_the_audit_trail_does_not_tell_why_a_link_was_refused(
     """`not_possible` would tell that the address's account is blocked."""
     await add_transfer(database, to_owner_id=None, to_group_id=None)
     codes = [{"code": "not_possible"}, {"code": "invalid_request"}]
-    async with database.writing() as session:
+    async with database.writing() as rows:
         for detail in codes:
             actor, action = "link:lnk_1", TrailAction.ACCEPT_REFUSED
-            await audit.append(session, TransferId("trf_1"), actor=actor, action=action, detail=detail)
+            await audit.append(rows, TransferId("trf_1"), actor=actor, action=action, detail=detail)
 
     olga = (await http.get("/v1/transfers/trf_1/events", headers=bearer("olga"))).json()["items"]
     oscar = (await http.get("/v1/transfers/trf_1/events", headers=bearer("oscar"))).json()["items"]
@@ -158,9 +158,9 @@ async def test_how_the_letters_to_a_recipient_fare_tells_nobody_that_the_address
     over = {"attention": "retrying", "waiting_until": now, "finished_at": now} | address
     ended = {"ask_recipient": "done", "tell_parties": "running"}
     await add_transfer(database, "trf_2", state="declined", charge_point_id="cp-2", steps=ended, **over)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         troubled = {"attempts": 7, "last_error": put_off, "finished_at": None}
-        await session.execute(update(TransferStep).where(TransferStep.state != "pending").values(**troubled))
+        await rows.execute(update(TransferStep).where(TransferStep.state != "pending").values(**troubled))
 
     engine.attempts = {name: StepAttempts(7, put_off, paused=True) for name in LETTERS}
 
@@ -279,8 +279,8 @@ async def test_after_the_change_each_side_keeps_its_own_history(http: httpx.Asyn
     await add_transfer(database, "trf_1", state="completed", accepted_by="u-rita", requested_by="u-adam")
     await add(database, period("cp-1", 1, "u-rita", "g-rita", transfer_id="trf_1", change="transfer"))
     await add(database, Membership(group_id="g-rita", user_id="u-stan", role="member"))
-    async with database.writing() as session:
-        await session.execute(
+    async with database.writing() as rows:
+        await rows.execute(
             update(ChargePoint).where(ChargePoint.id == "cp-1").values(group_id="g-rita", owner_id="u-rita", version=1)
         )
 

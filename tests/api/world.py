@@ -43,12 +43,12 @@ def bearer(name: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key_of(name)}"}
 
 
-async def add(database: Database, *rows: Table) -> None:
+async def add(database: Database, *found: Table) -> None:
     """Write rows, in the order given."""
-    async with database.writing() as session:
-        for row in rows:
-            session.add(row)
-            await session.flush()
+    async with database.writing() as rows:
+        for row in found:
+            rows.add(row)
+            await rows.flush()
 
 
 async def populate(database: Database) -> None:
@@ -167,8 +167,8 @@ async def add_link(
         codes_asked=0,
     )
     await add(database, link)
-    async with database.writing() as session:
-        await session.execute(update(Transfer).where(Transfer.id == "trf_1").values(link_generation=generation))
+    async with database.writing() as rows:
+        await rows.execute(update(Transfer).where(Transfer.id == "trf_1").values(link_generation=generation))
     return f"/t/{token}"
 
 
@@ -211,15 +211,15 @@ async def add_key(database: Database, known_to: KnownTo, **values: Any) -> None:
 
 async def change(database: Database, table: Any, **values: Any) -> None:
     """Change every row of a table."""
-    async with database.writing() as session:
-        await session.execute(update(table).values(values))
+    async with database.writing() as rows:
+        await rows.execute(update(table).values(values))
 
 
 async def everything(database: Database) -> dict[str, list[Any]]:
     """Give every row of every table but the gateways' signs of life, which come by themselves."""
-    async with database.reading() as session:
+    async with database.reading() as rows:
         return {
-            table.name: sorted(map(tuple, (await session.execute(select(table))).all()), key=str)
+            table.name: sorted(map(tuple, (await rows.execute(select(table))).all()), key=str)
             for table in Table.metadata.sorted_tables
             if table.name != GatewayNode.__tablename__
         }

@@ -57,9 +57,9 @@ async def test_show_has_the_audit_trail_where_it_is_asked_for(
     shell: Shell, shell_of: Callable[[str], Shell], database: Database
 ) -> None:
     detail = {"firmware": "1.2 [bold]\x1b"}
-    async with database.writing() as session:
+    async with database.writing() as rows:
         trail = of_charge_point(ChargePointId("cp-1"))
-        await audit.append(session, trail, actor="system", action=TrailAction.ROTATES_NO, detail=detail)
+        await audit.append(rows, trail, actor="system", action=TrailAction.ROTATES_NO, detail=detail)
 
     table = (await shell_of("mia")("charge-points", "show", "cp-1", "--events")).out
     document = json.loads((await shell("charge-points", "show", "cp-1", "--events", "--json")).out)

@@ -125,9 +125,9 @@ async def test_show_offers_nobody_what_they_may_not(
 
 async def test_show_has_the_audit_trail_where_it_is_asked_for(shell: Shell, database: Database) -> None:
     known = await add_transfer(database)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         await audit.append(
-            session, known, actor="operator:u-oscar", action=TrailAction.STEP_PAUSED, detail={"step": "reserve"}
+            rows, known, actor="operator:u-oscar", action=TrailAction.STEP_PAUSED, detail={"step": "reserve"}
         )
 
     table = (await shell("show", "trf_1", "--events")).out
@@ -222,8 +222,8 @@ async def test_who_reads_may_stop_reading(shell: Shell, database: Database) -> N
 
 
 async def change(database: Database, **values: object) -> None:
-    async with database.writing() as session:
-        await session.execute(update(Transfer).where(Transfer.id == "trf_1").values(values))
+    async with database.writing() as rows:
+        await rows.execute(update(Transfer).where(Transfer.id == "trf_1").values(values))
         if values.get("state") == "completed":
             ended = update(TransferStep).where(TransferStep.transfer_id == "trf_1")
-            await session.execute(ended.values(state="done"))
+            await rows.execute(ended.values(state="done"))

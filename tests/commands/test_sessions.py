@@ -44,6 +44,6 @@ async def test_who_does_not_say_why_or_may_not_changes_nothing(shell: Shell, dat
         assert (said.code, "--reason" in said.err) == (2, True)
     said = await shell("sessions", "settle", "cp-1", "--owner", "u-stan", "--reason", "r")
     assert (said.code, "never had this charge point" in said.err) == (1, True)
-    async with database.reading() as session:
-        row = await session.get_one(ChargingSession, session_id)
+    async with database.reading() as rows:
+        row = await rows.get_one(ChargingSession, session_id)
     assert (row.stopped_at, row.unsettled) == (None, True)

@@ -89,11 +89,11 @@ async def test_what_is_parked_comes_with_where_to_read_what_to_do(environ: dict[
     where = re.search(r"docs/operations.md, “(.*)”", (ROOT / "commands" / "installation.py").read_text())
     assert where
     assert f"\n## {where[1]}\n" in (ROOT / "docs" / "operations.md").read_text()
-    async with db.writing() as session:
-        await findings.note_parked(session, Finding.FORMER_OWNERS_KEY, "cp-1", datetime.now(UTC))
+    async with db.writing() as rows:
+        await findings.note_parked(rows, Finding.FORMER_OWNERS_KEY, "cp-1", datetime.now(UTC))
     assert where[0] in handover(environ, "findings")[1]
-    async with db.writing() as session:
-        await findings.close(session, [], datetime.now(UTC))
+    async with db.writing() as rows:
+        await findings.close(rows, [], datetime.now(UTC))
     await db.close()
     code, out, _ = handover(environ, "findings", "--all")
     assert (code, "cp-1" in out, where[0] in out) == (0, True, False)

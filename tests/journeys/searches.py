@@ -50,8 +50,8 @@ async def check_no_secret_is_left(
 
 async def check_reasons_lie_with_orders(stage: Stage, db: Database) -> None:
     """Fail where what people typed as a reason is anywhere but with their orders; there has to be some."""
-    async with db.reading() as session:
-        typed = {reason.encode() for reason in await session.scalars(select(Order.reason)) if reason}
+    async with db.reading() as rows:
+        typed = {reason.encode() for reason in await rows.scalars(select(Order.reason)) if reason}
     assert typed
     async for place, content in _places(stage, db):
         if place != "table orders" and not place.startswith("handover.db"):
@@ -71,8 +71,8 @@ async def _gather(
         state = stage.state_file(point["identity"])
         if state.exists():
             texts += [("a charger's password", found) for found in _PASSWORD.findall(state.read_text())]
-    async with db.reading() as session:
-        sealed = await session.scalars(select(Credential.sealed_key).where(Credential.sealed_key.is_not(None)))
+    async with db.reading() as rows:
+        sealed = await rows.scalars(select(Credential.sealed_key).where(Credential.sealed_key.is_not(None)))
         texts += [("a pending key", vault.unseal(key).decode()) for key in sealed if key is not None]
     async with plain_http.client() as client:
         mails = [mail["text"] for mail in (await client.get(f"{stage.mailbox}/api/messages")).json()]
@@ -87,7 +87,7 @@ async def _places(stage: Stage, db: Database) -> AsyncIterator[tuple[str, bytes]
     for file in (*stage.logs.iterdir(), *stage.data.glob("handover.db*"), *stage.data.glob("temporal.db*")):
         with contextlib.suppress(FileNotFoundError):  # a journal that its database has no more use for
             yield file.name, file.read_bytes()
-    async with db.reading() as session:
+    async with db.reading() as rows:
         for table in Table.metadata.sorted_tables:
-            rows = (await session.execute(select(table))).all()
-            yield f"table {table.name}", "\n".join(str(tuple(row)) for row in rows).encode()
+            found = (await rows.execute(select(table))).all()
+            yield f"table {table.name}", "\n".join(str(tuple(row)) for row in found).encode()

@@ -150,12 +150,12 @@ async def running(
 
 
 async def _fill(db: Database, stage: Stage, lines: Sequence[Mapping[str, Any]], known_to: KnownTo) -> dict[str, str]:
-    rows = [json.dumps(line).encode() for line in lines]
-    await import_lines(db, Vault([stage.secret_key]), rows)
-    async with db.writing() as session:
-        await session.execute(update(Credential).values(known_to=known_to))
+    found = [json.dumps(line).encode() for line in lines]
+    await import_lines(db, Vault([stage.secret_key]), found)
+    async with db.writing() as rows:
+        await rows.execute(update(Credential).values(known_to=known_to))
         return {
-            line["id"]: await api_keys.create(session, UserId(line["id"]), frozenset(Scope), datetime.now(UTC))
+            line["id"]: await api_keys.create(rows, UserId(line["id"]), frozenset(Scope), datetime.now(UTC))
             for line in lines
             if line["type"] == "user"
         }

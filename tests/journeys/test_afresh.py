@@ -37,8 +37,8 @@ async def test_the_new_owner_connects_it_afresh(tmp_path: Path, database_url: st
         assert await afresh.start_session("BOB1") == "charging"
         refused = former.refused
         await former.until(lambda: former.refused > refused, 30)
-        async with system.db.reading() as session:
-            assert (await session.get_one(PresentConnection, "cp-1")).node is not None
+        async with system.db.reading() as rows:
+            assert (await rows.get_one(PresentConnection, "cp-1")).node is not None
         for station in (keeps_trying, charges):
             station.cancel()
 

@@ -211,8 +211,8 @@ async def test_who_has_no_account_opens_one_by_accepting_and_needs_none_to_decli
             await press(page, words.decline)
             await expect(page.get_by_role("heading", name=words.declined.title)).to_be_visible()
         await tidy(page, language)
-    async with site.system.db.reading() as session:
-        user = (await session.scalars(select(User).where(User.email == address))).one_or_none()
+    async with site.system.db.reading() as rows:
+        user = (await rows.scalars(select(User).where(User.email == address))).one_or_none()
     async with site.system.user("amelie") as amelie:
         found = (await amelie.get(f"/v1/transfers/{transfer_id}")).json()
     if decision == "accept":

@@ -29,8 +29,8 @@ async def test_an_address_without_an_account_ends_as_an_owner(tmp_path: Path, sq
         assert actions[: len(as_read)] == as_read, "as an operator reads it"
         assert (await see_it_end(ada, transfer_id))["state"] in {"completed", "completed_with_warnings"}
         await system.ended(transfer_id)
-        async with system.db.reading() as session:
-            carol = (await session.scalars(select(User).where(User.email == CAROL))).one()
+        async with system.db.reading() as rows:
+            carol = (await rows.scalars(select(User).where(User.email == CAROL))).one()
         assert carol.name == "Carol Nova"
         point = (await ada.get(f"/v1/transfers/{transfer_id}")).json()["to"]
         assert point == {"group_id": f"personal-{carol.id}", "owner_id": carol.id}

@@ -226,8 +226,8 @@ BEGIN SELECT RAISE(ABORT, 'cp-10 belongs to somebody else for good'); END
 
 
 async def register(operator: Operator, commands: list[list[str]]) -> None:
-    async with operator.system.db.writing() as session:
-        await session.execute(text(_REFUSAL))
+    async with operator.system.db.writing() as rows:
+        await rows.execute(text(_REFUSAL))
     transfer_id = await operator.start("cp-10", OWNERSHIP)
     found = await operator.until(transfer_id, state="transferring", attention="operator")
     assert found["from"]["owner_id"] == "ada"
@@ -236,8 +236,8 @@ async def register(operator: Operator, commands: list[list[str]]) -> None:
     for command in before:
         said = await operator.run(command, transfer_id)
     assert "change_ownership" in said.out
-    async with operator.system.db.writing() as session:
-        await session.execute(text("DROP TRIGGER refuses"))
+    async with operator.system.db.writing() as rows:
+        await rows.execute(text("DROP TRIGGER refuses"))
     await operator.run(retry, transfer_id)
     assert await operator.ended(transfer_id) == "completed"
 
@@ -280,8 +280,8 @@ async def mended(system: System) -> None:
 
 
 async def unstarted(operator: Operator, commands: list[list[str]]) -> None:
-    async with operator.system.db.writing() as session:  # so that it is not stopped with the database in its hands
-        await session.execute(text("SELECT 1"))  # a transaction begins with its first statement
+    async with operator.system.db.writing() as rows:  # so that it is not stopped with the database in its hands
+        await rows.execute(text("SELECT 1"))  # a transaction begins with its first statement
         operator.system.supervisor.signal("worker", signal.SIGSTOP)
     try:
         transfer_id = await operator.start("cp-8", {"kind": "move_to_group", "group_id": "south"})
@@ -321,17 +321,17 @@ async def doubts(operator: Operator, commands: list[list[str]]) -> None:
     point, now = ChargePointId("cp-15"), datetime.now(UTC)
     values: dict[str, Any] = {"charge_point_id": point, "id_tag": "TAG", "owner_id": "ada", "group_id": "north"}
     times = dict.fromkeys(("started_at", "reported_at", "arrived_at", "earliest_at"), now)
-    async with operator.system.db.writing() as session:
-        rows = [ChargingSession(connector=one, meter_start=0, **values, **times) for one in (1, 2)]
-        rows[0].doubts, rows[0].unsettled = ["holder"], True
+    async with operator.system.db.writing() as rows:
+        found = [ChargingSession(connector=one, meter_start=0, **values, **times) for one in (1, 2)]
+        found[0].doubts, found[0].unsettled = ["holder"], True
         stopped = dict.fromkeys(("reported_at", "stopped_at", "arrived_at"), now)
         stops = [
             UnmatchedStop(charge_point_id=point, said_id=said, meter=9, reason="Local", **stopped) for said in (-1, 0)
         ]
-        session.add_all([*rows, *stops])
-        await session.flush()
-        await findings.note_parked(session, Finding.SESSIONS_IN_DOUBT, point, now)
-    doubtful, runs, stop = str(rows[0].id), str(rows[1].id), str(stops[0].id)
+        rows.add_all([*found, *stops])
+        await rows.flush()
+        await findings.note_parked(rows, Finding.SESSIONS_IN_DOUBT, point, now)
+    doubtful, runs, stop = str(found[0].id), str(found[1].id), str(stops[0].id)
     assert point in (await operator.shell("findings")).out
     names = {"$POINT": point, "$SESSION": doubtful, "$STOP": stop, "$OWNER": "ada"}
     looks, stops_, end, book, settle = commands

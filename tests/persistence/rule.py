@@ -39,10 +39,10 @@ class Rule:
         quarantines_old: bool = False,
         until_new_key: UntilNewKey = UntilNewKey.SERVE,
     ) -> bool:
-        async with self.database.writing() as session:
-            await change_owner(session)
+        async with self.database.writing() as rows:
+            await change_owner(rows)
             return await credentials.change_hands(
-                session,
+                rows,
                 self.vault,
                 CP,
                 order_id,
@@ -53,9 +53,9 @@ class Rule:
 
     async def start(self) -> KeyPurpose | None:
         """Have the charger start anew on a connection opened with the current key."""
-        async with self.database.writing() as session:
-            key = (await lock_keys(session, CP)).current
-            return await key_sending.record_start(session, CP, key.id if key else "", NOW)
+        async with self.database.writing() as rows:
+            key = (await lock_keys(rows, CP)).current
+            return await key_sending.record_start(rows, CP, key.id if key else "", NOW)
 
     async def key(self) -> str:
         sealed = (await keys(self.database))["pending"].sealed_key
@@ -63,18 +63,18 @@ class Rule:
         return self.vault.unseal(sealed).decode()
 
     async def send(self, answer: KeyAnswer | None = None, *, at: datetime = NOW) -> None:
-        async with self.database.writing() as session:
-            key = await key_sending.record_sent(session, self.vault, CP, await self.connection(session), at)
+        async with self.database.writing() as rows:
+            key = await key_sending.record_sent(rows, self.vault, CP, await self.connection(rows), at)
         assert key is not None
         if answer is not None:
-            async with self.database.writing() as session:
-                await key_sending.record_answer(session, CP, key.credential_id, answer, counts=True)
+            async with self.database.writing() as rows:
+                await key_sending.record_answer(rows, CP, key.credential_id, answer, counts=True)
 
-    async def connection(self, session: AsyncSession) -> Connection:
+    async def connection(self, rows: AsyncSession) -> Connection:
         """Give a connection that was opened with the current key."""
-        key = (await lock_keys(session, CP)).current
+        key = (await lock_keys(rows, CP)).current
         generation = await present_connections.claim(
-            session,
+            rows,
             CP,
             NodeId("node-1"),
             credential_id=key.id if key else "",
@@ -85,25 +85,23 @@ class Rule:
         return Connection(generation)
 
     async def type_in(self, key: str, *, at: datetime = NOW) -> None:
-        async with self.database.writing() as session:
-            await typed_keys.set_current(session, self.vault, CP, key, at, purpose=KeyPurpose.TYPED)
+        async with self.database.writing() as rows:
+            await typed_keys.set_current(rows, self.vault, CP, key, at, purpose=KeyPurpose.TYPED)
 
     async def withdraw(self, order_id: str = ORDER) -> None:
-        async with self.database.writing() as session:
-            await credentials.withdraw(session, CP, order_id, NOW)
+        async with self.database.writing() as rows:
+            await credentials.withdraw(rows, CP, order_id, NOW)
 
     async def come(self, password: str | bytes, *, at: datetime = NOW) -> Admission:
         secret = password if isinstance(password, bytes) else password.encode()
-        async with self.database.reading() as session:
-            known = await upgrades.recognise(session, self.vault, IDENTITY, secret)
+        async with self.database.reading() as rows:
+            known = await upgrades.recognise(rows, self.vault, IDENTITY, secret)
         if known.admission is not None:
             return known.admission
         assert known.charge_point_id is not None
-        async with self.database.writing() as session:
-            return await upgrades.admit(
-                session, self.vault, known.charge_point_id, secret, old_keys=self.old_keys, now=at
-            )
+        async with self.database.writing() as rows:
+            return await upgrades.admit(rows, self.vault, known.charge_point_id, secret, old_keys=self.old_keys, now=at)
 
     async def status(self, order_id: str = ORDER) -> CredentialStatus:
-        async with self.database.reading() as session:
-            return await credentials.status(session, CP, order_id)
+        async with self.database.reading() as rows:
+            return await credentials.status(rows, CP, order_id)

@@ -16,23 +16,23 @@ TRAIL = of_charge_point(ChargePointId("cp-1"))
 
 
 async def say(database: Database, age: timedelta, subject: TrailSubject = TRAIL, **detail: Any) -> None:
-    async with database.writing() as session:
-        await audit.append(session, subject, actor="system", action=TrailAction.KEY_SENT, detail=detail)
+    async with database.writing() as rows:
+        await audit.append(rows, subject, actor="system", action=TrailAction.KEY_SENT, detail=detail)
         newest = select(AuditEvent.sequence).where(AuditEvent.subject == subject).order_by(AuditEvent.sequence.desc())
-        sequence = (await session.scalars(newest.limit(1))).one()
+        sequence = (await rows.scalars(newest.limit(1))).one()
         this = (AuditEvent.subject == subject, AuditEvent.sequence == sequence)
-        await session.execute(update(AuditEvent).where(*this).values(at=NOW - age))
+        await rows.execute(update(AuditEvent).where(*this).values(at=NOW - age))
 
 
 async def forget(database: Database, limit: int = 100) -> int:
-    async with database.writing() as session:
-        return await audit.forget_places(session, NOW - timedelta(days=90), limit)
+    async with database.writing() as rows:
+        return await audit.forget_places(rows, NOW - timedelta(days=90), limit)
 
 
 async def details(database: Database) -> list[dict[str, Any]]:
-    async with database.reading() as session:
+    async with database.reading() as rows:
         wanted = select(AuditEvent.detail).order_by(AuditEvent.subject, AuditEvent.sequence)
-        return list(await session.scalars(wanted))
+        return list(await rows.scalars(wanted))
 
 
 async def test_older_entries_lose_where_somebody_was_and_nothing_else(database: Database) -> None:
@@ -54,10 +54,10 @@ async def test_older_entries_lose_where_somebody_was_and_nothing_else(database: 
 async def test_entries_are_counted_of_one_trail_and_one_action(database: Database) -> None:
     for subject in (TransferId("trf_1"), TransferId("trf_2")):
         for action in (TrailAction.TAKEN_UP, TrailAction.TAKEN_UP, TrailAction.PARKED):
-            async with database.writing() as session:
-                await audit.append(session, subject, actor="system", action=action)
-    async with database.reading() as session:
-        assert await audit.count(session, TransferId("trf_1"), TrailAction.TAKEN_UP) == 2
+            async with database.writing() as rows:
+                await audit.append(rows, subject, actor="system", action=action)
+    async with database.reading() as rows:
+        assert await audit.count(rows, TransferId("trf_1"), TrailAction.TAKEN_UP) == 2
 
 
 async def test_so_many_at_once_the_oldest_first(database: Database) -> None:

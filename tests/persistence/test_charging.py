@@ -38,9 +38,9 @@ ROOMY = ListLimits(50)
 async def books(database: Database, vault: Vault) -> Database:
     """Of a charger that was there a day ago for an hour, and is since half an hour."""
     await seed(database, vault)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         for generation, opened, ended in ((1, NOW - 24 * HOUR, NOW - 23 * HOUR), (2, SINCE, None)):
-            session.add(
+            rows.add(
                 ChargerConnection(
                     charge_point_id=CP,
                     generation=generation,
@@ -60,45 +60,45 @@ def begin(
 
 
 async def start(books: Database, start: Start, *, now: datetime = NOW) -> Started:
-    async with books.writing() as session:
-        return await charging.start_session(session, CP, start, OVER, now)
+    async with books.writing() as rows:
+        return await charging.start_session(rows, CP, start, OVER, now)
 
 
 async def stop(
     books: Database, said_id: int, *, at: datetime = NOW, reason: str = "Local", meter: int | None = 9
 ) -> bool:
     """Report a stop; whether it ended a session."""
-    async with books.writing() as session:
+    async with books.writing() as rows:
         told = ChargerTime(at)
-        session_id = await charging.session_to_stop(session, CP, said_id, OVER, meter=meter, at=told)
+        session_id = await charging.session_to_stop(rows, CP, said_id, OVER, meter=meter, at=told)
         if session_id is None:
-            await charging.keep_stop(session, CP, said_id, OVER, NOW, meter=meter, at=told, reason=reason)
+            await charging.keep_stop(rows, CP, said_id, OVER, NOW, meter=meter, at=told, reason=reason)
             return False
-        return await charging.stop_session(session, CP, session_id, OVER, NOW, meter=meter, at=told, reason=reason)
+        return await charging.stop_session(rows, CP, session_id, OVER, NOW, meter=meter, at=told, reason=reason)
 
 
 async def row(books: Database, transaction_id: int) -> ChargingSession:
-    async with books.reading() as session:
-        return await session.get_one(ChargingSession, transaction_id)
+    async with books.reading() as rows:
+        return await rows.get_one(ChargingSession, transaction_id)
 
 
 async def running(books: Database) -> list[int]:
-    async with books.reading() as session:
-        found = [one.id for one in await charging.running_sessions(session, CP)]
-        assert bool(found) is await charging.session_running(session, CP)
+    async with books.reading() as rows:
+        found = [one.id for one in await charging.running_sessions(rows, CP)]
+        assert bool(found) is await charging.session_running(rows, CP)
     return found
 
 
 async def authorize(books: Database, id_tag: str) -> TagStatus:
-    async with books.reading() as session:
-        return await charging.authorize(session, CP, id_tag)
+    async with books.reading() as rows:
+        return await charging.authorize(rows, CP, id_tag)
 
 
 async def plan(
     books: Database, order_id: str, *, limits: ListLimits = ROOMY, restore: bool = False
 ) -> local_lists.ListOrder | None:
-    async with books.writing() as session:
-        return await local_lists.plan_list(session, CP, order_id, limits, restore=restore)
+    async with books.writing() as rows:
+        return await local_lists.plan_list(rows, CP, order_id, limits, restore=restore)
 
 
 def flat(order: local_lists.ListOrder | None) -> dict[str, str]:
@@ -115,8 +115,8 @@ async def test_tags_of_the_present_group_charge_whatever_their_case(books: Datab
 
 
 async def test_nobody_starts_while_sessions_are_blocked_but_what_ran_before_is_no_start(books: Database) -> None:
-    async with books.writing() as session:
-        (await session.get_one(ChargePoint, CP)).sessions_blocked_by = "transfer"
+    async with books.writing() as rows:
+        (await rows.get_one(ChargePoint, CP)).sessions_blocked_by = "transfer"
     assert await authorize(books, "ANN1") is TagStatus.BLOCKED
     assert (await start(books, begin(1, "ANN1", 0, NOW))).status is TagStatus.BLOCKED
     late = await start(books, begin(2, "ANN1", 0, NOW - HOUR))
@@ -147,8 +147,8 @@ async def test_only_what_happened_while_it_was_away_is_booked_by_its_time(
     assert (found.late, found.doubts) == (late, doubts)
     assert (found.reported_at, found.arrived_at) == (NOW + at, NOW + 2 * HOUR)
     assert started.status is (TagStatus.ACCEPTED if late else TagStatus.INVALID)
-    async with books.reading() as session:
-        parked = [(one.kind, one.subject) for one in await session.scalars(select(Finding))]
+    async with books.reading() as rows:
+        parked = [(one.kind, one.subject) for one in await rows.scalars(select(Finding))]
     assert parked == ([("sessions_in_doubt", CP)] if doubts else [])
 
 
@@ -211,18 +211,18 @@ async def test_what_is_not_told_is_no_connector_and_no_reading(books: Database) 
     """A second driver's start does not end the first one's session, and nothing is booked that nobody measured."""
     one, other = [(await start(books, begin(None, "ANN1", None, NOW, name))).transaction_id for name in ("t-1", "t-2")]
     assert await running(books) == [one, other]
-    async with books.writing() as session:
+    async with books.writing() as rows:
         for session_id, connector in ((one, 1), (other, 2)):
-            await charging.add_what_was_missing(session, session_id, OVER, NOW, connector=connector, meter_start=500)
-            await charging.record_meter(session, CP, session_id, 600)
-            await charging.add_what_was_missing(session, session_id, OVER, NOW, connector=9, meter_start=9)
+            await charging.add_what_was_missing(rows, session_id, OVER, NOW, connector=connector, meter_start=500)
+            await charging.record_meter(rows, CP, session_id, 600)
+            await charging.add_what_was_missing(rows, session_id, OVER, NOW, connector=9, meter_start=9)
     assert await running(books) == [one, other]
     assert await stop(books, one, meter=None)
     found = await row(books, one)
     assert (found.connector, found.meter_start, found.meter_stop) == (1, 500, 600)
     third = (await start(books, begin(None, "ANN1", None, NOW, "t-3"))).transaction_id
-    async with books.writing() as session:
-        await charging.add_what_was_missing(session, third, OVER, NOW, connector=2, meter_start=700)
+    async with books.writing() as rows:
+        await charging.add_what_was_missing(rows, third, OVER, NOW, connector=2, meter_start=700)
     assert await running(books) == [third], "its connector had another one"
 
 
@@ -254,10 +254,10 @@ async def test_one_that_fits_several_or_none_is_kept_for_somebody_to_settle(book
     for _ in range(2):
         assert not await stop(books, said, at=NOW + HOUR)
     assert await running(books) == both
-    async with books.reading() as session:
-        kept = (await session.scalars(select(UnmatchedStop).order_by(UnmatchedStop.id))).all()
+    async with books.reading() as rows:
+        kept = (await rows.scalars(select(UnmatchedStop).order_by(UnmatchedStop.id))).all()
         assert [(one.said_id, one.meter, one.reported_at) for one in kept] == [(said, 9, NOW), (said, 9, NOW + HOUR)]
-        assert [one.kind for one in await session.scalars(select(Finding))] == ["sessions_in_doubt"]
+        assert [one.kind for one in await rows.scalars(select(Finding))] == ["sessions_in_doubt"]
 
 
 async def test_a_session_whose_stop_was_lost_ends_where_the_next_begins_and_a_late_stop_corrects_it(
@@ -274,15 +274,15 @@ async def test_a_session_whose_stop_was_lost_ends_where_the_next_begins_and_a_la
 
 
 async def test_what_runs_at_another_charge_point_runs_on(books: Database) -> None:
-    async with books.writing() as session:
+    async with books.writing() as rows:
         there = {"owner_id": "ann", "group_id": "group-ann", "version": 0, "ocpp": "1.6"}
-        session.add(ChargePoint(id="cp-2", identity="STATION-2", name="CP 2", **there))
-        await session.flush()
+        rows.add(ChargePoint(id="cp-2", identity="STATION-2", name="CP 2", **there))
+        await rows.flush()
         times = dict.fromkeys(("started_at", "reported_at", "arrived_at", "earliest_at"), NOW - HOUR)
         of = {"connector": 1, "id_tag": "ANN2", "owner_id": "ann", "group_id": "group-ann", "meter_start": 5}
         other = ChargingSession(charge_point_id="cp-2", **of, **times)
-        session.add(other)
-        await session.flush()
+        rows.add(other)
+        await rows.flush()
         other_id = other.id
     await start(books, begin(1, "ANN1", 8, NOW - HOUR / 4))
     assert await frees(books, 1, None)
@@ -294,8 +294,8 @@ async def test_what_runs_at_another_charge_point_runs_on(books: Database) -> Non
 
 async def test_what_a_next_holders_session_begins_with_says_nothing_of_a_former_ones(books: Database) -> None:
     lost = (await start(books, begin(1, "ANN1", 5, NOW - HOUR))).transaction_id
-    async with books.writing() as session:
-        await charging.record_meter(session, CP, lost, 7)
+    async with books.writing() as rows:
+        await charging.record_meter(rows, CP, lost, 7)
     await hand_over(books, NOW - HOUR / 4)
     await start(books, begin(1, "BEN1", 900, NOW))
     found = await row(books, lost)
@@ -307,15 +307,15 @@ TOLD_ALL = NOW - HOUR * 0.4
 
 
 async def frees(books: Database, connector: int, at: datetime | None) -> bool:
-    async with books.writing() as session:
+    async with books.writing() as rows:
         time = None if at is None else ChargerTime(at)
-        return await charging.end_lost(session, CP, connector, OVER, NOW, at=time, told_all=TOLD_ALL)
+        return await charging.end_lost(rows, CP, connector, OVER, NOW, at=time, told_all=TOLD_ALL)
 
 
 async def test_a_free_connectors_session_has_lost_its_stop_and_a_late_one_corrects_that(books: Database) -> None:
     begun = (await start(books, begin(1, "ANN1", 5, NOW - HOUR / 4))).transaction_id
-    async with books.writing() as session:
-        await charging.record_meter(session, CP, begun, 7)
+    async with books.writing() as rows:
+        await charging.record_meter(rows, CP, begun, 7)
     assert not await frees(books, 2, None), "another connector"
     assert not await frees(books, 1, NOW - HOUR / 3), "it was free before"
     assert not await frees(books, 1, TOLD_ALL - MARGIN), "that was told late"
@@ -342,8 +342,8 @@ async def test_more_energy_than_a_connector_gives_is_recorded_as_sent_and_in_dou
     assert await stop(books, begun, meter=5 + wh)
     found = await row(books, begun)
     assert (found.meter_stop, found.doubts, found.unsettled) == (5 + wh, doubts, bool(doubts))
-    async with books.reading() as session:
-        parked = [(one.kind, one.subject) for one in await findings.parked(session)]
+    async with books.reading() as rows:
+        parked = [(one.kind, one.subject) for one in await findings.parked(rows)]
     assert parked == ([("sessions_in_doubt", CP)] if doubts else [])
 
 
@@ -362,12 +362,12 @@ async def test_what_is_told_later_makes_doubtful_or_ends_the_doubt(books: Databa
     begun = (await start(books, begin(1, "ANN1", None, NOW - HOUR / 4, "t-1"))).transaction_id
     assert await stop(books, begun, meter=9 * MOST)
     assert (await row(books, begun)).doubts == []
-    async with books.writing() as session:
-        await charging.add_what_was_missing(session, begun, OVER, NOW, connector=1, meter_start=0)
+    async with books.writing() as rows:
+        await charging.add_what_was_missing(rows, begun, OVER, NOW, connector=1, meter_start=0)
     assert (await row(books, begun)).doubts == ["energy"]
     lost = (await start(books, begin(2, "ANN1", 0, NOW - HOUR / 4))).transaction_id
-    async with books.writing() as session:
-        await charging.record_meter(session, CP, lost, 9 * MOST)
+    async with books.writing() as rows:
+        await charging.record_meter(rows, CP, lost, 9 * MOST)
     assert await frees(books, 2, None)
     assert (await row(books, lost)).unsettled
     assert await stop(books, lost, meter=MOST)
@@ -382,35 +382,35 @@ async def test_one_without_any_reading_ends_without_one(books: Database) -> None
 
 async def test_the_same_again_leaves_a_doubt_as_it_is(books: Database) -> None:
     lost = (await start(books, begin(1, "ANN1", 0, NOW - HOUR / 4))).transaction_id
-    async with books.writing() as session:
-        await charging.record_meter(session, CP, lost, 9 * MOST)
+    async with books.writing() as rows:
+        await charging.record_meter(rows, CP, lost, 9 * MOST)
     assert await frees(books, 1, None)
     assert await stop(books, lost, meter=9 * MOST)
     assert ((await row(books, lost)).doubts, (await row(books, lost)).unsettled) == (["energy"], True)
 
 
 async def in_doubt(books: Database) -> bool:
-    async with books.reading() as session:
-        return bool(await findings.parked(session))
+    async with books.reading() as rows:
+        return bool(await findings.parked(rows))
 
 
 async def test_a_finding_ends_with_its_last_doubt_and_what_changes_is_doubted_anew(books: Database) -> None:
     lost = (await start(books, begin(1, "ANN1", 0, NOW - HOUR / 4))).transaction_id
-    async with books.writing() as session:
-        await charging.record_meter(session, CP, lost, MOST + 1)
+    async with books.writing() as rows:
+        await charging.record_meter(rows, CP, lost, MOST + 1)
     assert await frees(books, 1, None)
     assert await in_doubt(books)
-    async with books.writing() as session:
-        (await session.get_one(ChargingSession, lost)).unsettled = False
-        await charging.close_review(session, CP, NOW)
+    async with books.writing() as rows:
+        (await rows.get_one(ChargingSession, lost)).unsettled = False
+        await charging.close_review(rows, CP, NOW)
     assert not await in_doubt(books)
     assert await stop(books, lost, meter=99 * MOST)
     assert (await row(books, lost)).unsettled, "what was settled was another number"
     assert await in_doubt(books)
     other = (await start(books, begin(2, "ANN1", 0, NOW - HOUR / 4))).transaction_id
-    async with books.writing() as session:
-        (await session.get_one(ChargingSession, lost)).unsettled = False
-        await charging.record_meter(session, CP, other, MOST + 1)
+    async with books.writing() as rows:
+        (await rows.get_one(ChargingSession, lost)).unsettled = False
+        await charging.record_meter(rows, CP, other, MOST + 1)
     assert await frees(books, 2, None)
     assert await stop(books, other, meter=MOST)
     assert not await in_doubt(books), "the stop has ended the doubt"
@@ -430,14 +430,12 @@ async def test_one_whose_start_was_not_heard_may_have_begun_when_the_charger_lef
 
 
 async def test_a_late_stop_is_read_by_what_the_clock_was_off_by_too(books: Database) -> None:
-    async with books.writing() as session:
-        (await session.get_one(ChargerConnection, (CP, 1))).clock_off = 24 * 3600
+    async with books.writing() as rows:
+        (await rows.get_one(ChargerConnection, (CP, 1))).clock_off = 24 * 3600
     behind = ChargerTime(NOW - 2 * HOUR - 24 * HOUR), ChargerTime(NOW - HOUR - 24 * HOUR)
     begun = await start(books, Start(1, "ANN1", 0, behind[0]))
-    async with books.writing() as session:
-        stops = charging.stop_session(
-            session, CP, begun.transaction_id, OVER, NOW, meter=9, at=behind[1], reason="Local"
-        )
+    async with books.writing() as rows:
+        stops = charging.stop_session(rows, CP, begun.transaction_id, OVER, NOW, meter=9, at=behind[1], reason="Local")
         assert await stops
     found = await row(books, begun.transaction_id)
     assert (found.started_at, found.stopped_at) == (NOW - 2 * HOUR, NOW - HOUR)
@@ -448,20 +446,20 @@ async def test_a_second_stop_with_another_reading_is_kept(books: Database) -> No
     for meter in (9, 9, 21):
         await stop(books, begun, meter=meter)
     assert (await row(books, begun)).meter_stop == 9
-    async with books.reading() as session:
-        assert [(one.said_id, one.meter) for one in await session.scalars(select(UnmatchedStop))] == [(begun, 21)]
+    async with books.reading() as rows:
+        assert [(one.said_id, one.meter) for one in await rows.scalars(select(UnmatchedStop))] == [(begun, 21)]
 
 
 async def test_what_the_clock_was_off_by_tells_a_kept_report_from_a_clock_that_is_behind(books: Database) -> None:
     """It was away for 23 hours; its clock was right before, and it tells of two hours ago as if it were now."""
-    async with books.writing() as session:
-        (await session.get_one(ChargerConnection, (CP, 1))).clock_off = 0
+    async with books.writing() as rows:
+        (await rows.get_one(ChargerConnection, (CP, 1))).clock_off = 0
     await hand_over(books, NOW - HOUR)
     kept = [Heard(NOW - hours * HOUR, NOW) for hours in (2, 1.9)]
     begun = await start(books, Start(1, "ANN1", 0, ChargerTime(NOW - 2 * HOUR, ClockShown(kept))))
     assert (await row(books, begun.transaction_id)).owner_id == "ann"
-    async with books.writing() as session:
-        (await session.get_one(ChargerConnection, (CP, 1))).clock_off = 2 * 3600
+    async with books.writing() as rows:
+        (await rows.get_one(ChargerConnection, (CP, 1))).clock_off = 2 * 3600
     begun = await start(books, Start(2, "ANN1", 0, ChargerTime(NOW - 2 * HOUR, ClockShown(kept))))
     assert (begun.status, (await row(books, begun.transaction_id)).owner_id) == (TagStatus.INVALID, "ben")
 
@@ -477,10 +475,10 @@ async def test_a_former_owner_is_to_be_told_of_what_is_booked_to_them(books: Dat
 
 async def test_meter_readings_only_rise(books: Database) -> None:
     begun = (await start(books, begin(1, "ANN1", 5, NOW))).transaction_id
-    async with books.writing() as session:
+    async with books.writing() as rows:
         for reading in (7, 6):
-            await charging.record_meter(session, CP, begun, reading)
-        await charging.record_meter(session, CP, 4711, 9)
+            await charging.record_meter(rows, CP, begun, reading)
+        await charging.record_meter(rows, CP, 4711, 9)
     assert (await row(books, begun)).last_meter == 7
 
 
@@ -489,8 +487,8 @@ async def test_the_list_accepts_the_present_groups_tags_and_blocks_the_former_on
     await hand_over(books, NOW)
     expected = {"BEN1": "Accepted", "ANN1": "Blocked", "ANN2": "Blocked"}
     assert flat(await plan(books, "order-1")) == expected
-    async with books.reading() as session:
-        assert (await session.get_one(LocalList, CP)).replaced == [
+    async with books.reading() as rows:
+        assert (await rows.get_one(LocalList, CP)).replaced == [
             {"id_tag": "ANN1", "status": "Accepted"},
             {"id_tag": "ANN2", "status": "Accepted"},
         ]
@@ -498,15 +496,15 @@ async def test_the_list_accepts_the_present_groups_tags_and_blocks_the_former_on
 
 async def test_tags_that_the_former_group_has_no_more_stay_blocked(books: Database) -> None:
     await plan(books, "order-0")
-    async with books.writing() as session:
-        await session.delete(await session.get_one(Tag, ("group-ann", "ANN2")))
+    async with books.writing() as rows:
+        await rows.delete(await rows.get_one(Tag, ("group-ann", "ANN2")))
     await hand_over(books, NOW)
     assert flat(await plan(books, "order-1"))["ANN2"] == "Blocked"
 
 
 async def test_a_tag_in_both_groups_is_accepted(books: Database) -> None:
-    async with books.writing() as session:
-        session.add(Tag(group_id="group-ben", id_tag="ANN1"))
+    async with books.writing() as rows:
+        rows.add(Tag(group_id="group-ben", id_tag="ANN1"))
     await hand_over(books, NOW)
     assert flat(await plan(books, "order-1"))["ANN1"] == "Accepted"
 

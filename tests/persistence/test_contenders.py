@@ -26,38 +26,38 @@ async def links(database: Database, vault: Vault) -> Database:
 
 
 async def claim(links: Database, node: NodeId = ONE) -> int:
-    async with links.writing() as session:
+    async with links.writing() as rows:
         return await present_connections.claim(
-            session, CP, node, credential_id="key", address=HERE, quarantined=False, now=NOW
+            rows, CP, node, credential_id="key", address=HERE, quarantined=False, now=NOW
         )
 
 
 async def enter(links: Database, contender: str, address: str = THERE) -> Placing | None:
-    async with links.writing() as session:
-        return await contenders.enter(session, CP, contender, TWO, address)
+    async with links.writing() as rows:
+        return await contenders.enter(rows, CP, contender, TWO, address)
 
 
 async def placing(links: Database, contender: str | None = None, address: str = THERE) -> Placing | None:
-    async with links.writing() as session:
-        return await contenders.placing(session, CP, address, contender=contender)
+    async with links.writing() as rows:
+        return await contenders.placing(rows, CP, address, contender=contender)
 
 
 async def release(links: Database, generation: int) -> None:
-    async with links.writing() as session:
-        await present_connections.release(session, CP, generation, NOW)
+    async with links.writing() as rows:
+        await present_connections.release(rows, CP, generation, NOW)
 
 
 async def contests(links: Database, node: NodeId) -> list[Contest]:
-    async with links.reading() as session:
-        return await contenders.contests_at(session, node)
+    async with links.reading() as rows:
+        return await contenders.contests_at(rows, node)
 
 
 async def test_of_a_charger_that_never_connected_the_place_is_free(links: Database) -> None:
     assert await enter(links, "first") is Placing.FREE
     assert await placing(links) is Placing.FREE
-    async with links.reading() as session:
-        assert not await contenders.is_contested(session, CP)
-        assert await present_connections.whereabouts(session, CP) == (None, 0, False)
+    async with links.reading() as rows:
+        assert not await contenders.is_contested(rows, CP)
+        assert await present_connections.whereabouts(rows, CP) == (None, 0, False)
     assert await claim(links) == 1
 
 
@@ -79,11 +79,11 @@ async def test_of_many_at_once_one_waits(links: Database) -> None:
 async def test_a_claim_ends_the_wait_of_everybody(links: Database) -> None:
     generation = await claim(links)
     await enter(links, "first")
-    async with links.writing() as session:
-        assert await contenders.note_answer(session, CP, generation) == THERE
+    async with links.writing() as rows:
+        assert await contenders.note_answer(rows, CP, generation) == THERE
     await claim(links, TWO)
-    async with links.reading() as session:
-        row = await session.get_one(PresentConnection, CP)
+    async with links.reading() as rows:
+        row = await rows.get_one(PresentConnection, CP)
     assert (row.contender, row.contender_node, row.contender_address, row.contended_at) == (None, None, None, None)
     assert not row.contender_answered
     assert await placing(links, "first") is None, "it has lost its turn"
@@ -105,25 +105,25 @@ async def test_only_the_one_that_waits_leaves(links: Database) -> None:
     await claim(links)
     await enter(links, "first")
     assert await enter(links, "second") is Placing.WAITS
-    async with links.writing() as session:
-        await contenders.leave(session, CP, "first")
+    async with links.writing() as rows:
+        await contenders.leave(rows, CP, "first")
     assert [contest.contender for contest in await contests(links, ONE)] == ["second"]
-    async with links.writing() as session:
-        await contenders.leave(session, CP, "second")
+    async with links.writing() as rows:
+        await contenders.leave(rows, CP, "second")
     assert await contests(links, ONE) == []
 
 
 async def test_an_answer_is_that_of_the_connection_that_was_asked(links: Database) -> None:
     older = await claim(links)
     newer = await claim(links)
-    async with links.writing() as session:
-        assert await contenders.note_answer(session, CP, newer) is None, "nobody waits"
+    async with links.writing() as rows:
+        assert await contenders.note_answer(rows, CP, newer) is None, "nobody waits"
     await enter(links, "first")
-    async with links.writing() as session:
-        assert await contenders.note_answer(session, CP, older) is None
+    async with links.writing() as rows:
+        assert await contenders.note_answer(rows, CP, older) is None
     assert [contest.answered for contest in await contests(links, ONE)] == [False]
-    async with links.writing() as session:
-        assert await contenders.note_answer(session, CP, newer) == THERE
+    async with links.writing() as rows:
+        assert await contenders.note_answer(rows, CP, newer) == THERE
     assert [contest.answered for contest in await contests(links, ONE)] == [True]
     await enter(links, "second")
     assert [contest.answered for contest in await contests(links, ONE)] == [False], "it is asked anew for this one"

@@ -125,8 +125,8 @@ async def test_a_withdrawn_key_is_not_sent(rule: Rule) -> None:
     await rule.make()
     await rule.send(KeyAnswer.ACCEPTED)
     await rule.withdraw()
-    async with rule.database.writing() as session:
-        assert await key_sending.record_sent(session, rule.vault, CP, await rule.connection(session), NOW) is None
+    async with rule.database.writing() as rows:
+        assert await key_sending.record_sent(rows, rule.vault, CP, await rule.connection(rows), NOW) is None
 
 
 async def test_the_next_order_takes_a_withdrawn_key_over_rather_than_make_a_third(rule: Rule) -> None:
@@ -159,9 +159,9 @@ async def test_a_due_key_that_was_taken_over_is_due_again_where_the_next_order_i
     await rule.make(OTHER)
     if answer is not None:
         await rule.send(answer)
-    async with rule.database.writing() as session:
-        await credentials.withdraw(session, CP, OTHER, NOW)
-        assert await credentials.is_pending(session, CP, ORDER)
+    async with rule.database.writing() as rows:
+        await credentials.withdraw(rows, CP, OTHER, NOW)
+        assert await credentials.is_pending(rows, CP, ORDER)
     assert (await rule.come(OLD_KEY)).entry is Entry.QUARANTINED
     assert (await rule.come(key)).entry is Entry.PROVED
     assert (await rule.status()).proven
@@ -173,8 +173,8 @@ async def test_a_key_that_was_withdrawn_is_nothing_that_anybody_waits_for(rule: 
     for withdrawn in (False, True):
         if withdrawn:
             await rule.withdraw()
-        async with rule.database.reading() as session:
-            assert await credentials.is_pending(session, CP, ORDER) is not withdrawn
+        async with rule.database.reading() as rows:
+            assert await credentials.is_pending(rows, CP, ORDER) is not withdrawn
     assert "pending" in await keys(rule.database), "it may have taken it"
 
 
@@ -189,13 +189,13 @@ async def test_after_a_proof_the_next_order_makes_a_fresh_key(rule: Rule) -> Non
 
 async def test_a_change_that_somebody_else_was_faster_with_is_refused(rule: Rule) -> None:
     await rule.make()
-    async with rule.database.writing() as session:
-        seen = (await lock_keys(session, CP)).pending
+    async with rule.database.writing() as rows:
+        seen = (await lock_keys(rows, CP)).pending
     assert seen is not None
     await rule.come(await rule.key())
     with pytest.raises(Unavailable):
-        async with rule.database.writing() as session:
-            await turn(session, seen, answer="accepted")
+        async with rule.database.writing() as rows:
+            await turn(rows, seen, answer="accepted")
 
 
 @pytest.mark.parametrize("held", [False, True])
@@ -206,17 +206,17 @@ async def test_a_key_left_due_quarantines_the_old_one_until_the_charger_refuses_
     key = await rule.make()
     if held:
         await rule.send()
-    async with rule.database.writing() as session:
-        await credentials.leave_due(session, CP, OTHER)
+    async with rule.database.writing() as rows:
+        await credentials.leave_due(rows, CP, OTHER)
     assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT  # another order's
-    async with rule.database.writing() as session:
-        await credentials.leave_due(session, CP, ORDER)
-        assert not await credentials.refuse_unattended(session, CP, NOW), "no refusal yet"
+    async with rule.database.writing() as rows:
+        await credentials.leave_due(rows, CP, ORDER)
+        assert not await credentials.refuse_unattended(rows, CP, NOW), "no refusal yet"
     assert (await rule.come(OLD_KEY)).entry is Entry.QUARANTINED
     await rule.send(KeyAnswer.REJECTED)
     await add_transfer(rule.database, until_new_key)
-    async with rule.database.writing() as session:
-        assert await credentials.refuse_unattended(session, CP, NOW)
+    async with rule.database.writing() as rows:
+        assert await credentials.refuse_unattended(rows, CP, NOW)
     opens = Entry.CURRENT if until_new_key is UntilNewKey.SERVE else Entry.QUARANTINED
     assert (await rule.come(OLD_KEY)).entry is opens
     assert (await rule.come(key)).entry is (opens if held else Entry.REFUSED)
@@ -224,30 +224,30 @@ async def test_a_key_left_due_quarantines_the_old_one_until_the_charger_refuses_
 
 async def test_the_next_order_that_takes_a_key_over_attends_to_it_again(rule: Rule) -> None:
     await rule.make()
-    async with rule.database.writing() as session:
-        await credentials.leave_due(session, CP, ORDER)
+    async with rule.database.writing() as rows:
+        await credentials.leave_due(rows, CP, ORDER)
     await rule.make(OTHER)
     assert not (await keys(rule.database))["pending"].unattended
 
 
 async def test_an_answer_that_arrives_after_the_proof_changes_nothing(rule: Rule) -> None:
     key = await rule.make()
-    async with rule.database.writing() as session:
-        sent = await key_sending.record_sent(session, rule.vault, CP, await rule.connection(session), NOW)
+    async with rule.database.writing() as rows:
+        sent = await key_sending.record_sent(rows, rule.vault, CP, await rule.connection(rows), NOW)
     assert sent is not None
     assert sent.text == key
     assert key not in repr(sent)
     await rule.come(key)
-    async with rule.database.writing() as session:
-        await key_sending.record_answer(session, CP, sent.credential_id, KeyAnswer.REJECTED, counts=True)
+    async with rule.database.writing() as rows:
+        await key_sending.record_answer(rows, CP, sent.credential_id, KeyAnswer.REJECTED, counts=True)
     assert (await rule.come(key)).entry is Entry.CURRENT
 
 
 async def test_who_finds_no_key_still_keeps_others_from_making_one(rule: Rule) -> None:
-    async with rule.database.writing() as session:
-        await credentials.revoke_all(session, CP, NOW)
-    async with rule.database.writing() as session:
-        assert (await lock_keys(session, CP)).current is None
+    async with rule.database.writing() as rows:
+        await credentials.revoke_all(rows, CP, NOW)
+    async with rule.database.writing() as rows:
+        assert (await lock_keys(rows, CP)).current is None
         other = asyncio.create_task(rule.type_in("0" * 40))
         await until_waiting(rule.database, other)
         assert set(await keys(rule.database)) == {"revoked"}
@@ -257,8 +257,8 @@ async def test_who_finds_no_key_still_keeps_others_from_making_one(rule: Rule) -
 async def test_an_answer_takes_the_locks_in_the_order_of_everybody_else(rule: Rule) -> None:
     """Who holds a key and waits for its charge point meets one who holds the charge point and waits for its keys."""
     await rule.make()
-    async with rule.database.writing() as session:
-        sent = await key_sending.record_sent(session, rule.vault, CP, await rule.connection(session), NOW)
+    async with rule.database.writing() as rows:
+        sent = await key_sending.record_sent(rows, rule.vault, CP, await rule.connection(rows), NOW)
     assert sent is not None
 
     async def answer() -> None:
@@ -266,10 +266,10 @@ async def test_an_answer_takes_the_locks_in_the_order_of_everybody_else(rule: Ru
             await key_sending.record_answer(another, CP, sent.credential_id, KeyAnswer.REJECTED, counts=True)
             await credentials.refuse_unattended(another, CP, NOW)
 
-    async with rule.database.writing() as session:
-        await session.execute(select(ChargePoint.id).where(ChargePoint.id == CP).with_for_update(key_share=True))
+    async with rule.database.writing() as rows:
+        await rows.execute(select(ChargePoint.id).where(ChargePoint.id == CP).with_for_update(key_share=True))
         answering = asyncio.create_task(answer())
         await until_waiting(rule.database, answering)
-        assert (await lock_keys(session, CP)).pending is not None
+        assert (await lock_keys(rows, CP)).pending is not None
     await answering
     assert (await rule.status()).answer == "rejected"

@@ -27,9 +27,9 @@ Ages = Callable[..., Awaitable[None]]
 async def links(database: Database, vault: Vault) -> Database:
     """Give a charger's socket to node ONE."""
     await seed(database, vault)
-    async with database.writing() as session:
+    async with database.writing() as rows:
         await present_connections.claim(
-            session, CP, ONE, credential_id="key", address="192.0.2.1", quarantined=False, now=datetime.now(UTC)
+            rows, CP, ONE, credential_id="key", address="192.0.2.1", quarantined=False, now=datetime.now(UTC)
         )
     return database
 
@@ -39,21 +39,21 @@ def was_seen(links: Database) -> Ages:
     async def write(node: NodeId, ago: timedelta, *, steady: timedelta = timedelta(hours=1)) -> None:
         """Write that a node's last sign was so long ago, and that it had been steady for so long then."""
         seen = datetime.now(UTC) - ago
-        async with links.writing() as session:
-            await session.merge(GatewayNode(node=node, seen_at=seen, steady_since=seen - steady))
+        async with links.writing() as rows:
+            await rows.merge(GatewayNode(node=node, seen_at=seen, steady_since=seen - steady))
 
     return write
 
 
 async def is_open(links: Database) -> bool:
     """Say whether the charger's socket counts as open: wherever that is asked, the answer is the same."""
-    async with links.reading() as session:
+    async with links.reading() as rows:
         answers = {
-            (await present_connections.whereabouts(session, CP)).node is not None,
-            await present_connections.opened(session, CP) == (1, "192.0.2.1"),
-            await present_connections.online_among(session, {CP}) == {CP},
+            (await present_connections.whereabouts(rows, CP)).node is not None,
+            await present_connections.opened(rows, CP) == (1, "192.0.2.1"),
+            await present_connections.online_among(rows, {CP}) == {CP},
         }
-        shown = await session.scalar(
+        shown = await rows.scalar(
             select(present_connections.is_released()).where(PresentConnection.charge_point_id == CP)
         )
     [answer] = answers | {bool(shown)}
@@ -62,18 +62,18 @@ async def is_open(links: Database) -> bool:
 
 async def test_a_moment_of_the_database_is_kept_as_any_other(links: Database) -> None:
     before = datetime.now(UTC)
-    async with links.writing() as session:
-        await gateway_nodes.sign(session, ONE)
-        await session.execute(update(PresentConnection).values(contended_at=Now()))
-    async with links.reading() as session:
-        row = await session.get_one(GatewayNode, ONE)
-        link = await session.get_one(PresentConnection, CP)
+    async with links.writing() as rows:
+        await gateway_nodes.sign(rows, ONE)
+        await rows.execute(update(PresentConnection).values(contended_at=Now()))
+    async with links.reading() as rows:
+        row = await rows.get_one(GatewayNode, ONE)
+        link = await rows.get_one(PresentConnection, CP)
         query = select(
             SecondsBetween(GatewayNode.seen_at, PresentConnection.contended_at),
             SecondsBetween(PresentConnection.contended_at, Now()),
         )
         between, since = (
-            await session.execute(query.join(PresentConnection, PresentConnection.node == GatewayNode.node))
+            await rows.execute(query.join(PresentConnection, PresentConnection.node == GatewayNode.node))
         ).one()
     assert link.contended_at is not None
     for moment in (row.seen_at, row.steady_since, link.contended_at):
@@ -84,17 +84,17 @@ async def test_a_moment_of_the_database_is_kept_as_any_other(links: Database) ->
 
 async def test_a_node_is_steady_while_no_sign_is_late(links: Database, was_seen: Ages) -> None:
     await was_seen(ONE, LATE_AFTER - MOMENT, steady=timedelta(minutes=3))
-    async with links.writing() as session:
-        await gateway_nodes.sign(session, ONE)
-        row = await session.get_one(GatewayNode, ONE, populate_existing=True)
+    async with links.writing() as rows:
+        await gateway_nodes.sign(rows, ONE)
+        row = await rows.get_one(GatewayNode, ONE, populate_existing=True)
         assert row.seen_at - row.steady_since > timedelta(minutes=3)
 
 
 async def test_a_late_sign_begins_anew(links: Database, was_seen: Ages) -> None:
     await was_seen(ONE, LATE_AFTER + MOMENT, steady=timedelta(minutes=3))
-    async with links.writing() as session:
-        await gateway_nodes.sign(session, ONE)
-        row = await session.get_one(GatewayNode, ONE, populate_existing=True)
+    async with links.writing() as rows:
+        await gateway_nodes.sign(rows, ONE)
+        row = await rows.get_one(GatewayNode, ONE, populate_existing=True)
         assert abs(row.seen_at - row.steady_since) < MOMENT
 
 
@@ -113,16 +113,16 @@ async def test_a_steady_node_misses_another_one(links: Database, was_seen: Ages)
     assert await is_open(links)
     await was_seen(ONE, SILENT_AFTER + MOMENT)
     assert not await is_open(links)
-    async with links.writing() as session:
-        await gateway_nodes.sign(session, ONE)
+    async with links.writing() as rows:
+        await gateway_nodes.sign(rows, ONE)
     assert await is_open(links), "it can write again, and keeps what nobody claimed"
 
 
 async def test_time_in_which_no_node_could_write_does_not_count(links: Database, was_seen: Ages) -> None:
     await was_seen(ONE, timedelta(minutes=10))
     await was_seen(TWO, timedelta(minutes=10))
-    async with links.writing() as session:
-        await gateway_nodes.sign(session, TWO)
+    async with links.writing() as rows:
+        await gateway_nodes.sign(rows, TWO)
     assert await is_open(links), "the other one may just be about to write"
     await was_seen(TWO, timedelta(0), steady=STEADY_AFTER + MOMENT)
     assert not await is_open(links)
@@ -145,22 +145,22 @@ async def test_a_dead_nodes_charger_is_not_shown_as_connected(links: Database, w
 
 async def test_a_quarantined_charger_is_not_shown_as_connected(links: Database) -> None:
     operator = Caller(UserId("ann"), "ann", None, None, "en", frozenset(Scope))
-    async with links.writing() as session:
-        await session.execute(update(PresentConnection).values(quarantined=True))
+    async with links.writing() as rows:
+        await rows.execute(update(PresentConnection).values(quarantined=True))
     assert not (await Reads(links).charge_point(operator, CP)).connected
 
 
 async def test_what_a_node_held_that_is_silent_since_yesterday_is_forgotten(links: Database, was_seen: Ages) -> None:
     await was_seen(TWO, timedelta(0))
     await was_seen(ONE, FORGOTTEN_AFTER - MOMENT)
-    async with links.writing() as session:
-        await present_connections.clear_dead(session, datetime.now(UTC))
-        assert (await session.get_one(ChargerConnection, (CP, 1))).ended_at is None
+    async with links.writing() as rows:
+        await present_connections.clear_dead(rows, datetime.now(UTC))
+        assert (await rows.get_one(ChargerConnection, (CP, 1))).ended_at is None
     await was_seen(ONE, FORGOTTEN_AFTER + MOMENT)
-    async with links.writing() as session:
-        sign = (await session.get_one(GatewayNode, ONE)).seen_at
-        await present_connections.clear_dead(session, datetime.now(UTC))
-        assert await session.get(GatewayNode, ONE) is None
-        connection = await session.get_one(ChargerConnection, (CP, 1))
+    async with links.writing() as rows:
+        sign = (await rows.get_one(GatewayNode, ONE)).seen_at
+        await present_connections.clear_dead(rows, datetime.now(UTC))
+        assert await rows.get(GatewayNode, ONE) is None
+        connection = await rows.get_one(ChargerConnection, (CP, 1))
         assert connection.ended_at == sign, "it was over with the last sign of its node"
     assert not await is_open(links)

@@ -49,22 +49,22 @@ async def refused(database: Database, vault: Vault, *lines: dict[str, Any] | str
 
 
 async def count(database: Database, table: type[Any]) -> int:
-    async with database.reading() as session:
-        return await session.scalar(select(func.count()).select_from(table)) or 0
+    async with database.reading() as rows:
+        return await rows.scalar(select(func.count()).select_from(table)) or 0
 
 
 async def test_everything_comes_in_with_personal_groups_ledger_and_credentials(
     database: Database, vault: Vault
 ) -> None:
     await take(database, vault, *ALL)
-    async with database.reading() as session:
-        alice, bob = await session.get_one(User, "alice"), await session.get_one(User, "bob")
-        personal = (await session.scalars(select(Group).where(Group.personal_of == "alice"))).one()
-        member = (await session.scalars(select(Membership).where(Membership.group_id == personal.id))).one()
-        tag = (await session.scalars(select(Tag))).one()
-        charge_point = await session.get_one(ChargePoint, "cp-1")
-        period = (await session.scalars(select(OwnershipPeriod))).one()
-        credential = (await session.scalars(select(Credential))).one()
+    async with database.reading() as rows:
+        alice, bob = await rows.get_one(User, "alice"), await rows.get_one(User, "bob")
+        personal = (await rows.scalars(select(Group).where(Group.personal_of == "alice"))).one()
+        member = (await rows.scalars(select(Membership).where(Membership.group_id == personal.id))).one()
+        tag = (await rows.scalars(select(Tag))).one()
+        charge_point = await rows.get_one(ChargePoint, "cp-1")
+        period = (await rows.scalars(select(OwnershipPeriod))).one()
+        credential = (await rows.scalars(select(Credential))).one()
     assert (alice.phone, alice.status, bob.email) == ("+33612345678", "active", "bob@example.com")
     assert (member.user_id, member.role) == ("alice", "owner")
     assert tag.id_tag == "ABC1"
@@ -93,23 +93,23 @@ async def test_names_and_roles_follow_the_file(database: Database, vault: Vault)
         changed(FIRST, name="Premier", location="Gate"),
     )
     assert dict(done.changed) == {"user": 1, "group": 1, "membership": 1, "charge point": 1}
-    async with database.reading() as session:
-        charge_point = await session.get_one(ChargePoint, "cp-1")
+    async with database.reading() as rows:
+        charge_point = await rows.get_one(ChargePoint, "cp-1")
         assert (charge_point.name, charge_point.location) == ("Premier", "Gate")
-        assert (await session.get_one(Membership, ("depot", "bob"))).role == "owner"
+        assert (await rows.get_one(Membership, ("depot", "bob"))).role == "owner"
 
 
 async def test_who_has_a_charge_point_is_its_transfers_business(database: Database, vault: Vault) -> None:
     await take(database, vault, *ALL)
-    async with database.writing() as session:
-        await session.execute(update(ChargePoint).values(owner_id="alice", version=1))
-        mac = await session.scalar(select(Credential.mac))
+    async with database.writing() as rows:
+        await rows.execute(update(ChargePoint).values(owner_id="alice", version=1))
+        mac = await rows.scalar(select(Credential.mac))
     done = await take(database, vault, *ALL[:-1], changed(FIRST, password="another-password-for-it"))
     assert not done.changed
-    async with database.reading() as session:
-        charge_point = await session.get_one(ChargePoint, "cp-1")
+    async with database.reading() as rows:
+        charge_point = await rows.get_one(ChargePoint, "cp-1")
         assert (charge_point.owner_id, charge_point.version) == ("alice", 1)
-        assert await session.scalar(select(Credential.mac)) == mac
+        assert await rows.scalar(select(Credential.mac)) == mac
 
 
 async def test_a_wrong_line_is_named_and_nothing_is_taken(database: Database, vault: Vault) -> None:

@@ -33,21 +33,21 @@ async def rule(database: Database, vault: Vault) -> Rule:
 
 async def enrol(rule: Rule, answer: KeyAnswer | None = None, *, asked: bool = False) -> str | None:
     """Make the key of an enrolment and send it; None where none may be made."""
-    async with rule.database.writing() as session:
-        made = await credentials.make_own(session, rule.vault, CP, NOW, asked=asked)
+    async with rule.database.writing() as rows:
+        made = await credentials.make_own(rows, rule.vault, CP, NOW, asked=asked)
     if made is None:
         return None
     await rule.send(answer)
     if answer in {KeyAnswer.REJECTED, KeyAnswer.NOT_SUPPORTED}:
-        async with rule.database.writing() as session:
-            assert await key_sending.refuse_own(session, CP, NOW)
+        async with rule.database.writing() as rows:
+            assert await key_sending.refuse_own(rows, CP, NOW)
         return ""
     return await rule.key()
 
 
 async def point(rule: Rule) -> ChargePoint:
-    async with rule.database.reading() as session:
-        return await session.get_one(ChargePoint, CP)
+    async with rule.database.reading() as rows:
+        return await rows.get_one(ChargePoint, CP)
 
 
 # --- enrolment ----------------------------------------------------------------------------------------------------
@@ -75,12 +75,12 @@ async def test_a_key_that_was_sent_over_two_connections_is_known_to_people_and_r
 
 
 async def test_the_same_connection_may_be_sent_it_twice(rule: Rule) -> None:
-    async with rule.database.writing() as session:
-        await credentials.make_own(session, rule.vault, CP, NOW)
-        connection = await rule.connection(session)
+    async with rule.database.writing() as rows:
+        await credentials.make_own(rows, rule.vault, CP, NOW)
+        connection = await rule.connection(rows)
     for _ in range(2):
-        async with rule.database.writing() as session:
-            assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW)
+        async with rule.database.writing() as rows:
+            assert await key_sending.record_sent(rows, rule.vault, CP, connection, NOW)
     assert (await rule.come(await rule.key())).known_to is KnownTo.CHARGER
 
 
@@ -95,9 +95,9 @@ async def test_a_refusal_ends_it_until_the_owner_asks(rule: Rule, answer: KeyAns
 
 async def test_one_that_was_taken_without_a_proof_is_sent_again_as_its_owner_asks(rule: Rule) -> None:
     await enrol(rule, KeyAnswer.ACCEPTED)
-    async with rule.database.writing() as session:
-        assert await credentials.make_own(session, rule.vault, CP, NOW) is None
-        assert await credentials.make_own(session, rule.vault, CP, NOW, asked=True) is KeyPurpose.ENROLMENT
+    async with rule.database.writing() as rows:
+        assert await credentials.make_own(rows, rule.vault, CP, NOW) is None
+        assert await credentials.make_own(rows, rule.vault, CP, NOW, asked=True) is KeyPurpose.ENROLMENT
     pending = (await keys(rule.database))["pending"]
     assert (pending.answer, pending.maybe_taken) == (None, True)
 
@@ -106,13 +106,13 @@ async def test_a_key_that_an_earlier_sending_may_have_given_it_stays_good_beside
     key = await enrol(rule)
     assert key
     await rule.send(KeyAnswer.REJECTED)
-    async with rule.database.writing() as session:
-        await key_sending.refuse_own(session, CP, NOW)
+    async with rule.database.writing() as rows:
+        await key_sending.refuse_own(rows, CP, NOW)
     assert set(await keys(rule.database)) == {"current", "beside"}
     taken_up = await rule.come(key)
     assert (taken_up.entry, taken_up.known_to) == (Entry.SETTLED, KnownTo.PEOPLE)
-    async with rule.database.reading() as session:
-        entries = (await session.scalars(select(AuditEvent).order_by(AuditEvent.sequence))).all()
+    async with rule.database.reading() as rows:
+        entries = (await rows.scalars(select(AuditEvent).order_by(AuditEvent.sequence))).all()
     assert [(one.action, one.detail["known_to"]) for one in entries[-1:]] == [("old_key_taken_up", "people")]
     assert (await rule.come(OLD_KEY)).entry is Entry.REFUSED
 
@@ -153,24 +153,24 @@ async def test_nothing_is_enrolled_under_a_former_owners_key(rule: Rule) -> None
 
 async def test_after_a_roll_back_it_is_the_present_owners_again(rule: Rule) -> None:
     await rule.change_hands()
-    async with rule.database.writing() as session:
-        (await session.get_one(ChargePoint, CP)).owner_version = 0
-        await credentials.restore(session, CP, None)
+    async with rule.database.writing() as rows:
+        (await rows.get_one(ChargePoint, CP)).owner_version = 0
+        await credentials.restore(rows, CP, None)
     assert await enrol(rule)
 
 
 @pytest.mark.parametrize("state", ["transferring", "reconfiguring", "rolling_back"])
 async def test_none_is_made_or_sent_while_a_transfer_is_at_work(rule: Rule, state: str) -> None:
-    async with rule.database.writing() as session:
-        await credentials.make_own(session, rule.vault, CP, NOW)
+    async with rule.database.writing() as rows:
+        await credentials.make_own(rows, rule.vault, CP, NOW)
     await add_transfer(rule.database)
-    async with rule.database.writing() as session:
-        row = await session.get_one(Transfer, ORDER)
+    async with rule.database.writing() as rows:
+        row = await rows.get_one(Transfer, ORDER)
         row.state, row.active = state, True
     assert await enrol(rule) is None
-    async with rule.database.writing() as session:
-        connection = await rule.connection(session)
-        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
+    async with rule.database.writing() as rows:
+        connection = await rule.connection(rows)
+        assert await key_sending.record_sent(rows, rule.vault, CP, connection, NOW) is None
 
 
 # --- a change of owner --------------------------------------------------------------------------------------------
@@ -200,14 +200,14 @@ async def test_an_unproven_enrolment_key_opens_what_the_old_one_does_and_proves_
         opened = await rule.come(password)
         assert (opened.entry, opened.known_to) == (opens, KnownTo.PEOPLE)
     assert not (await rule.status()).proven
-    async with rule.database.writing() as session:
-        connection = await rule.connection(session)
-        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
+    async with rule.database.writing() as rows:
+        connection = await rule.connection(rows)
+        assert await key_sending.record_sent(rows, rule.vault, CP, connection, NOW) is None
 
 
 async def test_an_enrolment_key_that_was_not_sent_is_dropped_at_the_change(rule: Rule) -> None:
-    async with rule.database.writing() as session:
-        await credentials.make_own(session, rule.vault, CP, NOW)
+    async with rule.database.writing() as rows:
+        await credentials.make_own(rows, rule.vault, CP, NOW)
     key = await rule.key()
     await rule.change_hands()
     assert (await rule.come(key)).entry is Entry.REFUSED
@@ -227,25 +227,23 @@ async def test_an_enrolled_charger_gets_a_new_key_at_the_change(rule: Rule) -> N
 async def test_no_key_is_sent_over_a_connection_that_was_opened_with_another_than_the_chargers(rule: Rule) -> None:
     enrolled = await enrol(rule)
     assert enrolled
-    async with rule.database.writing() as session:
-        former = await rule.connection(session)  # with the key that people know
+    async with rule.database.writing() as rows:
+        former = await rule.connection(rows)  # with the key that people know
     await rule.come(enrolled)
     await rule.make()
-    async with rule.database.writing() as session:
-        assert await key_sending.record_sent(session, rule.vault, CP, former, NOW) is None
-        connection = await rule.connection(session)
-        assert (
-            await key_sending.record_sent(session, rule.vault, CP, Connection(connection.generation - 1), NOW) is None
-        )
-        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is not None
+    async with rule.database.writing() as rows:
+        assert await key_sending.record_sent(rows, rule.vault, CP, former, NOW) is None
+        connection = await rule.connection(rows)
+        assert await key_sending.record_sent(rows, rule.vault, CP, Connection(connection.generation - 1), NOW) is None
+        assert await key_sending.record_sent(rows, rule.vault, CP, connection, NOW) is not None
 
 
 # --- the new owner's key ------------------------------------------------------------------------------------------
 
 
 async def hand_out(rule: Rule, key: str = TYPED, order_id: str = ORDER) -> None:
-    async with rule.database.writing() as session:
-        await typed_keys.hand_out(session, rule.vault, CP, key, order_id, NOW)
+    async with rule.database.writing() as rows:
+        await typed_keys.hand_out(rows, rule.vault, CP, key, order_id, NOW)
 
 
 @pytest.mark.parametrize("form", ["digits", "bytes"])
@@ -281,9 +279,9 @@ async def test_a_typed_key_is_never_sent_nor_dropped_by_what_the_charger_does(ru
     for _ in range(3):
         await rule.start()
     await rule.withdraw()
-    async with rule.database.writing() as session:
-        connection = await rule.connection(session)
-        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
+    async with rule.database.writing() as rows:
+        connection = await rule.connection(rows)
+        assert await key_sending.record_sent(rows, rule.vault, CP, connection, NOW) is None
     assert (await rule.come(TYPED)).entry is Entry.PROVED
 
 
@@ -326,8 +324,8 @@ async def test_a_refusal_that_proves_nothing_makes_it_the_new_owners_to_type(rul
     await rule.come(enrolled)
     sent = await rule.make()
     await rule.send(KeyAnswer.REJECTED)
-    async with rule.database.writing() as session:
-        await credentials.await_new_key(session, CP, ORDER, until, NOW)
+    async with rule.database.writing() as rows:
+        await credentials.await_new_key(rows, CP, ORDER, until, NOW)
     opens = Entry.CURRENT if until is UntilNewKey.SERVE else Entry.QUARANTINED
     assert (await rule.come(enrolled)).entry is opens
     assert (await rule.come(sent)).entry is Entry.REFUSED
@@ -345,19 +343,19 @@ async def test_only_a_key_in_place_of_the_owners_own_has_it_restarted_outside_a_
         await rule.come(enrolled)
         await rule.make()
         await rule.send(KeyAnswer.REBOOT_REQUIRED)
-    async with rule.database.reading() as session:
-        assert await credentials.needs_restart(session, CP) is own
+    async with rule.database.reading() as rows:
+        assert await credentials.needs_restart(rows, CP) is own
 
 
 async def test_no_row_is_locked_for_whoever_comes_with_the_one_settled_key(rule: Rule) -> None:
     await rule.come(OLD_KEY)
-    async with rule.database.reading() as session:
-        known = await upgrades.recognise(session, rule.vault, IDENTITY, OLD_KEY.encode())
+    async with rule.database.reading() as rows:
+        known = await upgrades.recognise(rows, rule.vault, IDENTITY, OLD_KEY.encode())
     assert known.admission is not None
     assert known.admission.entry is Entry.CURRENT
     await enrol(rule)
-    async with rule.database.reading() as session:
-        assert (await upgrades.recognise(session, rule.vault, IDENTITY, OLD_KEY.encode())).admission is None
+    async with rule.database.reading() as rows:
+        assert (await upgrades.recognise(rows, rule.vault, IDENTITY, OLD_KEY.encode())).admission is None
 
 
 async def test_starts_with_the_old_key_end_no_key_that_waits_for_its_proof(rule: Rule) -> None:
@@ -372,8 +370,8 @@ async def test_starts_with_the_old_key_end_no_key_that_waits_for_its_proof(rule:
 
 async def test_a_key_that_was_sent_and_is_not_answered_yet_is_known(rule: Rule) -> None:
     async def sent_at() -> datetime | None:
-        async with rule.database.reading() as session:
-            return await credentials.enrolment_sent_at(session, CP)
+        async with rule.database.reading() as rows:
+            return await credentials.enrolment_sent_at(rows, CP)
 
     assert await sent_at() is None
     await enrol(rule)
@@ -384,8 +382,8 @@ async def test_a_key_that_was_sent_and_is_not_answered_yet_is_known(rule: Rule) 
 
 async def test_a_transfer_that_deletes_the_connection_waits_for_no_key_and_is_in_nobodys_way(rule: Rule) -> None:
     await add_transfer(rule.database)
-    async with rule.database.writing() as session:
-        row = await session.get_one(Transfer, ORDER)
+    async with rule.database.writing() as rows:
+        row = await rows.get_one(Transfer, ORDER)
         row.state, row.attention, row.connection, row.active, row.due = (
             "reconfiguring",
             "operator",
@@ -393,32 +391,32 @@ async def test_a_transfer_that_deletes_the_connection_waits_for_no_key_and_is_in
             True,
             False,
         )
-        await session.flush()
-        assert await transfers.awaits_key(session, CP) is None
+        await rows.flush()
+        assert await transfers.awaits_key(rows, CP) is None
         assert row.new_key is None
 
 
 async def test_nothing_is_sent_over_a_connection_that_is_over(rule: Rule) -> None:
-    async with rule.database.writing() as session:
-        assert await credentials.make_own(session, rule.vault, CP, NOW)
-        connection = await rule.connection(session)
-        assert await present_connections.release(session, CP, connection.generation, NOW)
-        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
+    async with rule.database.writing() as rows:
+        assert await credentials.make_own(rows, rule.vault, CP, NOW)
+        connection = await rule.connection(rows)
+        assert await present_connections.release(rows, CP, connection.generation, NOW)
+        assert await key_sending.record_sent(rows, rule.vault, CP, connection, NOW) is None
 
 
 async def test_a_key_is_waited_for_by_an_ended_transfer_only_while_that_has_it_to_do(rule: Rule) -> None:
     await add_transfer(rule.database)
-    async with rule.database.writing() as session:
-        assert await transfers.awaits_key(session, CP) == ORDER
-        (await session.get_one(Transfer, ORDER)).due = False
-        await session.flush()
-        assert await transfers.awaits_key(session, CP) is None
+    async with rule.database.writing() as rows:
+        assert await transfers.awaits_key(rows, CP) == ORDER
+        (await rows.get_one(Transfer, ORDER)).due = False
+        await rows.flush()
+        assert await transfers.awaits_key(rows, CP) is None
 
 
 async def test_which_orders_leave_no_way_back(rule: Rule) -> None:
     async def settled() -> set[str]:
-        async with rule.database.reading() as session:
-            return await credentials.settled_among(session, [ORDER, OTHER])
+        async with rule.database.reading() as rows:
+            return await credentials.settled_among(rows, [ORDER, OTHER])
 
     await rule.change_hands()
     assert await settled() == set()
@@ -446,29 +444,29 @@ async def test_a_transfer_under_way_takes_a_typed_key_while_it_waits_for_one(
     rule: Rule, state: str, attention: str, new_key: bool | None, connection: str, takes: bool
 ) -> None:
     await add_transfer(rule.database)
-    async with rule.database.writing() as session:
-        row = await session.get_one(Transfer, ORDER)
+    async with rule.database.writing() as rows:
+        row = await rows.get_one(Transfer, ORDER)
         row.state, row.attention, row.new_key, row.connection = state, attention, new_key, connection
         row.active, row.due = True, False
-        await session.flush()
+        await rows.flush()
         if takes:
-            assert await transfers.awaits_key(session, CP) == ORDER
+            assert await transfers.awaits_key(rows, CP) == ORDER
             assert row.new_key
         else:
             with pytest.raises(TransferInProgress):
-                await transfers.awaits_key(session, CP)
+                await transfers.awaits_key(rows, CP)
 
 
 async def test_only_what_was_to_replace_the_owners_own_is_ended_by_a_refusal(rule: Rule) -> None:
-    async with rule.database.writing() as session:
-        assert not await key_sending.refuse_own(session, CP, NOW)
+    async with rule.database.writing() as rows:
+        assert not await key_sending.refuse_own(rows, CP, NOW)
     enrolled = await enrol(rule)
     assert enrolled
     await rule.come(enrolled)
     await rule.make()
     await rule.send(KeyAnswer.REJECTED)
-    async with rule.database.writing() as session:
-        assert not await key_sending.refuse_own(session, CP, NOW)
+    async with rule.database.writing() as rows:
+        assert not await key_sending.refuse_own(rows, CP, NOW)
     assert "pending" in await keys(rule.database)
 
 
@@ -523,8 +521,8 @@ async def test_no_more_keys_are_kept_beside_the_current_one_than_are_compared(ru
     for number in range(6):
         await rule.change_hands(f"order-{number}")
         await hand_out(rule, f"{number:040x}", f"order-{number}")
-    async with rule.database.writing() as session:
-        await change_owner(session)
-        found = list(await session.scalars(select(Credential.state).where(Credential.state == "beside")))
+    async with rule.database.writing() as rows:
+        await change_owner(rows)
+        found = list(await rows.scalars(select(Credential.state).where(Credential.state == "beside")))
     assert len(found) == 4
     assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT

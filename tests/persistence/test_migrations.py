@@ -62,8 +62,8 @@ def handover(url: str, *arguments: str) -> str:
 
 async def tables(url: str) -> set[str]:
     db = Database(url)
-    async with db.reading() as session:
-        names = await (await session.connection()).run_sync(lambda found: inspect(found).get_table_names())
+    async with db.reading() as rows:
+        names = await (await rows.connection()).run_sync(lambda found: inspect(found).get_table_names())
     await db.close()
     return set(names) - {"alembic_version"}
 
@@ -118,15 +118,15 @@ def value_for(column: Column[Any]) -> object:
     return kinds.get(column.type.python_type, [])
 
 
-async def rows(url: str) -> dict[str, int]:
+async def counts(url: str) -> dict[str, int]:
     db = Database(url)
-    async with db.reading() as session:
+    async with db.reading() as rows:
         counted = {
-            table.name: await session.scalar(select(func.count()).select_from(table)) or 0
+            table.name: await rows.scalar(select(func.count()).select_from(table)) or 0
             for table in Table.metadata.sorted_tables
             if table.name not in YOUNGER
         }
-        assert (await session.scalars(select(Transfer.due))).all() == [True]
+        assert (await rows.scalars(select(Transfer.due))).all() == [True]
     await db.close()
     return counted
 
@@ -136,14 +136,14 @@ async def test_rows_live_through_up_and_down(url: str) -> None:
     await asyncio.to_thread(alembic, url, "downgrade", "0002")
     assert not await current(url)
     db = Database(url)
-    async with db.writing() as session:
-        await (await session.connection()).run_sync(fill)
+    async with db.writing() as rows:
+        await (await rows.connection()).run_sync(fill)
     await db.close()
     await migrate(url)
-    assert set((await rows(url)).values()) == {1}, "each table that was there has its row"
+    assert set((await counts(url)).values()) == {1}, "each table that was there has its row"
     await asyncio.to_thread(alembic, url, "downgrade", "0002")
     await migrate(url)
-    assert set((await rows(url)).values()) == {1}
+    assert set((await counts(url)).values()) == {1}
 
 
 #: An entry as it was written under the id of a transfer that never was.
@@ -156,12 +156,12 @@ _INVENTED = (
 async def invent(url: str, *entries: tuple[str, str]) -> None:
     """Write entries of cp-1 as before, each under an id of its own."""
     db = Database(url)
-    async with db.writing() as session:
+    async with db.writing() as rows:
         written = text(_INVENTED).bindparams(bindparam("detail", type_=JSON), bindparam("at", type_=UtcDateTime))
         for transfer_id, action in entries:
             values = {"id": transfer_id, "at": datetime.now(UTC), "action": action}
-            await session.execute(written, {**values, "detail": {"charge_point_id": "cp-1", "address": "203.0.113.9"}})
-            await session.execute(text("INSERT INTO audit_counters VALUES (:id, 1)"), {"id": transfer_id})
+            await rows.execute(written, {**values, "detail": {"charge_point_id": "cp-1", "address": "203.0.113.9"}})
+            await rows.execute(text("INSERT INTO audit_counters VALUES (:id, 1)"), {"id": transfer_id})
     await db.close()
 
 
@@ -169,10 +169,10 @@ async def trails(url: str) -> tuple[list[tuple[object, ...]], list[tuple[object,
     """Give every entry and every counter."""
     db = Database(url)
     columns = (AuditEvent.subject, AuditEvent.sequence, AuditEvent.action, AuditEvent.tells_place)
-    async with db.reading() as session:
-        found = (await session.execute(select(*columns).order_by(AuditEvent.subject, AuditEvent.sequence))).all()
+    async with db.reading() as rows:
+        found = (await rows.execute(select(*columns).order_by(AuditEvent.subject, AuditEvent.sequence))).all()
         counters = (
-            await session.execute(select(AuditCounter.subject, AuditCounter.last).order_by(AuditCounter.subject))
+            await rows.execute(select(AuditCounter.subject, AuditCounter.last).order_by(AuditCounter.subject))
         ).all()
     await db.close()
     return [tuple(row) for row in found], [tuple(row) for row in counters]
@@ -224,9 +224,9 @@ async def test_a_migration_waits_for_another_one_however_long_a_statement_may(ur
     if (file := sqlite_file(url)) is not None:
         file.parent.mkdir(parents=True)
     try:
-        async with other.writing() as session:
+        async with other.writing() as rows:
             held = "1" if file is not None else f"pg_advisory_xact_lock({ADVISORY_LOCK})"
-            await session.execute(text(f"SELECT {held}"))
+            await rows.execute(text(f"SELECT {held}"))
             waiting = asyncio.create_task(migrate(url))
             ended, _ = await asyncio.wait({waiting}, timeout=5.5)  # longer than any wait for a table
             assert not ended
@@ -240,8 +240,8 @@ async def test_a_migration_gives_up_on_a_table_that_is_in_use(postgres_url: str)
     await migrate(postgres_url)
     holder = Database(postgres_url)
     try:
-        async with holder.writing() as session:
-            await session.execute(text("LOCK TABLE alembic_version"))
+        async with holder.writing() as rows:
+            await rows.execute(text("LOCK TABLE alembic_version"))
             with pytest.raises(Unavailable):
                 await migrate(postgres_url)
     finally:
@@ -258,19 +258,19 @@ async def test_what_operators_typed_is_kept_with_their_orders(url: str) -> None:
     ).bindparams(bindparam("detail", type_=JSON), bindparam("at", type_=UtcDateTime))
     typed, at = {"reason": "He called.", "step": "replace_lists"}, datetime.now(UTC)
     entries = {"resolved_retry": typed, "rolled_back": {"reason": "operator"}, "reserved": {"kind": "x"}}
-    async with db.writing() as session:
+    async with db.writing() as rows:
         for sequence, (action, detail) in enumerate(entries.items(), start=1):
             values = {"sequence": sequence, "at": at, "action": action, "detail": detail}
-            await session.execute(written, values)
+            await rows.execute(written, values)
     await migrate(url)
-    async with db.reading() as session:
-        found = (await session.scalars(select(AuditEvent).order_by(AuditEvent.sequence))).all()
+    async with db.reading() as rows:
+        found = (await rows.scalars(select(AuditEvent).order_by(AuditEvent.sequence))).all()
     assert [event.detail for event in found] == [{"step": "replace_lists"}, {"reason": "operator"}, {"kind": "x"}]
     assert [event.order and (event.order.act, event.order.actor, event.order.reason) for event in found] == [
         ("retry", "operator:olive", "He called."), None, None,
     ]  # fmt: skip
     await asyncio.to_thread(alembic, url, "downgrade", "0008")
-    async with db.reading() as session:
-        kept = await session.scalars(text("SELECT detail FROM audit_events WHERE sequence = 1"))
+    async with db.reading() as rows:
+        kept = await rows.scalars(text("SELECT detail FROM audit_events WHERE sequence = 1"))
         assert "He called." in str(kept.one())
     await db.close()

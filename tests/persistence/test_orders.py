@@ -17,9 +17,9 @@ ONE, OTHER = TransferId("trf_1"), TransferId("trf_2")
 async def test_the_order_to_start_is_that_transfers_own(database: Database) -> None:
     given = {one: await give(database, one, "start", "operator:staff", reason=one) for one in (ONE, OTHER)}
     await give(database, ONE, "cancel", "operator:staff")
-    async with database.reading() as session:
-        assert {one: await orders.start_of(session, one) for one in given} == given
-        assert await orders.start_of(session, TransferId("trf_3")) is None
+    async with database.reading() as rows:
+        assert {one: await orders.start_of(rows, one) for one in given} == given
+        assert await orders.start_of(rows, TransferId("trf_3")) is None
 
 
 @pytest.mark.parametrize(
@@ -30,16 +30,16 @@ async def test_an_order_is_found_by_its_id_its_subject_and_its_act(
     database: Database, subject: TransferId, act: OrderAct, found: bool
 ) -> None:
     given = await give(database, ONE, "cancel", "operator:staff")
-    async with database.writing() as session:
-        assert (await orders.find(session, subject, act, given) is not None) is found
+    async with database.writing() as rows:
+        assert (await orders.find(rows, subject, act, given) is not None) is found
         for wrong in (OrderId("ord_x"), OrderId("no id"), None):
-            assert await orders.find(session, subject, act, wrong) is None
+            assert await orders.find(rows, subject, act, wrong) is None
 
 
 async def test_an_order_proves_one_entry_of_the_trail(database: Database) -> None:
     given = await give(database, ONE, "cancel", "operator:staff")
-    async with database.writing() as session:
-        order = await orders.find(session, ONE, OrderAct.CANCEL, given)
+    async with database.writing() as rows:
+        order = await orders.find(rows, ONE, OrderAct.CANCEL, given)
         assert orders.prove(order, "cancel:1") is order
         assert orders.prove(order, "cancel:1") is order
         assert orders.prove(order, "cancel:2") is None
@@ -54,13 +54,13 @@ async def test_what_one_actor_orders_again_is_the_same_order_until_it_is_refused
     assert await give(database, OTHER, "accept", "operator:staff") != first
     numbered = [await give(database, ONE, "resend", "operator:staff", request_id=request) for request in ("a", "b")]
     assert len({*numbered, first}) == 3
-    async with database.writing() as session:
-        order = await orders.find(session, ONE, OrderAct.ACCEPT, first)
+    async with database.writing() as rows:
+        order = await orders.find(rows, ONE, OrderAct.ACCEPT, first)
         assert order is not None
         assert order.choice == "quarantine", "as long as it is not carried out"
         orders.prove(order, "accept:1")
     await give(database, ONE, "accept", "operator:staff", choice="serve")
-    async with database.writing() as session:
-        order = await orders.find(session, ONE, OrderAct.ACCEPT, first)
+    async with database.writing() as rows:
+        order = await orders.find(rows, ONE, OrderAct.ACCEPT, first)
         assert order is not None
         assert order.choice == "quarantine", "it was carried out so"

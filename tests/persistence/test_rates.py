@@ -14,13 +14,13 @@ HOUR = timedelta(hours=1)
 
 
 async def count(database: Database, key: str = "k", now: datetime = NOW) -> datetime | None:
-    async with database.writing() as session:
-        return await rates.count(session, key, 3, HOUR, now)
+    async with database.writing() as rows:
+        return await rates.count(rows, key, 3, HOUR, now)
 
 
 async def keys(database: Database) -> set[str]:
-    async with database.reading() as session:
-        return set(await session.scalars(select(RateCount.key)))
+    async with database.reading() as rows:
+        return set(await rows.scalars(select(RateCount.key)))
 
 
 async def test_of_many_at_once_in_two_processes_no_more_pass_than_may(database_url: str) -> None:
@@ -48,9 +48,9 @@ async def test_each_key_is_counted_for_itself(database: Database) -> None:
 
 async def test_what_is_not_committed_is_not_counted(database: Database) -> None:
     for _ in range(5):
-        async with database.writing() as session:
-            assert await rates.count(session, "k", 3, HOUR, NOW) is None
-            await session.rollback()
+        async with database.writing() as rows:
+            assert await rates.count(rows, "k", 3, HOUR, NOW) is None
+            await rows.rollback()
     assert await keys(database) == set()
 
 
@@ -71,12 +71,12 @@ async def test_rows_of_another_kind_stay_for_who_counts_that_kind(database: Data
 async def test_what_is_given_back_makes_room_in_its_own_window_only(database: Database) -> None:
     for _ in range(3):
         await count(database)
-    async with database.writing() as session:
-        await rates.give_back(session, "k", HOUR, NOW)
+    async with database.writing() as rows:
+        await rates.give_back(rows, "k", HOUR, NOW)
     assert [await count(database), await count(database)] == [None, NOW + HOUR]
     later = NOW + HOUR
     for _ in range(3):
         await count(database, now=later)
-    async with database.writing() as session:
-        await rates.give_back(session, "k", HOUR, NOW)
+    async with database.writing() as rows:
+        await rates.give_back(rows, "k", HOUR, NOW)
     assert await count(database, now=later) == later + HOUR

@@ -45,9 +45,9 @@ async def test_a_server_that_can_not_serve_now_is_unavailable(sqlstate: str, wha
     async with refusing(sqlstate) as url:
         db = Database(url)
         with pytest.raises(Unavailable):
-            async with db.reading() as session:
-                await session.execute(text("SELECT 1"))
+            async with db.reading() as rows:
+                await rows.execute(text("SELECT 1"))
         with pytest.raises(Unavailable):
-            async with db.writing() as session:
-                await session.execute(text("SELECT 1"))
+            async with db.writing() as rows:
+                await rows.execute(text("SELECT 1"))
         await db.close()

@@ -73,19 +73,19 @@ async def test_returns_after_accepted_are_counted_and_the_third_parks(rule: Rule
 
 async def test_revoked_keys_open_nothing(rule: Rule) -> None:
     key = await rule.make()
-    async with rule.database.writing() as session:
-        await credentials.revoke_all(session, CP, NOW)
+    async with rule.database.writing() as rows:
+        await credentials.revoke_all(rows, CP, NOW)
     for password in (OLD_KEY, key):
         assert (await rule.come(password)).entry is Entry.REFUSED
-    async with rule.database.reading() as session:
-        assert not await upgrades.has_key(session, CP)
+    async with rule.database.reading() as rows:
+        assert not await upgrades.has_key(rows, CP)
 
 
 async def test_a_typed_key_replaces_whatever_was_there(rule: Rule) -> None:
     pending = await rule.make(quarantines_old=True)
-    async with rule.database.writing() as session:
-        await typed_keys.set_current(session, rule.vault, CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
-        await typed_keys.set_current(session, rule.vault, CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
+    async with rule.database.writing() as rows:
+        await typed_keys.set_current(rows, rule.vault, CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
+        await typed_keys.set_current(rows, rule.vault, CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
     assert (await rule.come("typed")).entry is Entry.CURRENT
     for password in (OLD_KEY, pending):
         assert (await rule.come(password)).entry is Entry.REFUSED
@@ -93,8 +93,8 @@ async def test_a_typed_key_replaces_whatever_was_there(rule: Rule) -> None:
 
 async def test_a_key_that_had_ended_and_was_typed_again_opens(rule: Rule) -> None:
     for password in ("one", "other", "one"):
-        async with rule.database.writing() as session:
-            await typed_keys.set_current(session, rule.vault, CP, password, NOW, purpose=KeyPurpose.GIVEN)
+        async with rule.database.writing() as rows:
+            await typed_keys.set_current(rows, rule.vault, CP, password, NOW, purpose=KeyPurpose.GIVEN)
     assert (await rule.come("one")).entry is Entry.CURRENT
     assert (await rule.come("other")).refused_for is RefusedFor.ENDED
 
@@ -103,17 +103,17 @@ async def test_the_last_keys_that_ended_are_known_and_older_ones_are_not(rule: R
     """One that nobody can come with takes no other's place."""
     for number in range(ENDED_KEPT + 2):
         at = NOW + timedelta(minutes=number)
-        async with rule.database.writing() as session:
-            await typed_keys.set_current(session, rule.vault, CP, f"key-{number}", at, purpose=KeyPurpose.GIVEN)
+        async with rule.database.writing() as rows:
+            await typed_keys.set_current(rows, rule.vault, CP, f"key-{number}", at, purpose=KeyPurpose.GIVEN)
     late = NOW + GRACE * 9
-    async with rule.database.writing() as session:
-        forgotten = (await session.scalars(select(Credential).where(Credential.mac == ""))).first()
+    async with rule.database.writing() as rows:
+        forgotten = (await rows.scalars(select(Credential).where(Credential.mac == ""))).first()
         assert forgotten is not None
         forgotten.revoked_at = late
-    async with rule.database.writing() as session:
-        await typed_keys.set_current(session, rule.vault, CP, "last", late, purpose=KeyPurpose.GIVEN)
-    async with rule.database.reading() as session:
-        ended = (await session.scalars(select(Credential).where(Credential.state == "revoked"))).all()
+    async with rule.database.writing() as rows:
+        await typed_keys.set_current(rows, rule.vault, CP, "last", late, purpose=KeyPurpose.GIVEN)
+    async with rule.database.reading() as rows:
+        ended = (await rows.scalars(select(Credential).where(Credential.state == "revoked"))).all()
     assert sum(bool(row.mac) for row in ended) == ENDED_KEPT
     refused = {number: (await rule.come(f"key-{number}")).refused_for for number in (1, 2, ENDED_KEPT + 1)}
     assert refused == {1: RefusedFor.WRONG_PASSWORD, 2: RefusedFor.ENDED, ENDED_KEPT + 1: RefusedFor.ENDED}
@@ -121,10 +121,10 @@ async def test_the_last_keys_that_ended_are_known_and_older_ones_are_not(rule: R
 
 async def test_a_key_that_somebody_is_to_type_is_never_sent(rule: Rule) -> None:
     await rule.make()
-    async with rule.database.writing() as session:
-        await typed_keys.hand_out(session, rule.vault, CP, "ab" * 20, ORDER, NOW)
-        connection = await rule.connection(session)
-        assert await key_sending.record_sent(session, rule.vault, CP, connection, NOW) is None
+    async with rule.database.writing() as rows:
+        await typed_keys.hand_out(rows, rule.vault, CP, "ab" * 20, ORDER, NOW)
+        connection = await rule.connection(rows)
+        assert await key_sending.record_sent(rows, rule.vault, CP, connection, NOW) is None
     assert (await keys(rule.database))["pending"].sent_at is None
 
 
@@ -133,11 +133,11 @@ async def test_a_refusal_after_an_acceptance_is_not_on_record(rule: Rule) -> Non
     await rule.send(KeyAnswer.ACCEPTED)
     key = (await keys(rule.database))["pending"].id
     for credential_id in (key, "another"):
-        async with rule.database.writing() as session:
-            await key_sending.record_answer(session, CP, credential_id, KeyAnswer.REJECTED, counts=True)
+        async with rule.database.writing() as rows:
+            await key_sending.record_answer(rows, CP, credential_id, KeyAnswer.REJECTED, counts=True)
     assert (await keys(rule.database))["pending"].answer == "accepted"
-    async with rule.database.reading() as session:
-        actions = (await session.scalars(select(AuditEvent.action))).all()
+    async with rule.database.reading() as rows:
+        actions = (await rows.scalars(select(AuditEvent.action))).all()
     assert "key_refused" not in actions
 
 
@@ -146,18 +146,18 @@ async def test_a_refusal_over_what_may_be_anybodys_connection_is_noted_as_that(r
     await rule.make()
     await rule.send()
     pending = (await keys(rule.database))["pending"]
-    async with rule.database.writing() as session:
-        await key_sending.record_answer(session, CP, pending.id, KeyAnswer.REJECTED, counts=counts)
-    async with rule.database.reading() as session:
-        actions = (await session.scalars(select(AuditEvent.action).order_by(AuditEvent.sequence))).all()
+    async with rule.database.writing() as rows:
+        await key_sending.record_answer(rows, CP, pending.id, KeyAnswer.REJECTED, counts=counts)
+    async with rule.database.reading() as rows:
+        actions = (await rows.scalars(select(AuditEvent.action).order_by(AuditEvent.sequence))).all()
     assert actions[-1] == ("key_refused" if counts else "refusal_not_counted")
 
 
 async def test_the_answer_of_another_key_is_not_this_ones(rule: Rule) -> None:
     await rule.make()
     await rule.send()
-    async with rule.database.writing() as session:
-        await key_sending.record_answer(session, CP, "another", KeyAnswer.REJECTED, counts=True)
+    async with rule.database.writing() as rows:
+        await key_sending.record_answer(rows, CP, "another", KeyAnswer.REJECTED, counts=True)
     assert (await keys(rule.database))["pending"].answer is None
 
 
@@ -167,21 +167,21 @@ async def test_typed_hex_digits_open_in_the_form_that_the_charger_keeps_and_in_n
 ) -> None:
     raw = bytes(range(20))
     forms: dict[str, str | bytes] = {"digits": raw.hex(), "bytes": raw}
-    async with rule.database.writing() as session:
-        await typed_keys.set_current(session, rule.vault, CP, raw.hex(), NOW, purpose=KeyPurpose.TYPED)
+    async with rule.database.writing() as rows:
+        await typed_keys.set_current(rows, rule.vault, CP, raw.hex(), NOW, purpose=KeyPurpose.TYPED)
     form = forms.pop(kept)
     for _ in range(2):
         assert (await rule.come(form)).entry is Entry.CURRENT
     [other] = forms.values()
     assert (await rule.come(other)).entry is Entry.REFUSED
-    async with rule.database.reading() as session:
-        assert await typed_keys.is_shown(session, rule.vault, CP, raw.hex())
+    async with rule.database.reading() as rows:
+        assert await typed_keys.is_shown(rows, rule.vault, CP, raw.hex())
 
 
 async def test_a_key_under_a_former_server_key_moves_to_the_present_one(rule: Rule, vault: Vault) -> None:
     former, present = "f" * 32, "p" * 32
-    async with rule.database.writing() as session:
-        await typed_keys.set_current(session, Vault([former]), CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
+    async with rule.database.writing() as rows:
+        await typed_keys.set_current(rows, Vault([former]), CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
     rule.vault = Vault([present, former])
     assert (await rule.come("typed")).entry is Entry.CURRENT
     rule.vault = Vault([present])
@@ -205,8 +205,8 @@ async def test_an_unknown_identity_costs_the_same_comparisons(rule: Rule, monkey
 
         with monkeypatch.context() as patch:
             patch.setattr(Vault, "tell", counted)
-            async with rule.database.reading() as session:
-                await upgrades.recognise(session, rule.vault, identity, password.encode())
+            async with rule.database.reading() as rows:
+                await upgrades.recognise(rows, rule.vault, identity, password.encode())
         costs.append(len(calls))
     assert len(set(costs)) == 1
 

@@ -28,5 +28,5 @@ async def until_waiting(database: Database, task: asyncio.Task[object], *, secon
 
 async def _somebody_waits(database: Database) -> bool:
     """Look in a transaction of its own: within one PostgreSQL gives the same picture again."""
-    async with database.reading() as session:
-        return bool(await session.scalar(_WAITS))
+    async with database.reading() as rows:
+        return bool(await rows.scalar(_WAITS))

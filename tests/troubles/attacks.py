@@ -260,8 +260,8 @@ class Life:
         query = query.where(PresentConnection.charge_point_id == point, PresentConnection.node.is_not(None))
 
         async def known() -> bool:
-            async with self._system.db.reading() as session:
-                return await session.scalar(query) == KnownTo.CHARGER
+            async with self._system.db.reading() as rows:
+                return await rows.scalar(query) == KnownTo.CHARGER
 
         await eventually(known)
 
@@ -270,8 +270,8 @@ class Life:
         changes: list[datetime] = []
 
         async def changed() -> bool:
-            async with self._system.db.reading() as session:
-                point = await session.get_one(ChargePoint, self._attack.charge_point)
+            async with self._system.db.reading() as rows:
+                point = await rows.get_one(ChargePoint, self._attack.charge_point)
             if point.owner_id == "bob" and point.owner_changed_at is not None:
                 changes.append(point.owner_changed_at)
             return bool(changes)
@@ -400,8 +400,8 @@ class Life:
             return
         subject = of_charge_point(self._attack.charge_point)  # type: ignore[arg-type]
         query = select(AuditEvent).where(AuditEvent.subject == subject, AuditEvent.action == TrailAction.KEY_SENT)
-        async with self._system.db.reading() as session:
-            sent = (await session.scalars(query)).all()
+        async with self._system.db.reading() as rows:
+            sent = (await rows.scalars(query)).all()
         assert not [one for one in sent if one.detail["address"] == ADDRESS], "a key was sent to him"
         if self._attack.known:
             assert not [one for one in sent if changed < one.at < typed], "a key was sent over a known one"
@@ -414,8 +414,8 @@ class Life:
             mine = [one for one in events if one["action"] == action]
             if address is not None:
                 mine = [one for one in mine if one["detail"].get("address") == address]
-            async with self._system.db.reading() as session:
-                found = await session.get(Finding, (kind.value, self._attack.charge_point))
+            async with self._system.db.reading() as rows:
+                found = await rows.get(Finding, (kind.value, self._attack.charge_point))
             return bool(mine) and found is not None and found.settlement == "seen"
 
         await eventually(written, what=f"{action} on record")

@@ -74,17 +74,17 @@ class Hall:
         return await (client or self.client).resolve(self.transfer_id, act, order_id)
 
     async def row(self) -> Transfer:
-        async with self.database.reading() as session:
-            return await session.get_one(Transfer, self.transfer_id)
+        async with self.database.reading() as rows:
+            return await rows.get_one(Transfer, self.transfer_id)
 
     async def trail(self) -> list[str]:
         query = select(AuditEvent.action).where(AuditEvent.subject == self.transfer_id)
-        async with self.database.reading() as session:
-            return [*await session.scalars(query.order_by(AuditEvent.sequence))]
+        async with self.database.reading() as rows:
+            return [*await rows.scalars(query.order_by(AuditEvent.sequence))]
 
     async def parked(self) -> list[str]:
-        async with self.database.reading() as session:
-            return [one.kind for one in await findings.parked(session)]
+        async with self.database.reading() as rows:
+            return [one.kind for one in await findings.parked(rows)]
 
     async def until(self, state: str) -> None:
         async with asyncio.timeout(30):

@@ -24,9 +24,9 @@ async def test_a_blocked_database_shows_a_pending_activity_and_loses_nothing(
     transfer_id = await keep_a_request(database, vault)
     client = TemporalEngine(temporal, answer_within=timedelta(seconds=60))
     async with transfer_worker(temporal, steps(database, vault)):
-        async with database.writing() as session:
+        async with database.writing() as rows:
             if not database.is_sqlite:  # there a writing transaction alone blocks the others
-                await session.execute(text("LOCK TABLE transfers IN EXCLUSIVE MODE"))
+                await rows.execute(text("LOCK TABLE transfers IN EXCLUSIVE MODE"))
             blocked_at = datetime.now(UTC)
             starting = asyncio.create_task(client.start(transfer_id))
             async with asyncio.timeout(BLOCKED_FOR.total_seconds()):

@@ -81,12 +81,12 @@ def clients(system: System) -> list[asyncio.Future[list[list[object]]]]:
 async def check_ends(system: System, begun: set[object]) -> None:
     """Every transfer that was answered 201 has ended, and no two on one charge point overlap."""
     async with asyncio.timeout(240):
-        while rows := await unfinished(system):
+        while found := await unfinished(system):
             await asyncio.sleep(0.5)  # the worker's doing: there is nothing here to wait on
-            assert len(rows) <= len(begun)
-    async with system.db.reading() as session:
-        transfers = {row.id: row for row in await session.scalars(select(Transfer))}
-        events = await session.scalars(select(AuditEvent).where(AuditEvent.action.in_(["reserved", *FINAL])))
+            assert len(found) <= len(begun)
+    async with system.db.reading() as rows:
+        transfers = {row.id: row for row in await rows.scalars(select(Transfer))}
+        events = await rows.scalars(select(AuditEvent).where(AuditEvent.action.in_(["reserved", *FINAL])))
         spans: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
         at = {(event.subject, event.action == "reserved"): event.at for event in events}
     for transfer_id in begun:
@@ -99,5 +99,5 @@ async def check_ends(system: System, begun: set[object]) -> None:
 
 
 async def unfinished(system: System) -> list[str]:
-    async with system.db.reading() as session:
-        return list(await session.scalars(select(Transfer.id).where(Transfer.state.not_in(FINAL))))
+    async with system.db.reading() as rows:
+        return list(await rows.scalars(select(Transfer.id).where(Transfer.state.not_in(FINAL))))

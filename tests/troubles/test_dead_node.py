@@ -63,8 +63,8 @@ async def test_a_charger_whose_node_is_killed_has_its_place_once_that_is_known(
                 await station.until(lambda: station.connected)
                 os.kill(process, signal.SIGCONT)
                 await writes(system, "node-1", datetime.now(UTC))
-                async with system.db.reading() as session:
-                    link = await session.get_one(PresentConnection, "cp-1")
+                async with system.db.reading() as rows:
+                    link = await rows.get_one(PresentConnection, "cp-1")
                 assert (link.node, link.contender) == ("node-2", None)
             finally:
                 os.kill(process, signal.SIGCONT)
@@ -76,8 +76,8 @@ async def writes(system: System, node: str, since: datetime) -> None:
     """Wait until a node has written a sign of life again."""
     async with asyncio.timeout(40):
         while True:
-            async with system.db.reading() as session:
-                if (await session.get_one(GatewayNode, node)).seen_at > since:
+            async with system.db.reading() as rows:
+                if (await rows.get_one(GatewayNode, node)).seen_at > since:
                     return
             await asyncio.sleep(LOOK_EVERY)  # the gateway's doing: there is nothing here to wait on
 
@@ -86,8 +86,8 @@ async def is_steady(system: System, node: str) -> None:
     """Wait until a node has written its signs for so long that it may miss another one's."""
     async with asyncio.timeout(40):
         while True:
-            async with system.db.reading() as session:
-                found = await session.get(GatewayNode, node)
+            async with system.db.reading() as rows:
+                found = await rows.get(GatewayNode, node)
             if found is not None and (found.seen_at - found.steady_since).total_seconds() >= 15:
                 return
             await asyncio.sleep(LOOK_EVERY)  # the gateway's doing: there is nothing here to wait on

@@ -267,9 +267,9 @@ async def at_rest(system: System, case: Case, transfer_id: str) -> None:
     try:
         async with asyncio.timeout(300):  # what it does not take at once is tried again a minute later, twice
             while True:
-                async with system.db.reading() as session:
-                    link = await session.get_one(PresentConnection, case.charge_point)
-                    transfer = await session.get_one(Transfer, transfer_id)
+                async with system.db.reading() as rows:
+                    link = await rows.get_one(PresentConnection, case.charge_point)
+                    transfer = await rows.get_one(Transfer, transfer_id)
                     due = transfer.due and not refuses
                     pending = select(Credential.id).where(
                         Credential.charge_point_id == case.charge_point,
@@ -277,7 +277,7 @@ async def at_rest(system: System, case: Case, transfer_id: str) -> None:
                         Credential.withdrawn_at.is_(None),
                         Credential.purpose.not_in(OWN),
                     )
-                    waits = (await session.scalars(pending)).first()
+                    waits = (await rows.scalars(pending)).first()
                 if link.node is not None and not link.quarantined and not due and waits is None:
                     return
                 seen = f"{link.node=} {link.quarantined=} {transfer.warnings=} {waits=}"
@@ -292,9 +292,9 @@ async def holds_its_key(system: System, case: Case) -> None:
     async with asyncio.timeout(30):
         while True:
             state = StateFile(system.stage.state_file(case.identity), case.first_password).state
-            async with system.db.reading() as session:
+            async with system.db.reading() as rows:
                 keys = select(Credential).where(Credential.charge_point_id == case.charge_point)
-                current = (await session.scalars(keys.where(Credential.state == KeyState.CURRENT))).one()
+                current = (await rows.scalars(keys.where(Credential.state == KeyState.CURRENT))).one()
             mac = current.mac_decoded if current.decoded else current.mac
             if vault.matches(PURPOSE, state.secret(), mac or ""):
                 return

@@ -51,8 +51,8 @@ async def refusal(hall: Hall, update: str, argument: Any, update_id: str | None 
 
 async def entries(hall: Hall, transfer_id: TransferId | None = None) -> list[tuple[str, str, dict[str, Any]]]:
     query = select(AuditEvent).where(AuditEvent.subject == (transfer_id or hall.transfer_id))
-    async with hall.database.reading() as session:
-        found = (await session.scalars(query.order_by(AuditEvent.sequence))).all()
+    async with hall.database.reading() as rows:
+        found = (await rows.scalars(query.order_by(AuditEvent.sequence))).all()
     return [(event.actor, event.action, event.detail) for event in found]
 
 
@@ -83,13 +83,13 @@ async def test_an_order_is_its_givers_and_their_right_is_looked_at(hall: Hall) -
 async def test_an_order_that_was_refused_is_over_and_given_again_it_is_another_one(hall: Hall) -> None:
     """Whoever keeps its id can't have it carried out once its giver may."""
     await hall.ask()
-    async with hall.database.writing() as session:
-        (await session.get_one(User, "bob")).status = "blocked"
+    async with hall.database.writing() as rows:
+        (await rows.get_one(User, "bob")).status = "blocked"
     kept = await give(hall.database, hall.transfer_id, "accept", "user:bob")
     with pytest.raises(Refusal):
         await hall.client.decide(hall.transfer_id, Decision.ACCEPT, kept)
-    async with hall.database.writing() as session:
-        (await session.get_one(User, "bob")).status = "active"
+    async with hall.database.writing() as rows:
+        (await rows.get_one(User, "bob")).status = "active"
     assert await refusal(hall, "accept", {"order_id": kept}) in {"not_allowed", "not_possible"}
     assert (await hall.row()).state == "awaiting_acceptance"
     assert await hall.accept() == "transferring"
@@ -105,8 +105,8 @@ async def test_what_is_refused_to_somebody_else_takes_nothing_from_an_order(hall
     cancel = DecisionRecord(transfer_id=hall.transfer_id, decision=Decision.CANCEL, order_id=other)
     with pytest.raises(Refusal):
         await DatabaseRegistry(hall.database, hall.vault).decide(cancel)
-    async with hall.database.reading() as session:
-        assert (await session.get_one(Order, other)).refusal is None
+    async with hall.database.reading() as rows:
+        assert (await rows.get_one(Order, other)).refusal is None
 
 
 @pytest.mark.parametrize("update_id", ["x" * 900, "a\u0000b"])
@@ -174,8 +174,8 @@ async def test_a_start_that_nobody_asked_for_comes_to_nothing(hall: Hall) -> Non
     assert (await start(hall, f"transfer-{made_up}", made_up))["state"] == "refused"
     assert (await start(hall, "another", TransferId("charge_point:cp-1")))["state"] == "refused"
     assert await entries(hall, made_up) == await entries(hall, TransferId("charge_point:cp-1")) == []
-    async with hall.database.reading() as session:
-        assert (await session.scalars(select(Transfer.id))).all() == []
+    async with hall.database.reading() as rows:
+        assert (await rows.scalars(select(Transfer.id))).all() == []
 
 
 async def test_a_request_that_waits_to_be_started_is_not_refused_by_another_workflow(hall: Hall) -> None:
@@ -188,8 +188,8 @@ async def test_a_request_that_waits_to_be_started_is_not_refused_by_another_work
 
 async def test_how_long_it_waits_is_the_requests_whoever_starts_it(hall: Hall) -> None:
     hall.transfer_id = await keep_a_request(hall.database, hall.vault, Acceptance.REQUIRED)
-    async with hall.database.writing() as session:
-        (await session.get_one(Request, hall.transfer_id)).policy = {"offline_deadline": "P3D"}
+    async with hall.database.writing() as rows:
+        (await rows.get_one(Request, hall.transfer_id)).policy = {"offline_deadline": "P3D"}
     await hall.temporal.start_workflow(
         "transfer",
         {"transfer_id": hall.transfer_id, "policy": {"offline_deadline": "PT0S"}, "again": True},

@@ -56,8 +56,8 @@ async def is_online(station: Station) -> None:
 
 
 async def waits(system: System, charge_point: str) -> bool:
-    async with system.db.reading() as session:
-        link = await session.get(PresentConnection, charge_point)
+    async with system.db.reading() as rows:
+        link = await rows.get(PresentConnection, charge_point)
     return link is not None and link.contender is not None
 
 
@@ -96,16 +96,16 @@ async def test_a_charger_whose_connection_is_lost_on_the_way_has_its_place_again
 
 
 async def generation(system: System, number: int) -> int:
-    async with system.db.reading() as session:
-        return (await session.get_one(PresentConnection, f"cp-{number}")).generation
+    async with system.db.reading() as rows:
+        return (await rows.get_one(PresentConnection, f"cp-{number}")).generation
 
 
 def has_another(system: System, number: int, before: int) -> Callable[[], Awaitable[bool]]:
     """Give the check that a charger has a later connection than `before`, for which nobody else waits."""
 
     async def it_is() -> bool:
-        async with system.db.reading() as session:
-            link = await session.get_one(PresentConnection, f"cp-{number}")
+        async with system.db.reading() as rows:
+            link = await rows.get_one(PresentConnection, f"cp-{number}")
         return link.generation > before and link.node is not None and link.contender is None
 
     return it_is

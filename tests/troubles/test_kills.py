@@ -213,9 +213,9 @@ async def go(system: System, way: Way, number: int) -> str:
             path = f"/v1/charge-points/{charge_point}/transfers"
             answer = await patiently(lambda: ada.post(path, json=way.body, headers={"Idempotency-Key": key}))
             assert (answer.status_code, answer.json()["code"]) == (409, "not_possible"), answer.text
-            async with system.db.reading() as session:
+            async with system.db.reading() as rows:
                 refused = select(Transfer.id).where(Transfer.charge_point_id == charge_point)
-                return str((await session.scalars(refused)).one())
+                return str((await rows.scalars(refused)).one())
         newcomer = {"recipient": f"carol-{number}@example.com"} if way.opens else {}
         transfer_id = await ask(ada, charge_point, way.body | newcomer, key)
         if way.terminated:
@@ -301,9 +301,9 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
     registered, contradictions = await in_database(system.db, f"cp-{number}")
     expected = way.registered
     if way.opens:
-        async with system.db.reading() as session:
+        async with system.db.reading() as rows:
             carol = select(User.id).where(User.email == f"carol-{number}@example.com")
-            owner = (await session.scalars(carol)).one()
+            owner = (await rows.scalars(carol)).one()
         expected = replace(expected, owner=owner, group=f"personal-{owner}")
     assert replace(registered, state=way.registered.state) == expected, name
     assert contradictions == way.contradictions, name
@@ -316,9 +316,9 @@ async def check_once(system: System, name: str, number: int, transfer_id: str) -
     assert remembered in {way.remembered, way.rescued}, name
     assert await how_many(system.db, OwnershipPeriod.transfer_id == transfer_id) == way.registered.version
     assert await how_many(system.db, Credential.order_id == transfer_id) == way.keys
-    async with system.db.reading() as session:
+    async with system.db.reading() as rows:
         query = select(AuditEvent).where(AuditEvent.subject == transfer_id).order_by(AuditEvent.sequence)
-        trail = (await session.scalars(query)).all()
+        trail = (await rows.scalars(query)).all()
     assert [event.sequence for event in trail] == list(range(1, len(trail) + 1))
     # no news any more, where it came to its end; of a key to be typed
     once = [event for event in trail if event.once not in {"told:accepted", "told:new_key"}]
@@ -349,8 +349,8 @@ async def settled(system: System, transfer_id: str) -> None:
     """Wait until a transfer has nothing left to do at its charger, and everybody is told."""
     async with asyncio.timeout(120):
         while True:
-            async with system.db.reading() as session:
-                left = (await session.get_one(Transfer, transfer_id)).due
+            async with system.db.reading() as rows:
+                left = (await rows.get_one(Transfer, transfer_id)).due
             if not left:
                 break
             await asyncio.sleep(0.2)  # the worker's doing: there is nothing here to wait on
@@ -359,8 +359,8 @@ async def settled(system: System, transfer_id: str) -> None:
 
 
 async def how_many(db: Database, condition: Any) -> int:
-    async with db.reading() as session:
-        return await session.scalar(select(func.count()).where(condition)) or 0
+    async with db.reading() as rows:
+        return await rows.scalar(select(func.count()).where(condition)) or 0
 
 
 async def check_letters(system: System) -> None:

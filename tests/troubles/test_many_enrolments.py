@@ -102,17 +102,17 @@ async def test_an_upgrade_to_enrolment_shuts_no_charger_out(
         current = select(func.count()).select_from(Credential).where(Credential.state == KeyState.CURRENT)
 
         async def all_there() -> bool:
-            async with system.db.reading() as session:
-                enrolled = await session.scalar(current.where(Credential.known_to == KnownTo.CHARGER)) or 0
-                there = await session.scalar(connected) or 0
+            async with system.db.reading() as rows:
+                enrolled = await rows.scalar(current.where(Credential.known_to == KnownTo.CHARGER)) or 0
+                there = await rows.scalar(connected) or 0
             # those that come back with their new keys at this moment are on their way
             return there >= count - 2 * A_SECOND and enrolled >= count * ENOUGH
 
         try:
             await eventually(all_there, 400)
-            async with system.db.reading() as session:
-                assert not (await session.scalars(select(Finding.kind).where(Finding.settlement == "parked"))).all()
-                assert await session.scalar(current) == count
+            async with system.db.reading() as rows:
+                assert not (await rows.scalars(select(Finding.kind).where(Finding.settlement == "parked"))).all()
+                assert await rows.scalar(current) == count
         finally:
             for task in tasks:
                 task.cancel()

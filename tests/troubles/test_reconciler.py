@@ -40,8 +40,8 @@ async def test_a_request_that_nobody_started_is_started(hall: Hall, monkeypatch:
     hall.transfer_id = await keep_a_request(hall.database, hall.vault)
     assert await hall.reconcile() == {Finding.NOT_STARTED: Settlement.STARTED}
     await hall.until("completed_with_warnings")  # the charger is not there
-    async with hall.database.reading() as session:
-        assert (await session.get_one(Request, hall.transfer_id)).started_at is not None
+    async with hall.database.reading() as rows:
+        assert (await rows.get_one(Request, hall.transfer_id)).started_at is not None
     assert await hall.reconcile() == {}
 
 
@@ -105,8 +105,8 @@ async def test_a_transfer_whose_run_ended_otherwise_is_parked_and_an_operators_t
     await hall.decide(Decision.DECLINE)
     await hall.handle.result()
     put_back = {"state": "awaiting_acceptance", "active": True, "finished_at": None}  # as from a backup
-    async with hall.database.writing() as session:
-        await session.execute(update(Transfer).values(put_back))
+    async with hall.database.writing() as rows:
+        await rows.execute(update(Transfer).values(put_back))
     assert await hall.reconcile() == {Finding.RUN_ENDED: Settlement.PARKED}
     assert (await hall.row()).attention == "operator"
     await hall.client.take_up(hall.transfer_id)
@@ -118,8 +118,8 @@ async def test_a_transfer_whose_run_ended_otherwise_is_parked_and_an_operators_t
 
 async def test_a_run_that_says_another_state_than_the_register_is_parked(hall: Hall) -> None:
     await hall.ask()
-    async with hall.database.writing() as session:
-        await session.execute(update(Transfer).values(state="reconfiguring"))
+    async with hall.database.writing() as rows:
+        await rows.execute(update(Transfer).values(state="reconfiguring"))
     assert await hall.reconcile() == {Finding.STATES_DISAGREE: Settlement.PARKED}
     await hall.handle.terminate("the test is over")
 
@@ -127,15 +127,15 @@ async def test_a_run_that_says_another_state_than_the_register_is_parked(hall: H
 async def test_what_settles_by_itself_is_left_alone(hall: Hall) -> None:
     """A transfer that ends between the two looks disagrees with nobody."""
     await hall.ask()
-    async with hall.database.writing() as session:
-        await session.execute(update(Transfer).values(state="reconfiguring"))
+    async with hall.database.writing() as rows:
+        await rows.execute(update(Transfer).values(state="reconfiguring"))
     looking = asyncio.create_task(hall.reconcile())
     handle = hall.temporal.get_workflow_handle(f"{RECONCILE}-{hall.transfer_id}")
     async with asyncio.timeout(30):
         while not await _has_looked(handle):
             await asyncio.sleep(0.05)  # the worker's doing: there is nothing here to wait on
-    async with hall.database.writing() as session:
-        await session.execute(update(Transfer).values(state="awaiting_acceptance"))
+    async with hall.database.writing() as rows:
+        await rows.execute(update(Transfer).values(state="awaiting_acceptance"))
     assert await looking == {}
     assert await hall.parked() == []
     await hall.handle.terminate("the test is over")

@@ -93,8 +93,8 @@ async def arrives(system: System, node: str) -> None:
     """Wait until the charger's newest connection is at a node."""
     async with asyncio.timeout(30):
         while True:
-            async with system.db.reading() as session:
-                link = await session.get(PresentConnection, "cp-1")
+            async with system.db.reading() as rows:
+                link = await rows.get(PresentConnection, "cp-1")
             if link is not None and link.node == node:
                 return
             await asyncio.sleep(LOOK_EVERY)  # the gateway's doing: there is nothing here to wait on

@@ -39,9 +39,9 @@ async def world(sqlite_url: str, vault: Vault) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def link_id(world: World) -> LinkId:
-    async with world.database.writing() as session:
+    async with world.database.writing() as rows:
         now = datetime.now(UTC)
-        link = await make_link(session, world.vault, TRANSFER, channel="email", generation=1, now=now)
+        link = await make_link(rows, world.vault, TRANSFER, channel="email", generation=1, now=now)
     return link.id
 
 

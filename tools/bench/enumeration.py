@@ -140,8 +140,8 @@ async def _fill(stage: BenchStage, each: int) -> str:
     db = Database(stage.database_url)
     try:
         await import_lines(db, Vault([stage.secret_key]), [json.dumps(line).encode() for line in _lines(each)])
-        async with db.writing() as session:
-            return await api_keys.create(session, UserId("sender"), frozenset(), datetime.now(UTC))
+        async with db.writing() as rows:
+            return await api_keys.create(rows, UserId("sender"), frozenset(), datetime.now(UTC))
     finally:
         await db.close()
 

@@ -161,8 +161,8 @@ class Attackers:
         """Keep each away from what is its own charge point."""
         while True:
             with suppress(Unavailable):
-                async with self._db.reading() as session:
-                    own = set(await session.scalars(_OWNERS_OWN))
+                async with self._db.reading() as rows:
+                    own = set(await rows.scalars(_OWNERS_OWN))
                 for attacker in self._attackers:
                     attacker.may(attacks=attacker.point not in own)
             await asyncio.sleep(_LOOK_EVERY)  # pacing: other processes' doing

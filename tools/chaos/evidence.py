@@ -63,8 +63,8 @@ class Evidence:
 async def read_rows(db: Database) -> dict[str, Sequence[Any]]:
     """Read every table that is judged."""
     tables = [table for table in Table.metadata.sorted_tables if table.name not in _LEFT_OUT]
-    async with db.reading() as session:
-        return {table.name: (await session.execute(select(table))).all() for table in tables}
+    async with db.reading() as rows:
+        return {table.name: (await rows.execute(select(table))).all() for table in tables}
 
 
 def read_memories(folder: Path) -> dict[str, StationState]:

@@ -182,9 +182,9 @@ def _parts(stage: Stage, more: Ports, server: postgres.Server, links: Mapping[st
 async def _fill(db: Database, stage: Stage, town: Town) -> dict[str, str]:
     await migrate(stage.database_url)
     await import_lines(db, Vault([stage.secret_key]), [json.dumps(line).encode() for line in town.lines])
-    async with db.writing() as session:
+    async with db.writing() as rows:
         return {
-            user: await api_keys.create(session, UserId(user), _scopes(user), datetime.now(UTC))
+            user: await api_keys.create(rows, UserId(user), _scopes(user), datetime.now(UTC))
             for user in (line["id"] for line in town.lines if line["type"] == "user")
         }
 

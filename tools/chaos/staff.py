@@ -111,11 +111,11 @@ class Staff:
 
         A workflow outlives the end of its transfer while a letter of it, as that it was accepted, is still tried.
         """
-        async with self._site.db.reading() as session:
-            if await session.scalar(_OPEN):
+        async with self._site.db.reading() as rows:
+            if await rows.scalar(_OPEN):
                 return True
-            rows = (await session.execute(_DUE)).all()
-        if any(not self._is_left(row) for row in rows):
+            found = (await rows.execute(_DUE)).all()
+        if any(not self._is_left(row) for row in found):
             return True
         return (await self._site.client.count_workflows(_RUNNING)).count > 0
 
@@ -130,8 +130,8 @@ class Staff:
         with suppress(TimeoutError):
             async with asyncio.timeout(_BACK_WITHIN):
                 while True:
-                    async with self._site.db.reading() as session:
-                        if (await session.execute(_TAKEN, {"host": HOST})).first() is None:
+                    async with self._site.db.reading() as rows:
+                        if (await rows.execute(_TAKEN, {"host": HOST})).first() is None:
                             return
                     await asyncio.sleep(1)  # pacing: other processes' doing
 
@@ -140,8 +140,8 @@ class Staff:
 
         Some owners never do.
         """
-        async with self._site.db.reading() as session:
-            known = set(await session.scalars(_KNOWN))
+        async with self._site.db.reading() as rows:
+            known = set(await rows.scalars(_KNOWN))
         for point in self._site.town.charge_points:
             typed = point["id"] in known and not _keeps_known_key(point["id"])
             if typed or point["id"] in self.cloned:

@@ -42,11 +42,11 @@ class Watch:
 
     async def look(self) -> None:
         """Look once; raises Broken, Unavailable."""
-        async with self._db.reading() as session:
-            rows = (await session.execute(_PRESENT)).all()
+        async with self._db.reading() as rows:
+            found = (await rows.execute(_PRESENT)).all()
         self.looks += 1
         met: set[str] = set()
-        for row in rows:
+        for row in found:
             if wrong := _wrong(row, met) or self._changed(row):
                 raise Broken(ONE_OWNER, row.id, f"{wrong}: {row}")
             met.add(row.id)

@@ -65,9 +65,9 @@ class Remembered:
 
 async def in_database(db: Database, charge_point: str) -> tuple[Registered, list[str]]:
     """Read what is registered, and what in it contradicts itself."""
-    async with db.reading() as session:
-        row = (await session.execute(_HOLDING, {"charge_point": charge_point})).one()
-        states = list(await session.scalars(_STATES, {"charge_point": charge_point}))
+    async with db.reading() as rows:
+        row = (await rows.execute(_HOLDING, {"charge_point": charge_point})).one()
+        states = list(await rows.scalars(_STATES, {"charge_point": charge_point}))
     state = states[-1] if states else "refused"
     return Registered(state, row.owner_id, row.group_id, row.version, row.current_keys), _contradictions(row)
 

@@ -51,7 +51,5 @@ async def seed(stage: Stage) -> Seeded:
 
 async def _make_keys(db: Database, users: Iterable[str]) -> dict[str, str]:
     now = datetime.now(UTC)
-    async with db.writing() as session:
-        return {
-            user: await api_keys.create(session, UserId(user), SCOPES.get(user, frozenset()), now) for user in users
-        }
+    async with db.writing() as rows:
+        return {user: await api_keys.create(rows, UserId(user), SCOPES.get(user, frozenset()), now) for user in users}

@@ -89,8 +89,8 @@ async def _own(supervisor: Supervisor, found: Path, folder: Path, port: int) -> 
 async def _answers(url: str) -> bool:
     db = Database(url)
     try:
-        async with db.reading() as session:
-            await session.execute(text("SELECT 1"))
+        async with db.reading() as rows:
+            await rows.execute(text("SELECT 1"))
     except Unavailable:
         return False
     finally:

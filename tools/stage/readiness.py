@@ -74,8 +74,8 @@ async def polled(connection: Connection, queue: str, kind: TaskQueueType.ValueTy
 
 async def connected(db: Database, count: int) -> bool:
     """Whether the gateway holds `count` chargers' sockets."""
-    async with db.reading() as session:
-        found = await session.scalar(
+    async with db.reading() as rows:
+        found = await rows.scalar(
             select(func.count()).select_from(PresentConnection).where(PresentConnection.node.is_not(None))
         )
     return found is not None and found >= count
@@ -86,5 +86,5 @@ async def knows_keys(db: Database, charge_points: Collection[str]) -> bool:
     known = Credential.known_to == KnownTo.CHARGER, Credential.id == PresentConnection.credential_id
     query = select(func.count()).select_from(PresentConnection).join(Credential, and_(*known))
     query = query.where(PresentConnection.charge_point_id.in_(charge_points), PresentConnection.node.is_not(None))
-    async with db.reading() as session:
-        return (await session.scalar(query) or 0) >= len(charge_points)
+    async with db.reading() as rows:
+        return (await rows.scalar(query) or 0) >= len(charge_points)

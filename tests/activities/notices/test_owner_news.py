@@ -38,8 +38,8 @@ async def happens(world: World, action: str, at: datetime = NOON, actor: str = "
         tells_place=tells_place(detail),
         once=None,
     )
-    async with world.database.writing() as session:
-        session.add(entry)
+    async with world.database.writing() as rows:
+        rows.add(entry)
 
 
 #: The entry of the charge point's trail that each piece of news is about.
@@ -238,10 +238,10 @@ async def test_a_charge_point_that_is_not_there_is_no_news(world: World, notices
 
 async def add_sessions(world: World, *owners: str, first: int = 0, told: bool = False) -> None:
     """Write late sessions, an hour apart, of 1 kWh and then 1 more each."""
-    async with world.database.writing() as session:
+    async with world.database.writing() as rows:
         for number, owner in enumerate(owners, first):
             at = NOON + timedelta(hours=number)
-            session.add(
+            rows.add(
                 tables.ChargingSession(
                     charge_point_id=POINT,
                     connector=1,

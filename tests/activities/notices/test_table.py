@@ -125,19 +125,19 @@ async def send(world: World, notices: Notices, mailbox: Mailbox, kind: TransferK
     }
     await adding[kind](**values)
     if kind is TransferKind.TRANSFER_OWNERSHIP:  # somebody there who has no other part in it
-        async with world.database.writing() as session:
-            session.add(tables.Membership(group_id="north", user_id="yann", role="admin"))
+        async with world.database.writing() as rows:
+            rows.add(tables.Membership(group_id="north", user_id="yann", role="admin"))
     await sending(notices, world)
     found = {WORDS[kind][address.partition("@")[0]] for address in recipients(mailbox)}
     if "target" in found:
         found = found - {"target"} | {"target's owners" if state not in ENDS else "target's owners and admins"}
     mailbox.letters.clear()
     mailbox.envelopes.clear()
-    async with world.database.writing() as session:
+    async with world.database.writing() as rows:
         for table in (tables.Code, tables.ApprovalLink, tables.AuditEvent, tables.Transfer, tables.Request):
-            await session.execute(delete(table))
+            await rows.execute(delete(table))
         others = delete(tables.Membership).where(tables.Membership.user_id == "yann")
-        await session.execute(others.where(tables.Membership.group_id == "north"))
+        await rows.execute(others.where(tables.Membership.group_id == "north"))
     return ", ".join(sorted(found, key=ORDER.index))
 
 

@@ -91,8 +91,8 @@ async def test_a_target_that_was_not_asked_is_told_only_where_something_changed(
 ) -> None:
     await world.move(state="rolled_back", reason="session_deadline", acceptance="not_required", active=False)
     if changed:
-        async with world.database.writing() as session:
-            session.add(
+        async with world.database.writing() as rows:
+            rows.add(
                 tables.OwnershipPeriod(
                     charge_point_id="cp-1",
                     version=1,
@@ -252,8 +252,8 @@ async def test_the_question_and_the_end_say_what_was_connected_when_the_key_was_
         known_to=KnownTo.CHARGER,
     )
     key.serials, key.open_line = ["SN-9"], True
-    async with world.database.writing() as session:
-        session.add(key)
+    async with world.database.writing() as rows:
+        rows.add(key)
     await world.to_user(if_offline="roll_back")
     await notices.ask(ASK)
     await world.change(tables.Transfer, TRANSFER, state="completed", accepted_by="zoe", active=False)

@@ -75,9 +75,9 @@ class World:
             firmware=None,
             booted_at=None,
         )
-        for rows in (people, [*groups, *personal], [*held, point]):
-            async with self.database.writing() as session:
-                session.add_all(rows)
+        for found in (people, [*groups, *personal], [*held, point]):
+            async with self.database.writing() as rows:
+                rows.add_all(found)
 
     async def to_user(self, recipient: str = "zoe@example.org", to: str | None = "zoe", **changes: Any) -> None:
         """A transfer to a user, by an owner of the group who is not the charge point's owner."""
@@ -137,23 +137,23 @@ class World:
             "expires_at": NOW + timedelta(days=7),
             "from_version": 0,
         }
-        async with self.database.writing() as session:
-            session.add(requested)
-            session.add(tables.Transfer(**{**given, **changes}))
+        async with self.database.writing() as rows:
+            rows.add(requested)
+            rows.add(tables.Transfer(**{**given, **changes}))
 
     async def change(self, row: type[tables.Table], key: object, **values: Any) -> None:
-        async with self.database.writing() as session:
-            found = await session.get(row, key)
+        async with self.database.writing() as rows:
+            found = await rows.get(row, key)
             for name, value in values.items():
                 setattr(found, name, value)
 
     async def drop(self, row: type[tables.Table], key: object) -> None:
-        async with self.database.writing() as session:
-            await session.delete(await session.get(row, key))
+        async with self.database.writing() as rows:
+            await rows.delete(await rows.get(row, key))
 
     async def all(self, row: type[Any]) -> list[Any]:
-        async with self.database.reading() as session:
-            return list(await session.scalars(select(row)))
+        async with self.database.reading() as rows:
+            return list(await rows.scalars(select(row)))
 
     async def trail(self) -> list[tuple[str, str, dict[str, Any]]]:
         events = sorted(await self.all(tables.AuditEvent), key=lambda event: event.sequence)

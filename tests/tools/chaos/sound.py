@@ -51,20 +51,20 @@ async def put_in(db: Database, vault: Vault) -> Evidence:
     """Fill an empty database, and give the evidence that goes with it; its rows are read again after a change."""
     lines = [_at_first(line) for line in town.build(3, Random(1)).lines]  # noqa: S311 - the same each time
     await import_lines(db, vault, [json.dumps(line).encode() for line in lines])
-    async with db.writing() as session:
+    async with db.writing() as rows:
         for story in STORIES:
-            session.add(_transfer(story))
-            session.add(_request(story[0], story[1]))
-            await session.flush()
-            session.add_all(_trail(story))
-            await _change(session, story)
-        current = [key for key in await _keys(session) if key.charge_point_id == "cp-2"]
+            rows.add(_transfer(story))
+            rows.add(_request(story[0], story[1]))
+            await rows.flush()
+            rows.add_all(_trail(story))
+            await _change(rows, story)
+        current = [key for key in await _keys(rows) if key.charge_point_id == "cp-2"]
         current[0].state, current[0].revoked_at = KeyState.REVOKED.value, LATER
-        await session.flush()
+        await rows.flush()
         proven = _proven(vault)
-        session.add(proven)
-        session.add_all(_link(point, proven) for point in ("cp-1", "cp-2", "cp-3"))
-        session.add(_session())
+        rows.add(proven)
+        rows.add_all(_link(point, proven) for point in ("cp-1", "cp-2", "cp-3"))
+        rows.add(_session())
     first = {str(line["identity"]): str(line["password"]) for line in lines if line["type"] == "charge_point"}
     return Evidence(
         rows=await read_rows(db),

@@ -168,8 +168,8 @@ def test_every_invariant_is_broken_below() -> None:
 @pytest.mark.parametrize(("invariant", "statement"), IN_DATABASE, ids=[statement for _, statement in IN_DATABASE])
 async def test_a_broken_row_is_found(sound: Evidence, sqlite_url: str, invariant: Invariant, statement: str) -> None:
     careless = Database(sqlite_url, migrates=True)  # lets a row go that others point at
-    async with careless.writing() as session:
-        await session.execute(text(statement))
+    async with careless.writing() as rows:
+        await rows.execute(text(statement))
     found = replace(sound, rows=await read_rows(careless))
     await careless.close()
     assert list(invariant(found))
@@ -183,8 +183,8 @@ async def test_what_is_broken_elsewhere_is_found(
 
 
 async def test_a_locked_out_charger_is_found_though_its_key_is_pending(sound: Evidence, db: Database) -> None:
-    async with db.writing() as session:
-        await session.execute(text("UPDATE transfers SET active = 1, state = 'reconfiguring' WHERE id = 'trf_gift'"))
+    async with db.writing() as rows:
+        await rows.execute(text("UPDATE transfers SET active = 1, state = 'reconfiguring' WHERE id = 'trf_gift'"))
     found = replace(sound, rows=await read_rows(db))
     assert not list(chargers.passwords(found))
     lost = {**found.memories, "CP-2": StationState("neither of them")}
@@ -192,9 +192,9 @@ async def test_a_locked_out_charger_is_found_though_its_key_is_pending(sound: Ev
 
 
 async def change(sound: Evidence, db: Database, *statements: str) -> Evidence:
-    async with db.writing() as session:
+    async with db.writing() as rows:
         for statement in statements:
-            await session.execute(text(statement))
+            await rows.execute(text(statement))
     return replace(sound, rows=await read_rows(db))
 
 
@@ -270,8 +270,8 @@ async def test_what_is_its_own_owners_client_may_be_sent_a_key(sound: Evidence) 
     ],
 )
 async def test_a_look_during_the_run_finds_a_second_owner(sound: Evidence, db: Database, statement: str) -> None:
-    async with db.writing() as session:
-        await session.execute(text(statement))
+    async with db.writing() as rows:
+        await rows.execute(text(statement))
     with pytest.raises(Broken):
         await Watch(db).look()
 
@@ -279,11 +279,11 @@ async def test_a_look_during_the_run_finds_a_second_owner(sound: Evidence, db: D
 async def test_a_look_during_the_run_finds_history_that_was_rewritten(sound: Evidence, db: Database) -> None:
     watch = Watch(db)
     await watch.look()
-    async with db.writing() as session:
+    async with db.writing() as rows:
         for table in (
             "charge_points SET owner_id = 'bob' WHERE id",
             "ownership_periods SET owner_id = 'bob' WHERE charge_point_id",
         ):
-            await session.execute(text(f"UPDATE {table} = 'cp-1'"))
+            await rows.execute(text(f"UPDATE {table} = 'cp-1'"))
     with pytest.raises(Broken):
         await watch.look()
