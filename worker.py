@@ -39,7 +39,7 @@ from gateway.tls import Certificate
 from gateway.watch import Watch
 from notices.mail import MailSender
 from persistence.chargers.upgrades import OldKeys
-from persistence.intake.doorway import Doorway
+from persistence.intake.requests import Requests
 from persistence.schema import is_current
 from persistence.session import LOCK_WAIT_SECONDS, PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import ChargePoint
@@ -149,7 +149,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         Notices(database, vault, sender, settings.origin, settings.policy.offline_deadline),
         DatabaseReconciler(
             database,
-            Doorway(database, vault),
+            Requests(database, vault),
             TemporalEngine(client),
             Runs(client),
             settings.addresses_kept,

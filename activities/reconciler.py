@@ -23,7 +23,7 @@ from domain.reconciliation import NEWS, ROUTINE, TAKE_UPS, UNCERTAIN, Finding, R
 from domain.trail import PLACES_KEPT, TrailAction
 from domain.transfer import FINAL, Attention, TransferState
 from persistence.chargers import charge_points, charger_connections, charging_review, credentials
-from persistence.intake.doorway import Doorway
+from persistence.intake.requests import Requests
 from persistence.session import Database
 from persistence.transfers import audit, findings, inconsistencies, rescues, transfers
 
@@ -75,7 +75,7 @@ class DatabaseReconciler(Reconciler):
     def __init__(
         self,
         database: Database,
-        doorway: Doorway,
+        requests: Requests,
         engine: Engine,
         runs: EngineRuns,
         places_kept: timedelta = PLACES_KEPT,
@@ -88,7 +88,7 @@ class DatabaseReconciler(Reconciler):
         """
         self._open_limit = open_limit
         self._db = database
-        self._doorway = doorway
+        self._requests = requests
         self._engine = engine
         self._runs = runs
         self._places_kept = places_kept
@@ -201,9 +201,9 @@ class DatabaseReconciler(Reconciler):
                 return Settlement.NOT_YET
         except Refusal as refusal:
             log.info("transfer %s was refused: %s", transfer_id, refusal.message)
-            await self._doorway.mark_refused(transfer_id)
+            await self._requests.mark_refused(transfer_id)
         else:
-            await self._doorway.mark_started(transfer_id)
+            await self._requests.mark_started(transfer_id)
         return Settlement.STARTED
 
     async def _take_up(self, transfer_id: TransferId) -> Settlement:

@@ -1,1 +1,1 @@
-"""The HTTP doorway: JSON for integrators, pages for recipients."""
+"""HTTP: JSON for integrators, pages for recipients."""

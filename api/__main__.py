@@ -13,13 +13,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.dependencies import Options, Parts
+from api.dependencies import Backend, Options
 from api.streams import StreamOptions
 from api.watch import HttpWatch
 from domain.errors import Unavailable
 from engine.connection import BadConnection, read_connection
 from engine.engine import TemporalEngine
-from persistence.intake.doorway import Doorway
+from persistence.links.signups import Signups
 from persistence.schema import is_current
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
@@ -72,7 +72,7 @@ async def _serve(settings: Settings) -> None:
     try:
         await _check_database(database)
         client = await connection.open_later(interceptors=instruments.tracing.interceptors, runtime=instruments.runtime)
-        transfers = TemporalEngine(client, settings.start_timeout, Doorway(database, vault))
+        transfers = TemporalEngine(client, settings.start_timeout, Signups(database, vault))
         options = Options(
             default_expiry=settings.default_expiry,
             shortest_expiry=settings.shortest_expiry,
@@ -116,7 +116,7 @@ async def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> Non
     stop = stop_requested()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
-    streams = cast(Parts, app.state.parts).streams
+    streams = cast(Backend, app.state.backend).streams
     log.info("serving on http://%s:%s", settings.api_host, settings.api_port)
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True

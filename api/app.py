@@ -5,7 +5,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
 from api import openapi, problems, reference
-from api.dependencies import Options, Parts
+from api.dependencies import Backend, Options
 from api.middleware import BodyLimit, LastResort
 from api.pages.app import STATIC, create_pages
 from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
@@ -50,9 +50,9 @@ def create_app(
             Middleware(BodyLimit, limit=options.body_limit, refuse=problems.too_large),
         ],
     )
-    app.state.parts = parts = Parts(database, vault, engine, options, watch)
+    app.state.backend = backend = Backend(database, vault, engine, options, watch)
     problems.install(app)
     openapi.install(app)
-    app.mount("/t", create_pages(parts))
+    app.mount("/t", create_pages(backend))
     app.mount("/static", StaticFiles(directory=STATIC))
     return app

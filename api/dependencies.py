@@ -1,4 +1,4 @@
-"""What routes are given: the parts they work with, who calls, and the values that many calls share."""
+"""What routes are given: what they work with, who calls, and the values that many calls share."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -24,17 +24,21 @@ from engine.chargers import Chargers
 from engine.engine import Engine
 from engine.links import Links
 from engine.transfers import Transfers
-from persistence.intake.doorway import Doorway
+from persistence.chargers.issuing import Issuing
+from persistence.intake.order_book import OrderBook
+from persistence.intake.refused_attempts import RefusedAttempts
+from persistence.intake.requests import Requests
+from persistence.intake.session_orders import SessionOrders
 from persistence.links.link_codes import LinkCodes
 from persistence.links.link_reads import LinkReads
 from persistence.people.callers import Caller, Callers
 from persistence.session import Database
 from persistence.vault import Vault, fingerprint
-from persistence.views.audit_feed import Trails
+from persistence.views.audit_feed import AuditFeed
 from persistence.views.charge_point_trails import ChargePointTrails
 from persistence.views.charging_reads import ChargingReads
 from persistence.views.dry_run import DryRuns
-from persistence.views.metrics import Readings
+from persistence.views.metrics import MetricReads
 from persistence.views.reads import Reads
 from persistence.views.transfer_reads import TransferReads
 
@@ -59,38 +63,42 @@ class Options:
     """What a connector gives at most, in kW."""
 
 
-class Parts:
+class Backend:
     """Everything a route may work with."""
 
     def __init__(self, database: Database, vault: Vault, engine: Engine, options: Options, watch: HttpWatch) -> None:
-        """Build the readers and the doorway on one database."""
+        """Build what reads and what writes on one database."""
         self.database = database
         self.transfers: Transfers = engine
         self.links: Links = engine
         self.chargers: Chargers = engine
         self.options = options
         self.watch = watch
-        self.readings = Readings(database)
+        self.metrics = MetricReads(database)
         self.callers = Callers(database)
         self.reads = Reads(database)
         self.charging_reads = ChargingReads(database)
-        self.rehearsals = DryRuns(database, options.cool_down)
+        self.dry_runs = DryRuns(database, options.cool_down)
         self.transfer_reads = TransferReads(database, vault)
         self.charge_point_trails = ChargePointTrails(database, options.places_kept)
-        self.trails = Trails(database)
-        self.streams = Streams(self.trails, options.streams)
+        self.audit_feed = AuditFeed(database)
+        self.streams = Streams(self.audit_feed, options.streams)
         watch.count_streams(lambda: self.streams.open)
         self.link_reads = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
-        self.doorway = Doorway(database, vault, options.limits, options.policy)
+        self.requests = Requests(database, vault, options.limits, options.policy)
+        self.orders = OrderBook(database, vault, options.limits)
+        self.session_orders = SessionOrders(database, vault)
+        self.attempts = RefusedAttempts(database, vault, options.limits)
+        self.issuing = Issuing(database, vault)
 
 
-def parts_of(request: Request) -> Parts:
-    """Give the parts of the application that serves the request."""
-    return cast(Parts, request.app.state.parts)
+def backend_of(request: Request) -> Backend:
+    """Give what the application that serves the request works with."""
+    return cast(Backend, request.app.state.backend)
 
 
-PartsDep = Annotated[Parts, Depends(parts_of)]
+BackendDep = Annotated[Backend, Depends(backend_of)]
 _bearer = HTTPBearer(
     auto_error=False,
     scheme_name="API key",
@@ -100,12 +108,12 @@ _bearer = HTTPBearer(
 
 
 async def caller_of(
-    parts: PartsDep, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    backend: BackendDep, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
     """Say who calls; raises NotAuthenticated."""
     if bearer is None:
         raise NotAuthenticated("No API key; send one as Authorization: Bearer hk_….")
-    return await parts.callers.caller(bearer.credentials)
+    return await backend.callers.caller(bearer.credentials)
 
 
 @dataclass(frozen=True)
@@ -117,12 +125,12 @@ class LastingCaller:
 
 
 def lasting_caller_of(
-    parts: PartsDep,
+    backend: BackendDep,
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     caller: Annotated[Caller, Depends(caller_of)],
 ) -> LastingCaller:
     """Say who calls, for a call that lasts; raises NotAuthenticated."""
-    return LastingCaller(caller, partial(caller_of, parts, bearer))
+    return LastingCaller(caller, partial(caller_of, backend, bearer))
 
 
 def idempotency_key(

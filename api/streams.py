@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from domain.errors import RateLimited, Unavailable
 from domain.ids import UserId
 from domain.trail import TrailSubject
-from persistence.views.audit_feed import Entry, Trails
+from persistence.views.audit_feed import AuditFeed, Entry
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Streams:
     read to.
     """
 
-    def __init__(self, trails: Trails, options: StreamOptions) -> None:
+    def __init__(self, trails: AuditFeed, options: StreamOptions) -> None:
         """Take what reads the audit trails."""
         self.options = options
         self._trails = trails

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 from fastapi import Header, Request, Response
 
 from api import cursors, examples, schemas
-from api.dependencies import LastingCaller, Parts
+from api.dependencies import Backend, LastingCaller
 from api.event_stream import HEADERS, EventStream, Extent, Source, read_last_event_id, wants_stream
 from api.examples import Examples
 from api.paging import cut
@@ -27,9 +27,9 @@ _MOVES_SIGHT: Final = frozenset({TrailAction.OWNERSHIP_CHANGED, TrailAction.OWNE
 class TransferTrail(Source):
     """The trail of a transfer: who sees it sees every entry."""
 
-    def __init__(self, parts: Parts, transfer_id: TransferId) -> None:
+    def __init__(self, backend: Backend, transfer_id: TransferId) -> None:
         """Take what it is read by."""
-        self._parts = parts
+        self._backend = backend
         self._id = transfer_id
 
     @property
@@ -39,12 +39,12 @@ class TransferTrail(Source):
 
     async def extent(self, caller: Caller) -> Extent:  # noqa: ARG002 - all that see it see its end
         """Say how far the trail goes."""
-        last, over = await self._parts.trails.extent(self._id)
+        last, over = await self._backend.audit_feed.extent(self._id)
         return Extent(last, last, over)
 
     async def page(self, caller: Caller, after: int, limit: int) -> list[EventView]:
         """Read entries, each as the caller may know it; raises NotFound."""
-        return await self._parts.transfer_reads.events(caller, self._id, after=after, limit=limit)
+        return await self._backend.transfer_reads.events(caller, self._id, after=after, limit=limit)
 
     def live(self, entry: Entry, caller: Caller) -> EventView | None:
         """Show an entry that was heard, unless somebody may lose the sight of the transfer by it."""
@@ -54,9 +54,9 @@ class TransferTrail(Source):
 class ChargePointTrail(Source):
     """The trail of a charge point: what somebody sees of it is read anew with each entry; its owner may be another."""
 
-    def __init__(self, parts: Parts, charge_point_id: ChargePointId) -> None:
+    def __init__(self, backend: Backend, charge_point_id: ChargePointId) -> None:
         """Take what it is read by."""
-        self._parts = parts
+        self._backend = backend
         self._id = charge_point_id
 
     @property
@@ -66,19 +66,19 @@ class ChargePointTrail(Source):
 
     async def extent(self, caller: Caller) -> Extent:
         """Say how far the trail goes, and how far for the caller; it is never over."""
-        last, _ = await self._parts.trails.extent(self.subject)
-        return Extent(last, await self._parts.charge_point_trails.last(caller, self._id), over=False)
+        last, _ = await self._backend.audit_feed.extent(self.subject)
+        return Extent(last, await self._backend.charge_point_trails.last(caller, self._id), over=False)
 
     async def page(self, caller: Caller, after: int, limit: int) -> list[EventView]:
         """Read the entries that the caller may see; raises NotFound."""
-        return await self._parts.charge_point_trails.events(caller, self._id, after=after, limit=limit)
+        return await self._backend.charge_point_trails.events(caller, self._id, after=after, limit=limit)
 
     def live(self, entry: Entry, caller: Caller) -> None:
         """Show nothing that was only heard."""
 
 
 async def answer(
-    parts: Parts,
+    backend: Backend,
     caller: LastingCaller,
     source: Source,
     request: Request,
@@ -92,7 +92,7 @@ async def answer(
     if wants_stream(request.headers.getlist("accept")):
         if request.query_params:
             raise InvalidRequest("A stream takes no query parameters; leave them out. Last-Event-ID resumes it.")
-        streamed = await EventStream(parts.streams, source, caller.again).answer(read_last_event_id(last_event_id))
+        streamed = await EventStream(backend.streams, source, caller.again).answer(read_last_event_id(last_event_id))
         return streamed or Response(status_code=204, headers=HEADERS)
     response.headers["Vary"] = "Accept"
     found = await source.page(caller.now, cursors.number(cursor, start=0), limit + 1)

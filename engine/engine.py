@@ -6,7 +6,7 @@ from typing import Final
 from temporalio.client import Client
 
 from engine.chargers import Chargers, TemporalChargers
-from engine.links import Links, Openings, TemporalLinks
+from engine.links import Links, Signups, TemporalLinks
 from engine.transfers import TemporalTransfers, Transfers
 
 ANSWER_WITHIN: Final = timedelta(seconds=5)
@@ -20,9 +20,9 @@ class TemporalEngine(TemporalTransfers, TemporalLinks, TemporalChargers, Engine)
     """One Temporal namespace."""
 
     def __init__(
-        self, client: Client, answer_within: timedelta = ANSWER_WITHIN, openings: Openings | None = None
+        self, client: Client, answer_within: timedelta = ANSWER_WITHIN, signups: Signups | None = None
     ) -> None:
-        """Take a client with the pydantic data converter; `openings` is needed where accounts are opened."""
+        """Take a client with the pydantic data converter; `signups` is needed where accounts are opened."""
         TemporalTransfers.__init__(self, client, answer_within)
-        TemporalLinks.__init__(self, client, answer_within, openings)
+        TemporalLinks.__init__(self, client, answer_within, signups)
         TemporalChargers.__init__(self, client, answer_within)

@@ -23,13 +23,13 @@ from workflows.refusals import refusal_of
 _NOT_OPEN: Final = "The account is not open yet; try again in a moment."
 
 
-class Openings(Protocol):
+class Signups(Protocol):
     """Keeps what a history may not hold: the name of who opens an account."""
 
-    async def keep_opening(self, link_id: LinkId, name: str, locale: str) -> None:
+    async def keep(self, link_id: LinkId, name: str, locale: str) -> None:
         """Keep it for the activity; raises InvalidRequest."""
 
-    async def forget_opening(self, link_id: LinkId) -> None:
+    async def forget(self, link_id: LinkId) -> None:
         """Remove it: the activity has read it, and it may have been kept again since."""
 
 
@@ -53,11 +53,11 @@ class Links(ABC):
 class TemporalLinks(Links):
     """What is done for approval links by the workflows of one Temporal namespace."""
 
-    def __init__(self, client: Client, answer_within: timedelta, openings: Openings | None) -> None:
+    def __init__(self, client: Client, answer_within: timedelta, signups: Signups | None) -> None:
         """Take a client, how long a caller waits, and what keeps what is typed: needed where accounts are opened."""
         self._client = client
         self._within = answer_within
-        self._openings = openings
+        self._signups = signups
 
     @override
     async def send_code(self, link_id: LinkId, number: int) -> None:
@@ -80,10 +80,10 @@ class TemporalLinks(Links):
 
     @override
     async def open_account(self, link_id: LinkId, *, name: str, locale: str) -> None:
-        if self._openings is None:
+        if self._signups is None:
             msg = "made without a place for what is typed"
             raise AssertionError(msg)
-        await self._openings.keep_opening(link_id, name, locale)
+        await self._signups.keep(link_id, name, locale)
         async with as_refusals():
             handle = await self._client.start_workflow(
                 AccountWorkflow.run,
@@ -100,6 +100,6 @@ class TemporalLinks(Links):
             except TimeoutError:  # it goes on, and reads what was typed
                 raise Unavailable(_NOT_OPEN) from None
             except WorkflowFailureError as error:
-                await self._openings.forget_opening(link_id)
+                await self._signups.forget(link_id)
                 raise refusal_of(error) or Unavailable(_NOT_OPEN) from None
-        await self._openings.forget_opening(link_id)
+        await self._signups.forget(link_id)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.dependencies import Parts
+from api.dependencies import Backend
 from api.middleware import LastResort
 from api.pages.approval import ApprovalPages
 from api.pages.link_access import FromElsewhere, NotOpened
@@ -91,11 +91,11 @@ class PrivatePages:
         await self._app(scope, receive, send_with_headers)
 
 
-def create_pages(parts: Parts) -> Starlette:
+def create_pages(backend: Backend) -> Starlette:
     """Build the pages under /t."""
-    origin = parts.options.origin
+    origin = backend.options.origin
     sheets = Renderer(secure=origin.startswith("https:"))
-    pages, errors = ApprovalPages(parts, sheets, origin), Errors(sheets)
+    pages, errors = ApprovalPages(backend, sheets, origin), Errors(sheets)
 
     return Starlette(
         routes=[

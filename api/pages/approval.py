@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.dependencies import Parts
+from api.dependencies import Backend
 from api.pages import forms, link_access
 from api.pages.rendering import Renderer, qr_code
 from api.problems import headers_of, note_away, status_of
@@ -25,9 +25,9 @@ _GONE: Final = 410
 class ApprovalPages:
     """The endpoints under /t: a link's own address, and its pages under /t/of/{link}."""
 
-    def __init__(self, parts: Parts, sheets: Renderer, origin: str) -> None:
-        """Take the parts, what renders a page, and the origin at which recipients reach us, like https://example.org."""
-        self._parts = parts
+    def __init__(self, backend: Backend, sheets: Renderer, origin: str) -> None:
+        """Take what works, what renders a page, and the origin where recipients reach us, like https://example.org."""
+        self._backend = backend
         self._sheets = sheets
         self._origin = origin.rstrip("/")
         self._secure = origin.startswith("https:")
@@ -35,7 +35,7 @@ class ApprovalPages:
     async def open(self, request: Request) -> Response:
         """Lead from the mailed address to one that does not hold the token; a dead link says so at once."""
         token = request.path_params["token"]
-        link = await self._parts.link_reads.by_token(token)
+        link = await self._backend.link_reads.by_token(token)
         if link is None:
             await self._note_miss(request)
             raise NotFound("There is no such link.")
@@ -60,7 +60,7 @@ class ApprovalPages:
         if link.state is not LinkState.OPEN:
             return self._ended(request, link)
         try:
-            await self._parts.links.send_code(link.id, await self._parts.codes.ask(link.id))
+            await self._backend.links.send_code(link.id, await self._backend.codes.ask(link.id))
         except HandoverError as error:
             note_away(error)
             render = self._typing if link.code_sent else self._offer
@@ -96,13 +96,13 @@ class ApprovalPages:
             return await self._refused(request, malformed, typed)
         try:
             choice = typed.until_new_key if decision is Decision.ACCEPT and link.replaces_key else None
-            order_id = await self._parts.codes.use(link.id, typed.code, decision, choice)
+            order_id = await self._backend.codes.use(link.id, typed.code, decision, choice)
             if opens:
                 language = self._sheets.words(request, link).language
-                await self._parts.links.open_account(link.id, name=typed.name, locale=language)
-            await self._parts.transfers.decide(link.transfer_id, decision, order_id)
+                await self._backend.links.open_account(link.id, name=typed.name, locale=language)
+            await self._backend.transfers.decide(link.transfer_id, decision, order_id)
         except Refusal as refusal:
-            await self._parts.doorway.note_refused_attempt(
+            await self._backend.attempts.note(
                 link.transfer_id, actor=actor, attempt=Attempt(decision.value), code=refusal.code
             )
             return await self._refused(request, refusal, typed)
@@ -115,7 +115,7 @@ class ApprovalPages:
 
     async def _link(self, request: Request) -> LinkView:
         """Read the link whose page is asked for; raises NotOpened where the browser does not hold its token."""
-        link = await self._parts.link_reads.by_token(link_access.token_of(request))
+        link = await self._backend.link_reads.by_token(link_access.token_of(request))
         if link is None:
             await self._note_miss(request)
         if link is None or link.id != request.path_params["link"]:
@@ -124,7 +124,7 @@ class ApprovalPages:
         return link
 
     async def _note_miss(self, request: Request) -> None:
-        await self._parts.doorway.note_miss(request.client.host if request.client else "")
+        await self._backend.attempts.note_miss(request.client.host if request.client else "")
 
     async def _refused(self, request: Request, refusal: Refusal, typed: forms.Typed) -> Response:
         """Let the reader try again where that can help; else say how it stands by now."""
@@ -135,7 +135,7 @@ class ApprovalPages:
 
     def _offer(self, request: Request, link: LinkView, error: HandoverError | None = None) -> Response:
         code = qr_code(f"{self._origin}/t/{link_access.token_of(request)}")
-        follows = self._sheets.words(request, link).follows_of(link, self._parts.options.policy.offline_deadline)
+        follows = self._sheets.words(request, link).follows_of(link, self._backend.options.policy.offline_deadline)
         return self._form(request, "offer.html", link, error, again="", qr_code=code, follows=follows)
 
     def _typing(

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from api import cursors, examples, schemas, trails
 from api.dependencies import (
+    Backend,
+    BackendDep,
     CallerDep,
     Cursor,
     KeyDep,
     LastingCallerDep,
     Limit,
-    Parts,
-    PartsDep,
     PathId,
     act_id,
     no_query,
@@ -27,7 +27,7 @@ from domain.ids import ChargePointId, OrderId, UserId
 from domain.news import OwnerNews
 from domain.orders import OrderAct
 from domain.trail import of_charge_point
-from persistence.intake.doorway import Repeatable
+from persistence.intake.idempotency import Repeatable
 from persistence.intake.orders import NewOrder
 from persistence.people.callers import Caller
 from persistence.vault import fingerprint
@@ -43,10 +43,10 @@ _ORDERED: Final = (
 
 @router.get("", **call("list_charge_points", "List charge points", examples.CHARGE_POINTS, ErrorCode.INVALID_REQUEST))
 async def charge_points(
-    caller: CallerDep, parts: PartsDep, cursor: Cursor = None, limit: Limit = 50
+    caller: CallerDep, backend: BackendDep, cursor: Cursor = None, limit: Limit = 50
 ) -> schemas.Page[schemas.ChargePoint]:
     """List the charge points of your groups, by id; an operator's list has all."""
-    found = await parts.reads.charge_points(caller, after=cursors.id_(cursor), limit=limit + 1)
+    found = await backend.reads.charge_points(caller, after=cursors.id_(cursor), limit=limit + 1)
     shown = [schemas.ChargePoint.model_validate(view) for view in found]
     return cut(shown, limit, lambda last: cursors.of_id(last.id))
 
@@ -55,9 +55,9 @@ async def charge_points(
     "/{charge_point_id}",
     **call("get_charge_point", "Get a charge point", examples.CHARGE_POINT, ErrorCode.NOT_FOUND),
 )
-async def charge_point(caller: CallerDep, parts: PartsDep, charge_point_id: PathId) -> schemas.ChargePoint:
+async def charge_point(caller: CallerDep, backend: BackendDep, charge_point_id: PathId) -> schemas.ChargePoint:
     """Give one charge point: who has it, and whether it is connected now."""
-    view = await parts.reads.charge_point(caller, ChargePointId(charge_point_id))
+    view = await backend.reads.charge_point(caller, ChargePointId(charge_point_id))
     return schemas.ChargePoint.model_validate(view)
 
 
@@ -75,7 +75,7 @@ async def charge_point(caller: CallerDep, parts: PartsDep, charge_point_id: Path
     ),
 )
 async def connect_afresh(
-    caller: CallerDep, parts: PartsDep, charge_point_id: PathId, key: KeyDep, response: Response
+    caller: CallerDep, backend: BackendDep, charge_point_id: PathId, key: KeyDep, response: Response
 ) -> schemas.Credentials:
     """Give new credentials to type into the charger, shown once; all others end, and its connection is closed.
 
@@ -88,21 +88,21 @@ async def connect_afresh(
     else asks, or during a transfer, the owner is told by a letter, and so is a recipient who has not answered yet.
     """
     point = ChargePointId(charge_point_id)
-    view = await parts.reads.charge_point(caller, point)
+    view = await backend.reads.charge_point(caller, point)
     check_keeper(view.owner_id, caller.id, operator=caller.operator, wish="make new credentials for it")
     call = Repeatable(caller.id, key, f"connect {point}".encode())
     actor = _acting(caller, view.owner_id)
     response.headers["Cache-Control"] = "no-store"
     tells = caller.id != view.owner_id or view.active_transfer_id is not None
-    if tells and not await parts.transfers.ready():  # nothing is changed of which nobody would be told
+    if tells and not await backend.transfers.ready():  # nothing is changed of which nobody would be told
         raise Unavailable("The charge point's owner could not be told of it now; try again in a moment.")
-    afresh = await parts.doorway.connect_afresh(call, point, view.owner_id, actor=actor)
+    afresh = await backend.issuing.connect_afresh(call, point, view.owner_id, actor=actor)
     if afresh.transfer_id is not None:  # the key is on record: one that does not hear of it now looks by itself
         with suppress(Unavailable):
-            await parts.transfers.tell_charger_news(afresh.transfer_id, point, NEW_KEY)
+            await backend.transfers.tell_charger_news(afresh.transfer_id, point, NEW_KEY)
     if tells:
         occasion = fingerprint(f"{caller.id} {key}")[:16] if key else secrets.token_hex(8)
-        await parts.chargers.tell_owner(point, OwnerNews.RESET, occasion=occasion)
+        await backend.chargers.tell_owner(point, OwnerNews.RESET, occasion=occasion)
     return schemas.Credentials(identity=view.identity, password=afresh.password)
 
 
@@ -118,7 +118,9 @@ async def connect_afresh(
         post=True,
     ),
 )
-async def rotate_key(caller: CallerDep, parts: PartsDep, charge_point_id: PathId, key: KeyDep) -> schemas.KeyRotation:
+async def rotate_key(
+    caller: CallerDep, backend: BackendDep, charge_point_id: PathId, key: KeyDep
+) -> schemas.KeyRotation:
     """Send the charger a fresh key over its open connection, in place of its own: nobody types anything.
 
     For the charge point's owner, and operators. The `answer` is the charger's; `key` changes once it has come back with
@@ -132,8 +134,10 @@ async def rotate_key(caller: CallerDep, parts: PartsDep, charge_point_id: PathId
     `Idempotency-Key` gives the same `answer`; one that was refused is tried anew.
     """
     point = ChargePointId(charge_point_id)
-    answer = await parts.chargers.rotate_key(point, await _order(caller, parts, point, ChargerOrder.ROTATE_KEY, key))
-    view = await parts.reads.charge_point(caller, point)
+    answer = await backend.chargers.rotate_key(
+        point, await _order(caller, backend, point, ChargerOrder.ROTATE_KEY, key)
+    )
+    view = await backend.reads.charge_point(caller, point)
     return schemas.KeyRotation.model_validate({"answer": answer, "key": view.key}, from_attributes=True)
 
 
@@ -149,7 +153,9 @@ async def rotate_key(caller: CallerDep, parts: PartsDep, charge_point_id: PathId
         post=True,
     ),
 )
-async def identify(caller: CallerDep, parts: PartsDep, charge_point_id: PathId, key: KeyDep) -> schemas.Identification:
+async def identify(
+    caller: CallerDep, backend: BackendDep, charge_point_id: PathId, key: KeyDep
+) -> schemas.Identification:
     """Restart the charger now, so that whoever stands before it sees whether it is this one.
 
     For the charge point's owner, and operators; while a transfer waits for its new owner's key (`attention` is
@@ -161,16 +167,18 @@ async def identify(caller: CallerDep, parts: PartsDep, charge_point_id: PathId, 
     `Idempotency-Key` restarts nothing and gives the same `answer`; one that was refused is tried anew.
     """
     point = ChargePointId(charge_point_id)
-    answer = await parts.chargers.identify(point, await _order(caller, parts, point, ChargerOrder.IDENTIFY, key))
+    answer = await backend.chargers.identify(point, await _order(caller, backend, point, ChargerOrder.IDENTIFY, key))
     return schemas.Identification(answer=answer)
 
 
-async def _order(caller: Caller, parts: Parts, point: ChargePointId, order: ChargerOrder, key: str | None) -> OrderId:
+async def _order(
+    caller: Caller, backend: Backend, point: ChargePointId, order: ChargerOrder, key: str | None
+) -> OrderId:
     """Write whose order it is, who are looked at again where it is done; raises where it is not theirs to give.
 
     Whether the charger may be told now is seen there, too.
     """
-    view = await parts.reads.charge_point(caller, point)
+    view = await backend.reads.charge_point(caller, point)
     check_asker(order, view.owner_id, caller.id, operator=caller.operator)
     given = NewOrder(
         of_charge_point(point),
@@ -179,7 +187,7 @@ async def _order(caller: Caller, parts: Parts, point: ChargePointId, order: Char
         None if caller.operator else caller.id,
         request_id=act_id(caller, key),
     )
-    return await parts.doorway.order(Repeatable(caller.id, key, f"{order.value} {point}".encode()), given)
+    return await backend.orders.give(Repeatable(caller.id, key, f"{order.value} {point}".encode()), given)
 
 
 def _acting(caller: Caller, owner_id: UserId) -> str:
@@ -197,14 +205,14 @@ def _acting(caller: Caller, owner_id: UserId) -> str:
     ),
 )
 async def ownership(
-    caller: CallerDep, parts: PartsDep, charge_point_id: PathId, cursor: Cursor = None, limit: Limit = 50
+    caller: CallerDep, backend: BackendDep, charge_point_id: PathId, cursor: Cursor = None, limit: Limit = 50
 ) -> schemas.Page[schemas.Period]:
     """List who had the charge point from when to when, the oldest period first.
 
     Members see the periods of their group, a former owner their own, an operator all.
     """
     after = cursors.number(cursor, start=-1)
-    found = await parts.reads.ownership(caller, ChargePointId(charge_point_id), after=after, limit=limit + 1)
+    found = await backend.reads.ownership(caller, ChargePointId(charge_point_id), after=after, limit=limit + 1)
     shown = [schemas.Period.model_validate(view) for view in found]
     return cut(shown, limit, lambda last: cursors.of_number(last.version))
 
@@ -222,7 +230,7 @@ async def ownership(
 )
 async def events(
     caller: LastingCallerDep,
-    parts: PartsDep,
+    backend: BackendDep,
     request: Request,
     response: Response,
     charge_point_id: PathId,
@@ -240,7 +248,7 @@ async def events(
     With `Accept: text/event-stream` the answer is a stream of Server-Sent Events, as of a transfer's trail, resumed by
     `Last-Event-ID`. It has no end of its own.
     """
-    source = trails.ChargePointTrail(parts, ChargePointId(charge_point_id))
+    source = trails.ChargePointTrail(backend, ChargePointId(charge_point_id))
     return await trails.answer(
-        parts, caller, source, request, response, last_event_id=last_event_id, cursor=cursor, limit=limit
+        backend, caller, source, request, response, last_event_id=last_event_id, cursor=cursor, limit=limit
     )

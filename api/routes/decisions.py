@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body
 
 from api import actions, example_bodies, examples, schemas
 from api.bodies import AcceptBody, HoldBody, ResolveBody
-from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, act_id
+from api.dependencies import Backend, BackendDep, CallerDep, KeyDep, PathId, act_id
 from api.describing import DECIDED, call
 from domain.approval import Decision
 from domain.errors import (
@@ -26,7 +26,7 @@ from domain.orders import OrderAct
 from domain.trail import Attempt, TrailAction, held
 from domain.transfer import ACTIVE, TransferState, UntilNewKey
 from engine.transfers import LOST
-from persistence.intake.doorway import Repeatable
+from persistence.intake.idempotency import Repeatable
 from persistence.intake.orders import NewOrder
 from persistence.people.callers import Caller
 from persistence.views.transfer_views import TransferView
@@ -42,7 +42,7 @@ _Hold = Annotated[HoldBody, Body(openapi_examples=example_bodies.HOLD_BODIES)]
     **call("accept_transfer", "Accept", examples.ACCEPTED, *DECIDED, answered="It is accepted.", post=True),
 )
 async def accept(
-    caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep, body: _Accept = None
+    caller: CallerDep, backend: BackendDep, transfer_id: PathId, key: KeyDep, body: _Accept = None
 ) -> schemas.Transfer:
     """Accept the transfer, as its recipient, who may choose what the charger's old key opens until it has a new one.
 
@@ -50,28 +50,28 @@ async def accept(
     another choice it is refused, for the first one stands.
     """
     choice = body.until_new_key if body else None
-    return await _decide(parts, caller, TransferId(transfer_id), Decision.ACCEPT, key, choice)
+    return await _decide(backend, caller, TransferId(transfer_id), Decision.ACCEPT, key, choice)
 
 
 @router.post(
     "/{transfer_id}/decline",
     **call("decline_transfer", "Decline", examples.DECLINED, *DECIDED, answered="It is declined.", post=True),
 )
-async def decline(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
+async def decline(caller: CallerDep, backend: BackendDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
     """Decline the transfer, as its recipient: nothing changes. Declining again gives the same."""
-    return await _decide(parts, caller, TransferId(transfer_id), Decision.DECLINE, key)
+    return await _decide(backend, caller, TransferId(transfer_id), Decision.DECLINE, key)
 
 
 @router.post(
     "/{transfer_id}/cancel",
     **call("cancel_transfer", "Cancel", examples.CANCELLED, *DECIDED, answered="It is cancelled.", post=True),
 )
-async def cancel(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
+async def cancel(caller: CallerDep, backend: BackendDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
     """Cancel the transfer, as who asked for it or as the present owner, until the ownership change begins.
 
     What was done at the charger by then is undone: the state is `rolling_back`, then `rolled_back`.
     """
-    return await _decide(parts, caller, TransferId(transfer_id), Decision.CANCEL, key)
+    return await _decide(backend, caller, TransferId(transfer_id), Decision.CANCEL, key)
 
 
 @router.post(
@@ -86,16 +86,16 @@ async def cancel(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: K
         post=True,
     ),
 )
-async def resend(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
+async def resend(caller: CallerDep, backend: BackendDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
     """Ask the recipient anew, as who asked for the transfer or as an operator: by a new link, older ones are dead."""
     transfer, actor = TransferId(transfer_id), _acting(caller)
-    async with _attempt(parts, caller, transfer, actor, Attempt.RESEND) as view:
+    async with _attempt(backend, caller, transfer, actor, Attempt.RESEND) as view:
         actions.check_resender(view, caller)
         asker = None if caller.operator else caller.id
         order = NewOrder(transfer, OrderAct.RESEND, actor, asker, request_id=act_id(caller, key))
         repeatable = Repeatable(caller.id, key, f"resend {transfer}".encode())
-        await parts.transfers.resend(transfer, await parts.doorway.order_resend(repeatable, transfer, order))
-    return await _shown(parts, caller, transfer)
+        await backend.transfers.resend(transfer, await backend.orders.give_resend(repeatable, transfer, order))
+    return await _shown(backend, caller, transfer)
 
 
 @router.post(
@@ -104,7 +104,7 @@ async def resend(caller: CallerDep, parts: PartsDep, transfer_id: PathId, key: K
 )
 async def resolve(
     caller: CallerDep,
-    parts: PartsDep,
+    backend: BackendDep,
     transfer_id: PathId,
     body: _Resolve,
     key: KeyDep,
@@ -116,63 +116,67 @@ async def resolve(
     transfer = TransferId(transfer_id)
     content = f"resolve {transfer} {body.model_dump_json()}".encode()
     actor = _acting(caller)
-    async with _attempt(parts, caller, transfer, actor, Attempt.RESOLVE) as view:
+    async with _attempt(backend, caller, transfer, actor, Attempt.RESOLVE) as view:
         if not caller.operator:
             raise NotAllowed("Only an operator may resolve a transfer; this takes a key with the scope operator.")
         order = NewOrder(
             transfer, OrderAct(body.action.value), actor, request_id=act_id(caller, key), reason=body.reason
         )
-        order_id = await parts.doorway.order(Repeatable(caller.id, key, content), order)
-        if not await parts.doorway.is_carried_out(order_id):
-            await parts.transfers.resolve(transfer, body.action, order_id, under_way=view.state in ACTIVE)
-    return await _shown(parts, caller, transfer)
+        order_id = await backend.orders.give(Repeatable(caller.id, key, content), order)
+        if not await backend.orders.is_carried_out(order_id):
+            await backend.transfers.resolve(transfer, body.action, order_id, under_way=view.state in ACTIVE)
+    return await _shown(backend, caller, transfer)
 
 
 @router.post(
     "/{transfer_id}/pause",
     **call("pause_step", "Pause a step", examples.PAUSED, *DECIDED, answered="It is paused.", post=True),
 )
-async def pause(caller: CallerDep, parts: PartsDep, transfer_id: PathId, body: _Hold, key: KeyDep) -> schemas.Transfer:
+async def pause(
+    caller: CallerDep, backend: BackendDep, transfer_id: PathId, body: _Hold, key: KeyDep
+) -> schemas.Transfer:
     """Let no further try of a step that is being tried begin, as an operator; its time for retries runs on."""
-    return await _hold(parts, caller, TransferId(transfer_id), body, key, paused=True)
+    return await _hold(backend, caller, TransferId(transfer_id), body, key, paused=True)
 
 
 @router.post(
     "/{transfer_id}/resume",
     **call("resume_step", "Resume a step", examples.RESUMED, *DECIDED, answered="It is tried again.", post=True),
 )
-async def resume(caller: CallerDep, parts: PartsDep, transfer_id: PathId, body: _Hold, key: KeyDep) -> schemas.Transfer:
+async def resume(
+    caller: CallerDep, backend: BackendDep, transfer_id: PathId, body: _Hold, key: KeyDep
+) -> schemas.Transfer:
     """Let a paused step be tried again, at once, as an operator."""
-    return await _hold(parts, caller, TransferId(transfer_id), body, key, paused=False)
+    return await _hold(backend, caller, TransferId(transfer_id), body, key, paused=False)
 
 
 async def _hold(
-    parts: Parts, caller: Caller, transfer: TransferId, body: HoldBody, key: str | None, *, paused: bool
+    backend: Backend, caller: Caller, transfer: TransferId, body: HoldBody, key: str | None, *, paused: bool
 ) -> schemas.Transfer:
     """Pause a step or resume it; what was done under an idempotency key is not done again."""
     call, actor = Attempt.PAUSE if paused else Attempt.RESUME, _acting(caller)
-    async with _attempt(parts, caller, transfer, actor, call):
+    async with _attempt(backend, caller, transfer, actor, call):
         if not caller.operator:
             raise NotAllowed(f"Only an operator may {call} a step; this takes a key with the scope operator.")
         repeatable = Repeatable(caller.id, key, f"{call} {transfer} {body.model_dump_json()}".encode())
         given = NewOrder(transfer, OrderAct(call.value), actor, request_id=act_id(caller, key), reason=body.reason)
-        order_id = await parts.doorway.order(repeatable, given)
+        order_id = await backend.orders.give(repeatable, given)
         act = held(call, act_id(caller, key))
-        if not await parts.doorway.is_noted(transfer, act):
+        if not await backend.orders.is_noted(transfer, act):
             if paused:
-                await parts.transfers.pause(transfer, body.step, order_id, actor=actor)
+                await backend.transfers.pause(transfer, body.step, order_id, actor=actor)
             else:
-                await parts.transfers.resume(transfer, body.step, actor=actor)
+                await backend.transfers.resume(transfer, body.step, actor=actor)
             action = TrailAction.STEP_PAUSED if paused else TrailAction.STEP_RESUMED
-            await parts.doorway.note_act(
+            await backend.orders.note_act(
                 transfer, order_id, actor=actor, action=action, detail={"step": body.step.value}, act=act
             )
-    view, live = await parts.transfer_reads.one(caller, transfer), await parts.transfers.step_attempts(transfer)
+    view, live = await backend.transfer_reads.one(caller, transfer), await backend.transfers.step_attempts(transfer)
     return schemas.Transfer.of(view, caller, live)
 
 
 async def _decide(
-    parts: Parts,
+    backend: Backend,
     caller: Caller,
     transfer: TransferId,
     decision: Decision,
@@ -180,12 +184,12 @@ async def _decide(
     until_new_key: UntilNewKey | None = None,
 ) -> schemas.Transfer:
     actor, choice = f"user:{caller.id}", f" {until_new_key.value}" if until_new_key else ""
-    async with _attempt(parts, caller, transfer, actor, Attempt(decision.value)) as view:
+    async with _attempt(backend, caller, transfer, actor, Attempt(decision.value)) as view:
         actions.check(view, caller, decision)  # a stranger's is kept away from the workflow's history
         order = NewOrder(transfer, OrderAct(decision.value), actor, caller.id, choice=until_new_key)
         repeatable = Repeatable(caller.id, key, f"{decision.value} {transfer}{choice}".encode())
-        await parts.transfers.decide(transfer, decision, await parts.doorway.order(repeatable, order))
-        shown = await _shown(parts, caller, transfer)
+        await backend.transfers.decide(transfer, decision, await backend.orders.give(repeatable, order))
+        shown = await _shown(backend, caller, transfer)
         if until_new_key not in {None, shown.until_new_key}:
             raise AlreadyDecided(
                 f"The transfer was accepted with until_new_key {shown.until_new_key.value}, which stands; see it."
@@ -195,11 +199,11 @@ async def _decide(
 
 @asynccontextmanager
 async def _attempt(
-    parts: Parts, caller: Caller, transfer: TransferId, actor: str, attempt: Attempt
+    backend: Backend, caller: Caller, transfer: TransferId, actor: str, attempt: Attempt
 ) -> AsyncIterator[TransferView]:
     """Let who may see the transfer try, as they see it; write a refusal into its audit trail."""
     try:
-        view = await parts.transfer_reads.one(caller, transfer)
+        view = await backend.transfer_reads.one(caller, transfer)
         if view.state is TransferState.REQUESTED:
             raise NotPossible("The transfer has not started yet; try again in a moment.")
         try:
@@ -213,8 +217,8 @@ async def _attempt(
     except RateLimited:  # an entry for each would be what the limit is to keep away
         raise
     except Refusal as refusal:
-        if await parts.transfer_reads.exists(transfer):
-            await parts.doorway.note_refused_attempt(transfer, actor=actor, attempt=attempt, code=refusal.code)
+        if await backend.transfer_reads.exists(transfer):
+            await backend.attempts.note(transfer, actor=actor, attempt=attempt, code=refusal.code)
         raise
 
 
@@ -223,5 +227,5 @@ def _acting(caller: Caller) -> str:
     return f"{'operator' if caller.operator else 'user'}:{caller.id}"
 
 
-async def _shown(parts: Parts, caller: Caller, transfer: TransferId) -> schemas.Transfer:
-    return schemas.Transfer.of(await parts.transfer_reads.one(caller, transfer), caller)
+async def _shown(backend: Backend, caller: Caller, transfer: TransferId) -> schemas.Transfer:
+    return schemas.Transfer.of(await backend.transfer_reads.one(caller, transfer), caller)

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from api.dependencies import Parts, PartsDep
+from api.dependencies import Backend, BackendDep
 from api.describing import described, example_of
 from api.examples import shown
 from api.problems import problem
@@ -63,19 +63,19 @@ _AWAY: Final = example_of(ErrorCode.UNAVAILABLE, checks={"database": True, "migr
         503: described(ErrorCode.UNAVAILABLE, example=_AWAY),
     },
 )
-async def readyz(parts: PartsDep) -> Ready | JSONResponse:
+async def readyz(backend: BackendDep) -> Ready | JSONResponse:
     """Say whether the database answers and is migrated, and whether Temporal answers; 503 where one does not."""
-    database, migrated = await _database(parts)
-    checks = Ready(database=database, migrated=migrated, temporal=await parts.transfers.ready())
+    database, migrated = await _database(backend)
+    checks = Ready(database=database, migrated=migrated, temporal=await backend.transfers.ready())
     missing = [name for name, fine in checks.model_dump().items() if not fine]
     if missing:
         return problem(Unavailable(f"Not ready: {', '.join(missing)}."), checks=checks.model_dump())
     return checks
 
 
-async def _database(parts: Parts) -> tuple[bool, bool]:
+async def _database(backend: Backend) -> tuple[bool, bool]:
     """Say whether the database answers, and whether it is migrated."""
     try:
-        return True, await is_current(parts.database)
+        return True, await is_current(backend.database)
     except Unavailable:
         return False, False

@@ -8,10 +8,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric, ge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from api.dependencies import PartsDep
+from api.dependencies import BackendDep
 from domain.reconciliation import NEWS, Finding
 from domain.transfer import FINAL, Attention, TransferState
-from persistence.views.metrics import Figures, Heap
+from persistence.views.metrics import Heap, Metrics
 
 router = APIRouter(tags=["platform"])
 
@@ -27,16 +27,16 @@ _TEXT: Final = {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE
     summary="The metrics, for Prometheus",
     responses={200: {"description": "In Prometheus's text format.", "content": _TEXT}},
 )
-async def metrics(parts: PartsDep) -> Response:
+async def metrics(backend: BackendDep) -> Response:
     """Give the metrics, in Prometheus's text format."""
     shown = CollectorRegistry()
-    shown.register(_Shown(await parts.readings.latest()))
-    text = generate_latest(parts.watch.registry) + generate_latest(shown)
+    shown.register(_Shown(await backend.metrics.latest()))
+    text = generate_latest(backend.watch.registry) + generate_latest(shown)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 class _Shown(Collector):
-    def __init__(self, figures: Figures | None) -> None:
+    def __init__(self, figures: Metrics | None) -> None:
         self._figures = figures
 
     def collect(self) -> Iterable[Metric]:
@@ -66,7 +66,7 @@ class _Shown(Collector):
             yield keys
 
 
-def _of_states(figures: Figures) -> Iterable[Metric]:
+def _of_states(figures: Metrics) -> Iterable[Metric]:
     states = GaugeMetricFamily("handover_transfers", "Open transfers, by state.", labels=["state"])
     ended = CounterMetricFamily("handover_transfers_ended", "Transfers that have ended.", labels=["outcome"])
     for state in TransferState:
@@ -75,7 +75,7 @@ def _of_states(figures: Figures) -> Iterable[Metric]:
     return (states, ended)
 
 
-def _of_attention(figures: Figures) -> Iterable[Metric]:
+def _of_attention(figures: Metrics) -> Iterable[Metric]:
     labels = ["attention"]
     number = GaugeMetricFamily("handover_transfers_waiting", "Open transfers, by what they wait for.", labels=labels)
     name, text = "handover_transfers_oldest_age_seconds", "Time since the request of the oldest open transfer."

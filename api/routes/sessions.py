@@ -7,14 +7,14 @@ from fastapi import APIRouter, Body, Depends, Path, Query
 
 from api import cursors, example_bodies, examples, schemas
 from api.bodies import EndSessionBody, SettleSessionsBody
-from api.dependencies import CallerDep, Cursor, KeyDep, Limit, Parts, PartsDep, PathId, act_id, no_query
+from api.dependencies import Backend, BackendDep, CallerDep, Cursor, KeyDep, Limit, PathId, act_id, no_query
 from api.describing import call
 from api.paging import cut
 from domain.errors import ErrorCode, NotAllowed, Unavailable
 from domain.ids import ChargePointId
 from domain.orders import OrderAct
 from domain.trail import of_charge_point
-from persistence.intake.doorway import Repeatable
+from persistence.intake.idempotency import Repeatable
 from persistence.intake.orders import NewOrder
 from persistence.people.callers import Caller
 from workflows.messages import SESSION_ENDED
@@ -39,7 +39,7 @@ _BY_OPERATORS: Final = (ErrorCode.NOT_ALLOWED, ErrorCode.NOT_FOUND)
 )
 async def sessions(
     caller: CallerDep,
-    parts: PartsDep,
+    backend: BackendDep,
     charge_point_id: PathId,
     cursor: Cursor = None,
     limit: Limit = 50,
@@ -49,7 +49,7 @@ async def sessions(
 
     Members of its group see those that are booked to their group, a former owner their own, an operator all.
     """
-    found = await parts.charging_reads.sessions(
+    found = await backend.charging_reads.sessions(
         caller,
         ChargePointId(charge_point_id),
         before=cursors.number(cursor, start=_LATEST),
@@ -70,12 +70,12 @@ async def sessions(
     ),
 )
 async def unmatched_stops(
-    caller: CallerDep, parts: PartsDep, charge_point_id: PathId, cursor: Cursor = None, limit: Limit = 50
+    caller: CallerDep, backend: BackendDep, charge_point_id: PathId, cursor: Cursor = None, limit: Limit = 50
 ) -> schemas.Page[schemas.UnmatchedStop]:
     """List the stops that fit no session, or several, and that nobody has settled, as an operator."""
-    point = await _of_operator(caller, parts, charge_point_id, "see these")
+    point = await _of_operator(caller, backend, charge_point_id, "see these")
     after = cursors.number(cursor, start=0)
-    found = await parts.charging_reads.unmatched_stops(point, after=after, limit=limit + 1)
+    found = await backend.charging_reads.unmatched_stops(point, after=after, limit=limit + 1)
     shown = [schemas.UnmatchedStop.model_validate(view) for view in found]
     return cut(shown, limit, lambda last: cursors.of_number(last.id))
 
@@ -93,7 +93,7 @@ async def unmatched_stops(
     ),
 )
 async def end(
-    caller: CallerDep, parts: PartsDep, charge_point_id: PathId, session_id: _SessionId, body: _End, key: KeyDep
+    caller: CallerDep, backend: BackendDep, charge_point_id: PathId, session_id: _SessionId, body: _End, key: KeyDep
 ) -> schemas.ChargingSession:
     """End a charging session whose stop is lost, as an operator, with a reason for the audit trail.
 
@@ -101,16 +101,16 @@ async def end(
     nothing: make sure that nobody charges there, as a transfer that waits for the session goes on. A stop that is
     reported later corrects it. `not_possible` where it has ended already.
     """
-    point = await _of_operator(caller, parts, charge_point_id, "end a charging session")
+    point = await _of_operator(caller, backend, charge_point_id, "end a charging session")
     call = Repeatable(caller.id, key, f"end session {point} {session_id} {body.model_dump_json()}".encode())
     given = _order(caller, point, OrderAct.END_SESSION, key, body.reason)
-    limit = parts.options.power_limit
-    await parts.doorway.end_session(call, given, session_id, stop_id=body.stop_id, power_limit=limit)
-    transfer_id = (await parts.reads.charge_point(caller, point)).active_transfer_id
+    limit = backend.options.power_limit
+    await backend.session_orders.end(call, given, session_id, stop_id=body.stop_id, power_limit=limit)
+    transfer_id = (await backend.reads.charge_point(caller, point)).active_transfer_id
     if transfer_id is not None:  # it is on record: one that does not hear of it now looks by itself
         with suppress(Unavailable):
-            await parts.transfers.tell_charger_news(transfer_id, point, SESSION_ENDED)
-    return schemas.ChargingSession.model_validate(await parts.charging_reads.session(point, session_id))
+            await backend.transfers.tell_charger_news(transfer_id, point, SESSION_ENDED)
+    return schemas.ChargingSession.model_validate(await backend.charging_reads.session(point, session_id))
 
 
 @router.post(
@@ -126,7 +126,7 @@ async def end(
     ),
 )
 async def settle(
-    caller: CallerDep, parts: PartsDep, charge_point_id: PathId, body: _Settle, key: KeyDep
+    caller: CallerDep, backend: BackendDep, charge_point_id: PathId, body: _Settle, key: KeyDep
 ) -> schemas.SettledSessions:
     """Settle what is in doubt of a charge point's sessions, as an operator, with a reason for the audit trail.
 
@@ -134,8 +134,8 @@ async def settle(
     that holder from now on, who is told of it where they are a former one; `not_possible` where they did not have the
     charge point before a session ended. Where nothing is left, the finding `sessions_in_doubt` is settled, too.
     """
-    point = await _of_operator(caller, parts, charge_point_id, "settle charging sessions")
-    settled = await parts.doorway.settle_sessions(
+    point = await _of_operator(caller, backend, charge_point_id, "settle charging sessions")
+    settled = await backend.session_orders.settle(
         Repeatable(caller.id, key, f"settle sessions {point} {body.model_dump_json()}".encode()),
         _order(caller, point, OrderAct.SETTLE_SESSIONS, key, body.reason),
         session_ids=body.session_ids,
@@ -145,9 +145,9 @@ async def settle(
     return schemas.SettledSessions.model_validate(settled)
 
 
-async def _of_operator(caller: Caller, parts: Parts, charge_point_id: str, wish: str) -> ChargePointId:
+async def _of_operator(caller: Caller, backend: Backend, charge_point_id: str, wish: str) -> ChargePointId:
     """Give the charge point, where the caller is an operator; raises NotFound, NotAllowed."""
-    view = await parts.reads.charge_point(caller, ChargePointId(charge_point_id))
+    view = await backend.reads.charge_point(caller, ChargePointId(charge_point_id))
     if not caller.operator:
         raise NotAllowed(f"Only an operator may {wish}; this takes a key with the scope operator.")
     return view.id

@@ -7,13 +7,14 @@ from fastapi.responses import JSONResponse
 
 from api import example_bodies, examples, schemas
 from api.bodies import StartBody
-from api.dependencies import CallerDep, KeyDep, Parts, PartsDep, PathId, only_dry_run
+from api.dependencies import Backend, BackendDep, CallerDep, KeyDep, PathId, only_dry_run
 from api.describing import call
 from api.problems import note_away, problem
 from domain.errors import REFUSALS, ErrorCode, NotPossible, RateLimited, Refusal, Unavailable
 from domain.ids import ChargePointId
 from domain.request import TransferRequest
-from persistence.intake.doorway import KeptRequest, Repeatable
+from persistence.intake.idempotency import Repeatable
+from persistence.intake.requests import KeptRequest
 from persistence.people.callers import Caller
 from telemetry.subject import learn
 
@@ -66,7 +67,7 @@ _LINKS: Final = {
 )
 async def start(
     caller: CallerDep,
-    parts: PartsDep,
+    backend: BackendDep,
     charge_point_id: PathId,
     body: Annotated[StartBody, Body(openapi_examples=example_bodies.START_BODIES)],
     key: KeyDep,
@@ -81,18 +82,18 @@ async def start(
     """
     point = ChargePointId(charge_point_id)
     if dry_run:
-        return JSONResponse((await _rehearse(parts, caller, point, body)).model_dump(mode="json"))
+        return JSONResponse((await _rehearse(backend, caller, point, body)).model_dump(mode="json"))
     call = Repeatable(caller.id, key, f"start {point} {body.canonical()}".encode())
-    kept = await _keep(parts, caller, point, body, call)
+    kept = await _keep(backend, caller, point, body, call)
     learn(transfer_id=kept.transfer_id)
     response.headers["Location"] = place = f"/v1/transfers/{kept.transfer_id}"
     try:
-        begun = await _begin(parts, kept)
+        begun = await _begin(backend, kept)
     except Unavailable as away:
         note_away(away)
         text = f"{away.message} The request is kept, and will be started: look at it under {place}."
         return problem(Unavailable(text), headers={"Location": place})
-    view = await parts.transfer_reads.one(caller, kept.transfer_id)
+    view = await backend.transfer_reads.one(caller, kept.transfer_id)
     if view.refusal is not None:
         code, message = view.refusal
         raise REFUSALS.get(code, NotPossible)(message)
@@ -100,44 +101,46 @@ async def start(
     return schemas.Transfer.of(view, caller)
 
 
-async def _rehearse(parts: Parts, caller: Caller, point: ChargePointId, body: StartBody) -> schemas.Rehearsal:
-    await parts.reads.charge_point(caller, point)
-    request = _request(parts, caller, body)
-    tried = await parts.rehearsals.try_out(caller, point, request)
+async def _rehearse(backend: Backend, caller: Caller, point: ChargePointId, body: StartBody) -> schemas.Rehearsal:
+    await backend.reads.charge_point(caller, point)
+    request = _request(backend, caller, body)
+    tried = await backend.dry_runs.try_out(caller, point, request)
     return schemas.Rehearsal.of(tried, request.kind, request.connection)
 
 
-def _request(parts: Parts, caller: Caller, body: StartBody) -> TransferRequest:
-    options = parts.options
+def _request(backend: Backend, caller: Caller, body: StartBody) -> TransferRequest:
+    options = backend.options
     return body.request(
         locale=caller.locale, default_expiry=options.default_expiry, shortest_expiry=options.shortest_expiry
     )
 
 
-async def _keep(parts: Parts, caller: Caller, point: ChargePointId, body: StartBody, call: Repeatable) -> KeptRequest:
+async def _keep(
+    backend: Backend, caller: Caller, point: ChargePointId, body: StartBody, call: Repeatable
+) -> KeptRequest:
     """Write the request, or find the one that this repeats; a refusal goes into the audit trail."""
     try:
-        if kept := await parts.doorway.earlier_request(call):
+        if kept := await backend.requests.earlier(call):
             return kept
-        await parts.reads.charge_point(caller, point)
-        request = _request(parts, caller, body)
-        return await parts.doorway.keep_request(call, point, request, caller.scopes, caller.key_id)
+        await backend.reads.charge_point(caller, point)
+        request = _request(backend, caller, body)
+        return await backend.requests.keep(call, point, request, caller.scopes, caller.key_id)
     except RateLimited:  # an entry for each would be what the limit is to keep away
         raise
     except Refusal as refusal:
-        await parts.doorway.note_refused_request(caller.id, point, refusal.code)
+        await backend.attempts.note_request(caller.id, point, refusal.code)
         raise
 
 
-async def _begin(parts: Parts, kept: KeptRequest) -> bool:
+async def _begin(backend: Backend, kept: KeptRequest) -> bool:
     """Start the request's workflow, unless it has answered before; False where no worker answers in time."""
     if kept.started:
         return True
     try:
-        begun = await parts.transfers.start(kept.transfer_id)
+        begun = await backend.transfers.start(kept.transfer_id)
     except Refusal:
-        await parts.doorway.mark_refused(kept.transfer_id)
+        await backend.requests.mark_refused(kept.transfer_id)
         raise
     if begun:
-        await parts.doorway.mark_started(kept.transfer_id)
+        await backend.requests.mark_started(kept.transfer_id)
     return begun

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api import cursors, examples, schemas, trails
 from api.bodies import Id, Moment
-from api.dependencies import CallerDep, Cursor, LastingCallerDep, Limit, PartsDep, PathId
+from api.dependencies import BackendDep, CallerDep, Cursor, LastingCallerDep, Limit, PathId
 from api.describing import call
 from api.paging import cut
 from domain.errors import ErrorCode
@@ -40,7 +40,7 @@ class Wanted(BaseModel):
 
 @router.get("", **call("list_transfers", "List transfers", examples.TRANSFERS, ErrorCode.INVALID_REQUEST))
 async def transfers(
-    caller: CallerDep, parts: PartsDep, wanted: Annotated[Wanted, Query()]
+    caller: CallerDep, backend: BackendDep, wanted: Annotated[Wanted, Query()]
 ) -> schemas.Page[schemas.Transfer]:
     """List the transfers that you may see, the latest request first.
 
@@ -55,19 +55,19 @@ async def transfers(
         requested_before=wanted.requested_before,
         before=cursors.time(wanted.cursor),
     )
-    found = await parts.transfer_reads.page(caller, which, wanted.limit + 1)
+    found = await backend.transfer_reads.page(caller, which, wanted.limit + 1)
     shown = [schemas.Transfer.of(view, caller) for view in found]
     return cut(shown, wanted.limit, lambda last: cursors.of_time(last.requested_at, last.id))
 
 
 @router.get("/{transfer_id}", **call("get_transfer", "Get a transfer", examples.TRANSFER, ErrorCode.NOT_FOUND))
-async def transfer(caller: CallerDep, parts: PartsDep, transfer_id: PathId) -> schemas.Transfer:
+async def transfer(caller: CallerDep, backend: BackendDep, transfer_id: PathId) -> schemas.Transfer:
     """Give one transfer, with how each of its steps stands.
 
     `state` says where it is, `attention` what it waits for, `actions` what you may do about it now.
     """
-    view = await parts.transfer_reads.one(caller, TransferId(transfer_id))
-    live = await parts.transfers.step_attempts(view.id) if view.at_work else {}
+    view = await backend.transfer_reads.one(caller, TransferId(transfer_id))
+    live = await backend.transfers.step_attempts(view.id) if view.at_work else {}
     return schemas.Transfer.of(view, caller, live)
 
 
@@ -87,7 +87,7 @@ async def transfer(caller: CallerDep, parts: PartsDep, transfer_id: PathId) -> s
 )
 async def events(
     caller: LastingCallerDep,
-    parts: PartsDep,
+    backend: BackendDep,
     request: Request,
     response: Response,
     transfer_id: PathId,
@@ -102,7 +102,7 @@ async def events(
     heartbeats. Whoever comes back with `Last-Event-ID` goes on behind it, at any API process. The stream ends once the
     transfer has ended and its parties were told; coming back after that gives 204, which ends an `EventSource` too.
     """
-    source = trails.TransferTrail(parts, TransferId(transfer_id))
+    source = trails.TransferTrail(backend, TransferId(transfer_id))
     return await trails.answer(
-        parts, caller, source, request, response, last_event_id=last_event_id, cursor=cursor, limit=limit
+        backend, caller, source, request, response, last_event_id=last_event_id, cursor=cursor, limit=limit
     )

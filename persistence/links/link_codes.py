@@ -1,4 +1,4 @@
-"""One-time codes of an approval link, as the doorway asks for them and uses them up."""
+"""One-time codes of an approval link, as the pages ask for them and uses them up."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final

@@ -66,7 +66,7 @@ class News:
     over: frozenset[TrailSubject]
 
 
-class Trails:
+class AuditFeed:
     """Reads without asking who may see it; raises Unavailable where the database is away.
 
     A trail has no gaps, and what a statement sees of it is its beginning: a writer holds the trail's counter until it

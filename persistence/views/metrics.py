@@ -43,7 +43,7 @@ class Heap:
 
 
 @dataclass(frozen=True)
-class Figures:
+class Metrics:
     """How it all stands at one moment."""
 
     states: Mapping[str, int]
@@ -62,7 +62,7 @@ class Figures:
     """How many charge points have a key that people have known for KNOWN_LONG; True: of chargers that take no other."""
 
 
-class Readings:
+class MetricReads:
     """The figures, read at most once every few seconds however many ask."""
 
     def __init__(self, db: Database) -> None:
@@ -70,22 +70,22 @@ class Readings:
         self._db = db
         self._turn = asyncio.Lock()
         self._read_at: float | None = None
-        self._latest: Figures | None = None
+        self._latest: Metrics | None = None
 
-    async def latest(self) -> Figures | None:
+    async def latest(self) -> Metrics | None:
         """Give the figures; None where the database does not answer."""
         async with self._turn:
             if self._read_at is None or time.monotonic() - self._read_at > _GOOD_FOR:
                 try:
                     async with asyncio.timeout(_PATIENCE):
-                        self._latest = await read_figures(self._db)
+                        self._latest = await read_metrics(self._db)
                 except (Unavailable, TimeoutError):
                     self._latest = None
                 self._read_at = time.monotonic()
             return self._latest
 
 
-async def read_figures(db: Database) -> Figures:
+async def read_metrics(db: Database) -> Metrics:
     """Read them; raises Unavailable."""
     now = datetime.now(UTC)
     async with db.reading() as rows:
@@ -95,7 +95,7 @@ async def read_figures(db: Database) -> Figures:
         asked = select(func.count(), func.min(Request.requested_at)).where(Request.started_at.is_(None))
         unstarted, asked_since = (await rows.execute(asked)).one()
         parked = select(Finding.kind, func.count()).where(Finding.settled_at.is_(None)).group_by(Finding.kind)
-        return Figures(
+        return Metrics(
             states={row[0]: row[1] for row in states},
             waiting=await _waiting(rows, now),
             unstarted=Heap(unstarted, _age(asked_since, now)),

@@ -15,9 +15,9 @@ from domain.errors import AlreadyDecided, InvalidRequest, NotAllowed, NotPossibl
 from domain.ids import LinkId, TransferId
 from domain.transfer import TransferState
 from persistence import tables
-from persistence.intake.doorway import Doorway
 from persistence.links.approvals import make_link
 from persistence.links.link_reads import LinkReads
+from persistence.links.signups import Signups
 from persistence.people import accounts
 from persistence.session import Database
 from persistence.vault import Vault
@@ -44,7 +44,7 @@ async def link_of(world: World, transfer_id: TransferId = TRANSFER) -> tuple[Lin
 
 async def typed(world: World, link_id: LinkId, name: str = "Nora Nobody") -> OpenAccount:
     """Keep what somebody typed at the page of a link."""
-    await Doorway(world.database, world.vault).keep_opening(link_id, name, "fr-FR")
+    await Signups(world.database, world.vault).keep(link_id, name, "fr-FR")
     return OpenAccount(link_id=link_id)
 
 

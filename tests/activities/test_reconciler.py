@@ -20,7 +20,7 @@ from domain.trail import TOLD_OF_END, TrailAction, of_charge_point, told_of_news
 from domain.transfer import Reason, TransferState
 from engine.engine import TemporalEngine
 from engine.runs import Runs
-from persistence.intake.doorway import Doorway
+from persistence.intake.requests import Requests
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Credential, OwnershipPeriod, Transfer
 from persistence.transfers import audit, findings, inconsistencies
@@ -38,7 +38,7 @@ def reconciler(
     temporal: Client,
 ) -> DatabaseReconciler:
     engine = TemporalEngine(temporal, timedelta(seconds=1))
-    return DatabaseReconciler(database, Doorway(database, vault), engine, Runs(temporal))
+    return DatabaseReconciler(database, Requests(database, vault), engine, Runs(temporal))
 
 
 async def found(reconciler: DatabaseReconciler) -> dict[Finding, str]:
@@ -186,7 +186,7 @@ async def test_a_reservation_of_which_the_engine_knows_nothing_is_a_lost_run(
     reconciler: DatabaseReconciler, registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     ref = await keep(database, vault, BOB_OWNS)
-    await Doorway(database, vault).mark_started(ref.transfer_id)
+    await Requests(database, vault).mark_started(ref.transfer_id)
     assert await found(reconciler) == {Finding.RUN_LOST: ref.transfer_id}, "not even reserved"
     await registry.reserve(ref)
     assert await found(reconciler) == {Finding.RUN_LOST: ref.transfer_id}
@@ -212,7 +212,7 @@ async def test_a_run_that_was_lost_again_and_again_is_an_operators(
     reconciler: DatabaseReconciler, registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     ref = await keep(database, vault, BOB_OWNS)
-    await Doorway(database, vault).mark_started(ref.transfer_id)
+    await Requests(database, vault).mark_started(ref.transfer_id)
     await registry.reserve(ref)
     async with database.writing() as rows:
         for _ in range(TAKE_UPS):

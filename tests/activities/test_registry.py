@@ -33,7 +33,8 @@ from domain.rights import Scope
 from domain.transfer import Acceptance, Attention, Connection, Reason, StepName, StepState, TransferState
 from persistence.chargers import present_connections
 from persistence.importing.imports import import_lines
-from persistence.intake.doorway import Doorway, Repeatable
+from persistence.intake.idempotency import Repeatable
+from persistence.intake.requests import Requests
 from persistence.people import api_keys
 from persistence.session import Database
 from persistence.tables import (
@@ -83,7 +84,7 @@ async def keep(
 ) -> TransferRun:
     request = TransferRequest(**{"expires_in": timedelta(days=7), **fields})
     call = Repeatable(UserId(sender), None, uuid.uuid4().bytes)
-    kept = await Doorway(database, vault).keep_request(call, CP, request, frozenset(scopes))
+    kept = await Requests(database, vault).keep(call, CP, request, frozenset(scopes))
     return run_of(kept.transfer_id)
 
 
@@ -228,9 +229,9 @@ async def test_a_run_of_another_name_is_not_the_transfer(
 @pytest.mark.usefixtures("registry")
 async def test_what_is_started_is_one_request(database: Database, vault: Vault) -> None:
     refs = [await keep(database, vault, BOB_OWNS) for _ in range(3)]
-    doorway = Doorway(database, vault)
-    await doorway.mark_started(refs[0].transfer_id)
-    await doorway.mark_refused(refs[1].transfer_id)
+    asked = Requests(database, vault)
+    await asked.mark_started(refs[0].transfer_id)
+    await asked.mark_refused(refs[1].transfer_id)
     async with database.reading() as rows:
         started = [(await rows.get_one(Request, ref.transfer_id)).started_at for ref in refs]
     assert [at is not None for at in started] == [True, True, False]

@@ -122,7 +122,7 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
                 await asyncio.sleep(0.01)  # uvicorn says so nowhere else
         yield f"http://{HOST}:{port}"
     finally:
-        await app.state.parts.streams.stop()
+        await app.state.backend.streams.stop()
         server.should_exit = True
         await serving
 

@@ -11,7 +11,8 @@ from domain.errors import NotAllowed
 from domain.ids import ChargePointId, UserId
 from domain.news import OwnerNews
 from persistence.chargers import credentials, present_connections, typed_keys
-from persistence.intake.doorway import Doorway, Repeatable
+from persistence.chargers.issuing import Issuing
+from persistence.intake.idempotency import Repeatable
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Transfer
 from persistence.vault import Vault
@@ -84,7 +85,7 @@ async def test_a_former_owner_whose_call_waited_gets_none(
     async with database.writing() as rows:
         await rows.execute(update(ChargePoint).values(owner_id="u-adam"))
     with pytest.raises(NotAllowed):
-        await Doorway(database, vault).connect_afresh(
+        await Issuing(database, vault).connect_afresh(
             Repeatable(UserId("u-olga"), None, b""), POINT, UserId("u-olga"), actor="user:u-olga"
         )
 

@@ -67,9 +67,9 @@ async def test_a_reader_who_reads_nothing_for_too_long_is_let_go(
         with slow_reader(address):
             await say_much(world, 1000)
             async with asyncio.timeout(PATIENCE):
-                while app.state.parts.streams.open == 0:
+                while app.state.backend.streams.open == 0:
                     await asyncio.sleep(0.01)  # the server's own doing: this count is all that tells
-                while app.state.parts.streams.open > 0:
+                while app.state.backend.streams.open > 0:
                     await asyncio.sleep(0.01)
     assert "Traceback" not in caplog.text
 
@@ -108,7 +108,7 @@ async def test_a_stop_ends_streams_at_once_while_the_database_is_silent(postgres
             link.hold()
             await asyncio.sleep(1)  # the stream's check, and the poller, are to be at it
             began = asyncio.get_running_loop().time()
-            stop = asyncio.create_task(app.state.parts.streams.stop())
+            stop = asyncio.create_task(app.state.backend.streams.stop())
             assert await stream.rest() == []
             took = asyncio.get_running_loop().time() - began
             link.heal()
@@ -211,7 +211,7 @@ async def test_one_user_can_not_take_the_streams_of_all(world: Database, vault: 
             async with listening(address, name="mia") as another:
                 assert await another.take(1) == [1]
         async with asyncio.timeout(PATIENCE):
-            while app.state.parts.streams.open:
+            while app.state.backend.streams.open:
                 await asyncio.sleep(0.01)  # a server learns on its own time that a client has left
         async with listening(address) as again:
             assert await again.take(1) == [1]

@@ -106,7 +106,7 @@ async def test_a_request_that_no_worker_has_taken_is_listened_to_before_it_is_a_
     world: Database, vault: Vault
 ) -> None:
     app = application(world, vault)
-    app.state.parts.transfers.worker_answers = False
+    app.state.backend.transfers.worker_answers = False
     async with served(app) as address, plain_http.client(base_url=address, headers=bearer("adam")) as http:
         body = {"kind": "move_to_group", "group_id": "g-adam"}
         started = await http.post("/v1/charge-points/cp-1/transfers", json=body)
@@ -147,7 +147,7 @@ async def test_two_hundred_streams_are_fed_by_one_query_a_tick_and_nobody_is_ask
         opened = [stack.enter_async_context(listening(address, one)) for one in transfers for _ in range(4)]
         streams = [await one for one in opened]
         assert await asyncio.gather(*(one.take(1) for one in streams)) == [[1]] * 200
-        assert app.state.parts.streams.open == 200
+        assert app.state.backend.streams.open == 200
         statements.seen.clear()
         began = asyncio.get_running_loop().time()
         for _ in range(3):
@@ -159,7 +159,7 @@ async def test_two_hundred_streams_are_fed_by_one_query_a_tick_and_nobody_is_ask
         polls = list(statements.seen)
         await stack.aclose()
         async with asyncio.timeout(PATIENCE):
-            while app.state.parts.streams.open:
+            while app.state.backend.streams.open:
                 await asyncio.sleep(0.01)  # a server learns on its own time that a client has left
         await asyncio.sleep(2 * QUICK.total_seconds())  # a tick under way may still ask
         statements.seen.clear()

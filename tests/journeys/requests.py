@@ -13,7 +13,8 @@ from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.transfer import Acceptance
 from persistence.importing.imports import import_lines
-from persistence.intake.doorway import Doorway, Repeatable
+from persistence.intake.idempotency import Repeatable
+from persistence.intake.requests import Requests
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.journeys.system import two_users
@@ -53,5 +54,5 @@ async def keep_a_request(
         expires_in=expires_in,
     )
     call = Repeatable(UserId("ada"), None, uuid.uuid4().bytes)
-    kept = await Doorway(database, vault).keep_request(call, ChargePointId("cp-1"), request, frozenset())
+    kept = await Requests(database, vault).keep(call, ChargePointId("cp-1"), request, frozenset())
     return kept.transfer_id

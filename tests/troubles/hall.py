@@ -15,7 +15,7 @@ from domain.transfer import Acceptance, OperatorAction, TransferState
 from engine.engine import TemporalEngine
 from engine.runs import Runs
 from engine.schedule import RECONCILE
-from persistence.intake.doorway import Doorway
+from persistence.intake.requests import Requests
 from persistence.session import Database
 from persistence.tables import AuditEvent, Transfer
 from persistence.transfers import findings
@@ -31,12 +31,12 @@ class Hall:
     def __init__(self, temporal: Client, database: Database, vault: Vault) -> None:
         self.temporal, self.database, self.vault = temporal, database, vault
         self.client = TemporalEngine(temporal)
-        self.doorway = Doorway(database, vault)
+        self.requests = Requests(database, vault)
         self.transfer_id = TransferId("")
 
     @property
     def steps(self) -> tuple[object, ...]:
-        reconciler = DatabaseReconciler(self.database, self.doorway, self.client, Runs(self.temporal))
+        reconciler = DatabaseReconciler(self.database, self.requests, self.client, Runs(self.temporal))
         return (*steps(self.database, self.vault), reconciler)
 
     @property
@@ -49,7 +49,7 @@ class Hall:
         async with asyncio.timeout(60):
             while not await self.client.start(self.transfer_id):  # no answer in time, on a busy machine: asked again
                 pass
-        await self.doorway.mark_started(self.transfer_id)
+        await self.requests.mark_started(self.transfer_id)
 
     async def reconcile(self) -> dict[Finding, Settlement]:
         done: Reconciled = await self.temporal.execute_workflow(

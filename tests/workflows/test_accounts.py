@@ -17,8 +17,8 @@ from domain.errors import NotPossible, Unavailable
 from domain.ids import LinkId, account_workflow_id
 from engine.engine import TemporalEngine
 from persistence import tables
-from persistence.intake.doorway import Doorway
 from persistence.links.approvals import make_link
+from persistence.links.signups import Signups
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.activities.notices.world import TRANSFER, World
@@ -46,7 +46,7 @@ async def link_id(world: World) -> LinkId:
 
 
 def client_of(temporal: Client, world: World) -> TemporalEngine:
-    return TemporalEngine(temporal, openings=Doorway(world.database, world.vault))
+    return TemporalEngine(temporal, signups=Signups(world.database, world.vault))
 
 
 @pytest.mark.recorded
@@ -74,7 +74,7 @@ class Impatient(DatabaseAccounts):
         try:
             return await super().open(order)
         finally:
-            await Doorway(self._db, self._vault).keep_opening(order.link_id, "Nora Nobody", "fr")
+            await Signups(self._db, self._vault).keep(order.link_id, "Nora Nobody", "fr")
 
 
 @pytest.mark.parametrize("refused", [False, True], ids=["opened", "refused"])

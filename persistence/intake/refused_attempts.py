@@ -1,0 +1,63 @@
+"""What was refused to whom: for the audit trail, and against whoever guesses."""
+
+from datetime import UTC, datetime
+
+from domain import trail
+from domain.errors import ErrorCode
+from domain.ids import ChargePointId, TransferId, UserId
+from domain.limits import NO_LIMITS, CallLimits
+from domain.trail import Attempt, TrailAction
+from persistence.intake.limits import Counters
+from persistence.session import Database
+from persistence.transfers import audit
+from persistence.vault import Vault
+
+
+class RefusedAttempts:
+    """Writes refusals; each method is one transaction and raises Unavailable where the database is away."""
+
+    def __init__(self, db: Database, vault: Vault, limits: CallLimits = NO_LIMITS) -> None:
+        """Take the database, the vault whose MACs stand for addresses, and how often somebody may miss."""
+        self._db = db
+        self._counters = Counters(vault, limits)
+
+    async def note_request(self, user_id: UserId, charge_point_id: ChargePointId, code: ErrorCode) -> None:
+        """Write a request that got no request row into the charge point's trail.
+
+        What the same user is refused is written once a day for each code: nobody can fill the trail.
+        """
+        actor, now = f"user:{user_id}", datetime.now(UTC)
+        async with self._db.writing() as rows:
+            await audit.append(
+                rows,
+                trail.of_charge_point(charge_point_id),
+                actor=actor,
+                action=TrailAction.REQUEST_REFUSED,
+                detail={"code": code.value},
+                once=trail.request_refused(actor, code, now.date()),
+            )
+
+    async def note(self, transfer_id: TransferId, *, actor: str, attempt: Attempt, code: ErrorCode) -> None:
+        """Write a refused attempt on a transfer into its audit trail.
+
+        What the same party is refused is written once for each code, but for wrong guesses, which are counted, and for
+        operators: nobody can fill the trail.
+        """
+        bounded = not actor.startswith("operator:") and code is not ErrorCode.INVALID_REQUEST
+        async with self._db.writing() as rows:
+            await audit.append(
+                rows,
+                transfer_id,
+                actor=actor,
+                action=trail.of_refused(attempt),
+                detail={"code": code.value},
+                once=trail.attempt_refused(attempt, actor, code) if bounded else None,
+            )
+
+    async def note_miss(self, client: str) -> None:
+        """Count an unknown link that was opened from the address `client`; raises RateLimited.
+
+        Only misses are counted, and refused: a link that is known opens whatever came from that address. A token has
+        256 bits, so nobody finds one by guessing; and a recipient may share their address with whoever tries.
+        """
+        await self._counters.miss(self._db, client)
