@@ -17,13 +17,13 @@ from activities.accounts import DatabaseAccounts
 from activities.charge_points import DatabaseChargePoints
 from activities.charger import GatewayCharger
 from activities.contracts.wiring import implementations
+from activities.metrics import StepWatch
 from activities.notices import Notices
 from activities.reconciler import DatabaseReconciler
 from activities.records import DatabaseRecords
 from activities.refusals import RefusalInterceptor
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
-from activities.watch import StepWatch
 from domain.errors import HandoverError, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
 from domain.news import OwnerNews
@@ -33,10 +33,10 @@ from engine.runs import Runs
 from engine.schedule import keep_schedule
 from gateway.enrolment import EnrolmentOptions
 from gateway.facts import Fact
-from gateway.limits import Limits
+from gateway.metrics import Watch
 from gateway.server import Gateway
+from gateway.socket_limits import Limits
 from gateway.tls import Certificate
-from gateway.watch import Watch
 from notices.mail import MailSender
 from persistence.chargers.upgrades import OldKeys
 from persistence.intake.requests import Requests

@@ -14,8 +14,8 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.dependencies import Backend, Options
+from api.metrics import HttpWatch
 from api.streams import StreamOptions
-from api.watch import HttpWatch
 from domain.errors import Unavailable
 from engine.connection import BadConnection, read_connection
 from engine.engine import TemporalEngine

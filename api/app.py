@@ -6,10 +6,10 @@ from starlette.middleware import Middleware
 
 from api import openapi, problems, reference
 from api.dependencies import Backend, Options
+from api.metrics import HttpWatch, Watched
 from api.middleware import BodyLimit, LastResort
 from api.pages.app import STATIC, create_pages
 from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
-from api.watch import HttpWatch, Watched
 from engine.engine import Engine
 from persistence.session import Database
 from persistence.vault import Vault

@@ -10,8 +10,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.metrics import HttpWatch
 from api.streams import StreamOptions, Streams
-from api.watch import HttpWatch
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.charging import CONNECTOR_POWER_LIMIT
 from domain.errors import InvalidRequest, NotAuthenticated

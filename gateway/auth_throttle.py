@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
-from gateway.limits import Limits
+from gateway.socket_limits import Limits
 
 _log = logging.getLogger(__name__)
 #: Failures within so many seconds count together, and whoever had too many waits so long.

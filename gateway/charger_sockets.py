@@ -13,8 +13,8 @@ from domain.ids import ChargePointId
 from domain.keys import KnownTo
 from gateway.charger_clock import ChargerClock
 from gateway.facts import Tasks
-from gateway.limits import LimitedSocket
 from gateway.ocpp.dialect import Dialect
+from gateway.socket_limits import LimitedSocket
 
 
 @dataclass(eq=False)

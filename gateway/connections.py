@@ -17,7 +17,7 @@ from gateway.contests import Contender, ContenderStatus, Contests, PlaceTaken, m
 from gateway.credentials import KeyRule
 from gateway.enrolment import Enrolment
 from gateway.facts import Fact, Reporter, Tasks
-from gateway.limits import LimitedSocket
+from gateway.metrics import Watch
 from gateway.ocpp.dialect import Dialect
 from gateway.ocpp.line import Line
 from gateway.ocpp.v16 import Ocpp16
@@ -25,7 +25,7 @@ from gateway.ocpp.v16_reports import Reports16
 from gateway.ocpp.v201 import Ocpp201
 from gateway.ocpp.v201_reports import Reports201
 from gateway.reports import ChargingRules, Reports
-from gateway.watch import Watch
+from gateway.socket_limits import LimitedSocket
 from persistence.chargers import contenders, present_connections, upgrades
 from persistence.chargers.contenders import Placing
 from persistence.chargers.upgrades import Admission, Entry

@@ -17,8 +17,8 @@ from domain.ids import ChargePointId
 from domain.keys import KnownTo
 from gateway.charger_sockets import ChargerSocket
 from gateway.credentials import KeyRule
-from gateway.limits import Bucket
-from gateway.watch import Watch
+from gateway.metrics import Watch
+from gateway.socket_limits import Bucket
 from persistence.chargers import charging, credentials, present_connections
 from persistence.session import Database
 

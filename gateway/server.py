@@ -27,13 +27,13 @@ from gateway.credentials import KeyRule
 from gateway.ended_keys import EndedKeys
 from gateway.enrolment import Enrolment, EnrolmentOptions
 from gateway.facts import OnFact, Reporter, Tasks
-from gateway.limits import STANDARD, LimitedSocket, Limits
+from gateway.metrics import Refused, Watch
 from gateway.orders import Orders
 from gateway.reports import ChargingRules
+from gateway.socket_limits import STANDARD, LimitedSocket, Limits
 from gateway.sweep import Sweep
 from gateway.tls import Certificate
 from gateway.upgrade import BadUpgrade, Presented, read_upgrade
-from gateway.watch import Refused, Watch
 from persistence.chargers import gateway_nodes, present_connections
 from persistence.chargers.gateway_nodes import SIGN_EVERY
 from persistence.chargers.upgrades import Admission, Entry, OldKeys, RefusedFor

@@ -14,9 +14,9 @@ from websockets.exceptions import ConnectionClosed
 
 from domain.charger import OcppVersion
 from domain.errors import ErrorCode, HandoverError
+from gateway.metrics import Watch
 from gateway.ocpp.schemas import validate
 from gateway.ocpp.spelling import to_camel, to_snake
-from gateway.watch import Watch
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
 from api.app import create_app
-from api.watch import HttpWatch
+from api.metrics import HttpWatch
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
 from domain.keys import KeyPurpose
@@ -217,7 +217,7 @@ async def test_no_token_gets_into_a_span_or_a_line_and_what_the_platform_asks_ma
     assert set(spans) == {"GET /t/{token}", "GET /t/of/{link}", "POST /t/of/{link}/{answer}"}
     assert all(TOKEN not in span.to_json() for span in spans.values())
     assert not [line for line in lines.read() if TOKEN in str(line) and line["logger"] != "httpx"]  # our caller's own
-    ours = [line for line in lines.read() if line["logger"] == "api.watch"]
+    ours = [line for line in lines.read() if line["logger"] == "api.metrics"]
     assert [line["transfer_id"] for line in ours] == ["trf_1"] * 3
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from activities.contracts.notices import Subject
 from api.app import create_app
-from api.watch import HttpWatch
+from api.metrics import HttpWatch
 from domain.ids import TransferId
 from domain.trail import TrailAction, told
 from persistence.session import Database

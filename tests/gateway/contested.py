@@ -17,7 +17,7 @@ from websockets.http11 import Response
 from domain.ids import NodeId
 from domain.keys import KnownTo
 from domain.trail import TrailAction
-from gateway.limits import Limits
+from gateway.socket_limits import Limits
 from persistence.session import Database
 from persistence.tables import AuditEvent, Finding, GatewayNode, PresentConnection
 from persistence.vault import Vault

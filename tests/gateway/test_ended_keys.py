@@ -13,8 +13,8 @@ from sqlalchemy import func, select, update
 from domain.errors import Unavailable
 from domain.keys import KeyPurpose
 from gateway.facts import FACTS_AN_HOUR, Fact, Reporter, Tasks
-from gateway.limits import Limits
-from gateway.watch import Watch
+from gateway.metrics import Watch
+from gateway.socket_limits import Limits
 from persistence.chargers import typed_keys
 from persistence.session import Database
 from persistence.tables import AuditEvent, Finding

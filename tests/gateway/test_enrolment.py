@@ -17,7 +17,7 @@ from domain.transfer import UntilNewKey
 from gateway import enrolment
 from gateway.enrolment import Enrolment, EnrolmentOptions, _Begun
 from gateway.facts import Fact
-from gateway.watch import Watch
+from gateway.metrics import Watch
 from persistence.chargers import credentials
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, Credential, Transfer

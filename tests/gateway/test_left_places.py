@@ -15,8 +15,8 @@ from domain.errors import Unavailable
 from domain.ids import NodeId
 from domain.keys import KnownTo
 from gateway.facts import Fact
-from gateway.limits import Limits
-from gateway.watch import Watch
+from gateway.metrics import Watch
+from gateway.socket_limits import Limits
 from persistence.chargers import contenders, present_connections
 from persistence.session import Database
 from persistence.tables import GatewayNode

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from websockets.exceptions import InvalidStatus
 
 from gateway.facts import Fact
-from gateway.limits import Limits
+from gateway.socket_limits import Limits
 from persistence.chargers.contenders import KEEPS_ITS_TURN
 from persistence.session import Database
 from persistence.tables import PresentConnection

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from domain.ids import NodeId
 from domain.keys import KeyPurpose, KnownTo
 from gateway.facts import Fact
-from gateway.limits import Limits
+from gateway.socket_limits import Limits
 from persistence.chargers import credentials, typed_keys
 from persistence.chargers.charger_keys import PURPOSE, KeyState, new_key
 from persistence.session import Database

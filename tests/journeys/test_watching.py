@@ -80,7 +80,7 @@ def check_names(exported: set[str]) -> None:
 
 def check_lines(system: System, *, done: str, retried: str) -> None:
     """A step's line carries its transfer, in each process, however the step ended."""
-    assert any(line["transfer_id"] == done for line in lines(system, "api") if line["logger"] == "api.watch")
+    assert any(line["transfer_id"] == done for line in lines(system, "api") if line["logger"] == "api.metrics")
     for part, ended, transfer_id in (
         ("worker", "registry.reserve: done", done),
         ("worker", "notices.tell: retried (unavailable)", done),

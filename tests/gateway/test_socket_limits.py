@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from gateway.auth_throttle import WINDOW, AuthThrottle, address_of
 from gateway.facts import Fact
-from gateway.limits import Bucket, Limits
+from gateway.socket_limits import Bucket, Limits
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.bare import ask, place

@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from websockets.exceptions import InvalidStatus
 
 from gateway.facts import Fact
-from gateway.limits import Limits
+from gateway.metrics import Watch
 from gateway.ocpp.line import NoAnswer
-from gateway.watch import Watch
+from gateway.socket_limits import Limits
 from persistence.session import Database
 from persistence.tables import Credential
 from persistence.vault import Vault

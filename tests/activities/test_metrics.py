@@ -13,8 +13,8 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.contracts.charger import NOT_CONNECTED, DeviceOrder
 from activities.contracts.notices import SendCode
+from activities.metrics import StepWatch
 from activities.refusals import RefusalInterceptor
-from activities.watch import StepWatch
 from domain.errors import NotAllowed, Unavailable
 from domain.ids import ChargePointId, LinkId, TransferId
 from telemetry.subject import learn
