@@ -17,7 +17,7 @@ from activities.accounts import DatabaseAccounts
 from activities.charge_points import DatabaseChargePoints
 from activities.charger import GatewayCharger
 from activities.contracts.wiring import implementations
-from activities.metrics import StepWatch
+from activities.metrics import ActivityMetrics
 from activities.notices import Notices
 from activities.reconciler import DatabaseReconciler
 from activities.records import DatabaseRecords
@@ -33,9 +33,9 @@ from engine.runs import Runs
 from engine.schedule import keep_schedule
 from gateway.enrolment import EnrolmentOptions
 from gateway.facts import Fact
-from gateway.metrics import Watch
+from gateway.metrics import GatewayMetrics
 from gateway.server import Gateway
-from gateway.socket_limits import Limits
+from gateway.socket_limits import SocketLimits
 from gateway.tls import Certificate
 from notices.mail import MailSender
 from persistence.chargers.upgrades import OldKeys
@@ -190,7 +190,7 @@ async def run_gateway(
         lost_after=settings.session_lost_after,
         on_fact=charger_news(database, transfer_client),
         certificate=Certificate(cert, key) if cert and key else None,
-        limits=Limits(
+        limits=SocketLimits(
             frame_size=settings.gateway_frame_limit,
             messages_per_second=settings.gateway_messages_per_second,
             message_burst=settings.gateway_message_burst,
@@ -200,7 +200,7 @@ async def run_gateway(
             guesses_per_identity=settings.gateway_guesses_per_identity,
             guesses_per_address=settings.gateway_guesses_per_address,
         ),
-        watch=Watch(instruments.registry, instruments.tracing.tracer),
+        metrics=GatewayMetrics(instruments.registry, instruments.tracing.tracer),
     )
     await gateway.start()
     try:
@@ -231,7 +231,10 @@ async def main(*, gateway: bool) -> int:
             service, settings.metrics_ports, traced=settings.traced, log_format=settings.log_format
         )
         try:
-            interceptors = [*instruments.tracing.interceptors, StepWatch(instruments.registry)]  # of its workers, too
+            interceptors = [
+                *instruments.tracing.interceptors,
+                ActivityMetrics(instruments.registry),
+            ]  # of its workers, too
             client = await connection.open(interceptors=interceptors, runtime=instruments.runtime)
             if gateway:
                 await run_gateway(settings, database, vault, client, instruments)

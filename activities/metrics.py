@@ -34,7 +34,7 @@ class Failure(StrEnum):
     """It is tried again."""
 
 
-class StepWatch(client.Interceptor, worker.Interceptor):
+class ActivityMetrics(client.Interceptor, worker.Interceptor):
     """Watches every activity of the workers that are made with its client."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -51,13 +51,13 @@ class StepWatch(client.Interceptor, worker.Interceptor):
 
     def intercept_activity(self, next: worker.ActivityInboundInterceptor) -> worker.ActivityInboundInterceptor:  # noqa: A002 - Temporal's name
         """Wrap every activity."""
-        return _Watched(next, self)
+        return _Measured(next, self)
 
 
-class _Watched(worker.ActivityInboundInterceptor):
-    def __init__(self, following: worker.ActivityInboundInterceptor, watch: StepWatch) -> None:
+class _Measured(worker.ActivityInboundInterceptor):
+    def __init__(self, following: worker.ActivityInboundInterceptor, metrics: ActivityMetrics) -> None:
         super().__init__(following)
-        self._watch = watch
+        self._metrics = metrics
 
     async def execute_activity(self, input: worker.ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
         step, began = activity.info().activity_type, time.perf_counter()
@@ -66,13 +66,13 @@ class _Watched(worker.ActivityInboundInterceptor):
                 answer = await super().execute_activity(input)
             except BaseException as error:
                 kind = _kind(error)
-                self._watch.failures.labels(step, kind.value).inc()
+                self._metrics.failures.labels(step, kind.value).inc()
                 level = logging.WARNING if kind is Failure.RETRIED else logging.INFO
                 log.log(level, "step %s: %s (%s)", step, kind.value, _name(error))
                 raise
             finally:
-                self._watch.durations.labels(step).observe(time.perf_counter() - began)
-            self._watch.last_done.labels(step).set_to_current_time()
+                self._metrics.durations.labels(step).observe(time.perf_counter() - began)
+            self._metrics.last_done.labels(step).set_to_current_time()
             log.info("step %s: done", step)
             return answer
 

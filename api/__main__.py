@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.dependencies import Backend, Options
-from api.metrics import HttpWatch
+from api.metrics import HttpMetrics
 from api.streams import StreamOptions
 from domain.errors import Unavailable
 from engine.connection import BadConnection, read_connection
@@ -90,8 +90,8 @@ async def _serve(settings: Settings) -> None:
             policy=settings.policy,
             power_limit=settings.connector_power_limit,
         )
-        watch = HttpWatch(instruments.registry, instruments.tracing.tracer)
-        await _run(create_app(database, vault, transfers, options, watch), listener, settings)
+        metrics = HttpMetrics(instruments.registry, instruments.tracing.tracer)
+        await _run(create_app(database, vault, transfers, options, metrics), listener, settings)
     finally:
         listener.close()
         await database.close()

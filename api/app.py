@@ -6,7 +6,7 @@ from starlette.middleware import Middleware
 
 from api import openapi, problems, reference
 from api.dependencies import Backend, Options
-from api.metrics import HttpWatch, Watched
+from api.metrics import HttpMetrics, MetricsMiddleware
 from api.middleware import BodyLimit, LastResort
 from api.pages.app import STATIC, create_pages
 from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
@@ -27,13 +27,13 @@ def create_app(
     vault: Vault,
     engine: Engine,
     options: Options | None = None,
-    watch: HttpWatch | None = None,
+    metrics: HttpMetrics | None = None,
 ) -> FastAPI:
     """Build the application: JSON under /v1, pages under /t; /healthz, /readyz and /metrics for the platform.
 
     The caller closes `database` and `engine`; nothing is opened here.
     """
-    options, watch = options or Options(), watch or HttpWatch()
+    options, metrics = options or Options(), metrics or HttpMetrics()
     app = FastAPI(
         title="Handover",
         version="1",
@@ -45,12 +45,12 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would trace the paths of approval links
         middleware=[
-            Middleware(Watched, watch=watch),
+            Middleware(MetricsMiddleware, metrics=metrics),
             Middleware(LastResort, answer=problems.unexpected),
             Middleware(BodyLimit, limit=options.body_limit, refuse=problems.too_large),
         ],
     )
-    app.state.backend = backend = Backend(database, vault, engine, options, watch)
+    app.state.backend = backend = Backend(database, vault, engine, options, metrics)
     problems.install(app)
     openapi.install(app)
     app.mount("/t", create_pages(backend))

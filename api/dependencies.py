@@ -10,7 +10,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.metrics import HttpWatch
+from api.metrics import HttpMetrics
 from api.streams import StreamOptions, Streams
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.charging import CONNECTOR_POWER_LIMIT
@@ -66,14 +66,16 @@ class Options:
 class Backend:
     """Everything a route may work with."""
 
-    def __init__(self, database: Database, vault: Vault, engine: Engine, options: Options, watch: HttpWatch) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, engine: Engine, options: Options, metrics: HttpMetrics
+    ) -> None:
         """Build what reads and what writes on one database."""
         self.database = database
         self.transfers: Transfers = engine
         self.links: Links = engine
         self.chargers: Chargers = engine
         self.options = options
-        self.watch = watch
+        self.http_metrics = metrics
         self.metrics = MetricReads(database)
         self.callers = Callers(database)
         self.reads = Reads(database)
@@ -83,7 +85,7 @@ class Backend:
         self.charge_point_trails = ChargePointTrails(database, options.places_kept)
         self.audit_feed = AuditFeed(database)
         self.streams = Streams(self.audit_feed, options.streams)
-        watch.count_streams(lambda: self.streams.open)
+        metrics.count_streams(lambda: self.streams.open)
         self.link_reads = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
         self.requests = Requests(database, vault, options.limits, options.policy)

@@ -25,7 +25,7 @@ _TRANSFER: Final = re.compile(r"^/v1/transfers/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})
 _ERROR: Final = 500
 
 
-class HttpWatch:
+class HttpMetrics:
     """The metrics and the spans of one API process."""
 
     def __init__(self, registry: CollectorRegistry | None = None, tracer: Tracer | None = None) -> None:
@@ -48,13 +48,13 @@ class HttpWatch:
         self._durations.labels(route, method).observe(seconds)
 
 
-class Watched:
+class MetricsMiddleware:
     """Stands round the whole application."""
 
-    def __init__(self, app: ASGIApp, watch: HttpWatch) -> None:
+    def __init__(self, app: ASGIApp, metrics: HttpMetrics) -> None:
         """Watch the calls of `app`."""
         self._app = app
-        self._watch = watch
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
@@ -88,7 +88,7 @@ class Watched:
 
     def _note(self, scope: Scope, span: Span, status: int, seconds: float) -> None:
         route, method = route_of(scope), _method(scope)
-        self._watch.answered(route, method, status, seconds)
+        self._metrics.answered(route, method, status, seconds)
         if scope["path"] in _PLATFORM:
             return
         span.update_name(f"{method} {route}")
@@ -106,7 +106,7 @@ class Watched:
             yield get_current_span()
             return
         headers = {name: value for name, value in Headers(scope=scope).items() if name in {"traceparent", "tracestate"}}
-        with self._watch.tracer.start_as_current_span(
+        with self._metrics.tracer.start_as_current_span(
             _method(scope),
             context=extract(headers),
             kind=SpanKind.SERVER,

@@ -31,7 +31,7 @@ from domain.transfer import OperatorAction, StepName, TransferState
 from engine import pauses
 from engine.errors import AWAY, as_refusals
 from engine.runs import Runs
-from workflows.messages import ChargerNews, OrderRef, Outcome, ResolveOrder, TransferOrder, TransferStatus
+from workflows.messages import ChargerNews, OrderRef, ResolveOrder, TransferOrder, TransferOutcome, TransferStatus
 from workflows.options import TASK_TIMEOUT
 from workflows.rescue import CHARGER_IS_BACK, RescueWorkflow
 from workflows.transfer import TransferWorkflow
@@ -160,7 +160,7 @@ class TemporalTransfers(Transfers):
 
     def _run(
         self, transfer_id: TransferId, reuse: WorkflowIDReusePolicy
-    ) -> WithStartWorkflowOperation[TransferWorkflow, Outcome]:
+    ) -> WithStartWorkflowOperation[TransferWorkflow, TransferOutcome]:
         return WithStartWorkflowOperation(
             TransferWorkflow.run,
             TransferOrder(transfer_id=transfer_id),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
-from gateway.socket_limits import Limits
+from gateway.socket_limits import SocketLimits
 
 _log = logging.getLogger(__name__)
 #: Failures within so many seconds count together, and whoever had too many waits so long.
@@ -27,7 +27,7 @@ class AuthThrottle:
     Nothing is kept but in this process; each node counts for itself.
     """
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: SocketLimits, clock: Callable[[], float] = time.monotonic) -> None:
         """Count up to `limits`; `clock` gives seconds."""
         self._pairs = Tallies(limits.guesses_per_identity, clock)
         self._addresses = Tallies(limits.guesses_per_address, clock)

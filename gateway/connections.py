@@ -17,7 +17,7 @@ from gateway.contests import Contender, ContenderStatus, Contests, PlaceTaken, m
 from gateway.credentials import KeyRule
 from gateway.enrolment import Enrolment
 from gateway.facts import Fact, Reporter, Tasks
-from gateway.metrics import Watch
+from gateway.metrics import GatewayMetrics
 from gateway.ocpp.dialect import Dialect
 from gateway.ocpp.line import Line
 from gateway.ocpp.v16 import Ocpp16
@@ -57,7 +57,7 @@ class Connections:
         reporter: Reporter,
         tasks: Tasks,
         call_timeout: timedelta,
-        watch: Watch,
+        metrics: GatewayMetrics,
         enrolment: Enrolment,
         contests: Contests,
         *,
@@ -69,7 +69,7 @@ class Connections:
         self._enrolment = enrolment
         self._contests = contests
         self._open_line = open_line
-        self._watch = watch
+        self._metrics = metrics
         self._db = db
         self._node = node
         self._sockets = sockets
@@ -169,7 +169,7 @@ class Connections:
     async def _attend(self, socket: ChargerSocket, listening: Awaitable[None]) -> None:
         """Listen to a charger until its socket is closed."""
         version = socket.dialect.VERSION
-        self._watch.opened(version, quarantined=socket.quarantined)
+        self._metrics.opened(version, quarantined=socket.quarantined)
         self._reporter.report(socket.charge_point_id, Fact.CONNECTED)
         if socket.quarantined:
             work = self._rule.keep_in_quarantine(socket)
@@ -180,7 +180,7 @@ class Connections:
             await listening
         finally:
             socket.end()
-            self._watch.closed(version)
+            self._metrics.closed(version)
             self._sockets.let_go(socket)
             await self._release(socket)
 
@@ -259,7 +259,12 @@ class Connections:
         """Give the language of the socket's charger: the one that the upgrade has settled on."""
         dialect, reports = DIALECTS[socket.websocket.subprotocol or ""]
         line = Line(
-            socket.websocket, socket.charge_point_id, dialect.VERSION, dialect.RESULTS, self._call_timeout, self._watch
+            socket.websocket,
+            socket.charge_point_id,
+            dialect.VERSION,
+            dialect.RESULTS,
+            self._call_timeout,
+            self._metrics,
         )
         heard = reports(socket, self._db, self._rule, self._reporter, self._charging_rules)
         return dialect(line, heard.handlers())

@@ -19,7 +19,7 @@ from domain.keys import KnownTo
 from gateway.auth_throttle import Tallies
 from gateway.charger_sockets import ChargerSocket, ChargerSockets
 from gateway.facts import Fact, Reporter, Tasks
-from gateway.socket_limits import LimitedSocket, Limits
+from gateway.socket_limits import LimitedSocket, SocketLimits
 from persistence.chargers import contenders, present_connections, sightings
 from persistence.chargers.contenders import Contest, Placing
 from persistence.chargers.upgrades import NEVER_HELD, Admission
@@ -101,7 +101,7 @@ class Contests:
         sockets: ChargerSockets,
         reporter: Reporter,
         tasks: Tasks,
-        limits: Limits,
+        limits: SocketLimits,
         look_every: timedelta = LOOK_EVERY,
     ) -> None:
         """Settle contests as `node`."""

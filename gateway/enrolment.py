@@ -17,7 +17,7 @@ from domain.ids import ChargePointId
 from domain.keys import KnownTo
 from gateway.charger_sockets import ChargerSocket
 from gateway.credentials import KeyRule
-from gateway.metrics import Watch
+from gateway.metrics import GatewayMetrics
 from gateway.socket_limits import Bucket
 from persistence.chargers import charging, credentials, present_connections
 from persistence.session import Database
@@ -67,7 +67,7 @@ class Enrolment:
         rule: KeyRule,
         options: EnrolmentOptions | None,
         boot_patience: float,
-        watch: Watch,
+        metrics: GatewayMetrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Enrol as `options` say; None: nobody. A charger has `boot_patience` seconds to boot first."""
@@ -80,8 +80,8 @@ class Enrolment:
         self._bucket = Bucket(self._options.per_hour / 3600, self._options.at_once, clock)
         self._begun: deque[_Begun] = deque()
         self._halted = False
-        self._watch = watch
-        watch.show_enrolment(lambda: self._halted, lambda: sum(one.lost for one in self._begun))
+        self._metrics = metrics
+        metrics.show_enrolment(lambda: self._halted, lambda: sum(one.lost for one in self._begun))
 
     async def see_to(self, socket: ChargerSocket) -> None:
         """Enrol a charger on its ordinary connection, opened with a key that people know, if that is wanted.
@@ -132,7 +132,7 @@ class Enrolment:
             await self._restart_where_due(socket)
             return None
         self._begun.append(_Begun(socket.charge_point_id, self._clock()))
-        self._watch.enrolment(answer.said.value)
+        self._metrics.enrolment(answer.said.value)
         await self.bring_back(socket, answer.said)
         return answer.said
 

@@ -30,7 +30,7 @@ class Refused(StrEnum):
     """Nobody could look: the database was away."""
 
 
-class Watch:
+class GatewayMetrics:
     """The metrics and the spans of one gateway."""
 
     def __init__(self, registry: CollectorRegistry | None = None, tracer: Tracer | None = None) -> None:

@@ -27,10 +27,10 @@ from gateway.credentials import KeyRule
 from gateway.ended_keys import EndedKeys
 from gateway.enrolment import Enrolment, EnrolmentOptions
 from gateway.facts import OnFact, Reporter, Tasks
-from gateway.metrics import Refused, Watch
+from gateway.metrics import GatewayMetrics, Refused
 from gateway.orders import Orders
 from gateway.reports import ChargingRules
-from gateway.socket_limits import STANDARD, LimitedSocket, Limits
+from gateway.socket_limits import STANDARD, LimitedSocket, SocketLimits
 from gateway.sweep import Sweep
 from gateway.tls import Certificate
 from gateway.upgrade import BadUpgrade, Presented, read_upgrade
@@ -75,11 +75,11 @@ class Gateway:
         sweep_every: timedelta = timedelta(seconds=3),
         certificate: Certificate | None = None,
         open_line: bool = True,
-        limits: Limits = STANDARD,
+        limits: SocketLimits = STANDARD,
         power_limit: float = CONNECTOR_POWER_LIMIT,
         lost_after: timedelta = LOST_AFTER,
         clock: Callable[[], float] = time.monotonic,
-        watch: Watch | None = None,
+        metrics: GatewayMetrics | None = None,
         sign_every: timedelta = SIGN_EVERY,
         look_every: timedelta = LOOK_EVERY,
     ) -> None:
@@ -89,7 +89,7 @@ class Gateway:
         that people know are replaced as `enrolment` says, or not at all. The patiences are those of KeyRule. Sockets
         that have lost their right elsewhere are closed at a sweep, one `sweep_every`. It serves wss where there is a
         `certificate`, else ws; that is an `open_line` unless a proxy does the TLS. `clock`, in seconds, is that of
-        failed authentications; `watch` counts and traces. The node writes a sign of life `sign_every` so often, and
+        failed authentications; `metrics` counts and traces. The node writes a sign of life `sign_every` so often, and
         looks `look_every` so often for sockets that wait for a charger's place.
         """
         self._db = db
@@ -105,12 +105,12 @@ class Gateway:
         self._facts = Tasks()
         self._reporter = Reporter(on_fact, self._facts)
         self._sockets = ChargerSockets(self._tasks)
-        self._watch = watch or Watch()
-        self._watch.show(lambda: [(held.dialect.VERSION, held.quarantined) for held in self._sockets.all()])
+        self._metrics = metrics or GatewayMetrics()
+        self._metrics.show(lambda: [(held.dialect.VERSION, held.quarantined) for held in self._sockets.all()])
         self._sign_every = sign_every.total_seconds()
         self._contests = Contests(db, node, self._sockets, self._reporter, self._tasks, limits, look_every)
         self._ended = EndedKeys(db, self._reporter, self._tasks)
-        self._watch.show_waiting(
+        self._metrics.show_waiting(
             self._contests.held, lambda: sum(held.quarantined and held.parked for held in self._sockets.all())
         )
         self._admissions: WeakKeyDictionary[ServerConnection, tuple[Admission, int, Contender | None]] = (
@@ -127,7 +127,7 @@ class Gateway:
             boot_patience=boot_patience.total_seconds(),
             reconnect_patience=reconnect_patience.total_seconds(),
         )
-        self._enrolment = Enrolment(db, self._rule, enrolment, boot_patience.total_seconds(), self._watch)
+        self._enrolment = Enrolment(db, self._rule, enrolment, boot_patience.total_seconds(), self._metrics)
         self._connections = Connections(
             db,
             node,
@@ -136,7 +136,7 @@ class Gateway:
             self._reporter,
             self._tasks,
             call_timeout,
-            self._watch,
+            self._metrics,
             self._enrolment,
             self._contests,
             open_line=self._open_line,
@@ -226,11 +226,11 @@ class Gateway:
         except BadUpgrade as bad:
             return socket.respond(bad.status, bad.text)
         if presented is None:
-            self._watch.refused(Refused.NO_CREDENTIALS)
+            self._metrics.refused(Refused.NO_CREDENTIALS)
             return _unauthorized(socket)
         address = address_of(socket.remote_address)
         if wait := self._guesses.begin(address, presented.identity):
-            self._watch.refused(Refused.RATE_LIMITED)
+            self._metrics.refused(Refused.RATE_LIMITED)
             return _too_often(socket, wait)
         return await self._admit(socket, presented, address)
 
@@ -242,19 +242,19 @@ class Gateway:
                 contender = await self._contests.enter(cast("LimitedSocket", socket), admission, address)
             failed = admission.entry is Entry.REFUSED and admission.refused_for is not RefusedFor.ENDED
         except PlaceTaken as taken:
-            self._watch.refused(Refused.CONTESTED)
+            self._metrics.refused(Refused.CONTESTED)
             return _come_again(socket, taken.wait)
         except Exception as error:  # noqa: BLE001 - whatever fails, the charger is told to try again
             if not isinstance(error, Unavailable):
                 _log.error("An upgrade failed: %s", type(error).__name__)  # a trace may hold keys
-            self._watch.refused(Refused.UNAVAILABLE)
+            self._metrics.refused(Refused.UNAVAILABLE)
             return socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Try again in a moment.\n")
         finally:
             self._guesses.end(address, presented.identity, failed=failed)
         if admission.entry is Entry.REFUSED:
             if admission.refused_for is RefusedFor.ENDED:
                 self._ended.note(admission, address)
-            self._watch.refused(admission.refused_for or RefusedFor.WRONG_PASSWORD)
+            self._metrics.refused(admission.refused_for or RefusedFor.WRONG_PASSWORD)
             return _unauthorized(socket)
         self._arrivals += 1
         self._admissions[socket] = (admission, self._arrivals, contender)

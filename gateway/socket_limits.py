@@ -21,7 +21,7 @@ _OCPP = re.compile(r'\s*\[\s*[234]\s*,\s*"[^"]*"\s*,.*\]\s*', re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Limits:
+class SocketLimits:
     """How much a gateway puts up with; 0 switches a limit off."""
 
     frame_size: int = 256 * 1024
@@ -41,7 +41,7 @@ class Limits:
     """Upgrades of one identity from one address within a minute that find another socket of it open."""
 
 
-STANDARD = Limits()
+STANDARD = SocketLimits()
 
 
 class Bucket:
@@ -78,7 +78,7 @@ class LimitedSocket(ServerConnection):
     is no OCPP at all has nothing to tell, and is closed with 1008.
     """
 
-    def __init__(self, limits: Limits, protocol: ServerProtocol, server: Server, **options: Any) -> None:
+    def __init__(self, limits: SocketLimits, protocol: ServerProtocol, server: Server, **options: Any) -> None:
         """Be made by websockets' `serve`, which gives all but `limits`."""
         super().__init__(protocol, server, **options)
         self._limits = limits

@@ -54,7 +54,7 @@ class ChargerNews(Message):
     at: datetime | None = None
 
 
-class Outcome(Message):
+class TransferOutcome(Message):
     """How the transfer ended."""
 
     state: TransferState

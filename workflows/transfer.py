@@ -28,9 +28,9 @@ from workflows.messages import (
     ChargerNews,
     Opened,
     OrderRef,
-    Outcome,
     ResolveOrder,
     TransferOrder,
+    TransferOutcome,
     TransferStatus,
 )
 from workflows.options import letter
@@ -77,13 +77,13 @@ class TransferWorkflow:
     # --- the story ------------------------------------------------------------------------------------------------
 
     @workflow.run
-    async def run(self, _order: TransferOrder) -> Outcome:
+    async def run(self, _order: TransferOrder) -> TransferOutcome:
         """See the transfer through to its outcome, whatever happens meanwhile."""
         outcome = await to_the_end(self._story(), self._runner.raw_cancel)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return outcome
 
-    async def _story(self) -> Outcome:
+    async def _story(self) -> TransferOutcome:
         try:
             plan = await self._open()
         except Refusal as refusal:
@@ -95,7 +95,7 @@ class TransferWorkflow:
         await self._tell_parties()
         await asyncio.gather(*self._letters)
         await self._board.close()
-        return Outcome(state=state)
+        return TransferOutcome(state=state)
 
     async def _open(self) -> Plan:
         """Validate the rights, look up the target, reserve the charge point."""
@@ -124,13 +124,13 @@ class TransferWorkflow:
         self._turned = taken.reason
         return taken.state
 
-    async def _refuse(self, refusal: Refusal) -> Outcome:
+    async def _refuse(self, refusal: Refusal) -> TransferOutcome:
         """Write the refusal for its sender to read, then let the caller have it."""
         record = RefusedRecord(**self._run.model_dump(), code=refusal.code, message=refusal.message)
         await transact(Registry.refuse, record, self._policy, summary=f"refused: {refusal.code.value}", for_ever=True)
         self._board.enter(TransferState.REFUSED)
         self._refusal = refusal
-        return Outcome(state=TransferState.REFUSED)
+        return TransferOutcome(state=TransferState.REFUSED)
 
     async def _carry_out(self, plan: Plan) -> TransferState:
         """Ask where it must be asked, then change and reconfigure; give the final state."""

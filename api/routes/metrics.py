@@ -31,7 +31,7 @@ async def metrics(backend: BackendDep) -> Response:
     """Give the metrics, in Prometheus's text format."""
     shown = CollectorRegistry()
     shown.register(_Shown(await backend.metrics.latest()))
-    text = generate_latest(backend.watch.registry) + generate_latest(shown)
+    text = generate_latest(backend.http_metrics.registry) + generate_latest(shown)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from domain.charger import OcppVersion
 from domain.errors import ErrorCode, HandoverError
-from gateway.metrics import Watch
+from gateway.metrics import GatewayMetrics
 from gateway.ocpp.schemas import validate
 from gateway.ocpp.spelling import to_camel, to_snake
 
@@ -72,7 +72,7 @@ class Line:
         version: OcppVersion,
         results: Any,
         call_timeout: float,
-        watch: Watch,
+        metrics: GatewayMetrics,
     ) -> None:
         """Speak over `socket`; `name` stands for the charger in the log."""
         self._socket = socket
@@ -80,7 +80,7 @@ class Line:
         self._version = version
         self._results = results
         self._call_timeout = call_timeout
-        self._watch = watch
+        self._metrics = metrics
         self._one_call = asyncio.Lock()
         self._turn = asyncio.Lock()
         self._awaited: tuple[str, asyncio.Future[CallResult | CallError]] | None = None
@@ -95,7 +95,7 @@ class Line:
         action = type(request).__name__
         payload = to_camel(remove_nones(serialize_as_dict(request)))
         call = Call(str(uuid.uuid4()), action, payload)
-        with self._watch.call(self._version, action, call.unique_id):
+        with self._metrics.call(self._version, action, call.unique_id):
             return await self._ask(call, action)
 
     async def _ask(self, call: Call, action: str) -> Any:
@@ -154,7 +154,7 @@ class Line:
         if not isinstance(message.unique_id, str):
             self._misfit()
         elif isinstance(message, Call):
-            self._watch.received(self._version, str(message.action) if str(message.action) in handlers else "unknown")
+            self._metrics.received(self._version, str(message.action) if str(message.action) in handlers else "unknown")
             async with self._turn:
                 await self._answer(message, handlers)
         elif self._awaited is not None and self._awaited[0] == message.unique_id and not self._awaited[1].done():

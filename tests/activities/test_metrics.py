@@ -13,7 +13,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.contracts.charger import NOT_CONNECTED, DeviceOrder
 from activities.contracts.notices import SendCode
-from activities.metrics import StepWatch
+from activities.metrics import ActivityMetrics
 from activities.refusals import RefusalInterceptor
 from domain.errors import NotAllowed, Unavailable
 from domain.ids import ChargePointId, LinkId, TransferId
@@ -44,7 +44,7 @@ async def run(
     """Give what came out of it, an error too, and its log lines."""
     env = ActivityEnvironment()
     env.info = replace(env.info, activity_type="charger.quiet", attempt=3, workflow_id=workflow)
-    watched = StepWatch(registry).intercept_activity(RefusalInterceptor().intercept_activity(step))
+    watched = ActivityMetrics(registry).intercept_activity(RefusalInterceptor().intercept_activity(step))
 
     async def execute() -> Any:
         return await watched.execute_activity(ExecuteActivityInput(fn=run, args=[ask], executor=None, headers={}))

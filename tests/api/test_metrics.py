@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
 from api.app import create_app
-from api.metrics import HttpWatch
+from api.metrics import HttpMetrics
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
 from domain.keys import KeyPurpose
@@ -62,7 +62,7 @@ async def traced(
     """The application with its spans kept."""
     kept = Kept()
     tracing = Tracing("handover-api", kept)
-    watched = create_app(database, vault, Engine(database), watch=HttpWatch(tracer=tracing.tracer))
+    watched = create_app(database, vault, Engine(database), metrics=HttpMetrics(tracer=tracing.tracer))
     transport = httpx.ASGITransport(watched)
     async with httpx.AsyncClient(transport=transport, base_url="http://handover.test") as client:
         yield client, kept, tracing

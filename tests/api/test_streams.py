@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from activities.contracts.notices import Subject
 from api.app import create_app
-from api.metrics import HttpWatch
+from api.metrics import HttpMetrics
 from domain.ids import TransferId
 from domain.trail import TrailAction, told
 from persistence.session import Database
@@ -212,7 +212,7 @@ async def test_a_stream_is_timed_and_traced_to_the_begin_of_its_answer_and_count
 ) -> None:
     kept, provider = Kept(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(kept))
-    app = create_app(world, vault, Engine(world), watch=HttpWatch(tracer=provider.get_tracer("test")))
+    app = create_app(world, vault, Engine(world), metrics=HttpMetrics(tracer=provider.get_tracer("test")))
     async with served(app) as address, plain_http.client(base_url=address) as http:
         await say(world)
         async with listening(address) as stream:

@@ -17,7 +17,7 @@ from websockets.http11 import Response
 from domain.ids import NodeId
 from domain.keys import KnownTo
 from domain.trail import TrailAction
-from gateway.socket_limits import Limits
+from gateway.socket_limits import SocketLimits
 from persistence.session import Database
 from persistence.tables import AuditEvent, Finding, GatewayNode, PresentConnection
 from persistence.vault import Vault
@@ -25,7 +25,7 @@ from tests.gateway.bare import ask
 from tests.gateway.world import CP, OLD_KEY, World, gateway_world, seed
 
 #: A socket that answers no ping is given up so soon.
-SOON = Limits(ping_timeout=timedelta(milliseconds=400))
+SOON = SocketLimits(ping_timeout=timedelta(milliseconds=400))
 #: A node does so only where it is told to.
 NEVER = timedelta(days=1)
 #: Where another source address is wanted: all of 127.0.0.0/8 is this machine.

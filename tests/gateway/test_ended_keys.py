@@ -13,8 +13,8 @@ from sqlalchemy import func, select, update
 from domain.errors import Unavailable
 from domain.keys import KeyPurpose
 from gateway.facts import FACTS_AN_HOUR, Fact, Reporter, Tasks
-from gateway.metrics import Watch
-from gateway.socket_limits import Limits
+from gateway.metrics import GatewayMetrics
+from gateway.socket_limits import SocketLimits
 from persistence.chargers import typed_keys
 from persistence.session import Database
 from persistence.tables import AuditEvent, Finding
@@ -30,8 +30,8 @@ NEW_KEY = "second-password-typed-in"
 async def watched(database: Database, vault: Vault, tmp_path: Path) -> AsyncIterator[tuple[World, CollectorRegistry]]:
     """Give a gateway whose charger had OLD_KEY, and has NEW_KEY."""
     await seed(database, vault)
-    registry, limits = CollectorRegistry(), Limits(guesses_per_identity=3)
-    async with gateway_world(database, vault, tmp_path, limits=limits, watch=Watch(registry)) as world:
+    registry, limits = CollectorRegistry(), SocketLimits(guesses_per_identity=3)
+    async with gateway_world(database, vault, tmp_path, limits=limits, metrics=GatewayMetrics(registry)) as world:
         await replace(world, NEW_KEY)
         yield world, registry
 

@@ -17,7 +17,7 @@ from domain.transfer import UntilNewKey
 from gateway import enrolment
 from gateway.enrolment import Enrolment, EnrolmentOptions, _Begun
 from gateway.facts import Fact
-from gateway.metrics import Watch
+from gateway.metrics import GatewayMetrics
 from persistence.chargers import credentials
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, Credential, Transfer
@@ -261,7 +261,7 @@ async def test_more_than_a_fiftieth_lost_and_no_more_are_begun(
 ) -> None:
     await seed(database, vault, known_to=KnownTo.PEOPLE)
     now = [0.0]
-    limited = Enrolment(database, Any, ALL, 1, Watch(), clock=lambda: now[0])  # type: ignore[arg-type]
+    limited = Enrolment(database, Any, ALL, 1, GatewayMetrics(), clock=lambda: now[0])  # type: ignore[arg-type]
     limited._begun.append(_Begun(CP, 0.0))
     now[0] = timedelta(minutes=16).total_seconds()
     await limited.look()

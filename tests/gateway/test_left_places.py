@@ -15,8 +15,8 @@ from domain.errors import Unavailable
 from domain.ids import NodeId
 from domain.keys import KnownTo
 from gateway.facts import Fact
-from gateway.metrics import Watch
-from gateway.socket_limits import Limits
+from gateway.metrics import GatewayMetrics
+from gateway.socket_limits import SocketLimits
 from persistence.chargers import contenders, present_connections
 from persistence.session import Database
 from persistence.tables import GatewayNode
@@ -56,7 +56,7 @@ async def test_one_that_goes_away_while_it_waits_leaves_the_turn(nodes: tuple[Wo
 async def test_a_node_that_dies_while_it_is_to_ask_loses_the_place(
     database: Database, vault: Vault, tmp_path: Path
 ) -> None:
-    patient = Limits(ping_timeout=timedelta(seconds=20))
+    patient = SocketLimits(ping_timeout=timedelta(seconds=20))
     worlds = two_nodes(database, vault, tmp_path, limits=patient, sign_every=NEVER)
     async with worlds as (first, second), first.client() as old:
         await first.heard(Fact.CONNECTED)
@@ -244,7 +244,7 @@ async def test_a_place_on_record_that_no_socket_has_is_given_away(nodes: tuple[W
 async def test_who_waits_or_is_parked_is_shown(database: Database, vault: Vault, tmp_path: Path) -> None:
     await seed(database, vault, known_to=KnownTo.PEOPLE)
     registry = CollectorRegistry()
-    async with gateway_world(database, vault, tmp_path, watch=Watch(registry)) as world, world.client():
+    async with gateway_world(database, vault, tmp_path, metrics=GatewayMetrics(registry)) as world, world.client():
         await world.heard(Fact.CONNECTED)
         assert registry.get_sample_value("handover_station_connections_held") == 0
         async with world.client():

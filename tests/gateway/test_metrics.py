@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from websockets.exceptions import InvalidStatus
 
 from gateway.facts import Fact
-from gateway.metrics import Watch
+from gateway.metrics import GatewayMetrics
 from gateway.ocpp.line import NoAnswer
-from gateway.socket_limits import Limits
+from gateway.socket_limits import SocketLimits
 from persistence.session import Database
 from persistence.tables import Credential
 from persistence.vault import Vault
@@ -40,9 +40,9 @@ async def watched(database: Database, vault: Vault, tmp_path: Path) -> AsyncIter
     await seed(database, vault)
     registry, kept = CollectorRegistry(), Kept()
     tracing = Tracing("handover-gateway", kept)
-    patience, limits = timedelta(milliseconds=500), Limits(guesses_per_identity=3)
-    watch = Watch(registry, tracing.tracer)
-    async with gateway_world(database, vault, tmp_path, watch=watch, call_timeout=patience, limits=limits) as world:
+    patience, limits = timedelta(milliseconds=500), SocketLimits(guesses_per_identity=3)
+    metrics = GatewayMetrics(registry, tracing.tracer)
+    async with gateway_world(database, vault, tmp_path, metrics=metrics, call_timeout=patience, limits=limits) as world:
         yield Watched(world, registry, kept, tracing)
 
 

@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from gateway.auth_throttle import WINDOW, AuthThrottle, address_of
 from gateway.facts import Fact
-from gateway.socket_limits import Bucket, Limits
+from gateway.socket_limits import Bucket, SocketLimits
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.bare import ask, place
@@ -60,7 +60,7 @@ async def heartbeats(socket: ClientConnection, first: int, last: int) -> None:
 
 async def test_the_largest_frame_is_a_setting(seeded: Database, vault: Vault, tmp_path: Path) -> None:
     async with (
-        gateway_world(seeded, vault, tmp_path, limits=Limits(frame_size=1000)) as world,
+        gateway_world(seeded, vault, tmp_path, limits=SocketLimits(frame_size=1000)) as world,
         world.client() as socket,
     ):
         frame = '[2,"1","Heartbeat",{}]'
@@ -75,7 +75,7 @@ async def test_a_station_that_sends_too_fast_has_to_wait_and_loses_nothing(
     seeded: Database, vault: Vault, tmp_path: Path
 ) -> None:
     """Not even where the answers to pings stand in line behind so many messages that they come far too late."""
-    limits = Limits(
+    limits = SocketLimits(
         messages_per_second=40,
         message_burst=5,
         ping_every=QUICK,
@@ -96,7 +96,7 @@ async def test_a_station_that_sends_too_fast_has_to_wait_and_loses_nothing(
 async def test_a_station_that_has_to_wait_long_is_not_taken_for_dead(
     seeded: Database, vault: Vault, tmp_path: Path
 ) -> None:
-    limits = Limits(messages_per_second=0.5, message_burst=1, ping_every=QUICK, ping_timeout=QUICK)
+    limits = SocketLimits(messages_per_second=0.5, message_burst=1, ping_every=QUICK, ping_timeout=QUICK)
     async with gateway_world(seeded, vault, tmp_path, limits=limits) as world, world.client() as socket:
         await heartbeats(socket, 1, 50)
         await answers(socket, 1, 2)
@@ -106,7 +106,7 @@ async def test_a_station_that_has_to_wait_long_is_not_taken_for_dead(
 async def test_a_station_with_much_work_in_line_is_not_taken_for_dead(
     seeded: Database, vault: Vault, tmp_path: Path
 ) -> None:
-    limits = Limits(messages_per_second=0, ping_every=QUICK / 4, ping_timeout=QUICK)
+    limits = SocketLimits(messages_per_second=0, ping_every=QUICK / 4, ping_timeout=QUICK)
     async with gateway_world(seeded, vault, tmp_path, limits=limits) as world, world.client() as socket:
         for number in range(1, 401):
             await socket.send(json.dumps([2, str(number), "Authorize", {"idTag": "ANN1"}]))
@@ -116,7 +116,7 @@ async def test_a_station_with_much_work_in_line_is_not_taken_for_dead(
 async def test_who_sends_too_fast_holds_nobody_else_up_and_is_gone_at_once_when_it_leaves(
     seeded: Database, vault: Vault, tmp_path: Path
 ) -> None:
-    limits = Limits(messages_per_second=0.01, message_burst=2)
+    limits = SocketLimits(messages_per_second=0.01, message_burst=2)
     async with gateway_world(seeded, vault, tmp_path, limits=limits) as world:
         async with world.client() as socket:
             await heartbeats(socket, 1, 3)
@@ -128,7 +128,7 @@ async def test_who_sends_too_fast_holds_nobody_else_up_and_is_gone_at_once_when_
 
 
 async def test_a_rate_of_zero_makes_nobody_wait(seeded: Database, vault: Vault, tmp_path: Path) -> None:
-    limits = Limits(messages_per_second=0, message_burst=1)
+    limits = SocketLimits(messages_per_second=0, message_burst=1)
     async with gateway_world(seeded, vault, tmp_path, limits=limits) as world, world.client() as socket:
         async with asyncio.timeout(5):
             await heartbeats(socket, 1, 50)
@@ -154,7 +154,7 @@ def test_a_bucket_fills_up_with_time_and_never_above_its_burst() -> None:
 async def test_who_sends_nothing_but_garbage_is_closed_with_1008(
     seeded: Database, vault: Vault, tmp_path: Path
 ) -> None:
-    limits = Limits(garbage_in_a_row=3)
+    limits = SocketLimits(garbage_in_a_row=3)
     async with gateway_world(seeded, vault, tmp_path, limits=limits) as world, world.client() as socket:
         for number in (1, 2):
             for garbage in ("GET / HTTP/1.1", b"\xff\x00", "{}"):
@@ -182,7 +182,7 @@ async def test_who_sends_nothing_but_garbage_is_closed_with_1008(
 async def test_a_station_that_only_errs_is_not_closed(
     seeded: Database, vault: Vault, tmp_path: Path, limit: int, frame: str | bytes
 ) -> None:
-    limits = Limits(garbage_in_a_row=limit)
+    limits = SocketLimits(garbage_in_a_row=limit)
     async with gateway_world(seeded, vault, tmp_path, limits=limits) as world, world.client() as socket:
         for _ in range(100):
             await socket.send(frame)
@@ -191,7 +191,7 @@ async def test_a_station_that_only_errs_is_not_closed(
 
 # --- pings --------------------------------------------------------------------------------------------------------
 
-ATTENTIVE = Limits(ping_every=QUICK, ping_timeout=2 * QUICK)
+ATTENTIVE = SocketLimits(ping_every=QUICK, ping_timeout=2 * QUICK)
 
 
 async def raw_station(world: World) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -252,7 +252,7 @@ async def test_a_station_that_answers_pings_stays(seeded: Database, vault: Vault
 
 
 async def test_without_pings_nobody_is_asked(seeded: Database, vault: Vault, tmp_path: Path) -> None:
-    limits = Limits(ping_every=timedelta(0), ping_timeout=timedelta(milliseconds=50))
+    limits = SocketLimits(ping_every=timedelta(0), ping_timeout=timedelta(milliseconds=50))
     async with gateway_world(seeded, vault, tmp_path, limits=limits) as world:
         _, writer = await raw_station(world)
         await world.heard(Fact.CONNECTED)
@@ -279,7 +279,7 @@ async def test_who_guesses_one_identity_too_often_waits_a_minute_and_the_right_s
     seeded: Database, vault: Vault, tmp_path: Path
 ) -> None:
     clock = Clock()
-    limits = Limits(guesses_per_identity=3)
+    limits = SocketLimits(guesses_per_identity=3)
     async with gateway_world(seeded, vault, tmp_path, limits=limits, clock=clock) as world:
         for identity in ("NOBODY", IDENTITY):  # which of them exists can't be told
             for _ in range(3):
@@ -295,7 +295,7 @@ async def test_who_guesses_one_identity_too_often_waits_a_minute_and_the_right_s
 
 
 async def test_who_has_to_wait_costs_no_work_at_the_database(seeded: Database, vault: Vault, tmp_path: Path) -> None:
-    async with gateway_world(seeded, vault, tmp_path, limits=Limits(guesses_per_identity=1)) as world:
+    async with gateway_world(seeded, vault, tmp_path, limits=SocketLimits(guesses_per_identity=1)) as world:
         assert (await status(world, "wrong"))[0] == HTTPStatus.UNAUTHORIZED
         away = world.gateway._rule._db = Database(f"sqlite+aiosqlite:///{tmp_path / 'missing' / 'x.db'}")
         assert (await status(world, "wrong"))[0] == HTTPStatus.TOO_MANY_REQUESTS
@@ -304,7 +304,7 @@ async def test_who_has_to_wait_costs_no_work_at_the_database(seeded: Database, v
 
 
 async def test_many_guesses_at_once_are_no_way_round(seeded: Database, vault: Vault, tmp_path: Path) -> None:
-    async with gateway_world(seeded, vault, tmp_path, limits=Limits(guesses_per_identity=3)) as world:
+    async with gateway_world(seeded, vault, tmp_path, limits=SocketLimits(guesses_per_identity=3)) as world:
         found = await asyncio.gather(*(status(world, "wrong") for _ in range(12)))
         assert [code for code, _ in found].count(HTTPStatus.UNAUTHORIZED) == 3
         assert [code for code, _ in found].count(HTTPStatus.TOO_MANY_REQUESTS) == 9
@@ -313,7 +313,7 @@ async def test_many_guesses_at_once_are_no_way_round(seeded: Database, vault: Va
 async def test_neither_successes_nor_a_database_that_is_away_count(
     seeded: Database, vault: Vault, tmp_path: Path
 ) -> None:
-    limits = Limits(guesses_per_identity=2, guesses_per_address=2)
+    limits = SocketLimits(guesses_per_identity=2, guesses_per_address=2)
     async with gateway_world(seeded, vault, tmp_path, limits=limits) as world:
         assert (await status(world, "wrong"))[0] == HTTPStatus.UNAUTHORIZED
         for _ in range(4):
@@ -329,7 +329,7 @@ async def test_neither_successes_nor_a_database_that_is_away_count(
 
 async def test_who_guesses_many_identities_waits_as_an_address(seeded: Database, vault: Vault, tmp_path: Path) -> None:
     clock = Clock()
-    limits = Limits(guesses_per_identity=3, guesses_per_address=5)
+    limits = SocketLimits(guesses_per_identity=3, guesses_per_address=5)
     async with gateway_world(seeded, vault, tmp_path, limits=limits, clock=clock) as world:
         for number in range(5):
             assert (await status(world, "wrong", f"CP-{number}"))[0] == HTTPStatus.UNAUTHORIZED
@@ -347,7 +347,7 @@ def fail(guesses: AuthThrottle, address: str, identity: str, times: int = 1) -> 
 
 def test_failures_that_are_further_apart_do_not_add_up() -> None:
     clock = Clock()
-    guesses = AuthThrottle(Limits(guesses_per_identity=3), clock)
+    guesses = AuthThrottle(SocketLimits(guesses_per_identity=3), clock)
     for _ in range(10):
         fail(guesses, "192.0.2.1", "A", 2)
         clock.now += WINDOW
@@ -355,7 +355,7 @@ def test_failures_that_are_further_apart_do_not_add_up() -> None:
 
 def test_a_wait_that_was_only_asked_about_gets_no_longer() -> None:
     clock = Clock()
-    guesses = AuthThrottle(Limits(guesses_per_identity=1), clock)
+    guesses = AuthThrottle(SocketLimits(guesses_per_identity=1), clock)
     fail(guesses, "192.0.2.1", "A")
     for left in (60, 30, 0):
         assert guesses.begin("192.0.2.1", "A") == left
@@ -363,18 +363,18 @@ def test_a_wait_that_was_only_asked_about_gets_no_longer() -> None:
 
 
 def test_the_same_identity_gets_in_from_another_address() -> None:
-    guesses = AuthThrottle(Limits(guesses_per_identity=1), Clock())
+    guesses = AuthThrottle(SocketLimits(guesses_per_identity=1), Clock())
     fail(guesses, "192.0.2.1", "A")
     assert guesses.begin("192.0.2.1", "A") > 0
     assert guesses.begin("192.0.2.2", "A") == 0
 
 
 def test_a_limit_of_zero_lets_everybody_guess() -> None:
-    fail(AuthThrottle(Limits(guesses_per_identity=0, guesses_per_address=0), Clock()), "192.0.2.1", "A", 5000)
+    fail(AuthThrottle(SocketLimits(guesses_per_identity=0, guesses_per_address=0), Clock()), "192.0.2.1", "A", 5000)
 
 
 def test_what_is_remembered_is_bounded_and_the_oldest_is_forgotten() -> None:
-    guesses = AuthThrottle(Limits(guesses_per_identity=1, guesses_per_address=0), Clock())
+    guesses = AuthThrottle(SocketLimits(guesses_per_identity=1, guesses_per_address=0), Clock())
     for number in range(10_000):
         fail(guesses, "192.0.2.1", f"CP-{number}")
     assert len(guesses._pairs._found) == 4096
@@ -383,7 +383,7 @@ def test_what_is_remembered_is_bounded_and_the_oldest_is_forgotten() -> None:
 
 
 def test_a_success_leaves_nothing_behind() -> None:
-    guesses = AuthThrottle(Limits(), Clock())
+    guesses = AuthThrottle(SocketLimits(), Clock())
     for number in range(100):
         guesses.begin("192.0.2.1", f"CP-{number}")
         guesses.end("192.0.2.1", f"CP-{number}", failed=False)
@@ -405,7 +405,7 @@ def test_of_an_ipv6_address_the_customers_network_counts(peer: Any, address: str
 
 
 def test_a_block_is_told_once_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    guesses = AuthThrottle(Limits(guesses_per_identity=2, guesses_per_address=3), Clock())
+    guesses = AuthThrottle(SocketLimits(guesses_per_identity=2, guesses_per_address=3), Clock())
     for _ in range(2):  # at the same moment
         assert guesses.begin("192.0.2.1", "A") == 0
     for _ in range(2):

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from websockets.exceptions import InvalidStatus
 
 from gateway.facts import Fact
-from gateway.socket_limits import Limits
+from gateway.socket_limits import SocketLimits
 from persistence.chargers.contenders import KEEPS_ITS_TURN
 from persistence.session import Database
 from persistence.tables import PresentConnection
@@ -94,7 +94,7 @@ async def test_who_waits_has_the_place_before_a_newcomer(database: Database, vau
 
 
 async def test_contested_upgrades_have_a_limit_of_their_own(database: Database, vault: Vault, tmp_path: Path) -> None:
-    limits = Limits(contests_per_identity=2, guesses_per_identity=2)
+    limits = SocketLimits(contests_per_identity=2, guesses_per_identity=2)
     async with two_nodes(database, vault, tmp_path, limits=limits) as (first, _), first.client() as old:
         await first.heard(Fact.CONNECTED)
         for _ in range(2):

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from domain.ids import NodeId
 from domain.keys import KeyPurpose, KnownTo
 from gateway.facts import Fact
-from gateway.socket_limits import Limits
+from gateway.socket_limits import SocketLimits
 from persistence.chargers import credentials, typed_keys
 from persistence.chargers.charger_keys import PURPOSE, KeyState, new_key
 from persistence.session import Database
@@ -78,7 +78,7 @@ async def test_one_that_has_much_to_say_while_it_waits_is_not_taken_for_dead(
     database: Database, vault: Vault, tmp_path: Path
 ) -> None:
     """Its answers to pings stand in line behind what nobody reads yet."""
-    limits = Limits(ping_every=timedelta(milliseconds=100), ping_timeout=timedelta(milliseconds=300))
+    limits = SocketLimits(ping_every=timedelta(milliseconds=100), ping_timeout=timedelta(milliseconds=300))
     worlds = two_nodes(database, vault, tmp_path, limits=limits, look_every=NEVER)
     async with worlds as (first, second), first.client() as old:
         await first.heard(Fact.CONNECTED)
@@ -192,7 +192,7 @@ async def test_the_waiting_one_is_an_ordinary_connection_once_the_open_one_goes(
 async def test_one_that_answered_and_answers_no_later_ping_loses_the_place(
     database: Database, vault: Vault, tmp_path: Path
 ) -> None:
-    limits = Limits(ping_every=timedelta(milliseconds=200), ping_timeout=timedelta(milliseconds=400))
+    limits = SocketLimits(ping_every=timedelta(milliseconds=200), ping_timeout=timedelta(milliseconds=400))
     async with two_nodes(database, vault, tmp_path, limits=limits) as (first, second), first.client() as old:
         await first.heard(Fact.CONNECTED)
         async with second.client() as new:

@@ -13,7 +13,7 @@ from persistence.session import Database
 from persistence.vault import Vault
 from tests.journeys.requests import keep_a_request, steps
 from worker import transfer_worker
-from workflows.messages import Outcome
+from workflows.messages import TransferOutcome
 
 BLOCKED_FOR = timedelta(seconds=5)
 
@@ -35,5 +35,5 @@ async def test_a_blocked_database_shows_a_pending_activity_and_loses_nothing(
             await asyncio.sleep((blocked_at + BLOCKED_FOR - datetime.now(UTC)).total_seconds())
             assert not starting.done()
         assert await starting
-        handle = temporal.get_workflow_handle(workflow_id(transfer_id), result_type=Outcome)
+        handle = temporal.get_workflow_handle(workflow_id(transfer_id), result_type=TransferOutcome)
         assert (await handle.result()).state == "completed_with_warnings"  # its lists are due: no charger is there

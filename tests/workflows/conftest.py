@@ -18,7 +18,7 @@ from engine.engine import TemporalEngine
 from tests.details import details
 from tests.workflows.world import World
 from worker import gateway_worker, transfer_worker
-from workflows.messages import Outcome
+from workflows.messages import TransferOutcome
 
 HISTORIES = Path(__file__).resolve().parents[1] / "replay" / "histories"
 
@@ -44,8 +44,8 @@ class Stage:
         self.client = TemporalEngine(client)
         self.world = world
         self.transfer_id = TransferId(f"trf_{uuid.uuid4().hex}")
-        self.handle: WorkflowHandle[object, Outcome] = client.get_workflow_handle(
-            workflow_id(self.transfer_id), result_type=Outcome
+        self.handle: WorkflowHandle[object, TransferOutcome] = client.get_workflow_handle(
+            workflow_id(self.transfer_id), result_type=TransferOutcome
         )
 
     async def start(self) -> None:

@@ -16,7 +16,7 @@ from domain.ids import OrderId, UserId
 from domain.transfer import Attention, OperatorAction
 from tests.workflows.conftest import Set, Stage
 from tests.workflows.world import World, asked, plan
-from workflows.messages import Outcome
+from workflows.messages import TransferOutcome
 
 RECIPIENT, SENDER = UserId("recipient"), UserId("sender")
 
@@ -196,7 +196,9 @@ async def test_nor_does_it_any_other_one(stage: Set, compensation: str) -> None:
 async def test_one_plain_shield_would_not_do(stage: Set, monkeypatch: pytest.MonkeyPatch) -> None:
     """The mutant that the tests above must find: a cancel ends the run, and the former owner stays robbed."""
 
-    async def shielded_once(story: Coroutine[Any, Any, Outcome], _on_cancel: Callable[[], None]) -> Outcome:
+    async def shielded_once(
+        story: Coroutine[Any, Any, TransferOutcome], _on_cancel: Callable[[], None]
+    ) -> TransferOutcome:
         return await asyncio.shield(story)
 
     monkeypatch.setattr("workflows.transfer.to_the_end", shielded_once)
