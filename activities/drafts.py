@@ -76,7 +76,10 @@ class Drafts:
         """Draft what somebody is told of an acceptance: from then on it is no secret who accepted."""
         accepted_by = await rows.get_one(User, facts.transfer.accepted_by)
         return AcceptedLetter(
-            **self._about(facts), part=person.part, transfer_id=facts.transfer.id, accepted_by=accepted_by.name
+            **self._about(facts),
+            addressee=person.addressee,
+            transfer_id=facts.transfer.id,
+            accepted_by=accepted_by.name,
         )
 
     async def ended(
@@ -86,7 +89,7 @@ class Drafts:
         transfer, about = facts.transfer, self._about(facts)
         return kind(
             **about,
-            part=person.part,
+            addressee=person.addressee,
             state=TransferState(transfer.state),
             reason=Reason(transfer.reason) if transfer.reason else None,
             warnings=tuple(TransferWarning(warning) for warning in transfer.warnings),

@@ -10,7 +10,7 @@ from domain.ids import GroupId, TransferId, UserId
 from domain.kinds import Decider, TransferKind, rules_of
 from domain.rights import ADMINS, Role
 from domain.transfer import Acceptance, TransferState
-from notices.letters import Part
+from notices.letters import Addressee
 from persistence.links.approvals import EMAIL_CHANNEL, owner_channel
 from persistence.people import accounts
 from persistence.tables import ChargePoint, Transfer, User
@@ -38,7 +38,7 @@ class Told:
     """Somebody who is told, with what they have to do with the transfer."""
 
     user_id: UserId
-    part: Part
+    addressee: Addressee
     address: Address
     locale: str
     hidden: bool = False
@@ -81,14 +81,14 @@ async def find_told_of_request(rows: AsyncSession, transfer: Transfer) -> list[T
     """Find who is told at the request: a present owner who did not ask."""
     if not transfer.asked_over_owner:
         return []
-    return await _reachable(rows, {UserId(transfer.from_owner_id): Part.OWNER})
+    return await _reachable(rows, {UserId(transfer.from_owner_id): Addressee.OWNER})
 
 
 async def find_told_of_acceptance(rows: AsyncSession, transfer: Transfer) -> list[Told]:
     """Find who is told that it was accepted: the sender and the present owner, but not whoever accepted."""
-    parts = {UserId(transfer.from_owner_id): Part.OWNER, UserId(transfer.requested_by): Part.SENDER}
-    parts.pop(UserId(transfer.accepted_by or ""), None)
-    return await _reachable(rows, parts)
+    addressees = {UserId(transfer.from_owner_id): Addressee.OWNER, UserId(transfer.requested_by): Addressee.SENDER}
+    addressees.pop(UserId(transfer.accepted_by or ""), None)
+    return await _reachable(rows, addressees)
 
 
 async def find_told_of_end(rows: AsyncSession, transfer: Transfer) -> list[Told]:
@@ -99,35 +99,35 @@ async def find_told_of_end(rows: AsyncSession, transfer: Transfer) -> list[Told]
     if transfer.state == TransferState.REFUSED:
         return []
     involved = transfer.acceptance == Acceptance.REQUIRED or await changed_ownership(rows, TransferId(transfer.id))
-    parts: dict[UserId, Part] = {}
+    addressees: dict[UserId, Addressee] = {}
     if involved and transfer.to_owner_id is not None and _gains_owner(transfer):
-        parts[UserId(transfer.to_owner_id)] = Part.RECIPIENT
-    parts.setdefault(UserId(transfer.requested_by), Part.SENDER)
-    parts.setdefault(UserId(transfer.from_owner_id), Part.OWNER)
+        addressees[UserId(transfer.to_owner_id)] = Addressee.RECIPIENT
+    addressees.setdefault(UserId(transfer.requested_by), Addressee.SENDER)
+    addressees.setdefault(UserId(transfer.from_owner_id), Addressee.OWNER)
     for admin_id in await accounts.members(rows, GroupId(transfer.from_group_id), *ADMINS):
-        parts.setdefault(admin_id, Part.GROUP)
-    others = {user_id for user_id, part in parts.items() if part is not Part.RECIPIENT}
+        addressees.setdefault(admin_id, Addressee.GROUP)
+    others = {user_id for user_id, addressee in addressees.items() if addressee is not Addressee.RECIPIENT}
     if involved and transfer.to_group_id:
         for admin_id in await accounts.members(rows, GroupId(transfer.to_group_id), *ADMINS):
-            parts.setdefault(admin_id, Part.GROUP)
+            addressees.setdefault(admin_id, Addressee.GROUP)
     hides = hides_recipient(transfer)
-    told = await _reachable(rows, parts)
+    told = await _reachable(rows, addressees)
     return [replace(person, hidden=hides and person.user_id not in others) for person in told]
 
 
 async def find_told_of_new_key(rows: AsyncSession, transfer: Transfer) -> list[Told]:
     """Find who is told that the charger needs a key: its new owner."""
-    return await _reachable(rows, {UserId(transfer.to_owner_id or ""): Part.RECIPIENT})
+    return await _reachable(rows, {UserId(transfer.to_owner_id or ""): Addressee.RECIPIENT})
 
 
 async def find_owner(rows: AsyncSession, point: ChargePoint) -> list[Told]:
     """Find who is told of what concerns a charge point: its owner of this moment."""
-    return await _reachable(rows, {UserId(point.owner_id): Part.OWNER})
+    return await _reachable(rows, {UserId(point.owner_id): Addressee.OWNER})
 
 
 async def find_users(rows: AsyncSession, users: Iterable[UserId]) -> list[Told]:
     """Find how users are reached who have owned a charge point."""
-    return await _reachable(rows, dict.fromkeys(users, Part.OWNER))
+    return await _reachable(rows, dict.fromkeys(users, Addressee.OWNER))
 
 
 def _gains_owner(transfer: Transfer) -> bool:
@@ -137,10 +137,10 @@ def _gains_owner(transfer: Transfer) -> bool:
     return True
 
 
-async def _reachable(rows: AsyncSession, parts: dict[UserId, Part]) -> list[Told]:
-    users = await read_active(rows, parts.keys())
+async def _reachable(rows: AsyncSession, addressees: dict[UserId, Addressee]) -> list[Told]:
+    users = await read_active(rows, addressees.keys())
     return [
-        Told(user_id, parts[user_id], address, user.locale)
+        Told(user_id, addressees[user_id], address, user.locale)
         for user_id, user in users.items()
         if (address := _email(user)) is not None
     ]

@@ -37,7 +37,7 @@ ENDS: Final = frozenset(
 )
 
 
-class Part(StrEnum):
+class Addressee(StrEnum):
     """Whom a letter addresses: what they have to do with the transfer."""
 
     RECIPIENT = "recipient"
@@ -101,7 +101,7 @@ class AcceptedLetter(About):
     """To sender and present owner: it was accepted, and goes on."""
 
     template: ClassVar = "accepted"
-    part: Part
+    addressee: Addressee
     transfer_id: str
     accepted_by: str
 
@@ -110,7 +110,7 @@ class AcceptedLetter(About):
 class EndedLetter(About):
     """How a transfer ended."""
 
-    part: Part
+    addressee: Addressee
     state: TransferState
     reason: Reason | None
     warnings: tuple[TransferWarning, ...]
@@ -322,4 +322,4 @@ def _filled(text: str) -> str:
 def _quoted(line: str) -> str:
     """Fill a line of somebody else's words, so marked that it can't pass for ours."""
     wrapped = textwrap.wrap(line, TEXT_WIDTH - 2, break_long_words=False, break_on_hyphens=False)
-    return "\n".join(f"> {part}" for part in wrapped) or ">"
+    return "\n".join(f"> {one}" for one in wrapped) or ">"

@@ -14,11 +14,11 @@ from workflows.refusals import refusal_of
 
 Ask = TypeVar("Ask", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
-Step = Callable[[Any, Ask], Awaitable[Answer]]
+ActivityMethod = Callable[[Any, Ask], Awaitable[Answer]]
 
 
 async def transact(
-    method: Step[Ask, Answer],
+    method: ActivityMethod[Ask, Answer],
     ask: Ask,
     policy: Policy,
     *,
@@ -48,7 +48,7 @@ async def transact(
 
 
 async def call(
-    method: Step[Ask, Answer],
+    method: ActivityMethod[Ask, Answer],
     ask: Ask,
     options: Options,
     *,
@@ -81,7 +81,7 @@ async def call(
         raise
 
 
-async def _local(method: Step[Ask, Answer], ask: Ask, summary: str) -> Answer:
+async def _local(method: ActivityMethod[Ask, Answer], ask: Ask, summary: str) -> Answer:
     return await workflow.execute_local_activity_method(
         method,
         ask,

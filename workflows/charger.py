@@ -15,7 +15,7 @@ from domain.charger import REFUSALS, CommandOutcome, KeyAnswer
 from domain.errors import HandoverError
 from domain.ids import TransferId, gateway_queue
 from domain.transfer import Attention, Connection, Reason, RunningSession
-from workflows.activity_calls import Step, call, transact
+from workflows.activity_calls import ActivityMethod, call, transact
 from workflows.options import LONGEST_PAUSE, LOOK_UPS, OLD_KEY_RETURNS, WAKE_UPS, device, device_once
 from workflows.refusals import causes
 from workflows.step_runner import RollBack, StepRunner
@@ -238,7 +238,7 @@ class ChargerCommands:
 
     async def _command(
         self,
-        step: Step[DeviceOrder, DeviceAnswer],
+        step: ActivityMethod[DeviceOrder, DeviceAnswer],
         order: DeviceOrder,
         summary: str,
         until: datetime,
@@ -249,7 +249,7 @@ class ChargerCommands:
 
     async def _reach(
         self,
-        step: Step[DeviceOrder, A],
+        step: ActivityMethod[DeviceOrder, A],
         order: DeviceOrder,
         summary: str,
         until: datetime,
@@ -282,7 +282,7 @@ class ChargerCommands:
                 await self._wait_for_news(until, seen, next(pauses))
 
     def _sending(
-        self, step: Step[DeviceOrder, A], order: DeviceOrder, queue: str, summary: str
+        self, step: ActivityMethod[DeviceOrder, A], order: DeviceOrder, queue: str, summary: str
     ) -> Callable[[], Awaitable[A]]:
         # a charger whose credentials are revoked is told what it takes at once; nothing may keep its socket open
         revoked = self._plan.connection is Connection.DELETE and self._runner.progress.change_begun
@@ -354,10 +354,10 @@ class ChargerCommands:
             lambda: transact(Registry.credentials, self._ref, self._runner.policy, summary="how far the rotation is")
         )
 
-    async def _transact(self, step: Step[TransferRef, Done], summary: str) -> None:
+    async def _transact(self, step: ActivityMethod[TransferRef, Done], summary: str) -> None:
         await self._runner.run(lambda: transact(step, self._ref, self._runner.policy, summary=summary))
 
-    async def _call_off(self, step: Step[TransferRef, Proof], summary: str) -> bool:
+    async def _call_off(self, step: ActivityMethod[TransferRef, Proof], summary: str) -> bool:
         policy = self._runner.policy
         answer = await self._runner.run(lambda: transact(step, self._ref, policy, summary=summary, on_record=True))
         return answer.proven

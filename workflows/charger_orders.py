@@ -22,7 +22,7 @@ from domain.charger_orders import RESTARTS
 from domain.errors import ErrorCode, Refusal
 from domain.ids import gateway_queue
 from domain.policy import Policy
-from workflows.activity_calls import Step, call, transact
+from workflows.activity_calls import ActivityMethod, call, transact
 from workflows.options import LOOK_UPS, ORDER_HOLDS_FOR, ORDER_PAUSE, device_once
 from workflows.refusals import failure
 
@@ -85,7 +85,7 @@ async def _note(ask: PointAsk) -> None:
     await transact(ChargePoints.note_order, ask, Policy(), summary="the charge point's trail", for_ever=True)
 
 
-async def _tell(step: Step[PointOrder, A], ask: PointAsk, summary: str) -> A | None:
+async def _tell(step: ActivityMethod[PointOrder, A], ask: PointAsk, summary: str) -> A | None:
     """Send a command to the node that holds the socket, looking it up again where it has moved.
 
     None: nothing was heard of it, and the charger may have been told.

@@ -19,7 +19,7 @@ from domain.charger import CommandOutcome
 from domain.errors import Refusal
 from domain.ids import gateway_queue
 from domain.policy import Policy
-from workflows.activity_calls import Step, call, transact
+from workflows.activity_calls import ActivityMethod, call, transact
 from workflows.messages import TransferOrder
 from workflows.options import device, letter
 
@@ -92,7 +92,7 @@ class RescueWorkflow:
         return rescue
 
     async def _command(
-        self, step: Step[DeviceOrder, DeviceAnswer], rescue: Rescue, summary: str
+        self, step: ActivityMethod[DeviceOrder, DeviceAnswer], rescue: Rescue, summary: str
     ) -> CommandOutcome | None:
         """Try one thing once; None where it did not come to the charger, or no answer did."""
         where = await transact(Registry.locate, self._ref, self._policy, summary="where the charger is")

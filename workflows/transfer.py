@@ -20,7 +20,7 @@ from domain.policy import Policy
 from domain.trail import TrailAction
 from domain.transfer import FINAL, OperatorAction, Reason, StepName, TransferState, TransferWarning
 from domain.transitions import Action
-from workflows.activity_calls import Step, call, transact
+from workflows.activity_calls import ActivityMethod, call, transact
 from workflows.approvals import Approvals
 from workflows.charger import ChargerCommands
 from workflows.compensation import Compensations, to_the_end
@@ -344,12 +344,12 @@ class TransferWorkflow:
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 
-    async def _register(self, name: StepName, step: Step[Q, A], summary: str, ask: Q) -> A:
+    async def _register(self, name: StepName, step: ActivityMethod[Q, A], summary: str, ask: Q) -> A:
         """Run one of the register's steps, which writes its own row."""
         self._board.begin(name, note=False)
         return await self._runner.run(lambda: transact(step, ask, self._policy, summary=summary))
 
-    def _undoing(self, step: Step[TransferRef, A], summary: str) -> Callable[[], Awaitable[None]]:
+    def _undoing(self, step: ActivityMethod[TransferRef, A], summary: str) -> Callable[[], Awaitable[None]]:
         async def undo() -> None:
             await self._runner.run(lambda: transact(step, self._ref, self._policy, summary=summary))
 

@@ -9,6 +9,7 @@ from domain.kinds import TransferKind
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import (
     AcceptedLetter,
+    Addressee,
     AnyLetter,
     AskLetter,
     CodeLetter,
@@ -17,7 +18,6 @@ from notices.letters import (
     LateSession,
     LateSessionsLetter,
     NewKeyLetter,
-    Part,
     RequestedLetter,
     ResetAskedLetter,
     ResetLetter,
@@ -61,13 +61,15 @@ def requested(**changes: Any) -> RequestedLetter:
     return RequestedLetter(**{**ABOUT, "transfer_id": "tr-1", "recipient": None, **changes})
 
 
-def accepted(part: Part = Part.SENDER, **changes: Any) -> AcceptedLetter:
-    return AcceptedLetter(**{**ABOUT, "part": part, "transfer_id": "tr-1", "accepted_by": "Zoé Martin", **changes})
+def accepted(addressee: Addressee = Addressee.SENDER, **changes: Any) -> AcceptedLetter:
+    return AcceptedLetter(
+        **{**ABOUT, "addressee": addressee, "transfer_id": "tr-1", "accepted_by": "Zoé Martin", **changes}
+    )
 
 
 def ended(
     state: TransferState,
-    part: Part = Part.SENDER,
+    addressee: Addressee = Addressee.SENDER,
     *,
     reason: Reason | None = None,
     warnings: tuple[TransferWarning, ...] = (),
@@ -75,11 +77,13 @@ def ended(
 ) -> EndedLetter:
     given = {"charge_point_id": "cp-1", "new_owner": None, "former_owner": False, "key": None}
     given |= {"until_new_key": UntilNewKey.SERVE}
-    return EndedLetter(**{**ABOUT, **given, **changes}, part=part, state=state, reason=reason, warnings=warnings)
+    return EndedLetter(
+        **{**ABOUT, **given, **changes}, addressee=addressee, state=state, reason=reason, warnings=warnings
+    )
 
 
-def settled(state: TransferState, part: Part = Part.SENDER, **changes: Any) -> SettledLetter:
-    letter = ended(state, part, **changes)
+def settled(state: TransferState, addressee: Addressee = Addressee.SENDER, **changes: Any) -> SettledLetter:
+    letter = ended(state, addressee, **changes)
     return SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
 
 
@@ -119,7 +123,7 @@ def late_sessions(*energies: int | None, **changes: Any) -> LateSessionsLetter:
 
 
 def every_letter() -> list[AnyLetter]:
-    """Every letter there is: kinds, connections, parts, ends, reasons, warnings."""
+    """Every letter there is: kinds, connections, addressees, ends, reasons, warnings."""
     kinds: list[dict[str, Any]] = [
         {"kind": kind, "connection": connection, "group": "Équipe Sud" if kind == "move_to_group" else None}
         for kind in TransferKind
@@ -140,33 +144,33 @@ def every_letter() -> list[AnyLetter]:
         for changes in (True, False)
     ]
     ends = [
-        ended(state, part, **kind, reason=Reason(state.value) if state.value in set(Reason) else None)
+        ended(state, addressee, **kind, reason=Reason(state.value) if state.value in set(Reason) else None)
         for state in (TransferState.DECLINED, TransferState.CANCELLED, TransferState.EXPIRED)
-        for part in Part
+        for addressee in Addressee
         for kind in kinds
     ]
     done = [
-        ended(state, part, **kind, new_owner=owner, former_owner=former, warnings=warnings)
+        ended(state, addressee, **kind, new_owner=owner, former_owner=former, warnings=warnings)
         for state, warnings in (
             (TransferState.COMPLETED, ()),
             (TransferState.COMPLETED_WITH_WARNINGS, tuple(TransferWarning)),
         )
-        for part in Part
+        for addressee in Addressee
         for kind in kinds
         for owner in (None, "Zoé Martin")
         for former in (True, False)
     ]
     done += [
-        ended(state, part, **kind, key=key, until_new_key=until, warnings=(TransferWarning.OLD_KEY_KNOWN,))
+        ended(state, addressee, **kind, key=key, until_new_key=until, warnings=(TransferWarning.OLD_KEY_KNOWN,))
         for state in (TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS)
-        for part in Part
+        for addressee in Addressee
         for kind in kinds
         for key in KEYS
         for until in UntilNewKey
     ]
     undone = [
-        ended(TransferState.ROLLED_BACK, part, **kind, reason=reason, warnings=warnings)
-        for part in Part
+        ended(TransferState.ROLLED_BACK, addressee, **kind, reason=reason, warnings=warnings)
+        for addressee in Addressee
         for kind in kinds
         for reason in (None, *Reason)
         for warnings in ((), (TransferWarning.LISTS_DUE, TransferWarning.RELEASE_DUE))
@@ -174,7 +178,7 @@ def every_letter() -> list[AnyLetter]:
     others: list[AnyLetter] = [
         letter for kind in kinds for letter in (code(**kind), requested(**kind), requested(**kind, recipient="Zoé"))
     ]
-    others += [accepted(part, **kind) for part in (Part.SENDER, Part.OWNER) for kind in kinds]
+    others += [accepted(addressee, **kind) for addressee in (Addressee.SENDER, Addressee.OWNER) for kind in kinds]
     others += [
         new_key(**kind, until=until, until_new_key=choice, reminder=again)
         for kind in kinds

@@ -11,7 +11,7 @@ from domain.keys import KeyInUse, KnownTo
 from domain.kinds import TransferKind
 from domain.languages import Language
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
-from notices.letters import ENDS, TEMPLATES, AnyLetter, Letter, Part, render
+from notices.letters import ENDS, TEMPLATES, Addressee, AnyLetter, Letter, render
 from notices.wording import LONGEST_MESSAGE, LONGEST_VALUE
 from tests.notices import samples
 
@@ -183,9 +183,9 @@ def test_an_address_without_an_account_is_asked_to_open_one(language: Language) 
 def test_a_deleted_connection_is_announced_and_explained(language: Language) -> None:
     question = render(samples.ask(connection=Connection.DELETE), language).text
     assert question != render(samples.ask(), language).text
-    done = samples.ended(TransferState.COMPLETED, Part.RECIPIENT, connection=Connection.DELETE, new_owner="Zoé")
+    done = samples.ended(TransferState.COMPLETED, Addressee.RECIPIENT, connection=Connection.DELETE, new_owner="Zoé")
     assert "/v1/charge-points/cp-1/connection" in render(done, language).text
-    for other in (Part.SENDER, Part.OWNER, Part.GROUP):
+    for other in (Addressee.SENDER, Addressee.OWNER, Addressee.GROUP):
         theirs = samples.ended(TransferState.COMPLETED, other, connection=Connection.DELETE, new_owner="Zoé")
         assert "/connection" not in render(theirs, language).text
 
@@ -297,7 +297,7 @@ def test_an_old_key_that_stays_is_said_plainly_with_how_to_end_it() -> None:
         choice: said(
             samples.ended(
                 TransferState.COMPLETED_WITH_WARNINGS,
-                Part.RECIPIENT,
+                Addressee.RECIPIENT,
                 warnings=(TransferWarning.OLD_KEY_KNOWN,),
                 until_new_key=choice,
             )
@@ -312,10 +312,10 @@ def test_an_old_key_that_stays_is_said_plainly_with_how_to_end_it() -> None:
     assert "it does not charge" in texts[UntilNewKey.QUARANTINE]
 
 
-@pytest.mark.parametrize("part", Part)
-def test_the_new_owner_alone_reads_at_the_end_what_was_connected(part: Part) -> None:
-    text = said(samples.ended(TransferState.COMPLETED, part, key=OPEN_LINE))
-    assert ("serial number: SN-1, SN-2" in text) is (part is Part.RECIPIENT)
+@pytest.mark.parametrize("addressee", Addressee)
+def test_the_new_owner_alone_reads_at_the_end_what_was_connected(addressee: Addressee) -> None:
+    text = said(samples.ended(TransferState.COMPLETED, addressee, key=OPEN_LINE))
+    assert ("serial number: SN-1, SN-2" in text) is (addressee is Addressee.RECIPIENT)
 
 
 def test_a_key_to_be_typed_is_asked_for_with_how_until_when_and_what_happens_meanwhile() -> None:
