@@ -32,7 +32,7 @@ from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
 from domain.ids import ID_PATTERN, ChargePointId, GroupId, TransferId, UserId
 from domain.kinds import TransferKind
 from domain.orders import OrderAct, unproven
-from domain.rights import DEFAULT_COOL_DOWN
+from domain.rights import DEFAULT_COOL_DOWN, UNDER_WAY
 from domain.trail import TrailAction
 from domain.transfer import DUE, FINAL, Acceptance, Reason, StepName, StepState, TransferState, UntilNewKey
 from persistence.chargers import charge_points, charger_keys, charging, contenders, credentials, present_connections
@@ -110,13 +110,13 @@ class DatabaseRegistry(Registry):
         async with self._db.reading() as rows:
             row = reserved(await rows.get(Transfer, run.transfer_id))
             if row is None:
-                raise _in_progress()
+                raise TransferInProgress(UNDER_WAY)
             return plan_of(row, run.run_id)
 
     async def _insert(self, rows: AsyncSession, run: TransferRun) -> Transfer:
         asked = await transfers.requested(rows, self._vault, run.transfer_id)
         if await transfers.active_on(rows, asked.charge_point_id) not in {None, run.transfer_id}:
-            raise _in_progress()
+            raise TransferInProgress(UNDER_WAY)
         facts = await eligibility.gather(rows, asked)
         eligibility.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
         after = await eligibility.target_of(rows, facts)
@@ -403,7 +403,3 @@ class DatabaseRegistry(Registry):
                 handed_out=status.handed_out,
                 old_key_returns=status.old_key_returns,
             )
-
-
-def _in_progress() -> TransferInProgress:
-    return TransferInProgress("The charge point has a transfer under way; wait for its end, or cancel it.")

@@ -2,11 +2,31 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from api.examples import Examples
-from api.problems import PROBLEMS, RETRY_AFTER_SECONDS, problem
-from domain.errors import REFUSALS, ErrorCode, HandoverError, InvalidRequest, Unavailable
+from api.problems import PROBLEMS, RETRY_AFTER_SECONDS, described_fault, larger_than, problem
+from domain.errors import (
+    ErrorCode,
+    HandoverError,
+    IdempotencyConflict,
+    InvalidRequest,
+    NotAuthenticated,
+    NotFound,
+    TransferInProgress,
+    Unavailable,
+)
+from domain.ids import UserId
+from domain.kinds import TransferKind
+from domain.rights import DEFAULT_COOL_DOWN, UNDER_WAY, cooling_down
+from domain.transfer import TransferState
+from domain.transitions import Action, Change, Parties, Progress, not_theirs, refusal
+from persistence.intake.idempotency import CONFLICT
+from persistence.intake.limits import STARTS, rate_limited
+from persistence.people.callers import NOT_VALID
+from persistence.session import AWAY
+from persistence.views.transfer_reads import NO_TRANSFER
 
 #: What every call with a key may come to.
 _ANY: Final = (ErrorCode.NOT_AUTHENTICATED, ErrorCode.UNAVAILABLE)
@@ -18,27 +38,30 @@ DECIDED: Final = (
     ErrorCode.NOT_POSSIBLE,
 )
 
-#: A sentence for each code, as one call or another gives it.
-_SAID: Final[Mapping[ErrorCode, str]] = {
-    ErrorCode.NOT_AUTHENTICATED: "The API key is not valid; send a current one as Authorization: Bearer hk_….",
-    ErrorCode.NOT_ALLOWED: "Only the charge point's owner, or an owner of its group, may transfer it; ask one of them.",
-    ErrorCode.NOT_FOUND: "There is no such transfer, or you have no part in it.",
-    ErrorCode.TRANSFER_IN_PROGRESS: "The charge point has a transfer under way; wait for its end, or cancel it.",
-    ErrorCode.ALREADY_DECIDED: "The transfer is declined; it can't be decided any more; see how it stands.",
-    ErrorCode.TOO_LATE: "The ownership has changed or is about to; ask an operator to roll the transfer back.",
-    ErrorCode.COOLING_DOWN: (
-        "The charge point's owner changed recently; it can be transferred again from 2026-11-26T06:57:14Z."
-    ),
-    ErrorCode.NOT_POSSIBLE: "The transfer has not started yet; try again in a moment.",
-    ErrorCode.TOO_LARGE: "The body is larger than 65536 bytes; send less.",
-    ErrorCode.INVALID_REQUEST: "group_id is missing; add it.",
-    ErrorCode.IDEMPOTENCY_CONFLICT: (
-        "This Idempotency-Key was used for another request; use a new key, or send the same request again."
-    ),
-    ErrorCode.RATE_LIMITED: (
-        "At most 10 transfers may be started within an hour; try again after 2026-11-25 07:57:12 UTC."
-    ),
-    ErrorCode.UNAVAILABLE: "The database does not answer; try again in a moment.",
+_NOW: Final = datetime(2026, 11, 25, 6, 57, 12, tzinfo=UTC)
+_FAULT: Final = described_fault({"type": "missing", "loc": ("body", "move_to_group", "group_id")})
+_PARTIES: Final = Parties(
+    TransferKind.TRANSFER_OWNERSHIP, UserId("amelie"), UserId("amelie"), UserId("ben"), frozenset()
+)
+#: What each code may come of, as the rules themselves say it.
+_SAID: Final[Mapping[ErrorCode, HandoverError]] = {
+    error.code: error
+    for error in (
+        NotAuthenticated(NOT_VALID),
+        not_theirs(Action.CANCEL, _PARTIES, UserId("chloe")),
+        NotFound(NO_TRANSFER),
+        TransferInProgress(UNDER_WAY),
+        refusal(Action.ACCEPT, Progress(TransferState.DECLINED)),
+        refusal(Action.CANCEL, Progress(TransferState.TRANSFERRING, change=Change.BEGUN)),
+        cooling_down(_NOW + DEFAULT_COOL_DOWN),
+        refusal(Action.ROLL_BACK, Progress(TransferState.REQUESTED)),
+        larger_than(64 * 1024),
+        InvalidRequest(_FAULT["problem"]),
+        IdempotencyConflict(CONFLICT),
+        rate_limited(STARTS.format(10), _NOW + timedelta(hours=1), _NOW),
+        Unavailable(AWAY),
+    )
+    if error is not None
 }
 _RETRY_AFTER: Final = {
     "description": "After how many seconds to try again.",
@@ -81,10 +104,9 @@ def call(
 
 def example_of(code: ErrorCode, **more: Any) -> dict[str, Any]:
     """Give the problem that a code is told as, as callers get it."""
-    kind: type[HandoverError] = REFUSALS.get(code, Unavailable)
-    if kind is InvalidRequest:
-        more = {"errors": [{"field": "group_id", "problem": _SAID[code]}], **more}
-    found: dict[str, Any] = json.loads(bytes(problem(kind(_SAID[code]), **more).body))
+    if code is ErrorCode.INVALID_REQUEST:
+        more = {"errors": [_FAULT], **more}
+    found: dict[str, Any] = json.loads(bytes(problem(_SAID[code], **more).body))
     return found
 
 

@@ -13,7 +13,7 @@ from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.keys import KeyInUse, KnownTo
 from domain.kinds import TransferKind
-from domain.rights import Role
+from domain.rights import UNDER_WAY, Role
 from domain.trail import TrailAction
 from domain.transfer import (
     DEVICE_STEPS,
@@ -342,7 +342,7 @@ REHEARSAL: Final = shown(
     ("It could be started; people can know the key in use", _with_a_known_key()),
     (
         "It would be refused",
-        _rehearsal(TransferInProgress("The charge point has a transfer under way; wait for its end, or cancel it.")),
+        _rehearsal(TransferInProgress(UNDER_WAY)),
     ),
 )
 _GROUP: Final = schemas.Group(id=GroupId("lilas"), name="Résidence des Lilas", personal=False, role=Role.OWNER)

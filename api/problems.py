@@ -102,7 +102,12 @@ def unexpected(_request: Request) -> JSONResponse:
 
 def too_large(limit: int) -> JSONResponse:
     """Render the refusal of a body above `limit` bytes."""
-    return problem(TooLarge(f"The body is larger than {limit} bytes; send less."))
+    return problem(larger_than(limit))
+
+
+def larger_than(limit: int) -> TooLarge:
+    """Give what a body is refused with that is above `limit` bytes."""
+    return TooLarge(f"The body is larger than {limit} bytes; send less.")
 
 
 def note_away(error: HandoverError) -> None:
@@ -128,8 +133,13 @@ async def _malformed(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
     if any(fault["loc"][0] == "path" for fault in error.errors()):
         return problem(NotFound("There is nothing with such an id; correct it."))
-    faults = [{"field": _field(fault), "problem": _sentence(fault)} for fault in error.errors()]
+    faults = [described_fault(fault) for fault in error.errors()]
     return problem(InvalidRequest(" ".join(fault["problem"] for fault in faults)), errors=faults)
+
+
+def described_fault(fault: Mapping[str, Any]) -> dict[str, str]:
+    """Name a field that pydantic finds malformed, and say what is wrong with it and what to do."""
+    return {"field": _field(fault), "problem": _sentence(fault)}
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

@@ -13,6 +13,8 @@ from domain.transfer import Attention
 
 #: How long after it was given an order to a charger proves that somebody wants it.
 PROVES_FOR: Final = timedelta(minutes=5)
+#: Why a charger that a transfer is at can't be told anything else.
+AT_WORK: Final = "The charge point has a transfer under way; wait for its end."
 
 
 class ChargerOrder(StrEnum):
@@ -83,7 +85,7 @@ def check_replaceable(key: KeyFacts) -> None:
     What a former owner may know is never replaced so: whoever holds the connection with it would be sent the new one.
     """
     if key.transfer_at_work:
-        raise _in_progress()
+        raise TransferInProgress(AT_WORK)
     if key.known_to is None:
         raise NotPossible(f"The charge point has no key: {_TYPE_ONE}")
     if key.known_to is KnownTo.PEOPLE and not key.owners:
@@ -104,14 +106,10 @@ def check_order(order: ChargerOrder, facts: Facts) -> None:
     if order is ChargerOrder.ROTATE_KEY:
         check_replaceable(facts.key)
     elif facts.key.transfer_at_work and facts.attention is not Attention.NEW_KEY:
-        raise _in_progress()
+        raise TransferInProgress(AT_WORK)
     if facts.quarantined:
         raise NotPossible(f"What is connected is in quarantine, where it is told nothing: {_TYPE_ONE}")
     if not facts.connected:
         raise NotPossible("The charger is not connected: see to its power and network, and ask again once it is.")
     if order is ChargerOrder.IDENTIFY and facts.session_running:
         raise NotPossible("A charging session runs, which a restart would end: ask again once it has ended.")
-
-
-def _in_progress() -> TransferInProgress:
-    return TransferInProgress("The charge point has a transfer under way; wait for its end.")

@@ -29,6 +29,8 @@ class Scope(StrEnum):
 
 ADMINS: Final = frozenset({Role.OWNER, Role.ADMIN})
 DEFAULT_COOL_DOWN: Final = timedelta(hours=24)
+#: Why a charge point that is reserved can't be transferred.
+UNDER_WAY: Final = "The charge point has a transfer under way; wait for its end, or cancel it."
 
 
 @dataclass(frozen=True)
@@ -124,9 +126,13 @@ def check_cool_down(
         return
     until = charge_point.owner_changed_at + cool_down
     if now < until:
-        raise CoolingDown(
-            f"The charge point's owner changed recently; it can be transferred again from {until:%Y-%m-%dT%H:%M:%SZ}."
-        )
+        raise cooling_down(until)
+
+
+def cooling_down(until: datetime) -> CoolingDown:
+    """Give what a transfer is refused with that comes before `until`."""
+    text = "The charge point's owner changed recently; it can be transferred again from"
+    return CoolingDown(f"{text} {until:%Y-%m-%dT%H:%M:%SZ}.")
 
 
 def is_asked_over_owner(charge_point: ChargePoint, sender: UserId, after: Holding | None, kind: TransferKind) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -16,6 +16,7 @@ from sqlalchemy.util import await_only
 
 from domain.errors import Unavailable
 
+AWAY: Final = "The database does not answer; try again in a moment."
 #: How long a statement waits for a lock before it fails, to be retried: shorter than a local activity's time.
 LOCK_WAIT_SECONDS = 1.5
 #: The same where nothing retries by itself: the API, and the gateway's sockets.
@@ -95,7 +96,7 @@ class _Unavailable:
             isinstance(error, DBAPIError)
             and (error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _NOT_NOW)
         ):
-            raise Unavailable("The database does not answer; try again in a moment.") from error
+            raise Unavailable(AWAY) from error
 
 
 def _prepare_sqlite(lock_wait: float, foreign_keys: bool, connection: Any, _record: object) -> None:

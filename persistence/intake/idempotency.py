@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +12,8 @@ from domain.ids import UserId
 from persistence.inserts import insert_into
 from persistence.tables import IdempotencyKey
 from persistence.vault import Vault
+
+CONFLICT: Final = "This Idempotency-Key was used for another request; use a new key, or send the same request again."
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,7 @@ class IdempotencyKeys:
         if fingerprint is None:
             return False
         if not self._vault.matches("body", call.content, fingerprint):
-            raise IdempotencyConflict(
-                "This Idempotency-Key was used for another request; use a new key, or send the same request again."
-            )
+            raise IdempotencyConflict(CONFLICT)
         return True
 
     def fingerprint(self, call: Repeatable) -> str:

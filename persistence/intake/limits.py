@@ -18,6 +18,9 @@ from persistence.vault import Vault
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _MINUTE: Final = timedelta(minutes=1)
+STARTS: Final = "At most {} transfers may be started within an hour"
+_MESSAGES: Final = "At most {} messages may be sent to the same recipient within a day"
+_MISSES: Final = "At most {} unknown links may be opened within a minute"
 
 
 class Counters:
@@ -31,8 +34,7 @@ class Counters:
     async def start(self, rows: AsyncSession, sender_id: UserId, request: TransferRequest) -> None:
         """Count a start, and the question that it leads to; raises RateLimited."""
         limit = self._limits.transfers_per_hour
-        text = f"At most {limit} transfers may be started within an hour"
-        await self._count(rows, self._key("start", sender_id), limit, _HOUR, text)
+        await self._count(rows, self._key("start", sender_id), limit, _HOUR, STARTS.format(limit))
         if request.acceptance is Acceptance.REQUIRED:
             await self.message(rows, request)
 
@@ -42,8 +44,7 @@ class Counters:
         Raises RateLimited.
         """
         limit = self._limits.messages_per_day
-        text = f"At most {limit} messages may be sent to the same recipient within a day"
-        await self._count(rows, self._message_key(request), limit, _DAY, text)
+        await self._count(rows, self._message_key(request), limit, _DAY, _MESSAGES.format(limit))
 
     async def no_message(self, rows: AsyncSession, request: TransferRequest, counted_at: datetime) -> None:
         """Count a question less: the start that was to lead to it is refused, and its target hears nothing."""
@@ -56,7 +57,7 @@ class Counters:
         Once the limit is reached that is read, and nothing is written: a flood of guesses costs no more than reading.
         """
         limit, key = self._limits.misses_per_minute, self._key("miss", client)
-        text = f"At most {limit} unknown links may be opened within a minute"
+        text = _MISSES.format(limit)
         if not limit:
             return
         now = datetime.now(UTC)
@@ -80,5 +81,10 @@ class Counters:
 
 def _check(full_until: datetime | None, now: datetime, text: str) -> None:
     if full_until is not None:
-        wait = max(ceil((full_until - now).total_seconds()), 1)
-        raise RateLimited(f"{text}; try again after {full_until:%Y-%m-%d %H:%M:%S} UTC.", wait)
+        raise rate_limited(text, full_until, now)
+
+
+def rate_limited(text: str, until: datetime, now: datetime) -> RateLimited:
+    """Give what is refused with that was done too often, in the words of `text`, until a moment."""
+    wait = max(ceil((until - now).total_seconds()), 1)
+    return RateLimited(f"{text}; try again after {until:%Y-%m-%d %H:%M:%S} UTC.", wait)

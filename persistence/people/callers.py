@@ -14,6 +14,7 @@ from persistence.tables import ApiKey, Membership, User
 from persistence.vault import fingerprint
 
 _NO_HASH: Final = "0" * 64
+NOT_VALID: Final = "The API key is not valid; send a current one as Authorization: Bearer hk_…."
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Callers:
                 row = (await rows.execute(wanted)).one_or_none()
         same = hmac.compare_digest(fingerprint(secret), row[0].secret_hash if row else _NO_HASH)
         if row is None or not same or row[0].revoked_at is not None or row[1].status != "active":
-            raise NotAuthenticated("The API key is not valid; send a current one as Authorization: Bearer hk_….")
+            raise NotAuthenticated(NOT_VALID)
         key, user = row
         scopes = frozenset(scope for scope in Scope if scope.value in key.scopes)
         return Caller(UserId(user.id), user.name, user.email, user.phone, user.locale, scopes, key.id)

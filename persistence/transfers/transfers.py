@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charger_orders import AT_WORK
 from domain.errors import NotFound, TransferInProgress
 from domain.ids import ID_PATTERN, ChargePointId, TransferId, UserId, workflow_id
 from domain.policy import Policy
@@ -197,7 +198,7 @@ async def awaits_key(rows: AsyncSession, charge_point_id: ChargePointId) -> Tran
         changed = row.state == TransferState.RECONFIGURING and row.to_owner_id != row.from_owner_id
         waits = row.new_key or (row.attention in _LETS_TYPE and (row.new_key is not None or not keeps))
         if not changed or not waits:
-            raise TransferInProgress("The charge point has a transfer under way; wait for its end.")
+            raise TransferInProgress(AT_WORK)
         if not keeps:
             return None
         row.new_key = True

@@ -13,6 +13,7 @@ from domain.keys import KeyInUse
 from domain.kinds import FoundBy, rules_of
 from domain.policy import Policy
 from domain.request import TransferRequest
+from domain.rights import UNDER_WAY
 from domain.transfer import DeviceSteps, StepName
 from persistence.chargers import catalogue, keys_in_use
 from persistence.chargers.catalogue import Model, Support
@@ -85,7 +86,7 @@ async def _cooled_down(facts: Facts, now: datetime, cool_down: timedelta) -> Non
 
 async def _unreserved(rows: AsyncSession, facts: Facts) -> None:
     if await transfers.active_on(rows, facts.charge_point.id) is not None:
-        raise TransferInProgress("The charge point has a transfer under way; wait for its end, or cancel it.")
+        raise TransferInProgress(UNDER_WAY)
 
 
 async def _allowed(blockers: list[Refusal], check: Callable[[], Awaitable[Holding | None]]) -> Holding | None:

@@ -22,7 +22,7 @@ from persistence.vault import Vault
 from persistence.views.transfer_views import EventView, TransferView, event_view, requested_view, transfer_view
 from persistence.views.visibility import attention_is, now_in_group, of_group, trail_in_sight, transfer_in_sight
 
-_NO_TRANSFER: Final = "There is no such transfer, or you have no part in it."
+NO_TRANSFER: Final = "There is no such transfer, or you have no part in it."
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class TransferReads:
             found = found or await self._requests(rows, caller, Request.transfer_id == transfer_id)
             found = found or await self._transfers(rows, caller, Transfer.id == transfer_id)
         if not found:
-            raise NotFound(_NO_TRANSFER)
+            raise NotFound(NO_TRANSFER)
         return found[0]
 
     async def page(self, caller: Caller, wanted: TransferFilter, limit: int) -> list[TransferView]:
@@ -90,7 +90,7 @@ class TransferReads:
             if row is None and not await self._requests(rows, caller, Request.transfer_id == transfer_id):
                 row = (await rows.execute(_joined(Transfer.id == transfer_id, trail_in_sight(caller)))).first()
                 if row is None:
-                    raise NotFound(_NO_TRANSFER)
+                    raise NotFound(NO_TRANSFER)
             entries = (await rows.scalars(wanted.order_by(AuditEvent.sequence).limit(limit))).all()
         return [event_view(entry, row[0] if row else None, caller) for entry in entries]
 
