@@ -16,12 +16,13 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from domain.ids import ChargePointId, NodeId
+from domain.charge_point import Holding
+from domain.ids import ChargePointId, GroupId, NodeId, TransferId, UserId
 from domain.keys import KeyPurpose, KnownTo
 from domain.transfer import UntilNewKey
 from gateway.facts import Fact
 from gateway.server import Gateway
-from persistence.chargers import credentials, typed_keys
+from persistence.chargers import charge_points, credentials, typed_keys
 from persistence.chargers.upgrades import OldKeys
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Group, OwnershipPeriod, Tag, Transfer, User
@@ -69,56 +70,54 @@ async def seed(database: Database, vault: Vault, *, known_to: KnownTo = KnownTo.
         await rows.execute(update(Credential).values(known_to=known_to))
 
 
-async def change_owner(rows: AsyncSession) -> None:
-    """Count one more change of owner, as a transfer does before it sees to the keys."""
-    point = await rows.get_one(ChargePoint, CP, populate_existing=True)
-    point.version += 1
-    point.owner_version = point.version
-    await rows.flush()
-
-
 async def add_transfer(database: Database, until_new_key: UntilNewKey = UntilNewKey.SERVE) -> None:
     """Write an ended transfer of the charge point, with what its recipient chose."""
     async with database.writing() as rows:
-        rows.add(
-            Transfer(
-                id=ORDER,
-                kind="transfer_to_user",
-                state="completed_with_warnings",
-                attention="",
-                warnings=["credentials_due"],
-                charge_point_id=CP,
-                active=False,
-                connection="keep",
-                acceptance="required",
-                running_session="wait",
-                if_offline="complete",
-                until_new_key=until_new_key.value,
-                from_group_id="group-ann",
-                from_owner_id="ann",
-                to_group_id="group-ben",
-                to_owner_id="ben",
-                asked_over_owner=False,
-                requested_by="ann",
-                requested_at=BEGIN,
-                from_version=0,
-                due=True,
-            )
-        )
+        rows.add(_transfer(until_new_key))
+
+
+def _transfer(until_new_key: UntilNewKey = UntilNewKey.SERVE) -> Transfer:
+    return Transfer(
+        id=ORDER,
+        kind="transfer_to_user",
+        state="completed_with_warnings",
+        attention="",
+        warnings=["credentials_due"],
+        charge_point_id=CP,
+        active=False,
+        connection="keep",
+        acceptance="required",
+        running_session="wait",
+        if_offline="complete",
+        until_new_key=until_new_key.value,
+        from_group_id="group-ann",
+        from_owner_id="ann",
+        to_group_id="group-ben",
+        to_owner_id="ben",
+        asked_over_owner=False,
+        requested_by="ann",
+        requested_at=BEGIN,
+        from_version=0,
+        due=True,
+    )
+
+
+async def change_owner(rows: AsyncSession, at: datetime | None = None) -> None:
+    """Give the charge point to the other one of the two, as a transfer does before it sees to the keys."""
+    now = at or datetime.now(UTC)
+    seen = await charge_points.get(rows, CP)
+    other = "ben" if seen.holding.owner_id == "ann" else "ann"
+    after = Holding(UserId(other), GroupId(f"group-{other}"))
+    transfer_id = TransferId(f"transfer-{seen.version + 1}")
+    await charge_points.change_holding(
+        rows, seen, after, transfer_id=transfer_id, change="transfer", now=now, owner_since=now
+    )
 
 
 async def hand_over(database: Database, at: datetime) -> None:
-    """Give the charge point to Ben, as a transfer does."""
+    """Give the charge point to Ben."""
     async with database.writing() as rows:
-        charge_point = await rows.get_one(ChargePoint, CP)
-        charge_point.owner_id, charge_point.group_id, charge_point.version = "ben", "group-ben", 1
-        charge_point.owner_version = 1
-        (await rows.get_one(OwnershipPeriod, (CP, 0))).ended_at = at
-        rows.add(
-            OwnershipPeriod(
-                charge_point_id=CP, version=1, owner_id="ben", group_id="group-ben", started_at=at, change="transfer"
-            )
-        )
+        await change_owner(rows, at)
 
 
 async def keys(database: Database) -> dict[str, Credential]:
