@@ -126,7 +126,7 @@ class EndedLetter(About):
     @property
     def template(self) -> str:
         """The template of the end that it came to."""
-        return f"ended/{self.state.value}"
+        return f"ended_{self.state.value}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,19 +252,22 @@ AnyLetter = (
 
 def render(letter: AnyLetter, language: Language) -> Letter:
     """Write a letter in `language`. What people typed can forge neither a header nor the letter's own words."""
-    name = f"{language.value}/{letter.template}.j2"
     values = {one.name: _harmless(one.name, getattr(letter, one.name)) for one in fields(letter)}
     if isinstance(letter, About):
         values["rules"] = rules_of(letter.kind)
-    text = _module(name, language, values, html=False)
-    html = _module(name, language, values, html=True)
+    text = _module(language, values, html=False)
+    html = _module(language, values, html=True)
     return Letter(
         language=language,
-        subject=wording.one_line(str(text.subject())),
-        text=re.sub(r"\n{3,}", "\n\n", str(text.letter())).strip() + "\n",
-        html=str(html.letter()).strip() + "\n",
+        subject=wording.one_line(_said(text, letter, "subject")),
+        text=re.sub(r"\n{3,}", "\n\n", _said(text, letter, "letter")).strip() + "\n",
+        html=_said(html, letter, "letter").strip() + "\n",
         pictures={QR_CODE: _qr_code(letter.link)} if isinstance(letter, AskLetter) else {},
     )
+
+
+def _said(module: Any, letter: AnyLetter, what: str) -> str:
+    return str(getattr(module, f"{letter.template}_{what}")())
 
 
 def _qr_code(link: str) -> bytes:
@@ -287,8 +290,8 @@ def _harmless(name: str, value: object) -> object:
     return value
 
 
-def _module(name: str, language: Language, values: dict[str, object], *, html: bool) -> Any:
-    """Give the letter's template as a module with the macros `subject` and `letter`."""
+def _module(language: Language, values: dict[str, object], *, html: bool) -> Any:
+    """Give a language's letters as a module with the macros `…_subject` and `…_letter` of each template."""
     forms = f"forms.{'html' if html else 'txt'}.j2"
     given = values | {
         "forms": forms,
@@ -297,7 +300,7 @@ def _module(name: str, language: Language, values: dict[str, object], *, html: b
         "moment": partial(moment, language=language),
         "duration": partial(duration, language=language),
     }
-    return _environment(html=html).get_template(name).make_module(given)
+    return _environment(html=html).get_template(f"{language.value}.j2").make_module(given)
 
 
 @cache

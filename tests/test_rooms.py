@@ -43,3 +43,11 @@ def test_every_file_opens_with_what_belongs_there() -> None:
 def test_tests_mirror_the_rooms() -> None:
     folders = {file.parent.name for file in (ROOT / "tests").glob("*/__init__.py")}
     assert folders <= packages() | {"replay", "journeys", "troubles", "containers"}
+
+
+def test_what_the_docs_name_is_there() -> None:
+    """Decisions are left as they were written."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    named = {path for page in pages for path in re.findall(r"`((?:\w+/)+[\w.-]*\w)`", page.read_text())}
+    named = {path for path in named if path.partition("/")[0] in packages() | {"docs", "deploy", "requirements"}}
+    assert {path for path in named if not (ROOT / path).exists()} == set()

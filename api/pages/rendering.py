@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 import segno
 from babel import Locale
@@ -17,7 +17,18 @@ from api.pages.words import Ending, Words
 from domain.languages import Language, language_of, moment, negotiate, wishes
 from persistence.links.link_reads import LinkView
 
-WORDS: Final[Mapping[Language, Words]] = {words.language: words for words in (ENGLISH, FRENCH)}
+
+def _words_of(language: Language) -> Words:
+    match language:
+        case Language.ENGLISH:
+            return ENGLISH
+        case Language.FRENCH:
+            return FRENCH
+        case _:
+            assert_never(language)
+
+
+WORDS: Final[Mapping[Language, Words]] = {language: _words_of(language) for language in Language}
 #: The cookie that holds the language which the reader chose; it goes with the browser's session.
 CHOICE: Final = "handover_language"
 _LOOKS: Final = frozenset({"GET", "HEAD"})
