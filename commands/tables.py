@@ -13,19 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from commands.times import ago, span, time, until
+from domain.transfer import Attention, TransferState
+from domain.waits import wait_of
 
 #: Columns where nobody looks at a terminal: what is piped on must not be cut.
 _PIPED_WIDTH: Final = 200
 #: What all columns of a list take.
 _FULL_WIDTH: Final = 140
-_WAITS_FOR: Final = {
-    "recipient": "the recipient, to accept or decline",
-    "session_running": "the charging session at the charger to end",
-    "charger_offline": "the charger to connect",
-    "retrying": "the step, which is being retried",
-    "new_key": "the new owner to type a new key into the charger",
-    "operator": "an operator; meanwhile it tries again by itself",
-}
 _UNTIL_NEW_KEY: Final = {
     "serve": "serve: a key that people know goes on opening an ordinary connection",
     "quarantine": "quarantine: a key that people know opens nothing that charges",
@@ -140,7 +134,7 @@ def trail(events: Iterable[Mapping[str, Any]]) -> RenderableType:
 def _facts(one: Mapping[str, Any], ui: str | None) -> Iterable[tuple[str, str]]:
     yield "state", one["state"] + (f", reason {one['reason']}" if one["reason"] else "")
     if one["attention"]:
-        yield "waits for", _WAITS_FOR.get(one["attention"], one["attention"]) + until(one["waiting_until"])
+        yield "waits for", _awaits(one) + until(one["waiting_until"])
     if one["warnings"]:
         yield "warnings", ", ".join(one["warnings"])
     yield "kind", f"{one['kind']}; connection {one['connection']}, acceptance {one['acceptance']}"
@@ -201,3 +195,10 @@ def _coloured(text: str, word: str) -> Text:
 def _side(side: Mapping[str, Any] | None) -> str:
     """Spell who has the charge point on one side: group and owner."""
     return f"{side['group_id']}, {side['owner_id']}" if side else "not known yet"
+
+
+def _awaits(transfer: Mapping[str, Any]) -> str:
+    """Say it in words; what a later API knows of is shown as it came."""
+    if transfer["attention"] not in set(Attention) or transfer["state"] not in set(TransferState):
+        return str(transfer["attention"])
+    return wait_of(Attention(transfer["attention"]), TransferState(transfer["state"])).awaits

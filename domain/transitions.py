@@ -13,6 +13,7 @@ from domain.errors import AlreadyDecided, NotAllowed, NotPossible, Refusal, TooL
 from domain.ids import UserId
 from domain.kinds import Decider, TransferKind, rules_of
 from domain.transfer import DEVICE_STEPS, FINAL, Attention, Connection, OperatorAction, StepName, TransferState
+from domain.waits import wait_of
 
 
 class Action(StrEnum):
@@ -244,14 +245,6 @@ _LEFT_UNDONE: Final = {
         f"Ends the transfer without making the charger operative again; that stays due until it is connected; {_NOTED}."
     ),
 }
-_RETRIED: Final = {
-    Attention.RECIPIENT: "Changes nothing: the recipient has been asked, and the decision is theirs.",
-    Attention.CHARGER_OFFLINE: "Looks now whether the charger is connected, and goes on waiting where it is not.",
-    Attention.NEW_KEY: "Looks now whether the charger uses the new owner's key, and goes on waiting where it does not.",
-    Attention.SESSION_RUNNING: (
-        "Looks now whether the charging session has ended, and goes on waiting where it has not."
-    ),
-}
 _STILL_KNOWN: Final = (
     "Ends the transfer with the old key in use, which people know, the former owner among them; the new owner may type "
     f"theirs later; {_NOTED} and old_key_known."
@@ -277,8 +270,8 @@ def effect(action: OperatorAction, progress: Progress) -> str:
 def _retry(progress: Progress) -> str:
     if progress.state is TransferState.ROLLING_BACK:
         return "Tries again now to undo what is being undone; nothing is left out."
-    if progress.attention in _RETRIED:
-        return _RETRIED[progress.attention]
+    if said := wait_of(progress.attention, progress.state).retry:
+        return said
     return f"Tries the step {progress.step.value} again now." if progress.step else "Tries again now."
 
 

@@ -14,33 +14,10 @@ from domain.ids import TransferId
 from domain.policy import Policy
 from domain.transfer import FINAL, Attention, StepName, StepState, TransferState
 from domain.transitions import Progress
+from domain.waits import Wait, wait_of
 from workflows.activity_calls import transact
 from workflows.search_attributes import ATTENTION, STATE, STEP, WAITING_UNTIL
 
-#: What each wait is for, and what there is to do about it.
-_WAITS = {
-    Attention.RECIPIENT: (
-        "Waits for the recipient to accept or decline.",
-        "Nothing to do: the sender may have the letter sent again, or cancel; an operator's `roll_back` cancels too.",
-    ),
-    Attention.SESSION_RUNNING: (
-        "Waits for the charging session at the charger to end.",
-        "Where the driver has long gone: end it at the charger; `complete` does not wait for it.",
-    ),
-    Attention.CHARGER_OFFLINE: (
-        "Waits for the charger to connect.",
-        "See to its power and network; `complete` does not wait for it, `roll_back` gives the charge point back.",
-    ),
-    Attention.RETRYING: (
-        "The step failed, or takes long, and is being retried; *Pending Activities* has the last error.",
-        "Nothing to do yet: an operator is asked once its retries are used up.",
-    ),
-    Attention.NEW_KEY: (
-        "Waits for the new owner to type a new key into the charger: people know the one in use.",
-        "Nothing to do: the new owner was told how. `complete` ends the transfer with the old key in use.",
-    ),
-    Attention.OPERATOR: ("**Needs an operator.** Meanwhile it tries again by itself.", ""),
-}
 _TIME = "%Y-%m-%d %H:%M:%S UTC"
 #: The UI cuts the last lines off: these may go.
 _RUNBOOK = "Each wait is described in docs/operations.md.\n\n\u00a0"
@@ -180,28 +157,16 @@ class StatusBoard:
     def _show_details(self, expected: str = "") -> None:
         lines = [f"**{self.state.value}**" + (f", step `{self.step.value}`" if self.step else "")]
         if self.attention:
-            what, to_do = _WAITS[self.attention]
-            lines += [what, self._how_long(), to_do]
+            wait = wait_of(self.attention, self.state)
+            lines += [_headline(self.attention, wait), self._how_long(wait), wait.to_do]
         lines += [expected, self._problem, _RUNBOOK]
         workflow.set_current_details("\n\n".join(line for line in lines if line))
 
-    def _how_long(self) -> str:
+    def _how_long(self, wait: Wait) -> str:
         since = f"Since {self._since:{_TIME}}" if self._since else ""
         if self.waiting_until is None:
             return f"{since}."
-        return f"{since}; until {self.waiting_until:{_TIME}}, {self._then()}."
-
-    def _then(self) -> str:
-        if self.state is TransferState.AWAITING_ACCEPTANCE:
-            return "then it expires"
-        if self.attention is Attention.SESSION_RUNNING:
-            return "then it is rolled back"
-        if self.attention is Attention.NEW_KEY:
-            return "then it ends with the old key in use"
-        if self.attention is Attention.CHARGER_OFFLINE:
-            back = self.state is TransferState.ROLLING_BACK
-            return f"then it goes on without it{'' if back else ', or is rolled back, as its sender chose'}"
-        return "then it tries again"
+        return f"{since}; until {self.waiting_until:{_TIME}}, then {wait.then}."
 
     async def _write(self) -> None:
         """Write the newest standing whenever it has changed; a database that is away delays it, nothing else."""
@@ -236,3 +201,13 @@ def _afterwards(show: Callable[[], None]) -> Iterator[None]:
     finally:
         if not put_away:
             show()
+
+
+def _headline(attention: Attention, wait: Wait) -> str:
+    match attention:
+        case Attention.OPERATOR:
+            return "**Needs an operator.** Meanwhile it tries again by itself."
+        case Attention.RETRYING:
+            return f"Waits for {wait.awaits}; *Pending Activities* has the last error."
+        case _:
+            return f"Waits for {wait.awaits}."
