@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, assert_never
 
 import isodate
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -185,6 +185,19 @@ class TransferToUser(_Start):
 
     def _address(self, locale: str) -> Address:
         return parse_address(self.recipient, region_of(locale))
+
+
+def body_of(kind: TransferKind) -> type[MoveToGroup | TransferOwnership | TransferToUser]:
+    """Give the body that starts a kind; each is one of StartBody's."""
+    match kind:
+        case TransferKind.MOVE_TO_GROUP:
+            return MoveToGroup
+        case TransferKind.TRANSFER_OWNERSHIP:
+            return TransferOwnership
+        case TransferKind.TRANSFER_TO_USER:
+            return TransferToUser
+        case _:
+            assert_never(kind)
 
 
 StartBody = Annotated[MoveToGroup | TransferOwnership | TransferToUser, Field(discriminator="kind")]

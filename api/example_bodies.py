@@ -1,27 +1,34 @@
 """The examples of the bodies that are sent, for the OpenAPI document."""
 
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
-START_BODIES: Final[dict[str, Any]] = {
-    "move_to_group": {
-        "summary": "Move it to another group",
-        "value": {"kind": "move_to_group", "group_id": "harbour"},
-    },
-    "transfer_ownership": {
-        "summary": "Give it to another owner or admin of its group",
-        "value": {"kind": "transfer_ownership", "user_id": "ben", "until_new_key": "quarantine"},
-    },
-    "transfer_to_user": {
-        "summary": "Give it to a user, found by e-mail or phone",
-        "value": {
-            "kind": "transfer_to_user",
-            "recipient": "chloe@example.com",
-            "connection": "keep",
-            "expires_in": "P3D",
-            "message": "Bay 1 is yours from Monday on.",
-        },
-    },
-}
+from api.bodies import body_of
+from domain.kinds import TransferKind
+
+
+def _start(kind: TransferKind) -> dict[str, Any]:
+    match kind:
+        case TransferKind.MOVE_TO_GROUP:
+            summary, said = "Move it to another group", {"group_id": "harbour"}
+        case TransferKind.TRANSFER_OWNERSHIP:
+            summary = "Give it to another owner or admin of its group"
+            said = {"user_id": "ben", "until_new_key": "quarantine"}
+        case TransferKind.TRANSFER_TO_USER:
+            summary = "Give it to a user, found by e-mail or phone"
+            said = {
+                "recipient": "chloe@example.com",
+                "connection": "keep",
+                "expires_in": "P3D",
+                "message": "Bay 1 is yours from Monday on.",
+            }
+        case _:
+            assert_never(kind)
+    value = {"kind": kind.value, **said}
+    body_of(kind).model_validate(value)
+    return {"summary": summary, "value": value}
+
+
+START_BODIES: Final = {kind.value: _start(kind) for kind in TransferKind}
 ACCEPT_BODIES: Final[dict[str, Any]] = {
     "usual": {"summary": "The charger goes on working with a key that people know", "value": {}},
     "quarantine": {"summary": "It does not charge until it has a new key", "value": {"until_new_key": "quarantine"}},

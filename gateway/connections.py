@@ -1,9 +1,9 @@
 """The life of one charger's socket in this process: claimed, held, listened to, released."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 
 from websockets.frames import CloseCode
 
@@ -32,11 +32,19 @@ from persistence.chargers.upgrades import Admission, Entry
 from persistence.session import Database
 from telemetry.subject import about
 
+
+def _spoken(version: OcppVersion) -> tuple[type[Dialect], type[Reports]]:
+    match version:
+        case OcppVersion.V16:
+            return Ocpp16, Reports16
+        case OcppVersion.V201:
+            return Ocpp201, Reports201
+        case _:
+            assert_never(version)
+
+
 #: What a charger may speak, by the WebSocket's subprotocol; of what it offers the first is taken.
-DIALECTS: Final[Mapping[str, tuple[type[Dialect], type[Reports]]]] = {
-    f"ocpp{OcppVersion.V201}": (Ocpp201, Reports201),
-    f"ocpp{OcppVersion.V16}": (Ocpp16, Reports16),
-}
+DIALECTS: Final = {f"ocpp{version}": _spoken(version) for version in reversed(OcppVersion)}
 #: The longest pause, in seconds, between two tries to release a socket while the database is away.
 _LONGEST_PAUSE = 30
 
