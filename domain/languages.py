@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from babel import negotiate_locale
 from babel.dates import format_datetime
@@ -20,12 +20,6 @@ class Language(StrEnum):
 DEFAULT: Final = Language.ENGLISH
 #: What one part of an Accept-Language header may be: a language range, and perhaps its weight.
 _WISH: Final = re.compile(r"([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)(?:\s*;\s*q=([01](?:\.[0-9]{0,3})?))?")
-#: How a moment is written, in Unicode's date patterns; French says `1er` on a month's first day.
-_MOMENT: Final = {
-    Language.ENGLISH: "EEEE {day} MMMM y, HH:mm 'UTC'",
-    Language.FRENCH: "EEEE {day} MMMM y 'à' HH:mm 'UTC'",
-}
-
 #: The units of a length of time, in minutes, the largest first.
 _UNITS: Final = (("duration-day", 24 * 60), ("duration-hour", 60), ("duration-minute", 1))
 
@@ -51,8 +45,19 @@ def wishes(accept_language: str) -> list[str]:
 def moment(at: datetime, language: Language) -> str:
     """Write a time in UTC, with its weekday: `Sunday 29 November 2026, 18:05 UTC`."""
     utc = at.astimezone(UTC)
-    day = "'1er'" if language is Language.FRENCH and utc.day == 1 else "d"
-    return format_datetime(utc, _MOMENT[language].format(day=day), tzinfo=UTC, locale=language.value)
+    return format_datetime(utc, _pattern(language, utc.day), tzinfo=UTC, locale=language.value)
+
+
+def _pattern(language: Language, day: int) -> str:
+    """Give how a moment on the `day`-th of a month is written, as a date pattern of Unicode's."""
+    match language:
+        case Language.ENGLISH:
+            return "EEEE d MMMM y, HH:mm 'UTC'"
+        case Language.FRENCH:
+            first = "'1er'" if day == 1 else "d"
+            return f"EEEE {first} MMMM y 'à' HH:mm 'UTC'"
+        case _:
+            assert_never(language)
 
 
 def duration(length: timedelta, language: Language) -> str:
