@@ -117,7 +117,7 @@ async def told_with_all_that_was_kept(charger: Charger) -> str:
 async def in_quarantine(charger: Charger) -> str:
     await was_there(charger)
     times = late(charger)
-    key = await charger.world.order_key(quarantines_old=True)
+    key = await charger.world.order_key(quarantines_old=True, changed=True)
     async with charger.connected() as socket:
         await charger.says_how_it_is(socket)
         for tag, at in times.items():

@@ -337,6 +337,7 @@ async def test_a_charger_that_stays_connected_is_let_out_once_its_order_is_calle
     async with world.client() as socket:
         await world.heard(Fact.CONNECTED)
         async with world.database.writing() as rows:
+            await change_owner(rows)
             await credentials.withdraw(rows, CP, ORDER, datetime.now(UTC))
         await world.gateway._sweep.once()
         assert not (await place(world)).quarantined

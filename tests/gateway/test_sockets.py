@@ -60,7 +60,7 @@ async def test_a_socket_that_was_replaced_at_another_node_is_refused_at_once_and
     other = gateway_world(world.database, world.vault, world.folder, node=NodeId("node-2"))
     async with world.client() as old, other as second:
         await world.heard(Fact.CONNECTED)
-        assert (await ask(old, "Authorize", idTag="ANN1"))[2]["idTagInfo"]["status"] == "Accepted"
+        assert (await ask(old, "Authorize", idTag="BEN1"))[2]["idTagInfo"]["status"] == "Accepted"
         async with second.client(key):
             await second.heard(Fact.CONNECTED)
             await _is_refused(old, boot="Rejected")

@@ -151,10 +151,11 @@ class World:
         """Wait until `fact` was reported so often; raises TimeoutError."""
         await self._news.until(lambda: self.facts.count(fact) >= times, within)
 
-    async def order_key(self, *, quarantines_old: bool = False, order_id: str = ORDER) -> str:
-        """Make the pending key, as the ownership transaction does, and give it."""
+    async def order_key(self, *, quarantines_old: bool = False, order_id: str = ORDER, changed: bool = False) -> str:
+        """Make the pending key, as the ownership transaction does, and give it; `changed`: the owner is another one."""
         async with self.database.writing() as rows:
-            await change_owner(rows)
+            if not changed:
+                await change_owner(rows)
             await credentials.change_hands(
                 rows,
                 self.vault,
