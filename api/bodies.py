@@ -29,8 +29,7 @@ def _read_duration(value: Any) -> timedelta:
     except (ValueError, OverflowError):
         duration = None
     if not isinstance(duration, timedelta):
-        msg = "must be an ISO 8601 duration in days, hours, minutes and seconds, like P7D or PT12H"
-        raise ValueError(msg)  # noqa: TRY004 - pydantic's way to refuse
+        raise ValueError("must be an ISO 8601 duration in days, hours, minutes and seconds, like P7D or PT12H")  # noqa: TRY004 - pydantic's way to refuse
     return duration
 
 
@@ -42,8 +41,7 @@ def _read_moment(value: Any) -> datetime:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    msg = "must be a time in RFC 3339, like 2026-11-25T06:57:12Z (a + in a query is written %2B)"
-    raise ValueError(msg)
+    raise ValueError("must be a time in RFC 3339, like 2026-11-25T06:57:12Z (a + in a query is written %2B)")
 
 
 #: Control characters but tab and line feed, what turns the direction of writing, and other ends of lines.
@@ -53,8 +51,7 @@ _TEXT: Final = rf"^[^{_NOT_TEXT}]*[^\s{_NOT_TEXT}][^{_NOT_TEXT}]*$"
 
 def _only_text(value: str) -> str:
     if re.search(f"[{_NOT_TEXT}]", value):
-        msg = "must not hold control characters; leave them out"
-        raise ValueError(msg)
+        raise ValueError("must not hold control characters; leave them out")
     return value
 
 

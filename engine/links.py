@@ -81,8 +81,7 @@ class TemporalLinks(Links):
     @override
     async def open_account(self, link_id: LinkId, *, name: str, locale: str) -> None:
         if self._signups is None:
-            msg = "made without a place for what is typed"
-            raise AssertionError(msg)
+            raise AssertionError("made without a place for what is typed")
         await self._signups.keep(link_id, name, locale)
         async with as_refusals():
             handle = await self._client.start_workflow(

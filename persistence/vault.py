@@ -23,8 +23,7 @@ class Vault:
     def __init__(self, server_keys: list[str]) -> None:
         """Take the keys of HANDOVER_SECRET_KEYS, each of at least 32 characters."""
         if not server_keys or any(len(key) < 32 for key in server_keys):  # noqa: PLR2004 - said in the message
-            msg = "HANDOVER_SECRET_KEYS needs at least one key of 32 characters or more (comma-separated)."
-            raise ValueError(msg)
+            raise ValueError("HANDOVER_SECRET_KEYS needs at least one key of 32 characters or more (comma-separated).")
         self._roots = [key.encode() for key in server_keys]
         self._seals = MultiFernet([Fernet(urlsafe_b64encode(_derive(root, "seal"))) for root in self._roots])
 

@@ -379,8 +379,7 @@ class TransferWorkflow:
 
     def _required_charger(self) -> ChargerCommands:
         if self._charger is None:
-            msg = "no plan yet"
-            raise AssertionError(msg)
+            raise AssertionError("no plan yet")
         return self._charger
 
 

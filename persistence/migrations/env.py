@@ -48,8 +48,7 @@ def _migrate(connection: Connection) -> None:
     with context.begin_transaction():
         context.run_migrations()
         if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-            msg = "a migration left rows that point nowhere"
-            raise AssertionError(msg)
+            raise AssertionError("a migration left rows that point nowhere")
 
 
 async def _migrate_own() -> None:

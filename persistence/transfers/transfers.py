@@ -112,8 +112,7 @@ def enter(row: Transfer, state: TransferState, now: datetime) -> None:
     if before is state:
         return
     if not may_follow(before, state):
-        msg = f"{before} can't become {state}"
-        raise AssertionError(msg)
+        raise AssertionError(f"{before} can't become {state}")
     row.state = state.value
     row.attention, row.waiting_until = "", None
     if state in FINAL:
