@@ -10,6 +10,7 @@ from activities.contracts.accounts import Accounts, OpenAccount
 from activities.contracts.messages import Done
 from activities.rows import progress_of
 from domain import trail
+from domain.actors import SYSTEM
 from domain.contact import Address, Channel
 from domain.errors import NotAllowed, NotPossible, Refusal
 from domain.ids import LinkId, TransferId, UserId
@@ -81,7 +82,7 @@ class DatabaseAccounts(Accounts):
             return
         detail = {"link_id": order.link_id}
         opened_it = TrailAction.ACCOUNT_OPENED
-        await audit.append(rows, transfer_id, actor="system", action=opened_it, detail=detail, once=once)
+        await audit.append(rows, transfer_id, actor=SYSTEM, action=opened_it, detail=detail, once=once)
 
     async def _address(self, rows: AsyncSession, row: Transfer) -> Address:
         """Give the address that the question was sent to."""

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.charge_points import ChargePoints, PointAsk, PointPlace
 from activities.contracts.messages import Done
+from domain.actors import Actor
 from domain.charger_orders import PROVES_FOR, ChargerOrder, check_asker, check_order
 from domain.errors import NotPossible, Unavailable
 from domain.ids import ID_PATTERN, UserId, charger_order_workflow_id
@@ -52,7 +53,7 @@ class DatabaseChargePoints(ChargePoints):
                 raise unproven()
             orders.prove(order, once)
             await audit.append(
-                rows, subject, actor=order.actor, action=of_order(ask.order), order_id=ask.order_id, once=once
+                rows, subject, actor=Actor(order.actor), action=of_order(ask.order), order_id=ask.order_id, once=once
             )
         return Done()
 

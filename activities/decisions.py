@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.contracts.registry import Decided, DecisionRecord, Resent, Taken
 from activities.rows import parties_of, progress_of, steps_of
 from domain import trail
+from domain.actors import SYSTEM, TEMPORAL_UI, Actor
 from domain.approval import Decision
 from domain.errors import NotAllowed, NotPossible
 from domain.ids import GroupId, LinkId, OrderId, TransferId, UserId
 from domain.kinds import Decider, FoundBy, TransferKind, rules_of
-from domain.orders import UNPROVEN_ACTOR, OrderAct
+from domain.orders import OrderAct
 from domain.rights import Role
 from domain.trail import TrailAction
 from domain.transfer import FINAL, Reason, TransferState, UntilNewKey
@@ -35,8 +36,7 @@ _ENDS = {
 class Party:
     """Who decides, as their order says; the clock and the Temporal UI need none."""
 
-    actor: str
-    """As in the audit trail."""
+    actor: Actor
     order_id: OrderId | None = None
     user_id: UserId | None = None
     """Whose right to decide is checked; None for the clock, an operator, and a link that binds its own recipient."""
@@ -48,16 +48,16 @@ async def party_of(rows: AsyncSession, record: DecisionRecord) -> Party | None:
     """Read who decides; None where that takes an order, and there is none. A cancel may come from the Temporal UI."""
     decision, subject = record.decision, record.transfer_id
     if decision is Decision.EXPIRE:
-        return Party("system")
+        return Party(SYSTEM)
     order = await orders.find(rows, subject, OrderAct(decision.value), record.order_id)
     if order is None and decision is Decision.CANCEL:
         return await _cancelling(rows, record)
     if order is None:
         return None
     orders.check(order)
-    orders.prove(order, trail.decided(decision, order.actor))
+    orders.prove(order, trail.decided(decision, Actor(order.actor)))
     return Party(
-        actor=order.actor,
+        actor=Actor(order.actor),
         order_id=OrderId(order.id),
         user_id=UserId(order.user_id) if order.user_id else None,
         link_id=LinkId(order.link_id) if order.link_id else None,
@@ -69,8 +69,8 @@ async def _cancelling(rows: AsyncSession, record: DecisionRecord) -> Party:
     """Say who cancels without an order for that: an operator whose roll-back it is, or the Temporal UI."""
     order = await orders.find(rows, record.transfer_id, OrderAct.ROLL_BACK, record.order_id)
     if order is None or order.carried_out_as is not None or order.refusal is not None:
-        return Party(UNPROVEN_ACTOR)
-    return Party(order.actor, OrderId(order.id))
+        return Party(TEMPORAL_UI)
+    return Party(Actor(order.actor), OrderId(order.id))
 
 
 async def decide(rows: AsyncSession, vault: Vault, record: DecisionRecord, party: Party) -> Decided:
@@ -118,7 +118,7 @@ async def resend(rows: AsyncSession, order: Order) -> Resent:
         await audit.append(
             rows,
             transfer_id,
-            actor=order.actor,
+            actor=Actor(order.actor),
             action=TrailAction.RESENT,
             detail={"generation": row.link_generation},
             order_id=order_id,

@@ -23,6 +23,7 @@ from activities.parties import (
 )
 from activities.point_drafts import PointDrafts
 from domain import trail
+from domain.actors import SYSTEM
 from domain.errors import Unavailable
 from domain.ids import TransferId, UserId
 from domain.news import OwnerNews
@@ -132,7 +133,7 @@ class Notices(contracts.Notices):
             detail |= {"reminder": tell.reminder} if tell.reminder else {}
             async with self._db.writing() as rows:
                 told = TrailAction.TOLD
-                await audit.append(rows, tell.transfer_id, actor="system", action=told, detail=detail, once=once)
+                await audit.append(rows, tell.transfer_id, actor=SYSTEM, action=told, detail=detail, once=once)
         if hidden:
             await self._letterbox.post(hidden)
         return Done()
@@ -204,7 +205,7 @@ class Notices(contracts.Notices):
         once = trail.code(action, order.link_id, order.number)
         async with self._db.writing() as rows:
             await note_code_sent(rows, order.link_id, order.number, datetime.now(UTC))
-            await audit.append(rows, transfer_id, actor="system", action=action, detail=detail, once=once)
+            await audit.append(rows, transfer_id, actor=SYSTEM, action=action, detail=detail, once=once)
         return Done()
 
     async def tell_owner(self, order: TellOwner) -> Done:
@@ -230,7 +231,7 @@ class Notices(contracts.Notices):
             await self._letterbox.post(to_owner)
             async with self._db.writing() as rows:
                 detail = {"subject": order.news.value, "day": order.day.isoformat()}
-                await audit.append(rows, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
+                await audit.append(rows, subject, actor=SYSTEM, action=TrailAction.TOLD, detail=detail, once=once)
         if to_asked:
             await self._letterbox.post(to_asked)
         return Done()
@@ -270,7 +271,7 @@ class Notices(contracts.Notices):
             raise Unavailable("A letter could not be handed over; try again in a moment.")
         async with self._db.writing() as rows:
             detail = {"subject": order.news.value, "day": order.day.isoformat()}
-            await audit.append(rows, subject, actor="system", action=TrailAction.TOLD, detail=detail, once=once)
+            await audit.append(rows, subject, actor=SYSTEM, action=TrailAction.TOLD, detail=detail, once=once)
         return Done()
 
     async def _owner_news(self, rows: AsyncSession, order: TellOwner) -> tuple[list[Outgoing], list[Outgoing]]:
@@ -322,7 +323,7 @@ class Notices(contracts.Notices):
 async def _note_asked(rows: AsyncSession, ask: Ask, action: TrailAction, once: str) -> None:
     """Write the entry of the audit trail: no address, and nothing that tells whose one is."""
     detail = {"generation": ask.generation, "reminder": ask.reminder}
-    await audit.append(rows, ask.transfer_id, actor="system", action=action, detail=detail, once=once)
+    await audit.append(rows, ask.transfer_id, actor=SYSTEM, action=action, detail=detail, once=once)
 
 
 async def _waiting(rows: AsyncSession, transfer_id: TransferId) -> TransferFacts | None:

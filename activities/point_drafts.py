@@ -7,6 +7,8 @@ from typing import Final, TypedDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.notices import TellOwner
+from domain.actors import ActorKind, user
+from domain.ids import UserId
 from domain.news import OwnerNews
 from domain.trail import TrailAction
 from domain.transfer import Connection
@@ -64,8 +66,9 @@ class PointDrafts:
             return TwoHoldersLetter(**about, times=times)
         if order.news is OwnerNews.ENDED_KEY_TRIED:
             return EndedKeyLetter(**about, times=times, addresses=happened.addresses)
-        actor = happened.actor or ""
-        return ResetLetter(**about, by_staff=actor.startswith("operator:"), by_owner=actor == f"user:{point.owner_id}")
+        by = happened.actor
+        staff = by is not None and by.kind is ActorKind.OPERATOR
+        return ResetLetter(**about, by_staff=staff, by_owner=by == user(UserId(point.owner_id)))
 
     def late_sessions(self, point: ChargePoint, rows: Sequence[ChargingSession]) -> LateSessionsLetter:
         """Draft what a former owner is told of sessions that are booked to them."""

@@ -15,6 +15,7 @@ from activities.contracts.reconciler import (
     Suspicion,
     Suspicions,
 )
+from domain.actors import SYSTEM
 from domain.charging import CONNECTIONS_KEPT, OPEN_LIMIT
 from domain.errors import Refusal, Unavailable
 from domain.ids import ChargePointId, TransferId
@@ -251,7 +252,7 @@ class DatabaseReconciler(Reconciler):
             if row is not None and news:
                 detail = {"finding": kind.value}
                 parked = TrailAction.PARKED
-                await audit.append(rows, TransferId(subject), actor="system", action=parked, detail=detail)
+                await audit.append(rows, TransferId(subject), actor=SYSTEM, action=parked, detail=detail)
         if news:
             log.error("%s of %s: an operator is needed", kind, subject)
         return Settlement.PARKED

@@ -6,8 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.records import Note, Noted, Records
 from domain import trail
+from domain.actors import TEMPORAL_UI, Actor
 from domain.ids import OrderId
-from domain.orders import UNPROVEN_ACTOR, OrderAct
+from domain.orders import OrderAct
 from domain.transfer import FINAL, OperatorAction, TransferState
 from persistence.intake import orders
 from persistence.session import Database
@@ -48,7 +49,7 @@ class DatabaseRecords(Records):
             if note.action is not None:
                 once = trail.noted(note.action, note.detail.get("update", ""))
                 await audit.append(
-                    rows, note.transfer_id, actor=note.actor, action=note.action, detail=note.detail, once=once
+                    rows, note.transfer_id, actor=Actor(note.actor), action=note.action, detail=note.detail, once=once
                 )
             if note.resolution is not None:
                 return Noted(order_id=await _note_resolution(rows, note, note.resolution))
@@ -69,7 +70,7 @@ async def _note_resolution(rows: AsyncSession, note: Note, resolution: OperatorA
     await audit.append(
         rows,
         note.transfer_id,
-        actor=order.actor if order else UNPROVEN_ACTOR,
+        actor=Actor(order.actor) if order else TEMPORAL_UI,
         action=action,
         detail=note.detail | {"update": update},
         order_id=order_id,

@@ -26,6 +26,7 @@ from activities.contracts.registry import (
 from activities.decisions import decide, party_of, resend, resent, taken
 from activities.rows import new_row, plan_of, refused_row, reserved
 from domain import trail
+from domain.actors import SYSTEM, operator, user
 from domain.charge_point import Holding
 from domain.charger import KeyAnswer
 from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
@@ -140,7 +141,7 @@ class DatabaseRegistry(Registry):
         await audit.append(
             rows,
             run.transfer_id,
-            actor=f"{'operator' if facts.sender.operator else 'user'}:{asked.sender_id}",
+            actor=(operator if facts.sender.operator else user)(asked.sender_id),
             action=TrailAction.RESERVED,
             once=trail.once(TrailAction.RESERVED),
             detail={"kind": row.kind, "state": row.state},
@@ -160,7 +161,7 @@ class DatabaseRegistry(Registry):
                 await audit.append(
                     rows,
                     refusal.transfer_id,
-                    actor=f"user:{asked.sender_id}",
+                    actor=user(asked.sender_id),
                     action=TrailAction.REFUSED,
                     once=trail.once(TrailAction.REFUSED),
                     detail={"code": refusal.code.value},
@@ -205,7 +206,7 @@ class DatabaseRegistry(Registry):
             row = await transfers.get(rows, run.transfer_id)
             row.attention, row.waiting_until = "", None
             detail, once, taken_up = {"state": row.state}, trail.taken_up(run.run_id), TrailAction.TAKEN_UP
-            await audit.append(rows, run.transfer_id, actor="system", action=taken_up, detail=detail, once=once)
+            await audit.append(rows, run.transfer_id, actor=SYSTEM, action=taken_up, detail=detail, once=once)
             return TakenUp(
                 state=TransferState(row.state),
                 reason=Reason(row.reason) if row.reason else None,
@@ -278,7 +279,7 @@ class DatabaseRegistry(Registry):
         await audit.append(
             rows,
             ref.transfer_id,
-            actor="system",
+            actor=SYSTEM,
             action=TrailAction.OWNERSHIP_CHANGED,
             once=trail.once(TrailAction.OWNERSHIP_CHANGED),
             detail={"version": version, "owner_id": after.owner_id, "group_id": after.group_id}
@@ -313,7 +314,7 @@ class DatabaseRegistry(Registry):
             await audit.append(
                 rows,
                 ref.transfer_id,
-                actor="system",
+                actor=SYSTEM,
                 action=TrailAction.OWNERSHIP_RESTORED,
                 once=trail.once(TrailAction.OWNERSHIP_RESTORED),
                 detail={"version": version, "owner_id": row.from_owner_id, "group_id": row.from_group_id},
@@ -370,7 +371,7 @@ class DatabaseRegistry(Registry):
             await audit.append(
                 rows,
                 end.transfer_id,
-                actor="system",
+                actor=SYSTEM,
                 action=trail.of_state(end.state),
                 once=trail.FINISHED,
                 detail={"reason": row.reason} if row.reason else {"warnings": ",".join(row.warnings)},

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from activities.contracts.messages import TransferRef
 from activities.contracts.rescues import Rescue, Rescued, Rescues, Settled
+from domain.actors import SYSTEM
 from domain.ids import ChargePointId
 from domain.trail import TrailAction
 from domain.transfer import TransferWarning
@@ -45,5 +46,5 @@ class DatabaseRescues(Rescues):
             )
             if cleared:
                 detail = {"cleared": ",".join(cleared)}
-                await audit.append(rows, rescued.transfer_id, actor="system", action=TrailAction.SETTLED, detail=detail)
+                await audit.append(rows, rescued.transfer_id, actor=SYSTEM, action=TrailAction.SETTLED, detail=detail)
             return Settled(done=not row.due)

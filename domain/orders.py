@@ -4,7 +4,6 @@ A workflow is told the row's id alone: what else reaches Temporal's port may com
 """
 
 from enum import StrEnum
-from typing import Final
 
 from domain.errors import NotAllowed
 
@@ -27,10 +26,6 @@ class OrderAct(StrEnum):
     IDENTIFY = "identify"
     END_SESSION = "end_session"
     SETTLE_SESSIONS = "settle_sessions"
-
-
-#: Who acts at Temporal without an order.
-UNPROVEN_ACTOR: Final = "temporal-ui"
 
 
 def unproven() -> NotAllowed:

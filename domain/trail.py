@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, Final, NewType, TypeAlias, assert_never
 
+from domain.actors import Actor
 from domain.approval import Decision
 from domain.charger_orders import ChargerOrder
 from domain.errors import ErrorCode
@@ -282,15 +283,15 @@ def told_of_news(news: OwnerNews, occasion: str) -> str:
 TOLD_OF_END: Final = told("ended")
 
 
-def decided(decision: Decision, actor: str) -> str:
+def decided(decision: Decision, actor: Actor) -> str:
     """Mark an actor's decision."""
     return f"{decision.value}:{actor}"
 
 
-def read_decided(mark: str) -> tuple[Decision, str] | None:
+def read_decided(mark: str) -> tuple[Decision, Actor] | None:
     """Read the decision and the actor of a mark; None of any other mark."""
     decision, _, actor = mark.partition(":")
-    return (Decision(decision), actor) if actor and decision in set(Decision) else None
+    return (Decision(decision), Actor(actor)) if actor and decision in set(Decision) else None
 
 
 def resent(order_id: OrderId) -> str:
@@ -338,12 +339,12 @@ def held(attempt: Attempt, act: str) -> str:
     return f"{attempt.value}:{act}"
 
 
-def attempt_refused(attempt: Attempt, actor: str, refusal: ErrorCode) -> str:
+def attempt_refused(attempt: Attempt, actor: Actor, refusal: ErrorCode) -> str:
     """Mark what an actor was refused, by its code."""
     return f"{of_refused(attempt).value}:{actor}:{refusal.value}"
 
 
-def request_refused(actor: str, refusal: ErrorCode, day: date) -> str:
+def request_refused(actor: Actor, refusal: ErrorCode, day: date) -> str:
     """Mark what an actor was refused on a day, by its code."""
     return f"{TrailAction.REQUEST_REFUSED.value}:{actor}:{refusal.value}:{day}"
 

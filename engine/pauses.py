@@ -10,6 +10,7 @@ from temporalio.api.workflowservice.v1 import PauseActivityRequest, UnpauseActiv
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.actors import Actor
 from domain.errors import NotPossible
 from domain.ids import OrderId, TransferId, workflow_id
 from domain.transfer import StepName
@@ -24,7 +25,7 @@ async def pause(
     pending: Iterable[PendingActivityInfo],
     *,
     order_id: OrderId,
-    actor: str,
+    actor: Actor,
 ) -> None:
     """Let no further try of `step`'s pending activities begin; one that is under way may end. A repeat changes nothing.
 
@@ -45,7 +46,7 @@ async def pause(
 
 
 async def resume(
-    client: Client, transfer_id: TransferId, step: StepName, pending: Iterable[PendingActivityInfo], *, actor: str
+    client: Client, transfer_id: TransferId, step: StepName, pending: Iterable[PendingActivityInfo], *, actor: Actor
 ) -> None:
     """Let `step`'s paused activities go on at once; raises NotPossible where none is paused."""
     paused = [activity for activity in pending if activity.paused]

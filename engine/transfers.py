@@ -23,6 +23,7 @@ from temporalio.workflow import UpdateMethodMultiParam
 from typing_extensions import override
 
 from activities.contracts.declaring import step_of
+from domain.actors import Actor
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, NotAllowed, NotFound, NotPossible, Refusal, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, OrderId, TransferId, rescue_workflow_id, workflow_id
@@ -93,11 +94,11 @@ class Transfers(ABC):
         """
 
     @abstractmethod
-    async def pause(self, transfer_id: TransferId, step: StepName, order_id: OrderId, *, actor: str) -> None:
+    async def pause(self, transfer_id: TransferId, step: StepName, order_id: OrderId, *, actor: Actor) -> None:
         """Let no further try of a step begin; raises NotPossible where it is not being tried."""
 
     @abstractmethod
-    async def resume(self, transfer_id: TransferId, step: StepName, *, actor: str) -> None:
+    async def resume(self, transfer_id: TransferId, step: StepName, *, actor: Actor) -> None:
         """Let a paused step be tried again, at once; raises NotPossible where it is not paused."""
 
     @abstractmethod
@@ -196,13 +197,13 @@ class TemporalTransfers(Transfers):
         return await self._update(transfer_id, TransferWorkflow.resolve, order)
 
     @override
-    async def pause(self, transfer_id: TransferId, step: StepName, order_id: OrderId, *, actor: str) -> None:
+    async def pause(self, transfer_id: TransferId, step: StepName, order_id: OrderId, *, actor: Actor) -> None:
         async with as_refusals():
             pending = await self._pending(transfer_id, step)
             await pauses.pause(self._client, transfer_id, step, pending, order_id=order_id, actor=actor)
 
     @override
-    async def resume(self, transfer_id: TransferId, step: StepName, *, actor: str) -> None:
+    async def resume(self, transfer_id: TransferId, step: StepName, *, actor: Actor) -> None:
         async with as_refusals():
             pending = await self._pending(transfer_id, step)
             await pauses.resume(self._client, transfer_id, step, pending, actor=actor)

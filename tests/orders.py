@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from domain.actors import Actor, ActorKind
 from domain.ids import OrderId, UserId
 from domain.orders import OrderAct
 from domain.trail import TrailSubject
@@ -13,8 +14,8 @@ from persistence.session import Database
 
 async def give(db: Database, subject: TrailSubject, act: str, actor: str, **more: Any) -> OrderId:
     """Give an order as `actor`: a `user:<id>`, whose right is checked, an `operator:<id>` or a `link:<id>`."""
-    kind, _, name = actor.partition(":")
-    user_id = UserId(name) if kind == "user" else None
-    new = NewOrder(subject, OrderAct(act), actor, user_id, **more)
+    who = Actor(actor)
+    user_id = UserId(who.id) if who.kind is ActorKind.USER else None
+    new = NewOrder(subject, OrderAct(act), who, user_id, **more)
     async with db.writing() as rows:
         return await orders.give(rows, new, datetime.now(UTC))

@@ -12,6 +12,7 @@ from activities.contracts.messages import Done, Message, TransferRef, TransferRu
 from activities.contracts.notices import Notices, Subject, Tell
 from activities.contracts.records import Note, Records
 from activities.contracts.registry import Changed, Finish, Plan, Proof, RefusedRecord, Registry
+from domain.actors import SYSTEM, TEMPORAL_UI
 from domain.approval import Decision
 from domain.errors import HandoverError, NotAllowed, Refusal
 from domain.ids import OrderId
@@ -223,7 +224,7 @@ class TransferWorkflow:
             state=TransferState.ROLLING_BACK,
             reason=reason,
             action=TrailAction.ROLLING_BACK,
-            actor="temporal-ui" if from_ui else "system",
+            actor=TEMPORAL_UI if from_ui else SYSTEM,
         )
         summary = f"rolling back: {reason.value}"
         await transact(Records.note, note, self._policy, summary=summary, for_ever=True, on_record=True)

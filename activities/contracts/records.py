@@ -7,6 +7,7 @@ from pydantic import Field
 
 from activities.contracts.declaring import step
 from activities.contracts.messages import Message, TransferRef
+from domain.actors import SYSTEM
 from domain.ids import OrderId
 from domain.trail import TrailAction
 from domain.transfer import (
@@ -42,7 +43,7 @@ class Note(TransferRef):
     steps: tuple[StepNote, ...] = ()
     action: TrailAction | None = None
     """An entry for the audit trail, with `actor` and `detail`."""
-    actor: str = "system"
+    actor: str = SYSTEM
     detail: dict[str, str] = Field(default_factory=dict)
     resolution: OperatorAction | None = None
     """What an operator has had done, as an entry: theirs whose `order_id` it is, else the Temporal UI's."""

@@ -10,6 +10,7 @@ from api.dependencies import Backend
 from api.pages import forms, link_access
 from api.pages.rendering import Renderer, qr_code
 from api.problems import headers_of, note_away, status_of
+from domain import actors
 from domain.account import LONGEST_NAME
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, HandoverError, InvalidRequest, NotFound, Refusal
@@ -86,7 +87,7 @@ class ApprovalPages:
         link = await self._link(request)
         if link.state is LinkState.REPLACED:
             return self._ended(request, link)
-        actor = f"link:{link.id}"
+        actor = actors.link(link.id)
         typed, opens = await forms.read(request), decision is Decision.ACCEPT and not link.has_account
         try:
             typed.check_code()

@@ -21,6 +21,7 @@ from api.dependencies import (
 )
 from api.describing import call
 from api.paging import cut
+from domain.actors import Actor, operator, user
 from domain.charger_orders import ChargerOrder, check_asker, check_keeper
 from domain.errors import ErrorCode, Unavailable
 from domain.ids import ChargePointId, OrderId, UserId
@@ -190,9 +191,9 @@ async def _order(
     return await backend.orders.give(Repeatable(caller.id, key, f"{order.value} {point}".encode()), given)
 
 
-def _acting(caller: Caller, owner_id: UserId) -> str:
+def _acting(caller: Caller, owner_id: UserId) -> Actor:
     """Name who acts, as the trail does: an owner who is staff, too, acts as the owner."""
-    return f"{'user' if caller.id == owner_id else 'operator'}:{caller.id}"
+    return user(caller.id) if caller.id == owner_id else operator(caller.id)
 
 
 @router.get(

@@ -10,6 +10,7 @@ from api import actions, example_bodies, examples, schemas
 from api.bodies import AcceptBody, HoldBody, ResolveBody
 from api.dependencies import Backend, BackendDep, CallerDep, KeyDep, PathId, act_id
 from api.describing import DECIDED, call
+from domain.actors import Actor, operator, user
 from domain.approval import Decision
 from domain.errors import (
     AlreadyDecided,
@@ -183,7 +184,7 @@ async def _decide(
     key: str | None,
     until_new_key: UntilNewKey | None = None,
 ) -> schemas.Transfer:
-    actor, choice = f"user:{caller.id}", f" {until_new_key.value}" if until_new_key else ""
+    actor, choice = user(caller.id), f" {until_new_key.value}" if until_new_key else ""
     async with _attempt(backend, caller, transfer, actor, Attempt(decision.value)) as view:
         actions.check(view, caller, decision)  # a stranger's is kept away from the workflow's history
         order = NewOrder(transfer, OrderAct(decision.value), actor, caller.id, choice=until_new_key)
@@ -199,7 +200,7 @@ async def _decide(
 
 @asynccontextmanager
 async def _attempt(
-    backend: Backend, caller: Caller, transfer: TransferId, actor: str, attempt: Attempt
+    backend: Backend, caller: Caller, transfer: TransferId, actor: Actor, attempt: Attempt
 ) -> AsyncIterator[TransferView]:
     """Let who may see the transfer try, as they see it; write a refusal into its audit trail."""
     try:
@@ -222,9 +223,9 @@ async def _attempt(
         raise
 
 
-def _acting(caller: Caller) -> str:
+def _acting(caller: Caller) -> Actor:
     """Name who acts, as the audit trail does."""
-    return f"{'operator' if caller.operator else 'user'}:{caller.id}"
+    return operator(caller.id) if caller.operator else user(caller.id)
 
 
 async def _shown(backend: Backend, caller: Caller, transfer: TransferId) -> schemas.Transfer:

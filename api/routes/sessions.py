@@ -10,6 +10,7 @@ from api.bodies import EndSessionBody, SettleSessionsBody
 from api.dependencies import Backend, BackendDep, CallerDep, Cursor, KeyDep, Limit, PathId, act_id, no_query
 from api.describing import call
 from api.paging import cut
+from domain.actors import operator
 from domain.errors import ErrorCode, NotAllowed, Unavailable
 from domain.ids import ChargePointId
 from domain.orders import OrderAct
@@ -154,5 +155,5 @@ async def _of_operator(caller: Caller, backend: Backend, charge_point_id: str, w
 
 
 def _order(caller: Caller, point: ChargePointId, act: OrderAct, key: str | None, reason: str) -> NewOrder:
-    subject, actor = of_charge_point(point), f"operator:{caller.id}"
+    subject, actor = of_charge_point(point), operator(caller.id)
     return NewOrder(subject, act, actor, request_id=act_id(caller, key), reason=reason)

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from sqlalchemy import ColumnElement, CursorResult, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.actors import SYSTEM
 from domain.charger import REFUSALS
 from domain.errors import NotFound, Unavailable
 from domain.ids import ChargePointId
@@ -219,7 +220,7 @@ async def note(
     rows: AsyncSession, charge_point_id: ChargePointId, action: TrailAction, detail: Mapping[str, Any]
 ) -> None:
     """Write into the charge point's trail what became of a key."""
-    await audit.append(rows, of_charge_point(charge_point_id), actor="system", action=action, detail=dict(detail))
+    await audit.append(rows, of_charge_point(charge_point_id), actor=SYSTEM, action=action, detail=dict(detail))
 
 
 async def set_aside(rows: AsyncSession, keys: Keys, pending: Credential, now: datetime) -> None:

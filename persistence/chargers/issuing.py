@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from domain import trail
+from domain.actors import Actor
 from domain.errors import IdempotencyConflict, NotAllowed
 from domain.ids import ChargePointId, TransferId, UserId
 from domain.keys import KeyPurpose
@@ -35,7 +36,7 @@ class Issuing:
         self._keys = IdempotencyKeys(vault)
 
     async def connect_afresh(
-        self, call: Repeatable, charge_point_id: ChargePointId, owner_id: UserId, *, actor: str
+        self, call: Repeatable, charge_point_id: ChargePointId, owner_id: UserId, *, actor: Actor
     ) -> Afresh:
         """Give `owner_id`'s charge point new credentials to type into the charger, and close its socket.
 

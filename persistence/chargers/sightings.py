@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import trail
+from domain.actors import SYSTEM
 from domain.ids import ChargePointId
 from domain.reconciliation import Finding
 from domain.trail import TrailAction
@@ -68,7 +69,7 @@ async def _note(
     query = select(ChargePoint.owner_version, ChargePoint.owner_changed_at).where(ChargePoint.id == charge_point_id)
     owner_version, owner_changed_at = (await rows.execute(query)).one()
     subject, mark = trail.of_charge_point(charge_point_id), once(owner_version)
-    if not await audit.append(rows, subject, actor="system", action=action, detail=detail, once=mark):
+    if not await audit.append(rows, subject, actor=SYSTEM, action=action, detail=detail, once=mark):
         return False
     midnight = datetime.combine(now.date(), time(), UTC)
     since = max(midnight, owner_changed_at or midnight)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from domain.actors import Actor
 from domain.ids import OrderId, TransferId
 from domain.limits import NO_LIMITS, CallLimits
 from domain.request import TransferRequest
@@ -60,7 +61,7 @@ class OrderBook:
         transfer_id: TransferId,
         order_id: OrderId,
         *,
-        actor: str,
+        actor: Actor,
         action: TrailAction,
         detail: dict[str, str],
         act: str,

@@ -11,9 +11,10 @@ from sqlalchemy import null, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import trail
+from domain.actors import TEMPORAL_UI, Actor
 from domain.errors import REFUSALS, Refusal
 from domain.ids import ID_PATTERN, LinkId, OrderId, TransferId, UserId
-from domain.orders import UNPROVEN_ACTOR, OrderAct
+from domain.orders import OrderAct
 from domain.trail import TrailAction, TrailSubject
 from persistence.inserts import insert_into
 from persistence.tables import Order
@@ -26,7 +27,7 @@ class NewOrder:
 
     subject: TrailSubject
     act: OrderAct
-    actor: str
+    actor: Actor
     user_id: UserId | None = None
     link_id: LinkId | None = None
     request_id: str | None = None
@@ -104,17 +105,17 @@ async def note_unproven(rows: AsyncSession, subject: TrailSubject, act: OrderAct
     await audit.append(
         rows,
         subject,
-        actor=UNPROVEN_ACTOR,
+        actor=TEMPORAL_UI,
         action=TrailAction.UNPROVEN,
         detail={"act": act.value},
         once=trail.unproven(act),
     )
 
 
-async def given_by(rows: AsyncSession, subject: TrailSubject) -> dict[tuple[str, str], OrderId]:
+async def given_by(rows: AsyncSession, subject: TrailSubject) -> dict[tuple[str, Actor], OrderId]:
     """Give the decisions that were ordered on a transfer, by act and actor. Only reads."""
     wanted = select(Order.act, Order.actor, Order.id).where(Order.subject == subject, Order.request_id.is_(None))
-    return {(act, actor): OrderId(found) for act, actor, found in await rows.execute(wanted)}
+    return {(act, Actor(actor)): OrderId(found) for act, actor, found in await rows.execute(wanted)}
 
 
 async def start_of(rows: AsyncSession, transfer_id: TransferId) -> OrderId | None:

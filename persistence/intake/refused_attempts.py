@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from domain import trail
+from domain.actors import Actor, ActorKind, user
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, TransferId, UserId
 from domain.limits import NO_LIMITS, CallLimits
@@ -26,7 +27,7 @@ class RefusedAttempts:
 
         What the same user is refused is written once a day for each code: nobody can fill the trail.
         """
-        actor, now = f"user:{user_id}", datetime.now(UTC)
+        actor, now = user(user_id), datetime.now(UTC)
         async with self._db.writing() as rows:
             await audit.append(
                 rows,
@@ -37,13 +38,13 @@ class RefusedAttempts:
                 once=trail.request_refused(actor, code, now.date()),
             )
 
-    async def note(self, transfer_id: TransferId, *, actor: str, attempt: Attempt, code: ErrorCode) -> None:
+    async def note(self, transfer_id: TransferId, *, actor: Actor, attempt: Attempt, code: ErrorCode) -> None:
         """Write a refused attempt on a transfer into its audit trail.
 
         What the same party is refused is written once for each code, but for wrong guesses, which are counted, and for
         operators: nobody can fill the trail.
         """
-        bounded = not actor.startswith("operator:") and code is not ErrorCode.INVALID_REQUEST
+        bounded = actor.kind is not ActorKind.OPERATOR and code is not ErrorCode.INVALID_REQUEST
         async with self._db.writing() as rows:
             await audit.append(
                 rows,

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.actors import operator
 from domain.ids import ChargePointId, TransferId
 from domain.limits import NO_LIMITS, CallLimits
 from domain.orders import OrderAct
@@ -100,7 +101,7 @@ class Requests:
                 )
             )
             if request.reason:
-                actor = f"operator:{call.user_id}"  # nobody else gives one
+                actor = operator(call.user_id)  # nobody else gives one
                 order = NewOrder(transfer_id, OrderAct.START, actor, call.user_id, reason=request.reason)
                 await orders.give(rows, order, datetime.now(UTC))
         return KeptRequest(transfer_id, started=False)

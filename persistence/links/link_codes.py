@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain import actors
 from domain.approval import Decision
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, TriesUsedUp, WrongCode
 from domain.errors import Refusal
@@ -62,7 +63,7 @@ class LinkCodes:
                 order = NewOrder(
                     TransferId(link.transfer_id),
                     OrderAct(decision.value),
-                    f"link:{link_id}",
+                    actors.link(link_id),
                     link_id=link_id,
                     choice=until_new_key.value if until_new_key else None,
                 )

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.actors import Actor
 from domain.ids import OrderId
 from domain.trail import TrailAction, TrailSubject, tells_place, without_places
 from persistence.inserts import insert_into
@@ -16,7 +17,7 @@ async def append(
     rows: AsyncSession,
     subject: TrailSubject,
     *,
-    actor: str,
+    actor: Actor,
     action: TrailAction,
     detail: dict[str, Any] | None = None,
     order_id: OrderId | None = None,
@@ -24,7 +25,7 @@ async def append(
 ) -> bool:
     """Write one entry of `subject`'s trail, and say whether it is new; with `once` (domain.trail), a repeat is not.
 
-    `actor` is `user:<id>`, `operator:<id>`, `link:<id>`, `system` or `temporal-ui`. `detail` is what
+    `detail` is what
     domain.trail says of the action: ids and words, never a key, and where somebody is only under its PLACES; what
     somebody typed stands with the order `order_id`. Holds the trail's counter until the transaction ends.
     """

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.actors import Actor
 from domain.ids import ChargePointId
 from domain.trail import TrailAction, of_charge_point
 from persistence.tables import AuditEvent, ChargePoint
@@ -21,7 +22,7 @@ class Seen:
 
     times: int = 0
     last_at: datetime | None = None
-    actor: str | None = None
+    actor: Actor | None = None
     """Of the last time."""
     addresses: tuple[str, ...] = ()
     """Where it came from."""
@@ -69,6 +70,6 @@ async def seen(rows: AsyncSession, charge_point_id: ChargePointId, action: Trail
     return Seen(
         times=sum(int(entry.detail.get("times", 1)) for entry in entries),
         last_at=entries[-1].at,
-        actor=entries[-1].actor,
+        actor=Actor(entries[-1].actor),
         addresses=tuple(addresses),
     )

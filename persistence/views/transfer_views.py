@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from domain.actors import Actor, ActorKind
 from domain.charge_point import Holding
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
@@ -164,6 +165,8 @@ def requested_view(row: Request, point: ChargePoint, body: TransferRequest) -> T
 
 #: The steps that send letters to the recipient.
 _LETTERS: Final = frozenset({StepName.ASK_RECIPIENT, StepName.TELL_PARTIES})
+#: Whom an entry names that the caller may not know.
+_UNNAMED: Final = "recipient"
 _MASKED: Final[Mapping[str, str]] = {
     TrailAction.ASK_NOT_DELIVERABLE: TrailAction.ASKED,
     TrailAction.CODE_NOT_DELIVERABLE: TrailAction.CODE_SENT,
@@ -185,15 +188,16 @@ def event_view(row: AuditEvent, transfer: Transfer | None, caller: Caller) -> Ev
     refused no code, as one is for accounts that are blocked. Where somebody is nobody reads here: a transfer's
     trail is seen by both sides, and by nobody for their own time alone.
     """
-    actor, action, detail = row.actor, row.action, without_places(detail_of(row))
+    actor, action, detail = Actor(row.actor), row.action, without_places(detail_of(row))
     if transfer is not None and not knows_recipient(transfer, caller):
         hidden = [known for known in (transfer.to_owner_id, transfer.to_group_id) if known is not None]
-        actor = "recipient" if actor.partition(":")[2] in hidden else actor
         action = _MASKED.get(action, action)
         reminded = action == TrailAction.ASKED and detail.get("reminder")
         action = TrailAction.REMINDED.value if reminded else action
-        private = {"number"} if action == TrailAction.CODE_SENT else {"code"} if actor.startswith("link:") else set()
+        private = {"number"} if action == TrailAction.CODE_SENT else {"code"} if actor.kind is ActorKind.LINK else set()
         detail = {key: value for key, value in detail.items() if value not in hidden and key not in private}
+        if actor.id in hidden:
+            return EventView(row.sequence, row.at, _UNNAMED, action, detail)
     return EventView(row.sequence, row.at, actor, action, detail)
 
 

@@ -13,6 +13,7 @@ from activities.contracts.reconciler import Look, Settlement, Suspicion, Suspici
 from activities.contracts.registry import Finish
 from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
+from domain.actors import SYSTEM
 from domain.ids import owner_news_workflow_id
 from domain.news import OwnerNews
 from domain.reconciliation import TAKE_UPS, UNCERTAIN, Finding
@@ -74,7 +75,7 @@ async def ended(
 
 async def told(database: Database, ref: TransferRef) -> None:
     async with database.writing() as rows:
-        await audit.append(rows, ref.transfer_id, actor="system", action=TrailAction.TOLD, once=TOLD_OF_END)
+        await audit.append(rows, ref.transfer_id, actor=SYSTEM, action=TrailAction.TOLD, once=TOLD_OF_END)
 
 
 async def key(database: Database, ref: TransferRef) -> Credential:
@@ -216,7 +217,7 @@ async def test_a_run_that_was_lost_again_and_again_is_an_operators(
     await registry.reserve(ref)
     async with database.writing() as rows:
         for _ in range(TAKE_UPS):
-            await audit.append(rows, ref.transfer_id, actor="system", action=TrailAction.TAKEN_UP)
+            await audit.append(rows, ref.transfer_id, actor=SYSTEM, action=TrailAction.TAKEN_UP)
     assert await settle(reconciler) == {Finding.RUN_LOST: Settlement.PARKED}
 
 
@@ -354,7 +355,7 @@ async def test_a_former_owner_of_late_sessions_is_told_once_a_day(
     assert await parked(database) == [], "that is ordinary life"
     async with database.writing() as rows:
         once = told_of_news(OwnerNews.LATE_SESSIONS, day.isoformat())
-        await audit.append(rows, of_charge_point(CP), actor="system", action=TrailAction.TOLD, once=once)
+        await audit.append(rows, of_charge_point(CP), actor=SYSTEM, action=TrailAction.TOLD, once=once)
     assert await found(reconciler) == {}
 
 

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.dependencies import Options
 from api.streams import StreamOptions
+from domain.actors import SYSTEM
 from domain.ids import TransferId
 from domain.trail import TrailAction
 from persistence.session import Database
@@ -131,16 +132,14 @@ async def say(database: Database, number: int = 1, transfer_id: str = "trf_1", *
     """Write entries into a transfer's audit trail, each in a transaction of its own."""
     for _ in range(number):
         async with database.writing() as rows:
-            await audit.append(
-                rows, TransferId(transfer_id), actor="system", action=TrailAction.TAKEN_UP, detail=detail
-            )
+            await audit.append(rows, TransferId(transfer_id), actor=SYSTEM, action=TrailAction.TAKEN_UP, detail=detail)
 
 
 async def end(database: Database, transfer_id: str = "trf_1", *, told: bool = True) -> None:
     """End a transfer, as a worker would; with `told`, its parties know."""
     async with database.writing() as rows:
         (await rows.get_one(Transfer, transfer_id)).state = "completed"
-        await audit.append(rows, TransferId(transfer_id), actor="system", action=TrailAction.COMPLETED)
+        await audit.append(rows, TransferId(transfer_id), actor=SYSTEM, action=TrailAction.COMPLETED)
         if told:
-            await audit.append(rows, TransferId(transfer_id), actor="system", action=TrailAction.TOLD)
+            await audit.append(rows, TransferId(transfer_id), actor=SYSTEM, action=TrailAction.TOLD)
             (await rows.get_one(TransferStep, (transfer_id, "tell_parties"))).state = "done"

@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 
 from api.app import create_app
 from api.dependencies import Options
+from domain.actors import SYSTEM, Actor
 from domain.ids import ChargePointId, TransferId
 from domain.trail import TrailAction, of_charge_point
 from persistence.session import Database
@@ -127,7 +128,7 @@ async def test_a_transfers_trail_which_both_sides_see_tells_nobody_where_somebod
     detail = {"code": "too_late", "address": "203.0.113.9"}
     async with database.writing() as rows:
         action = TrailAction.CANCEL_REFUSED
-        await audit.append(rows, TransferId("trf_1"), actor="user:u-olga", action=action, detail=detail)
+        await audit.append(rows, TransferId("trf_1"), actor=Actor("user:u-olga"), action=action, detail=detail)
 
     for name in ("olga", "oscar"):
         [event] = (await http.get("/v1/transfers/trf_1/events", headers=bearer(name))).json()["items"]
@@ -168,7 +169,7 @@ async def place(story: Database, vault: Vault) -> AsyncIterator[str]:
 async def say(database: Database) -> None:
     async with database.writing() as rows:
         detail = {"address": "203.0.113.9"}
-        await audit.append(rows, TRAIL, actor="system", action=TrailAction.TWO_HOLDERS, detail=detail)
+        await audit.append(rows, TRAIL, actor=SYSTEM, action=TrailAction.TWO_HOLDERS, detail=detail)
 
 
 async def have(database: Database, owner: str, group: str, version: int) -> None:

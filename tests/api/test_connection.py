@@ -7,6 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from domain.actors import Actor
 from domain.errors import NotAllowed
 from domain.ids import ChargePointId, UserId
 from domain.news import OwnerNews
@@ -86,7 +87,7 @@ async def test_a_former_owner_whose_call_waited_gets_none(
         await rows.execute(update(ChargePoint).values(owner_id="u-adam"))
     with pytest.raises(NotAllowed):
         await Issuing(database, vault).connect_afresh(
-            Repeatable(UserId("u-olga"), None, b""), POINT, UserId("u-olga"), actor="user:u-olga"
+            Repeatable(UserId("u-olga"), None, b""), POINT, UserId("u-olga"), actor=Actor("user:u-olga")
         )
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from domain.actors import SYSTEM
 from domain.ids import TransferId
 from domain.trail import TrailAction
 from persistence.session import Database
@@ -98,7 +99,7 @@ async def test_charge_points_ledger_groups_and_events_come_in_pages_too(
     await add_transfer(database)
     async with database.writing() as rows:
         for _ in range(3):
-            await audit.append(rows, TransferId("trf_1"), actor="system", action=TrailAction.TAKEN_UP)
+            await audit.append(rows, TransferId("trf_1"), actor=SYSTEM, action=TrailAction.TAKEN_UP)
 
     async def seen(path: str, field: str) -> list[list[object]]:
         return [[item[field] for item in page] for page in await walk(http, path, "oscar", limit=2)]

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete, make_url
 
 from api.event_stream import wants_stream
+from domain.actors import SYSTEM
 from domain.ids import TransferId
 from domain.trail import TrailAction
 from persistence.session import Database
@@ -151,7 +152,7 @@ async def test_the_ownership_change_takes_the_sight_before_it_is_told(world: Dat
                 (await rows.get_one(ChargePoint, "cp-1")).group_id = "g-rita"
                 detail = {"owner_id": "u-rita", "group_id": "g-rita"}
                 changed = TrailAction.OWNERSHIP_CHANGED
-                await audit.append(rows, TransferId("trf_1"), actor="system", action=changed, detail=detail)
+                await audit.append(rows, TransferId("trf_1"), actor=SYSTEM, action=changed, detail=detail)
             assert await olgas.take(1) == [2]
             assert await stream.rest() == [], "the team is not told who has it now"
 

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from activities.contracts.notices import Subject
 from api.app import create_app
 from api.metrics import HttpMetrics
+from domain.actors import SYSTEM
 from domain.ids import TransferId
 from domain.trail import TrailAction, told
 from persistence.session import Database
@@ -87,7 +88,7 @@ async def test_that_a_letter_to_a_hidden_recipient_is_still_tried_holds_no_strea
         async with world.writing() as rows:
             (await rows.get_one(TransferStep, ("trf_1", "tell_parties"))).state = "running"
             await audit.append(
-                rows, TransferId("trf_1"), actor="system", action=TrailAction.TOLD, once=told(Subject.ENDED)
+                rows, TransferId("trf_1"), actor=SYSTEM, action=TrailAction.TOLD, once=told(Subject.ENDED)
             )
         assert await stream.rest() == [2]
     async with listening(address, after=2) as again:
@@ -153,7 +154,7 @@ async def test_two_hundred_streams_are_fed_by_one_query_a_tick_and_nobody_is_ask
         for _ in range(3):
             async with world.writing() as rows:
                 for transfer_id in transfers:
-                    await audit.append(rows, TransferId(transfer_id), actor="system", action=TrailAction.TAKEN_UP)
+                    await audit.append(rows, TransferId(transfer_id), actor=SYSTEM, action=TrailAction.TAKEN_UP)
         assert await asyncio.gather(*(one.take(3) for one in streams)) == [[2, 3, 4]] * 200
         took = asyncio.get_running_loop().time() - began
         polls = list(statements.seen)
@@ -197,7 +198,7 @@ async def test_what_a_slow_transaction_says_late_is_not_left_out(postgres_url: s
         await add_transfer(database, transfer_id, active=transfer_id == "trf_1")
     async with served(application(database, vault)) as address, listening(address, "trf_1") as late:
         async with listening(address, "trf_2") as early, database.writing() as rows:
-            await audit.append(rows, TransferId("trf_1"), actor="system", action=TrailAction.TAKEN_UP)
+            await audit.append(rows, TransferId("trf_1"), actor=SYSTEM, action=TrailAction.TAKEN_UP)
             await say(database, 1, "trf_2")
             assert await early.take(1) == [1]
         assert await late.take(1) == [1]

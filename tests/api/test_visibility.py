@@ -7,7 +7,8 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from domain.ids import TransferId
+from domain.actors import SYSTEM, link
+from domain.ids import LinkId, TransferId
 from domain.trail import TrailAction
 from domain.transfer import StepName
 from engine.transfers import StepAttempts
@@ -117,7 +118,7 @@ async def test_the_audit_trail_does_not_tell_whether_an_address_has_an_account(
             (TrailAction.CODE_SENT, {"link_id": "lnk_1", "number": 1}),
             (TrailAction.ACCOUNT_OPENED, {"link_id": "lnk_1"}),
         ):  # fmt: skip
-            await audit.append(rows, TransferId("trf_1"), actor="system", action=action, detail=detail)
+            await audit.append(rows, TransferId("trf_1"), actor=SYSTEM, action=action, detail=detail)
 
     olga = (await http.get("/v1/transfers/trf_1/events", headers=bearer("olga"))).json()["items"]
     oscar = (await http.get("/v1/transfers/trf_1/events", headers=bearer("oscar"))).json()["items"]
@@ -135,7 +136,7 @@ async def test_the_audit_trail_does_not_tell_why_a_link_was_refused(
     codes = [{"code": "not_possible"}, {"code": "invalid_request"}]
     async with database.writing() as rows:
         for detail in codes:
-            actor, action = "link:lnk_1", TrailAction.ACCEPT_REFUSED
+            actor, action = link(LinkId("lnk_1")), TrailAction.ACCEPT_REFUSED
             await audit.append(rows, TransferId("trf_1"), actor=actor, action=action, detail=detail)
 
     olga = (await http.get("/v1/transfers/trf_1/events", headers=bearer("olga"))).json()["items"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from commands.charge_point_tables import _KEY_ANSWERS, _RESTART_ANSWERS
+from domain.actors import SYSTEM
 from domain.charger import KeyAnswer, RestartAnswer
 from domain.errors import NotPossible
 from domain.ids import ChargePointId
@@ -59,7 +60,7 @@ async def test_show_has_the_audit_trail_where_it_is_asked_for(
     detail = {"firmware": "1.2 [bold]\x1b"}
     async with database.writing() as rows:
         trail = of_charge_point(ChargePointId("cp-1"))
-        await audit.append(rows, trail, actor="system", action=TrailAction.ROTATES_NO, detail=detail)
+        await audit.append(rows, trail, actor=SYSTEM, action=TrailAction.ROTATES_NO, detail=detail)
 
     table = (await shell_of("mia")("charge-points", "show", "cp-1", "--events")).out
     document = json.loads((await shell("charge-points", "show", "cp-1", "--events", "--json")).out)

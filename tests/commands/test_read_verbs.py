@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
+from domain.actors import Actor
 from domain.trail import TrailAction
 from domain.transfer import StepName
 from engine.transfers import StepAttempts
@@ -127,7 +128,7 @@ async def test_show_has_the_audit_trail_where_it_is_asked_for(shell: Shell, data
     known = await add_transfer(database)
     async with database.writing() as rows:
         await audit.append(
-            rows, known, actor="operator:u-oscar", action=TrailAction.STEP_PAUSED, detail={"step": "reserve"}
+            rows, known, actor=Actor("operator:u-oscar"), action=TrailAction.STEP_PAUSED, detail={"step": "reserve"}
         )
 
     table = (await shell("show", "trf_1", "--events")).out

@@ -9,6 +9,7 @@ import pytest
 
 from activities.contracts.notices import Subject
 from domain import trail
+from domain.actors import Actor
 from domain.approval import Decision
 from domain.charger_orders import ChargerOrder
 from domain.errors import ErrorCode
@@ -62,7 +63,7 @@ def test_every_decision_end_order_and_attempt_has_a_word_of_its_own() -> None:
 
 def test_a_mark_is_read_back_and_no_other_is_taken_for_it() -> None:
     for decision in Decision:
-        assert trail.read_decided(trail.decided(decision, "user:u-1")) == (decision, "user:u-1")
+        assert trail.read_decided(trail.decided(decision, Actor("user:u-1"))) == (decision, Actor("user:u-1"))
     assert trail.read_resent(trail.resent(OrderId("a:b"))) == "a:b"
     others = [
         *(trail.once(action) for action in TrailAction),
@@ -70,7 +71,7 @@ def test_a_mark_is_read_back_and_no_other_is_taken_for_it() -> None:
         trail.told(Subject.ENDED),
         trail.asked(1, 0),
         trail.account_opened(LinkId("l")),
-        trail.attempt_refused(Attempt.CANCEL, "user:u-1", ErrorCode.TOO_LATE),
+        trail.attempt_refused(Attempt.CANCEL, Actor("user:u-1"), ErrorCode.TOO_LATE),
         trail.held(Attempt.PAUSE, "act"),
         trail.noted(TrailAction.ROLLING_BACK, ""),
         trail.ordered(ChargerOrder.ROTATE_KEY, OrderId("act")),
@@ -85,9 +86,9 @@ def test_the_end_is_told_under_the_mark_that_is_looked_for() -> None:
 
 @pytest.mark.parametrize("code", ErrorCode)
 def test_the_longest_marks_fit_their_column(code: ErrorCode) -> None:
-    actor, day = f"operator:{_LONGEST_ID}", date(2026, 11, 29)
+    actor, day = Actor(f"operator:{_LONGEST_ID}"), date(2026, 11, 29)
     marks = [
-        trail.request_refused(f"user:{_LONGEST_ID}", code, day),
+        trail.request_refused(Actor(f"user:{_LONGEST_ID}"), code, day),
         trail.ended_key_tried("6f1c2a9e-0000-0000-0000-000000000000", day, 2**31),
         trail.two_holders(day, 2**31),
         *(trail.ordered(order, OrderId(f"ord_{'0' * 32}")) for order in ChargerOrder),

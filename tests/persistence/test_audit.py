@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from domain.actors import SYSTEM
 from domain.ids import ChargePointId, TransferId
 from domain.trail import TrailAction, TrailSubject, of_charge_point
 from persistence.session import Database
@@ -17,7 +18,7 @@ TRAIL = of_charge_point(ChargePointId("cp-1"))
 
 async def say(database: Database, age: timedelta, subject: TrailSubject = TRAIL, **detail: Any) -> None:
     async with database.writing() as rows:
-        await audit.append(rows, subject, actor="system", action=TrailAction.KEY_SENT, detail=detail)
+        await audit.append(rows, subject, actor=SYSTEM, action=TrailAction.KEY_SENT, detail=detail)
         newest = select(AuditEvent.sequence).where(AuditEvent.subject == subject).order_by(AuditEvent.sequence.desc())
         sequence = (await rows.scalars(newest.limit(1))).one()
         this = (AuditEvent.subject == subject, AuditEvent.sequence == sequence)
@@ -55,7 +56,7 @@ async def test_entries_are_counted_of_one_trail_and_one_action(database: Databas
     for subject in (TransferId("trf_1"), TransferId("trf_2")):
         for action in (TrailAction.TAKEN_UP, TrailAction.TAKEN_UP, TrailAction.PARKED):
             async with database.writing() as rows:
-                await audit.append(rows, subject, actor="system", action=action)
+                await audit.append(rows, subject, actor=SYSTEM, action=action)
     async with database.reading() as rows:
         assert await audit.count(rows, TransferId("trf_1"), TrailAction.TAKEN_UP) == 2
 

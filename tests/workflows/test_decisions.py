@@ -30,7 +30,7 @@ async def decide(transfer: Stage, decision: Decision, user: UserId) -> str:
 async def test_an_accepted_transfer_goes_on(stage: Set) -> None:
     transfer = await stage(World(plan=asked()))
     await transfer.start()
-    await transfer.world.until(lambda: transfer.world.attention is Attention.RECIPIENT)
+    await transfer.world.until(lambda: transfer.world.attention is Attention.RECIPIENT and transfer.world.letters)
     assert await decide(transfer, Decision.ACCEPT, RECIPIENT) == "transferring"
     assert await transfer.outcome() == "completed"
     assert set(transfer.world.letters) == {"ask0", "accepted", "ended"}

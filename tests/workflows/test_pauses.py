@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from domain.actors import Actor
 from domain.errors import AlreadyDecided, NotFound, NotPossible
 from domain.ids import OrderId, TransferId
 from domain.transfer import StepName
@@ -33,7 +34,7 @@ async def failing(stage: Set) -> Stage:
 
 async def test_a_paused_step_is_not_tried_until_it_is_resumed(stage: Set) -> None:
     transfer = await failing(stage)
-    who = "operator:op"
+    who = Actor("operator:op")
 
     for _ in range(2):  # a repeat changes nothing
         await transfer.client.pause(transfer.transfer_id, LISTS, OrderId("1"), actor=who)
@@ -54,12 +55,12 @@ async def test_only_what_is_being_tried_is_paused_and_only_what_is_paused_is_res
     transfer = await failing(stage)
 
     with pytest.raises(NotPossible, match="No try of the step rotate_credentials is under way"):
-        await transfer.client.pause(transfer.transfer_id, StepName.ROTATE_CREDENTIALS, OrderId("1"), actor="x")
+        await transfer.client.pause(transfer.transfer_id, StepName.ROTATE_CREDENTIALS, OrderId("1"), actor=Actor("x"))
     with pytest.raises(NotPossible, match="replace_lists is not paused"):
-        await transfer.client.resume(transfer.transfer_id, LISTS, actor="x")
+        await transfer.client.resume(transfer.transfer_id, LISTS, actor=Actor("x"))
     transfer.world.fail["replace_lists"].clear()
     assert await transfer.outcome() == "completed"
     with pytest.raises(AlreadyDecided):
-        await transfer.client.pause(transfer.transfer_id, LISTS, OrderId("1"), actor="x")
+        await transfer.client.pause(transfer.transfer_id, LISTS, OrderId("1"), actor=Actor("x"))
     with pytest.raises(NotFound):
-        await transfer.client.pause(TransferId("trf_none"), LISTS, OrderId("1"), actor="x")
+        await transfer.client.pause(TransferId("trf_none"), LISTS, OrderId("1"), actor=Actor("x"))

@@ -315,12 +315,12 @@ class World(Registry, Charger, Notices, Records):
     async def ask(self, ask: Ask) -> Done:
         await self._call("ask")
         again = f" of {ask.generation}" if ask.generation > 1 else ""
-        self.letters.append(f"ask{ask.reminder}{again}")
+        self._sent(f"ask{ask.reminder}{again}")
         return Done()
 
     async def tell(self, tell: Tell) -> Done:
         await self._call(f"tell_{tell.subject.value}")
-        self.letters.append(tell.subject.value + (f"+{tell.reminder}" if tell.reminder else ""))
+        self._sent(tell.subject.value + (f"+{tell.reminder}" if tell.reminder else ""))
         return Done()
 
     async def send_code(self, order: SendCode) -> Done:
@@ -329,8 +329,12 @@ class World(Registry, Charger, Notices, Records):
 
     async def tell_owner(self, order: TellOwner) -> Done:
         await self._call(f"tell_owner_{order.news.value}")
-        self.letters.append(order.news.value)
+        self._sent(order.news.value)
         return Done()
+
+    def _sent(self, letter: str) -> None:
+        self.letters.append(letter)
+        self.changed.set()
 
     async def note(self, note: Note) -> Noted:
         self.attention, self.noted_ended = note.attention, note.ended

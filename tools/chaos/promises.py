@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from domain.actors import Actor
 from domain.approval import Decision
 from domain.trail import decided, of_resolution
 from domain.transfer import OperatorAction
@@ -45,7 +46,7 @@ def _decisions(evidence: Evidence) -> Iterator[Broken]:
     trails = evidence.by("audit_events", "subject")
     for promise in evidence.promises:
         if promise.call in _AFTER and promise.call != "accept_by_link":
-            once = decided(Decision(promise.call), f"user:{promise.user}")
+            once = decided(Decision(promise.call), Actor(f"user:{promise.user}"))
             if [event.once for event in trails[promise.subject]].count(once) != 1:
                 yield Broken(KEPT, promise.subject, f"{promise} is not once in the audit trail")
 
