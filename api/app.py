@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from api import openapi, problems, reference
 from api.dependencies import Backend, Options
 from api.metrics import HttpMetrics, MetricsMiddleware
-from api.middleware import BodyLimit, LastResort
+from api.middleware import BodyLimit, LastResort, SecurityHeaders
 from api.pages.app import STATIC, create_pages
 from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
 from engine.engine import Engine
@@ -46,6 +46,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would trace the paths of approval links
         middleware=[
             Middleware(MetricsMiddleware, metrics=metrics),
+            Middleware(SecurityHeaders, secure=options.secure),
             Middleware(LastResort, answer=problems.unexpected),
             Middleware(BodyLimit, limit=options.body_limit, refuse=problems.too_large),
         ],

@@ -62,6 +62,11 @@ class Options:
     power_limit: float = CONNECTOR_POWER_LIMIT
     """What a connector gives at most, in kW."""
 
+    @property
+    def secure(self) -> bool:
+        """Whether callers come over TLS."""
+        return self.origin.startswith("https:")
+
 
 class Backend:
     """Everything a route may work with."""

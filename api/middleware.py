@@ -1,13 +1,50 @@
-"""What stands round the whole application: the limit of a body, and the last resort for an error nobody foresaw."""
+"""What stands round the whole application: headers, the limit of a body, the last resort for an unforeseen error."""
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
+
+
+#: What every answer has that does not say otherwise (OWASP's cheat sheet on HTTP headers).
+_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+#: What only its caller may know is kept by nobody on the way.
+_PRIVATE: Final = "/v1/"
+_YEAR: Final = timedelta(days=365)
+
+
+class SecurityHeaders:
+    """Puts headers on every answer, errors included."""
+
+    def __init__(self, app: ASGIApp, *, secure: bool) -> None:
+        """Wrap `app`; `secure`: callers reach it over TLS alone, and are to go on so (RFC 6797)."""
+        self._app = app
+        self._headers = dict(_HEADERS)
+        if secure:
+            self._headers["Strict-Transport-Security"] = f"max-age={int(_YEAR.total_seconds())}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        wanted = self._headers | ({"Cache-Control": "no-store"} if scope["path"].startswith(_PRIVATE) else {})
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in wanted.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
 
 
 class BodyLimit:

@@ -6,9 +6,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
+from domain.networks import network_of
 from gateway.socket_limits import SocketLimits
 
 _log = logging.getLogger(__name__)
@@ -55,13 +55,8 @@ class AuthThrottle:
 
 
 def address_of(peer: Any) -> str:
-    """Give what counts as one address of a socket's peer name: of IPv6 the network of 64 bits that a customer has."""
-    if not peer:
-        return ""
-    address = ip_address(peer[0])
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+    """Give what counts as one address of a socket's peer name."""
+    return network_of(peer[0]) if peer else ""
 
 
 @dataclass

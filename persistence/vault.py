@@ -5,10 +5,14 @@ import hmac
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from domain.errors import ErrorCode, HandoverError
+
+#: Of how many different characters a key is at least; of 32 random hex digits it is some fourteen.
+_DIFFERENT: Final = 8
 
 
 class SecretsUnreadable(HandoverError):
@@ -21,9 +25,14 @@ class Vault:
     """Works with a list of server keys: the first writes, all read, so keys can be replaced without a stop."""
 
     def __init__(self, server_keys: list[str]) -> None:
-        """Take the keys of HANDOVER_SECRET_KEYS, each of at least 32 characters."""
+        """Take the keys of HANDOVER_SECRET_KEYS, each of at least 32 characters; the first is none to guess."""
         if not server_keys or any(len(key) < 32 for key in server_keys):  # noqa: PLR2004 - said in the message
             raise ValueError("HANDOVER_SECRET_KEYS needs at least one key of 32 characters or more (comma-separated).")
+        if _is_weak(server_keys[0]):
+            raise ValueError(
+                "The first key of HANDOVER_SECRET_KEYS repeats itself: whoever guesses it reads every secret. Put one "
+                "before it from `./handover new-secret-key`; it stays in the list, so that what it wrote is read."
+            )
         self._roots = [key.encode() for key in server_keys]
         self._seals = MultiFernet([Fernet(urlsafe_b64encode(_derive(root, "seal"))) for root in self._roots])
 
@@ -55,6 +64,12 @@ class Vault:
         """Give the unguessable token (43 characters, URL-safe) that always belongs to `parts`."""
         mac = hmac.digest(_derive(self._roots[0], purpose), "\x1f".join(map(str, parts)).encode(), "sha256")
         return urlsafe_b64encode(mac).decode().rstrip("=")
+
+
+def _is_weak(key: str) -> bool:
+    """Whether a key is of few characters, or the same ones again and again."""
+    few = len(set(key)) < _DIFFERENT
+    return few or any(key == (key[:period] * len(key))[: len(key)] for period in range(1, len(key) // 2 + 1))
 
 
 def _derive(root: bytes, purpose: str) -> bytes:

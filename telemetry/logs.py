@@ -14,6 +14,8 @@ from domain.ids import transfer_of
 from telemetry import subject
 from telemetry.choices import LogFormat
 
+#: Libraries that write much, or what they are given: addresses, codes, frames.
+_NOISY: Final = ("httpx", "urllib3", "websockets", "mail.log", "asyncio", "aiosqlite")
 #: Where the SDK says what a line of its own is about, and which of it is a fact of ours.
 _SDK_EXTRAS: Final = ("temporal_workflow", "temporal_activity")
 _SDK_FACTS: Final = {"workflow_id": "workflow", "activity_type": "step", "attempt": "attempt"}
@@ -25,7 +27,7 @@ def start_logging(level: str, log_format: LogFormat = LogFormat.TEXT) -> None:
     handler.setFormatter(formatter(log_format))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("ocpp").setLevel(logging.CRITICAL)  # logs every frame at INFO, keys included
-    for noisy in ("httpx", "urllib3", "websockets", "mail.log", "asyncio"):
+    for noisy in _NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -94,12 +94,13 @@ class PrivatePages:
 def create_pages(backend: Backend) -> Starlette:
     """Build the pages under /t."""
     origin = backend.options.origin
-    sheets = Renderer(secure=origin.startswith("https:"))
+    sheets = Renderer(secure=backend.options.secure)
     pages, errors = ApprovalPages(backend, sheets, origin), Errors(sheets)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/{token}", pages.open, methods=["GET"]),
+            Route("/{token}/", pages.open, methods=["GET"]),
             Route("/of/{link}", pages.show, methods=["GET"]),
             Route("/of/{link}/code", pages.code_form, methods=["GET"]),
             Route("/of/{link}/code", pages.send_code, methods=["POST"]),
@@ -109,3 +110,5 @@ def create_pages(backend: Backend) -> Starlette:
         middleware=[Middleware(PrivatePages), Middleware(LastResort, answer=errors.away)],
         exception_handlers={HandoverError: errors.handover_error, HTTPException: errors.http_error},
     )
+    app.router.redirect_slashes = False  # it would lead to whatever host the call names, with the token in the address
+    return app

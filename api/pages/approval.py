@@ -14,6 +14,7 @@ from domain import actors
 from domain.account import LONGEST_NAME
 from domain.approval import Decision
 from domain.errors import AlreadyDecided, HandoverError, InvalidRequest, NotFound, Refusal
+from domain.networks import network_of
 from domain.trail import Attempt
 from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState, LinkView
@@ -125,7 +126,7 @@ class ApprovalPages:
         return link
 
     async def _note_miss(self, request: Request) -> None:
-        await self._backend.attempts.note_miss(request.client.host if request.client else "")
+        await self._backend.attempts.note_miss(network_of(request.client.host) if request.client else "")
 
     async def _refused(self, request: Request, refusal: Refusal, typed: forms.Typed) -> Response:
         """Let the reader try again where that can help; else say how it stands by now."""
