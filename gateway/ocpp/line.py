@@ -1,6 +1,7 @@
 """OCPP-J over one WebSocket: calls in both directions, one outstanding in each; no frame is ever logged or raised."""
 
 import asyncio
+import json
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +25,8 @@ _log = logging.getLogger(__name__)
 Handler = Callable[..., Awaitable[Any]]
 #: How OCPP 1.6 spells an error code, a slip that stays (its errata, 5.2).
 _OLD_CODES = {"FormatViolation": "FormationViolation"}
+#: How OCPP 2.x answers what is no message (OCPP-J 2.0.1, 4.2.3), and under which id where none can be read.
+_NO_RPC, _NO_ID = "RpcFrameworkError", "-1"
 _NOT_THERE = frozenset({"NotImplemented", "NotSupported"})
 
 
@@ -149,18 +152,57 @@ class Line:
         try:
             message = unpack(frame)
         except (OCPPError, ValueError, RecursionError):
-            self._misfit()
+            await self._take_misfit(frame)
             return
-        if not isinstance(message.unique_id, str):
-            self._misfit()
+        if not self._is_id(message.unique_id):
+            await self._take_misfit(frame)
         elif isinstance(message, Call):
             self._metrics.received(self._version, str(message.action) if str(message.action) in handlers else "unknown")
             async with self._turn:
                 await self._answer(message, handlers)
-        elif self._awaited is not None and self._awaited[0] == message.unique_id and not self._awaited[1].done():
+        elif self._awaited is not None and self._awaits(message.unique_id):
             self._awaited[1].set_result(message)
         else:
             self._misfit()  # too late, or never asked for
+
+    def _is_id(self, said: object) -> bool:
+        """Whether an id can be answered under; a charger of OCPP 1.6 may count."""
+        counts = self._version is OcppVersion.V16 and isinstance(said, int) and not isinstance(said, bool)
+        return counts or isinstance(said, str)
+
+    async def _take_misfit(self, frame: str | bytes) -> None:
+        """Make of a frame that is no message what can be made of it: an answer that lacks something, or a call's error.
+
+        OCPP-J 2.0.1 (4.2.3) answers what has no id that can be read under `-1`; 1.6 has no answer to that.
+        """
+        self._misfit()
+        match _loose(frame):
+            case [4 | 3 as kind, str(of), *said] if self._awaits(of):
+                self._settle(kind, of, said)
+                return
+            case [4 | 3, *_]:
+                return  # an error about an answer would be one about an error
+            case [2, of, *_] if self._is_id(of):
+                code = "FormationViolation" if self._version is OcppVersion.V16 else _NO_RPC
+                error = CallError(of, code, "It is no call: four elements are wanted.", {})
+            case _ if self._version is OcppVersion.V16:
+                return
+            case _:
+                error = CallError(_NO_ID, _NO_RPC, "It can't be read.", {})
+        async with self._turn:
+            await self._socket.send(error.to_json())
+
+    def _awaits(self, unique_id: str) -> bool:
+        return self._awaited is not None and self._awaited[0] == unique_id and not self._awaited[1].done()
+
+    def _settle(self, kind: int, unique_id: str, said: list[Any]) -> None:
+        """End the wait for an answer that came without all that it should have."""
+        if self._awaited is None:
+            return
+        if kind == CallError.message_type_id:
+            self._awaited[1].set_result(CallError(unique_id, next(iter(said), None), "", {}))
+        else:
+            self._awaited[1].set_exception(NoAnswer("The charger's answer can't be read."))
 
     async def _answer(self, call: Call, handlers: Mapping[str, Handler]) -> None:
         try:
@@ -201,3 +243,12 @@ class Line:
         self._misfits += 1
         if self._misfits & (self._misfits - 1) == 0:
             _log.warning("%s sent a frame that fits nothing (%d so far).", self._name, self._misfits)
+
+
+def _loose(frame: str | bytes) -> list[Any]:
+    """Read a frame as far as it is a list; empty where it is none."""
+    try:
+        said = json.loads(frame)
+    except (ValueError, RecursionError):
+        return []
+    return said if isinstance(said, list) else []

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from ocpp.v16 import call
+from websockets.typing import Subprotocol
 
-from domain.charger import KeyAnswer
+from domain.charger import CommandOutcome, KeyAnswer
+from domain.errors import HandoverError
 from gateway.facts import Fact
-from gateway.ocpp.line import CallRefused, NoAnswer
+from gateway.ocpp.line import CallNotSupported, CallRefused, NoAnswer
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, OLD_KEY, ORDER, World, gateway_world, said, seed
@@ -48,6 +50,7 @@ async def test_garbage_is_counted_and_the_conversation_goes_on(
         for frame in GARBAGE:
             await socket.send(frame)
         await socket.send('[2,"last","Heartbeat",{}]')
+        assert json.loads(await said(socket))[:3] == [4, "id", "FormationViolation"], "the one that can be answered"
         assert json.loads(await said(socket))[:2] == [3, "last"]
     lines = [record.getMessage() for record in everything.records if record.name == "gateway.ocpp.line"]
     assert len(lines) == 4  # the 1st, 2nd, 4th and 8th
@@ -75,6 +78,63 @@ async def test_a_bad_call_is_answered_with_its_error(world: World, frame: str, c
         assert json.loads(await said(socket))[:3] == [4, "1", code]
         await socket.send('[2,"2","Heartbeat",{}]')
         assert json.loads(await said(socket))[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("ocpp", "frame", "answer"),
+    [
+        ("1.6", '[2,"a1","Heartbeat"]', [4, "a1", "FormationViolation"]),
+        ("1.6", '[2,"a1"]', [4, "a1", "FormationViolation"]),
+        ("1.6", '[2,"a1","Heartbeat",{},"more"]', [4, "a1", "FormationViolation"]),
+        ("1.6", '[2,5,"Heartbeat",{}]', [3, 5]),
+        ("1.6", '[2,5,"Unheard",{}]', [4, 5, "NotImplemented"]),
+        ("2.0.1", '[2,"a1","Heartbeat"]', [4, "a1", "RpcFrameworkError"]),
+        ("2.0.1", '[2,5,"Heartbeat",{}]', [4, "-1", "RpcFrameworkError"]),
+        ("2.0.1", '[2,null,"Heartbeat",{}]', [4, "-1", "RpcFrameworkError"]),
+        ("2.0.1", "not json", [4, "-1", "RpcFrameworkError"]),
+        ("2.0.1", "{}", [4, "-1", "RpcFrameworkError"]),
+        ("2.0.1", "[]", [4, "-1", "RpcFrameworkError"]),
+        ("2.0.1", '[7,"a1"]', [4, "-1", "RpcFrameworkError"]),
+    ],
+)
+async def test_a_frame_that_is_no_message_is_answered_where_it_can_be(
+    world: World, ocpp: str, frame: str, answer: list[Any]
+) -> None:
+    """OCPP-J 2.0.1, 4.2.3: what has no id that can be read is answered under -1; 1.6 has no such answer."""
+    async with world.client(subprotocols=[Subprotocol(f"ocpp{ocpp}")]) as socket:
+        await socket.send(frame)
+        assert json.loads(await said(socket))[: len(answer)] == answer
+        await socket.send('[2,"2","Heartbeat",{}]')
+        assert json.loads(await said(socket))[:2] == [3, "2"]
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+@pytest.mark.parametrize(
+    ("reply", "raised"),
+    [
+        ('[4,"{}"]', CallRefused),
+        ('[4,"{}","InternalError"]', CallRefused),
+        ('[4,"{}","NotImplemented"]', CallNotSupported),
+        ('[4,"{}",null,null,null,null]', CallRefused),
+        ('[3,"{}"]', NoAnswer),
+        ('[3,"{}",{{}},{{}}]', NoAnswer),
+    ],
+)
+async def test_an_answer_that_lacks_something_is_one_all_the_same(
+    world: World, ocpp: str, reply: str, raised: type[HandoverError]
+) -> None:
+    async with world.client(subprotocols=[Subprotocol(f"ocpp{ocpp}")]) as socket:
+        await world.heard(Fact.CONNECTED)
+        held = world.gateway._sockets.find(CP)
+        assert held is not None
+        telling = asyncio.create_task(held.dialect.restart())
+        frame = json.loads(await said(socket))
+        await socket.send(reply.format(frame[1]))
+        if raised is CallNotSupported:
+            assert await asyncio.wait_for(telling, 1) is CommandOutcome.NOT_SUPPORTED
+            return
+        with pytest.raises(raised):
+            await asyncio.wait_for(telling, 1)
 
 
 async def test_a_call_that_does_not_fit_its_schema_is_not_sent(world: World) -> None:
