@@ -1,20 +1,30 @@
 """OCPP 1.6: how a charger's reports are read, and answered."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from ocpp.v16 import call_result
 
 from domain.charger import OcppVersion
 from gateway.ocpp.line import Handler
-from gateway.reports import BLOCKED_ID, SIM, TAG_STATUS, About, Reports, countable, spell_time
+from gateway.reports import BLOCKED_ID, SIM, TAG_STATUS, About, Reports, countable, hears, spell_time
 from persistence.chargers.charging import Start, TagStatus
 
 _SERIALS: Final = ("charge_point_serial_number", "charge_box_serial_number", "meter_serial_number")
 #: What chargers send as the transactionId of a session that has none.
 _NO_ID: Final = -1
 _REGISTER: Final = "Energy.Active.Import.Register"
+#: Calls that are answered alike: what they tell is not kept, or asks for a service that is not offered here.
+_ALIKE: Final[Mapping[str, Callable[[], Any]]] = {
+    "DiagnosticsStatusNotification": call_result.DiagnosticsStatusNotification,
+    "FirmwareStatusNotification": call_result.FirmwareStatusNotification,
+    "LogStatusNotification": call_result.LogStatusNotification,
+    "SecurityEventNotification": call_result.SecurityEventNotification,
+    "SignCertificate": partial(call_result.SignCertificate, status="Rejected"),
+    "SignedFirmwareStatusNotification": call_result.SignedFirmwareStatusNotification,
+}
 
 
 class Reports16(Reports):
@@ -25,14 +35,12 @@ class Reports16(Reports):
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handler of each call that a charger may make."""
         return {
+            **{action: hears(answer) for action, answer in _ALIKE.items()},
             "Authorize": self._authorize,
             "BootNotification": self._boot,
             "DataTransfer": self._data_transfer,
-            "DiagnosticsStatusNotification": self._diagnostics,
-            "FirmwareStatusNotification": self._firmware,
             "Heartbeat": self._heartbeat,
             "MeterValues": self._meter_values,
-            "SecurityEventNotification": self._security_event,
             "StartTransaction": self._start,
             "StatusNotification": self._status,
             "StopTransaction": self._stop,
@@ -56,15 +64,6 @@ class Reports16(Reports):
         else:
             await self.hears(timestamp)
         return call_result.StatusNotification()
-
-    async def _firmware(self, **_: Any) -> Any:
-        return call_result.FirmwareStatusNotification()
-
-    async def _diagnostics(self, **_: Any) -> Any:
-        return call_result.DiagnosticsStatusNotification()
-
-    async def _security_event(self, **_: Any) -> Any:
-        return call_result.SecurityEventNotification()
 
     async def _data_transfer(self, **_: Any) -> Any:
         return call_result.DataTransfer("UnknownVendorId")

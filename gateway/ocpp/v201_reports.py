@@ -1,31 +1,38 @@
 """OCPP 2.0.1: how a charger's reports are read, and answered."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from ocpp.v201 import call_result
 
 from domain.charger import OcppVersion
 from gateway.ocpp.line import Handler
-from gateway.reports import SIM, TAG_STATUS, About, Reports, countable, spell_time
+from gateway.reports import SIM, TAG_STATUS, About, Reports, countable, hears, spell_time
 from persistence.chargers.charging import Start, TagStatus
 
 _REGISTER: Final = "Energy.Active.Import.Register"
-#: Calls that are answered with nothing: what they tell is not kept.
-_HEARD: Final = {
+#: Calls that are answered alike: what they tell is not kept, or asks for a service that is not offered here.
+_ALIKE: Final[Mapping[str, Callable[[], Any]]] = {
     "ClearedChargingLimit": call_result.ClearedChargingLimit,
     "FirmwareStatusNotification": call_result.FirmwareStatusNotification,
     "LogStatusNotification": call_result.LogStatusNotification,
+    "Get15118EVCertificate": partial(call_result.Get15118EVCertificate, status="Failed", exi_response=""),
+    "GetCertificateStatus": partial(call_result.GetCertificateStatus, status="Failed"),
     "NotifyChargingLimit": call_result.NotifyChargingLimit,
     "NotifyCustomerInformation": call_result.NotifyCustomerInformation,
     "NotifyDisplayMessages": call_result.NotifyDisplayMessages,
+    "NotifyEVChargingNeeds": partial(call_result.NotifyEVChargingNeeds, status="Rejected"),
+    "NotifyEVChargingSchedule": partial(call_result.NotifyEVChargingSchedule, status="Accepted"),
     "NotifyEvent": call_result.NotifyEvent,
     "NotifyMonitoringReport": call_result.NotifyMonitoringReport,
     "NotifyReport": call_result.NotifyReport,
+    "PublishFirmwareStatusNotification": call_result.PublishFirmwareStatusNotification,
     "ReportChargingProfiles": call_result.ReportChargingProfiles,
     "ReservationStatusUpdate": call_result.ReservationStatusUpdate,
     "SecurityEventNotification": call_result.SecurityEventNotification,
+    "SignCertificate": partial(call_result.SignCertificate, status="Rejected"),
 }
 
 
@@ -43,7 +50,7 @@ class Reports201(Reports):
     def handlers(self) -> Mapping[str, Handler]:
         """Give the handler of each call that a charger may make."""
         return {
-            **{action: _hear(answer) for action, answer in _HEARD.items()},
+            **{action: hears(answer) for action, answer in _ALIKE.items()},
             "Authorize": self._authorize,
             "BootNotification": self._boot,
             "DataTransfer": self._data_transfer,
@@ -132,13 +139,6 @@ def _readings(meter_values: list[Any]) -> tuple[list[int], int | None]:
     known = [(sample.get("context"), wh) for sample, wh in samples if wh is not None]
     at_start = [wh for context, wh in known if context == "Transaction.Begin"]
     return [wh for _, wh in known], at_start[0] if at_start else None
-
-
-def _hear(answer: Any) -> Handler:
-    async def hear(**_: Any) -> Any:
-        return answer()
-
-    return hear
 
 
 def _info(status: TagStatus) -> dict[str, str]:

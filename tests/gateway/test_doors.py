@@ -46,7 +46,19 @@ async def test_path_and_user_name_must_agree(world: World) -> None:
     assert await world.refuses(OLD_KEY, path="/ocpp/SOMEBODY-ELSE")
 
 
-@pytest.mark.parametrize("path", ["/", "/ocpp", "/ocpp/", f"/ocpp/{IDENTITY}", f"/ocpp/{IDENTITY}?x=1"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/ocpp",
+        "/ocpp/",
+        f"/ocpp/{IDENTITY}",
+        f"/ocpp/{IDENTITY}?x=1",
+        f"/ocpp//{IDENTITY}",
+        f"//ocpp/{IDENTITY}//",
+        f"/OCPP/{IDENTITY}",
+    ],
+)
 async def test_without_a_path_the_user_name_says_who_it_is(world: World, path: str) -> None:
     async with world.client(path=path):
         await world.heard(Fact.CONNECTED)
