@@ -10,6 +10,7 @@ from typing import Any, Final
 import httpx
 
 from commands.ends import Wrong
+from domain.networks import is_loopback
 from settings import read_settings
 
 #: How often a call is sent in all where the API is away for the moment, and the longest pause between, in seconds.
@@ -42,12 +43,14 @@ class Api:
         self._tries = tries
         self._sleep = sleep
         try:
+            here = is_loopback(httpx.URL(self.url).host)
             headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
             self._http = httpx.Client(
                 base_url=f"{self.url}/v1",
                 headers=headers,
                 timeout=httpx.Timeout(30, connect=5),
                 verify=self.url.lower().startswith("https:"),  # else certificates are read for nothing
+                trust_env=not here,  # no proxy leads back to this machine
             )
         except (httpx.InvalidURL, ValueError):
             raise Wrong(f"HANDOVER_API_URL is no address: {self.url!r}. Set one like http://127.0.0.1:8000.") from None

@@ -1,5 +1,6 @@
 """Puts the verbs together, and runs the one that is called."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -10,6 +11,8 @@ import typer
 from commands import act_verbs, charge_points, keys, read_verbs, sessions, setting_up
 from process import leave
 
+#: As which errors of a file come that is full, or whose disk has failed.
+_NOT_WRITTEN: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
     "Transfers": {
         "list": read_verbs.list_transfers,
@@ -52,11 +55,22 @@ def run() -> None:
     """Run the verb that the command line names, and end the process."""
     code = 0
     try:
-        app()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
-    try:
+        try:
+            app()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
         sys.stdout.flush()
     except BrokenPipeError:  # who reads has seen enough, like `head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
+    except OSError as error:
+        if error.filename is not None or error.errno not in _NOT_WRITTEN:
+            raise
+        sys.stderr.write(f"The output could not be written: {error.strerror}.\n")
+        _write_no_more()
+        code = 1
     leave(code)
+
+
+def _write_no_more() -> None:
+    """Let what is still to be written go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,14 @@
-"""What counts as one address, where somebody is limited by theirs."""
+"""What counts as one address where somebody is limited by theirs, and what as this machine."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def network_of(address: str) -> str:

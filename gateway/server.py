@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -19,6 +18,7 @@ from websockets.typing import Subprotocol
 from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
+from domain.networks import is_loopback
 from gateway.auth_throttle import AuthThrottle, address_of
 from gateway.charger_sockets import ChargerSockets
 from gateway.connections import DIALECTS, Connections
@@ -191,7 +191,7 @@ class Gateway:
         self._port = self._server.sockets[0].getsockname()[1]
         scheme = "wss" if self._certificate else "ws"
         _log.info("Chargers connect to %s://%s:%d/ocpp/{identity}.", scheme, self._host, self._port)
-        if self._open_line and not _is_loopback(self._host):
+        if self._open_line and not is_loopback(self._host):
             _log.warning(
                 "Chargers are sent their keys over ws, which whoever sees the network can read; set "
                 "HANDOVER_GATEWAY_TLS_CERT and HANDOVER_GATEWAY_TLS_KEY, or HANDOVER_GATEWAY_BEHIND_TLS where a proxy "
@@ -266,13 +266,6 @@ class Gateway:
         except Exception as error:
             _log.error("Holding a socket failed: %s", type(error).__name__)  # a trace may hold keys
             raise
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _unauthorized(socket: ServerConnection) -> Response:

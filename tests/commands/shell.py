@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.conftest import ROOT
 
@@ -23,6 +24,8 @@ class Shell:
     """Calls verbs with the settings of one caller."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
+        self._out: int | None = None
+        """Where its output goes; None: it is read."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDOVER_")}
         self._environ = {**kept, "TERM": "dumb", "COLUMNS": "200", **settings}
 
@@ -30,8 +33,17 @@ class Shell:
         """Run a verb to its end; `settings` are set for it alone, an empty one counts as not set."""
         async with self.started(*arguments, **settings) as process:
             out, err = await asyncio.wait_for(process.communicate(), 120)
-        assert b"Traceback" not in out + err, err.decode()
-        return Said(process.returncode or 0, out.decode(), err.decode())
+        assert b"Traceback" not in (out or b"") + err, err.decode()
+        return Said(process.returncode or 0, (out or b"").decode(), err.decode())
+
+    async def into(self, file: str, *arguments: str) -> Said:
+        """Run a verb whose output goes into a file."""
+        with Path(file).open("wb") as out:  # noqa: ASYNC230 - it is a device
+            self._out = out.fileno()
+            try:
+                return await self(*arguments)
+            finally:
+                self._out = None
 
     @asynccontextmanager
     async def started(self, *arguments: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -40,7 +52,7 @@ class Shell:
             ROOT / "handover",
             *arguments,
             env={name: value for name, value in {**self._environ, **settings}.items() if value},
-            stdout=asyncio.subprocess.PIPE,
+            stdout=self._out if self._out is not None else asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=1 << 20,
             preexec_fn=_heed_ctrl_c,

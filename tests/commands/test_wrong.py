@@ -114,3 +114,17 @@ async def test_watching_waits_for_an_api_that_is_away_but_not_for_one_that_never
     answers[:] = [Away("never there")]
     with pytest.raises(Away):
         next(looks(look, 0))
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("--help",), ("list", "--json"), ("charge-points", "list")])
+async def test_a_full_disk_is_said_in_one_line(shell: Shell, arguments: tuple[str, ...]) -> None:
+    said = await shell.into("/dev/full", *arguments)
+
+    assert (said.code, said.err) == (1, "The output could not be written: No space left on device.\n")
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+async def test_this_machine_is_not_sought_behind_a_proxy(shell: Shell, name: str) -> None:
+    said = await shell("list", **{name: "http://127.0.0.1:9"})
+
+    assert (said.code, said.err) == (0, "")

@@ -49,7 +49,10 @@ class Stage:
         )
 
     async def start(self) -> None:
-        assert await self.client.start(self.transfer_id)
+        """Start it; on a busy machine the answer may not come in time, and is asked for again."""
+        async with asyncio.timeout(15):
+            while not await self.client.start(self.transfer_id):
+                pass
 
     async def page(self) -> str:
         """Give the current details, as the Temporal UI asks for them."""

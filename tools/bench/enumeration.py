@@ -78,7 +78,7 @@ class Series:
 async def measure(folder: Path, url: str, each: int, warm_up: int, report: Report) -> list[Series]:
     """Start every part, and call `each` times for known and for unknown addresses; gives dry runs and starts.
 
-    Raises PartFailed, Occupied, devserver.NoServer.
+    Raises PartFailed, FolderProblem, devserver.NoServer.
     """
     program = await asyncio.to_thread(devserver.find_or_build, report)
     ports = Ports.free()

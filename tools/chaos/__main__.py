@@ -13,7 +13,7 @@ from tools.chaos.report import Run, markdown
 from tools.chaos.run import Options, perform
 from tools.stage.devserver import NoServer
 from tools.stage.postgres import NoServer as NoPostgres
-from tools.stage.stage import Occupied
+from tools.stage.stage import FolderProblem
 from tools.stage.supervisor import ROOT, PartFailed
 
 _SHORT: Final = 3.0
@@ -50,7 +50,7 @@ async def _perform(options: Options, report: Path | None) -> int:
     interrupt.add_done_callback(lambda done: us.cancel() if us and not done.cancelled() else None)
     try:
         run = await perform(options, lambda line: console.print(line, markup=False))
-    except (Occupied, PartFailed, NoServer, NoPostgres) as problem:
+    except (FolderProblem, PartFailed, NoServer, NoPostgres) as problem:
         console.print(str(problem), style="red", markup=False)
         return 1
     except asyncio.CancelledError:

@@ -241,6 +241,7 @@ class _Attacker:
             open_timeout=_OPEN_WITHIN,
             close_timeout=1,
             local_addr=(self.address, 0),
+            proxy=None,
         )
 
     async def opens(self) -> bool:

@@ -97,7 +97,7 @@ class Site:
 
 @asynccontextmanager
 async def running(folder: Path, town: Town, chance: Random, report: Report) -> AsyncIterator[Site]:
-    """Have every part up inside the block; raises PartFailed, Occupied, devserver.NoServer, postgres.NoServer."""
+    """Have every part up inside the block; raises PartFailed, FolderProblem, devserver.NoServer, postgres.NoServer."""
     program = await asyncio.to_thread(devserver.find_or_build, report)
     ports, more = Ports.free(), Ports.free()
     stage = ChaosStage(folder, ports, f"{HOST}:{ports.temporal}", own_temporal=True)

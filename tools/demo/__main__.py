@@ -17,7 +17,7 @@ from tools.demo.play import Play, running, set_up
 from tools.demo.script import perform
 from tools.stage.devserver import NoServer
 from tools.stage.ports import PortProblem
-from tools.stage.stage import Occupied
+from tools.stage.stage import FolderProblem
 from tools.stage.supervisor import ROOT, PartFailed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -75,7 +75,7 @@ async def _play(data: Path, ports: PortChoice, *, stories: bool, stay: bool, wit
                 interrupt.cancel()
                 _show_addresses(play)
                 await stop.wait()
-    except (PortProblem, Occupied, PartFailed, NoServer, HandoverError) as problem:
+    except (PortProblem, FolderProblem, PartFailed, NoServer, HandoverError) as problem:
         console.print(str(problem), style="red", markup=False)
         return 1
     except asyncio.CancelledError:

@@ -38,7 +38,7 @@ def set_up(folder: Path, *, free_ports: bool) -> Stage:
 async def running(stage: Stage, report: Report, *, with_stations: bool) -> AsyncIterator[Play]:
     """Have every part up and ready inside the block, on fresh data.
 
-    Raises Occupied, PartFailed, devserver.NoServer.
+    Raises FolderProblem, PartFailed, devserver.NoServer.
     """
     program = await asyncio.to_thread(devserver.find_or_build, report) if stage.own_temporal else None
     with stage.fresh():

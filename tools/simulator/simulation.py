@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -29,6 +29,8 @@ _silent = logging.getLogger(f"{__name__}.sockets")
 _silent.setLevel(logging.CRITICAL)
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
+#: No proxy leads back here.
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 #: How long a station stays away that comes back late, in seconds.
 LATE: Final = 10.0
 
@@ -133,6 +135,7 @@ class Station:
             compression=None,
             close_timeout=1,
             logger=_silent,
+            proxy=None if (urlsplit(self._url).hostname or "") in _THIS_MACHINE else True,
         )
 
     async def _serve(self, socket: ClientConnection) -> None:

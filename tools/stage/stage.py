@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from engine.connection import Connection, read_connection
 from persistence.vault import new_secret
@@ -29,7 +29,7 @@ _QUICK = {
 }
 
 
-class Occupied(Exception):
+class FolderProblem(Exception):
     """Another demo runs in the same folder; the text says what to do."""
 
 
@@ -114,17 +114,25 @@ class Stage:
 
     @contextmanager
     def fresh(self) -> Iterator[None]:
-        """Have the folder to ourselves, without a former demo's data; raises Occupied."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "demo.lock").open("w") as lock:
+        """Have the folder to ourselves, without a former demo's data; raises FolderProblem."""
+        with self._locked() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Occupied(f"A demo runs in {self.folder} already; stop that one first.") from None
+                raise FolderProblem(f"A demo runs in {self.folder} already; stop that one first.") from None
             for former in (self.data, self.logs):
                 shutil.rmtree(former, ignore_errors=True)
             self.data.mkdir(mode=0o700)
             yield
+
+    def _locked(self) -> IO[str]:
+        """Open the lock of the folder, made where it is not there."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return (self.folder / "demo.lock").open("w")
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise FolderProblem(f"{self.folder} can't be used ({reason}); name another folder with --data.") from None
 
     def state_file(self, identity: str) -> Path:
         """Say where a simulated charge point keeps its memory."""

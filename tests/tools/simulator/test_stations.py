@@ -95,3 +95,10 @@ async def test_a_password_that_is_typed_while_it_connects_is_the_one_it_stays_co
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_station_seeks_this_machine_behind_no_proxy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with world.station() as station:
+        assert station.connected
