@@ -15,7 +15,7 @@ from persistence.session import Database
 from persistence.transfers import findings
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRET = "0123456789abcdef0123456789abcdef"
+SECRET = "0123456789abcdef0123456789abcdef-test"
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ async def test_typed_hex_digits_open_in_the_form_that_the_charger_keeps_and_in_n
 
 
 async def test_a_key_under_a_former_server_key_moves_to_the_present_one(rule: Rule, vault: Vault) -> None:
-    former, present = "f" * 32, "p" * 32
+    former, present = "a-former-key-of-thirty-two-characters", "a-present-key-of-thirty-two-characters"
     async with rule.database.writing() as rows:
         await typed_keys.set_current(rows, Vault([former]), CP, "typed", NOW, purpose=KeyPurpose.GIVEN)
     rule.vault = Vault([present, former])
