@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import assert_never
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -169,15 +170,20 @@ async def _holder(
     link = await approvals.valid_link(rows, link_id)
     if link is None or link.transfer_id != row.id or decision is Decision.CANCEL:
         raise NotAllowed("This link is not valid any more; use the newest one.")
-    if rules_of(TransferKind(row.kind)).decider is Decider.TARGET_GROUP_OWNERS:
-        holder = next((owner for owner in owners if approvals.owner_channel(owner) == link.channel), None)
-        if holder is None:
-            raise NotAllowed("Only an owner of the target group may decide; you are none any more, so ask one.")
-        return holder
-    if row.to_owner_id:
-        return UserId(row.to_owner_id)
-    accepts = decision is Decision.ACCEPT
-    return await _recipient_by_address(rows, vault, TransferId(row.id)) if accepts else None
+    decider = rules_of(TransferKind(row.kind)).decider
+    match decider:
+        case Decider.TARGET_GROUP_OWNERS:
+            holder = next((owner for owner in owners if approvals.owner_channel(owner) == link.channel), None)
+            if holder is None:
+                raise NotAllowed("Only an owner of the target group may decide; you are none any more, so ask one.")
+            return holder
+        case Decider.RECIPIENT if row.to_owner_id:
+            return UserId(row.to_owner_id)
+        case Decider.RECIPIENT:
+            accepts = decision is Decision.ACCEPT
+            return await _recipient_by_address(rows, vault, TransferId(row.id)) if accepts else None
+        case _:
+            assert_never(decider)
 
 
 async def _recipient_by_address(rows: AsyncSession, vault: Vault, transfer_id: TransferId) -> UserId | None:

@@ -49,9 +49,9 @@ class ActivityMetrics(client.Interceptor, worker.Interceptor):
             for step in wire_names(contract).values():
                 self.failures.labels(step, Failure.RETRIED.value)
 
-    def intercept_activity(self, next: worker.ActivityInboundInterceptor) -> worker.ActivityInboundInterceptor:  # noqa: A002 - Temporal's name
+    def intercept_activity(self, next_: worker.ActivityInboundInterceptor) -> worker.ActivityInboundInterceptor:
         """Wrap every activity."""
-        return _Measured(next, self)
+        return _Measured(next_, self)
 
 
 class _Measured(worker.ActivityInboundInterceptor):
@@ -59,11 +59,11 @@ class _Measured(worker.ActivityInboundInterceptor):
         super().__init__(following)
         self._metrics = metrics
 
-    async def execute_activity(self, input: worker.ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
+    async def execute_activity(self, call: worker.ExecuteActivityInput) -> Any:
         step, began = activity.info().activity_type, time.perf_counter()
-        with _about(input.args[0] if input.args else None):
+        with _about(call.args[0] if call.args else None):
             try:
-                answer = await super().execute_activity(input)
+                answer = await super().execute_activity(call)
             except BaseException as error:
                 kind = _kind(error)
                 self._metrics.failures.labels(step, kind.value).inc()

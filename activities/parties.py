@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -52,15 +53,20 @@ async def find_asked(rows: AsyncSession, vault: Vault, facts: TransferFacts) -> 
     alone: a phone number may be somebody else's by now.
     """
     transfer = facts.transfer
-    if rules_of(TransferKind(transfer.kind)).decider is Decider.TARGET_GROUP_OWNERS:
-        owners = await accounts.members(rows, GroupId(transfer.to_group_id or ""), Role.OWNER)
-        found = await read_active(rows, owners)
-        return [Asked(owner_channel(user_id), _email(owner), owner.locale) for user_id, owner in found.items()]
-    if transfer.to_owner_id is None:
-        return [await _asked_at_address(rows, vault, facts)]
-    recipient_id = UserId(transfer.to_owner_id)
-    recipient = (await read_active(rows, [recipient_id])).get(recipient_id)
-    return [] if recipient is None else [Asked(EMAIL_CHANNEL, _email(recipient), recipient.locale)]
+    decider = rules_of(TransferKind(transfer.kind)).decider
+    match decider:
+        case Decider.TARGET_GROUP_OWNERS:
+            owners = await accounts.members(rows, GroupId(transfer.to_group_id or ""), Role.OWNER)
+            found = await read_active(rows, owners)
+            return [Asked(owner_channel(user_id), _email(owner), owner.locale) for user_id, owner in found.items()]
+        case Decider.RECIPIENT if transfer.to_owner_id is None:
+            return [await _asked_at_address(rows, vault, facts)]
+        case Decider.RECIPIENT:
+            recipient_id = UserId(transfer.to_owner_id)
+            recipient = (await read_active(rows, [recipient_id])).get(recipient_id)
+            return [] if recipient is None else [Asked(EMAIL_CHANNEL, _email(recipient), recipient.locale)]
+        case _:
+            assert_never(decider)
 
 
 async def _asked_at_address(rows: AsyncSession, vault: Vault, facts: TransferFacts) -> Asked:
@@ -132,9 +138,14 @@ async def find_users(rows: AsyncSession, users: Iterable[UserId]) -> list[Told]:
 
 def _gains_owner(transfer: Transfer) -> bool:
     """Whether `to_owner_id` is a recipient: where a group decides, once it is done (it was the sender till then)."""
-    if rules_of(TransferKind(transfer.kind)).decider is Decider.TARGET_GROUP_OWNERS:
-        return changes_owner(transfer) and transfer.state in COMPLETED
-    return True
+    decider = rules_of(TransferKind(transfer.kind)).decider
+    match decider:
+        case Decider.TARGET_GROUP_OWNERS:
+            return changes_owner(transfer) and transfer.state in COMPLETED
+        case Decider.RECIPIENT:
+            return True
+        case _:
+            assert_never(decider)
 
 
 async def _reachable(rows: AsyncSession, addressees: dict[UserId, Addressee]) -> list[Told]:

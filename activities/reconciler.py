@@ -97,7 +97,7 @@ class DatabaseReconciler(Reconciler):
 
     # --- looking --------------------------------------------------------------------------------------------------
 
-    async def look(self, look: Look) -> Suspicions:  # noqa: ARG002 - it has nothing to say yet
+    async def look(self, _look: Look) -> Suspicions:
         """Only reads, but for what was kept long enough: each look takes some of that out."""
         now = datetime.now(UTC)
         await self._forget(now)

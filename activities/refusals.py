@@ -15,15 +15,15 @@ from domain.errors import HandoverError, Refusal
 class RefusalInterceptor(Interceptor):
     """Turns domain errors that leave an activity into ApplicationErrors with their code as type."""
 
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - Temporal's name
+    def intercept_activity(self, next_: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Wrap every activity."""
-        return _Translate(next)
+        return _Translate(next_)
 
 
 class _Translate(ActivityInboundInterceptor):
-    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
+    async def execute_activity(self, call: ExecuteActivityInput) -> Any:
         try:
-            return await super().execute_activity(input)
+            return await super().execute_activity(call)
         except HandoverError as error:
             tries, final = activity.info().attempt, isinstance(error, Refusal)
             category = ApplicationErrorCategory.BENIGN if final else ApplicationErrorCategory.UNSPECIFIED

@@ -28,9 +28,9 @@ def _read_duration(value: Any) -> timedelta:
         duration = isodate.parse_duration(value) if isinstance(value, str) else None
     except (ValueError, OverflowError):
         duration = None
-    if not isinstance(duration, timedelta):
-        raise ValueError("must be an ISO 8601 duration in days, hours, minutes and seconds, like P7D or PT12H")  # noqa: TRY004 - pydantic's way to refuse
-    return duration
+    if isinstance(duration, timedelta):
+        return duration
+    raise ValueError("must be an ISO 8601 duration in days, hours, minutes and seconds, like P7D or PT12H")
 
 
 def _read_moment(value: Any) -> datetime:

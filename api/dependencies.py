@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -41,6 +41,9 @@ from persistence.views.dry_run import DryRuns
 from persistence.views.metrics import MetricReads
 from persistence.views.reads import Reads
 from persistence.views.transfer_reads import TransferReads
+
+#: So many characters an idempotency key has at most.
+_LONGEST_KEY: Final = 255
 
 
 @dataclass(frozen=True)
@@ -147,14 +150,16 @@ def idempotency_key(
             alias="Idempotency-Key",
             description="Of your making, for each thing that you want done. The same key with the same call: one "
             "effect, and the same answer; with another call: 422.",
-            json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+            json_schema_extra={"minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[ -~]+$"},
             examples=["move-lilas-1-2026-11-25"],
         ),
     ] = None,
 ) -> str | None:
     """Give the idempotency key, if one was sent; raises InvalidRequest."""
-    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004 - said below
-        raise InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters; send another one.")
+    if key is not None and not (1 <= len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
+        raise InvalidRequest(
+            f"Idempotency-Key must be 1 to {_LONGEST_KEY} printable ASCII characters; send another one."
+        )
     return key
 
 

@@ -37,7 +37,7 @@ class TransferTrail(Source):
         """The transfer's id."""
         return self._id
 
-    async def extent(self, caller: Caller) -> Extent:  # noqa: ARG002 - all that see it see its end
+    async def extent(self, _caller: Caller) -> Extent:
         """Say how far the trail goes."""
         last, over = await self._backend.audit_feed.extent(self._id)
         return Extent(last, last, over)

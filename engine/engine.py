@@ -6,8 +6,9 @@ from typing import Final
 from temporalio.client import Client
 
 from engine.chargers import Chargers, TemporalChargers
-from engine.links import Links, Signups, TemporalLinks
+from engine.links import Links, TemporalLinks
 from engine.transfers import TemporalTransfers, Transfers
+from persistence.links.signups import Signups
 
 ANSWER_WITHIN: Final = timedelta(seconds=5)
 

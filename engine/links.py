@@ -3,7 +3,7 @@
 import asyncio
 from abc import ABC, abstractmethod
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
@@ -15,22 +15,13 @@ from activities.contracts.notices import SendCode
 from domain.errors import Unavailable
 from domain.ids import TASK_QUEUE, LinkId, account_workflow_id, code_workflow_id
 from engine.errors import as_refusals
+from persistence.links.signups import Signups
 from workflows.accounts import AccountWorkflow
 from workflows.codes import OneTimeCodeWorkflow
 from workflows.options import TASK_TIMEOUT
 from workflows.refusals import refusal_of
 
 _NOT_OPEN: Final = "The account is not open yet; try again in a moment."
-
-
-class Signups(Protocol):
-    """Keeps what a history may not hold: the name of who opens an account."""
-
-    async def keep(self, link_id: LinkId, name: str, locale: str) -> None:
-        """Keep it for the activity; raises InvalidRequest."""
-
-    async def forget(self, link_id: LinkId) -> None:
-        """Remove it: the activity has read it, and it may have been kept again since."""
 
 
 class Links(ABC):

@@ -53,12 +53,17 @@ def read_upgrade(path: str, headers: Headers, subprotocols: Collection[str]) -> 
 def _identity_in(path: str) -> str | None:
     """Give the identity that a path names, None where it names nobody."""
     parts = [part for part in path.partition("?")[0].split("/") if part]  # some stations add slashes
-    if not parts or (parts[0].lower() == "ocpp" and len(parts) == 1):
-        return None
-    if parts[0].lower() != "ocpp" or len(parts) != 2:  # noqa: PLR2004 - /ocpp/{identity}
-        raise BadUpgrade(HTTPStatus.NOT_FOUND, "Connect to /ocpp/{identity}.\n")
+    match parts:
+        case []:
+            return None
+        case [room] if room.lower() == "ocpp":
+            return None
+        case [room, quoted] if room.lower() == "ocpp":
+            pass
+        case _:
+            raise BadUpgrade(HTTPStatus.NOT_FOUND, "Connect to /ocpp/{identity}.\n")
     try:
-        identity = unquote_to_bytes(parts[1]).decode()
+        identity = unquote_to_bytes(quoted).decode()
     except UnicodeDecodeError:
         identity = ""
     if not identity or len(identity) > _LONGEST_IDENTITY or not identity.isprintable():

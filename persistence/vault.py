@@ -13,6 +13,8 @@ from domain.errors import ErrorCode, HandoverError
 
 #: Of how many different characters a key is at least; of 32 random hex digits it is some fourteen.
 _DIFFERENT: Final = 8
+#: So many characters a key has at least.
+_SHORTEST_KEY: Final = 32
 
 
 class SecretsUnreadable(HandoverError):
@@ -26,8 +28,10 @@ class Vault:
 
     def __init__(self, server_keys: list[str]) -> None:
         """Take the keys of HANDOVER_SECRET_KEYS, each of at least 32 characters; the first is none to guess."""
-        if not server_keys or any(len(key) < 32 for key in server_keys):  # noqa: PLR2004 - said in the message
-            raise ValueError("HANDOVER_SECRET_KEYS needs at least one key of 32 characters or more (comma-separated).")
+        if not server_keys or any(len(key) < _SHORTEST_KEY for key in server_keys):
+            raise ValueError(
+                f"HANDOVER_SECRET_KEYS needs at least one key of {_SHORTEST_KEY} characters or more (comma-separated)."
+            )
         if _is_weak(server_keys[0]):
             raise ValueError(
                 "The first key of HANDOVER_SECRET_KEYS repeats itself: whoever guesses it reads every secret. Put one "

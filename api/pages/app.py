@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -24,14 +24,12 @@ from domain.errors import ErrorCode, HandoverError
 
 STATIC: Final = Path(__file__).parent / "static"
 
-#: A link opens a decision: it may not be kept, passed on by a referrer, framed, or read by a script. A QR code needs
-#: no more: it is drawn within the page.
+#: A link opens a decision: it may not be kept, framed, or read by a script, nor, as no answer's, be passed on by a
+#: referrer (SecurityHeaders). A QR code needs no more: it is drawn within the page.
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -53,7 +51,7 @@ class Errors:
 
     async def handover_error(self, request: Request, error: Exception) -> Response:
         """Answer an unknown link, one that is not open in this browser, a part that is away."""
-        assert isinstance(error, HandoverError)  # noqa: S101 - registered for nothing else
+        error = cast(HandoverError, error)  # registered for nothing else
         note_away(error)
         words = self._sheets.words(request)
         if error.code is ErrorCode.UNAVAILABLE:
@@ -65,7 +63,7 @@ class Errors:
 
     async def http_error(self, request: Request, error: Exception) -> Response:
         """Answer an unknown path and a wrong method."""
-        assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+        error = cast(HTTPException, error)  # registered for nothing else
         answer = self._sheets.ending(request, self._sheets.words(request).unknown, error.status_code)
         answer.headers.update(error.headers or {})
         return answer

@@ -11,7 +11,7 @@ from domain.errors import NotAllowed
 from persistence.links.link_reads import LinkView
 
 #: The cookie that holds a link's token. Each link has its own: the cookie's path is that of its pages.
-TOKEN: Final = "handover_link"  # noqa: S105 - a name
+COOKIE: Final = "handover_link"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -32,7 +32,7 @@ def hand_on(answer: Response, token: str, link: LinkView, *, secure: bool) -> No
     """Let the browser keep the token, for this link's pages and no longer than the link is good for."""
     left = link.expires_at - datetime.now(UTC) if link.expires_at else None
     answer.set_cookie(
-        TOKEN,
+        COOKIE,
         token,
         max_age=max(0, int(left.total_seconds())) if left else None,
         path=path_of(link),
@@ -44,7 +44,7 @@ def hand_on(answer: Response, token: str, link: LinkView, *, secure: bool) -> No
 
 def token_of(request: Request) -> str:
     """Give the token that the browser holds for this page; raises NotOpened."""
-    token = request.cookies.get(TOKEN)
+    token = request.cookies.get(COOKIE)
     if not token:
         raise NotOpened("Open the link from the message again.")
     return token

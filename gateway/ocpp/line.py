@@ -160,8 +160,8 @@ class Line:
             self._metrics.received(self._version, str(message.action) if str(message.action) in handlers else "unknown")
             async with self._turn:
                 await self._answer(message, handlers)
-        elif self._awaited is not None and self._awaits(message.unique_id):
-            self._awaited[1].set_result(message)
+        elif (answer := self._answer_to(message.unique_id)) is not None:
+            answer.set_result(message)
         else:
             self._misfit()  # too late, or never asked for
 
@@ -177,10 +177,13 @@ class Line:
         """
         self._misfit()
         match _loose(frame):
-            case [4 | 3 as kind, str(of), *said] if self._awaits(of):
-                self._settle(kind, of, said)
+            case [3, of, *_] if (answer := self._answer_to(of)) is not None:
+                answer.set_exception(NoAnswer("The charger's answer can't be read."))
                 return
-            case [4 | 3, *_]:
+            case [4, of, *said] if (answer := self._answer_to(of)) is not None:
+                answer.set_result(CallError(of, next(iter(said), None), "", {}))
+                return
+            case [3 | 4, *_]:
                 return  # an error about an answer would be one about an error
             case [2, of, *_] if self._is_id(of):
                 code = "FormationViolation" if self._version is OcppVersion.V16 else _NO_RPC
@@ -192,17 +195,12 @@ class Line:
         async with self._turn:
             await self._socket.send(error.to_json())
 
-    def _awaits(self, unique_id: str) -> bool:
-        return self._awaited is not None and self._awaited[0] == unique_id and not self._awaited[1].done()
-
-    def _settle(self, kind: int, unique_id: str, said: list[Any]) -> None:
-        """End the wait for an answer that came without all that it should have."""
+    def _answer_to(self, unique_id: object) -> asyncio.Future[CallResult | CallError] | None:
+        """Give what waits for the answer to a call; None where nothing does, or it has come."""
         if self._awaited is None:
-            return
-        if kind == CallError.message_type_id:
-            self._awaited[1].set_result(CallError(unique_id, next(iter(said), None), "", {}))
-        else:
-            self._awaited[1].set_exception(NoAnswer("The charger's answer can't be read."))
+            return None
+        asked, answer = self._awaited
+        return answer if asked == unique_id and not answer.done() else None
 
     async def _answer(self, call: Call, handlers: Mapping[str, Handler]) -> None:
         try:

@@ -35,12 +35,12 @@ class ImportRefused(InvalidRequest):
         super().__init__("\n".join(self.problems))
 
 
-async def import_lines(db: Database, vault: Vault, found: Iterable[bytes]) -> Imported:
+async def import_lines(db: Database, vault: Vault, source: Iterable[bytes]) -> Imported:
     """Take every line in one transaction; raises ImportRefused, which names all wrong lines, and then takes none.
 
     Of a charge point that is there already only name and location follow the file: the rest is its transfers' business.
     """
-    lines = ImportLines(found)
+    lines = ImportLines(source)
     async with db.writing() as rows:
         await hold_roles(rows, to_change=True)
         shelf = Shelf(rows, lines, datetime.now(UTC))

@@ -1,5 +1,7 @@
 """Whose account stands behind an approval link at this moment."""
 
+from typing import assert_never
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.contact import Address, Channel
@@ -22,12 +24,18 @@ async def account_of(
     the request's address where that had no account when the transfer began. Only reads.
     """
     holder: UserId | None = None
-    if rules_of(TransferKind(transfer.kind)).decider is Decider.TARGET_GROUP_OWNERS:
-        owners = await accounts.members(rows, GroupId(transfer.to_group_id or ""), Role.OWNER)
-        holder = next((owner for owner in owners if owner_channel(owner) == link.channel), None)
-    elif transfer.to_owner_id is not None:
-        holder = UserId(transfer.to_owner_id)
-    elif request is not None and request.recipient is not None:
-        address = Address(request.recipient_channel or Channel.EMAIL, request.recipient)
-        holder = await accounts.find_usable(rows, address)
+    decider = rules_of(TransferKind(transfer.kind)).decider
+    match decider:
+        case Decider.TARGET_GROUP_OWNERS:
+            owners = await accounts.members(rows, GroupId(transfer.to_group_id or ""), Role.OWNER)
+            holder = next((owner for owner in owners if owner_channel(owner) == link.channel), None)
+        case Decider.RECIPIENT if transfer.to_owner_id is not None:
+            holder = UserId(transfer.to_owner_id)
+        case Decider.RECIPIENT if request is not None and request.recipient is not None:
+            address = Address(request.recipient_channel or Channel.EMAIL, request.recipient)
+            holder = await accounts.find_usable(rows, address)
+        case Decider.RECIPIENT:
+            pass  # whoever was asked has no account
+        case _:
+            assert_never(decider)
     return (await read_active(rows, [holder])).get(holder) if holder else None

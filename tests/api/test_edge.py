@@ -55,7 +55,7 @@ async def test_no_answer_leads_to_the_host_that_a_call_names_and_each_has_its_he
     app, client = edge
     tried = set()
     for method, path in addresses(app):
-        for asked in {path, f"{path}/", f"{path}//", f"/{path}"}:
+        for asked in {path, f"{path}/", f"{path}//", f"http://{HOSTILE}/{path}"}:
             tried.add(asked)
             answer = await client.request(method, asked, headers=bearer("olga") | {"X-Forwarded-Host": HOSTILE})
             where = f"{method} {asked}: {answer.status_code}"

@@ -94,8 +94,8 @@ async def test_requests_that_have_not_started_are_filtered_by_age_and_by_their_c
 async def test_charge_points_ledger_groups_and_events_come_in_pages_too(
     http: httpx.AsyncClient, database: Database
 ) -> None:
-    found: list[Table] = [period("cp-1", version, "u-olga", "g-team") for version in (1, 2)]
-    await add(database, *charge_point("cp-3", "u-olga", "g-team"), *found)
+    periods: list[Table] = [period("cp-1", version, "u-olga", "g-team") for version in (1, 2)]
+    await add(database, *charge_point("cp-3", "u-olga", "g-team"), *periods)
     await add_transfer(database)
     async with database.writing() as rows:
         for _ in range(3):

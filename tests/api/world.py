@@ -43,10 +43,10 @@ def bearer(name: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key_of(name)}"}
 
 
-async def add(database: Database, *found: Table) -> None:
+async def add(database: Database, *added: Table) -> None:
     """Write rows, in the order given."""
     async with database.writing() as rows:
-        for row in found:
+        for row in added:
             rows.add(row)
             await rows.flush()
 

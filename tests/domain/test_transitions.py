@@ -14,6 +14,7 @@ from domain.transitions import NOT_POSSIBLE, Action, Change, Parties, Progress, 
 A, S = Action, TransferState
 WHO = {name: UserId(name) for name in ("sender", "owner", "recipient", "group_owner", "stranger")}
 ENDED = sorted(FINAL)
+UNDONE = "the former owner and group have the charge point again"
 LATER = (S.TRANSFERRING, S.RECONFIGURING, S.ROLLING_BACK)
 
 
@@ -181,18 +182,8 @@ def test_where_it_waits_retry_looks_again() -> None:
     [
         (S.AWAITING_ACCEPTANCE, StepName.ASK_RECIPIENT, Change.AHEAD, "Cancels the transfer"),
         (S.TRANSFERRING, StepName.QUIET_CHARGER, Change.AHEAD, "owner and group have not changed"),
-        (
-            S.TRANSFERRING,
-            StepName.CHANGE_OWNERSHIP,
-            Change.BEGUN,
-            "the former owner and group have the charge",
-        ),
-        (
-            S.RECONFIGURING,
-            StepName.REPLACE_LISTS,
-            Change.BEGUN,
-            "the former owner and group have the charge",
-        ),
+        (S.TRANSFERRING, StepName.CHANGE_OWNERSHIP, Change.BEGUN, UNDONE),
+        (S.RECONFIGURING, StepName.REPLACE_LISTS, Change.BEGUN, UNDONE),
         (S.RECONFIGURING, StepName.ROTATE_CREDENTIALS, Change.BEGUN, "If the charger turns out to have proven"),
         (S.ROLLING_BACK, StepName.ROTATE_CREDENTIALS, Change.BEGUN, "The same as retry: tries again now"),
     ],

@@ -150,8 +150,7 @@ async def running(
 
 
 async def _fill(db: Database, stage: Stage, lines: Sequence[Mapping[str, Any]], known_to: KnownTo) -> dict[str, str]:
-    found = [json.dumps(line).encode() for line in lines]
-    await import_lines(db, Vault([stage.secret_key]), found)
+    await import_lines(db, Vault([stage.secret_key]), [json.dumps(line).encode() for line in lines])
     async with db.writing() as rows:
         await rows.execute(update(Credential).values(known_to=known_to))
         return {

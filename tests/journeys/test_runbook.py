@@ -322,16 +322,16 @@ async def doubts(operator: Operator, commands: list[list[str]]) -> None:
     values: dict[str, Any] = {"charge_point_id": point, "id_tag": "TAG", "owner_id": "ada", "group_id": "north"}
     times = dict.fromkeys(("started_at", "reported_at", "arrived_at", "earliest_at"), now)
     async with operator.system.db.writing() as rows:
-        found = [ChargingSession(connector=one, meter_start=0, **values, **times) for one in (1, 2)]
-        found[0].doubts, found[0].unsettled = ["holder"], True
+        sessions = [ChargingSession(connector=one, meter_start=0, **values, **times) for one in (1, 2)]
+        sessions[0].doubts, sessions[0].unsettled = ["holder"], True
         stopped = dict.fromkeys(("reported_at", "stopped_at", "arrived_at"), now)
         stops = [
             UnmatchedStop(charge_point_id=point, said_id=said, meter=9, reason="Local", **stopped) for said in (-1, 0)
         ]
-        rows.add_all([*found, *stops])
+        rows.add_all([*sessions, *stops])
         await rows.flush()
         await findings.note_parked(rows, Finding.SESSIONS_IN_DOUBT, point, now)
-    doubtful, runs, stop = str(found[0].id), str(found[1].id), str(stops[0].id)
+    doubtful, runs, stop = str(sessions[0].id), str(sessions[1].id), str(stops[0].id)
     assert point in (await operator.shell("findings")).out
     names = {"$POINT": point, "$SESSION": doubtful, "$STOP": stop, "$OWNER": "ada"}
     looks, stops_, end, book, settle = commands
@@ -406,7 +406,7 @@ async def test_the_runbook_is_followed_command_by_command(
         if request.config.getoption("--screenshots"):
             browser = await stack.enter_async_context(open_browser())
         operator = await stack.enter_async_context(operator_of(tmp_path / "system", sqlite_url, browser))
-        found = entries()
-        await asyncio.gather(*(follow(operator, found[heading]) for heading, follow in TOGETHER.items()))
+        commands = entries()
+        await asyncio.gather(*(follow(operator, commands[heading]) for heading, follow in TOGETHER.items()))
         for heading, follow in ALONE.items():
-            await follow(operator, found[heading])
+            await follow(operator, commands[heading])

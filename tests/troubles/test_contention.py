@@ -32,8 +32,8 @@ async def main(api, key, first, starts, charge_points):
             key = {"Idempotency-Key": str(uuid.uuid4())}
             while (answer := await user.post(path, json=body, headers=key)).status_code == 503:
                 await asyncio.sleep(int(answer.headers["Retry-After"]))  # a machine this busy: as the answer says
-            found = answer.json()
-            answers.append([answer.status_code, found.get("id"), found.get("code")])
+            body = answer.json()
+            answers.append([answer.status_code, body.get("id"), body.get("code")])
         for number in range(0, starts, 5):
             await asyncio.gather(*(start(number + one) for one in range(5)))
     print(json.dumps(answers))
@@ -72,8 +72,8 @@ def clients(system: System) -> list[asyncio.Future[list[list[object]]]]:
         )
         told, _ = await process.communicate()
         assert process.returncode == 0
-        found: list[list[object]] = json.loads(told)
-        return found
+        answers: list[list[object]] = json.loads(told)
+        return answers
 
     return [asyncio.ensure_future(run(number)) for number in range(CLIENTS)]
 
@@ -81,9 +81,9 @@ def clients(system: System) -> list[asyncio.Future[list[list[object]]]]:
 async def check_ends(system: System, begun: set[object]) -> None:
     """Every transfer that was answered 201 has ended, and no two on one charge point overlap."""
     async with asyncio.timeout(240):
-        while found := await unfinished(system):
+        while left := await unfinished(system):
             await asyncio.sleep(0.5)  # the worker's doing: there is nothing here to wait on
-            assert len(found) <= len(begun)
+            assert len(left) <= len(begun)
     async with system.db.reading() as rows:
         transfers = {row.id: row for row in await rows.scalars(select(Transfer))}
         events = await rows.scalars(select(AuditEvent).where(AuditEvent.action.in_(["reserved", *FINAL])))

@@ -13,6 +13,7 @@ from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World
 
 LISTS = StepName.REPLACE_LISTS
+WHO = Actor("operator:op")
 PATIENT = POLICY.model_copy(update={"retries_used_up": timedelta(minutes=5)})
 
 
@@ -34,20 +35,19 @@ async def failing(stage: Set) -> Stage:
 
 async def test_a_paused_step_is_not_tried_until_it_is_resumed(stage: Set) -> None:
     transfer = await failing(stage)
-    who = Actor("operator:op")
 
     for _ in range(2):  # a repeat changes nothing
-        await transfer.client.pause(transfer.transfer_id, LISTS, OrderId("1"), actor=who)
+        await transfer.client.pause(transfer.transfer_id, LISTS, OrderId("1"), actor=WHO)
     await asyncio.sleep(1)  # a try that was under way has ended by now
     transfer.world.fail["replace_lists"].clear()
     await asyncio.sleep(4)  # longer than the pause between the first tries
     held = (await transfer.client.step_attempts(transfer.transfer_id))[LISTS]
     described = await transfer.handle.describe()
     [pending] = described.raw_description.pending_activities
-    await transfer.client.resume(transfer.transfer_id, LISTS, actor=who)
+    await transfer.client.resume(transfer.transfer_id, LISTS, actor=WHO)
 
     assert held.paused
-    assert (pending.pause_info.manual.identity, pending.pause_info.manual.reason) == (who, "1")
+    assert (pending.pause_info.manual.identity, pending.pause_info.manual.reason) == (WHO, "1")
     assert await transfer.outcome() == "completed"
 
 
@@ -55,12 +55,12 @@ async def test_only_what_is_being_tried_is_paused_and_only_what_is_paused_is_res
     transfer = await failing(stage)
 
     with pytest.raises(NotPossible, match="No try of the step rotate_credentials is under way"):
-        await transfer.client.pause(transfer.transfer_id, StepName.ROTATE_CREDENTIALS, OrderId("1"), actor=Actor("x"))
+        await transfer.client.pause(transfer.transfer_id, StepName.ROTATE_CREDENTIALS, OrderId("1"), actor=WHO)
     with pytest.raises(NotPossible, match="replace_lists is not paused"):
-        await transfer.client.resume(transfer.transfer_id, LISTS, actor=Actor("x"))
+        await transfer.client.resume(transfer.transfer_id, LISTS, actor=WHO)
     transfer.world.fail["replace_lists"].clear()
     assert await transfer.outcome() == "completed"
     with pytest.raises(AlreadyDecided):
-        await transfer.client.pause(transfer.transfer_id, LISTS, OrderId("1"), actor=Actor("x"))
+        await transfer.client.pause(transfer.transfer_id, LISTS, OrderId("1"), actor=WHO)
     with pytest.raises(NotFound):
-        await transfer.client.pause(TransferId("trf_none"), LISTS, OrderId("1"), actor=Actor("x"))
+        await transfer.client.pause(TransferId("trf_none"), LISTS, OrderId("1"), actor=WHO)

@@ -75,9 +75,9 @@ class World:
             firmware=None,
             booted_at=None,
         )
-        for found in (people, [*groups, *personal], [*held, point]):
+        for added in (people, [*groups, *personal], [*held, point]):  # each refers to those before
             async with self.database.writing() as rows:
-                rows.add_all(found)
+                rows.add_all(added)
 
     async def to_user(self, recipient: str = "zoe@example.org", to: str | None = "zoe", **changes: Any) -> None:
         """A transfer to a user, by an owner of the group who is not the charge point's owner."""
