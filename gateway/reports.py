@@ -209,7 +209,7 @@ class Reports(ABC):
         socket, rules = self._socket, self._rules
         return Over(socket.generation, socket.released_at, rules.dead_for, rules.power_limit)
 
-    def time_of(self, text: str) -> ChargerTime:
+    def time_of(self, text: str | None) -> ChargerTime:
         """Read a reported time with what is known of the charger's clock; one that can't be read is now."""
         return self._socket.clock.read(read_time(text) or datetime.now(UTC))
 

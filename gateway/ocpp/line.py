@@ -5,6 +5,7 @@ import json
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from inspect import signature
 from typing import Any, ClassVar
 
 from ocpp.charge_point import remove_nones, serialize_as_dict
@@ -16,7 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from domain.charger import OcppVersion
 from domain.errors import ErrorCode, HandoverError
 from gateway.metrics import GatewayMetrics
-from gateway.ocpp.schemas import validate
+from gateway.ocpp.mending import mended
+from gateway.ocpp.schemas import schema_of, validate
 from gateway.ocpp.spelling import to_camel, to_snake
 
 _log = logging.getLogger(__name__)
@@ -89,6 +91,7 @@ class Line:
         self._awaited: tuple[str, asyncio.Future[CallResult | CallError]] | None = None
         self._ended = False
         self._misfits = 0
+        self._strays: set[str] = set()
 
     async def ask(self, request: Any) -> Any:
         """Send one of the library's calls and give its call_result; one that does not fit its schema is not sent.
@@ -111,9 +114,14 @@ class Line:
                 raise CallNotSupported(f"The charger does not support {action}.")
             raise CallRefused(f"The charger answered {action} with an error.")
         reply.action = action
-        if await self._fits(reply):
+        payload = reply.payload
+        if not await self._fits(reply):
+            schema = schema_of(reply, self._version)
+            payload = mended(payload, schema, numbers_as_text=True) if schema is not None else None
+            self._stray(action)
+        if payload is not None:
             try:
-                return getattr(self._results, action)(**to_snake(reply.payload))
+                return getattr(self._results, action)(**to_snake(payload))
             except (TypeError, AttributeError, RecursionError):
                 pass  # raised below, outside, so that the frame is not carried along as its context
         raise NoAnswer(f"The charger's answer to {action} can't be read.")
@@ -220,11 +228,39 @@ class Line:
         handler = handlers.get(call.action) if isinstance(call.action, str) else None
         if handler is None:
             raise NotImplementedError
-        await validate(call, self._version)
-        result = await handler(**to_snake(call.payload))
+        result = await handler(**await self._read(call, handler))
         reply = call.create_call_result(to_camel(remove_nones(serialize_as_dict(result))))
         await validate(reply, self._version)
         return reply
+
+    async def _read(self, call: Call, handler: Handler) -> dict[str, Any]:
+        """Give what a call says, spelled for its handler; raises an OCPPError where that lacks what it needs.
+
+        The rest of what does not fit is put right or left out, and noted: a stop that is refused for a tag which nobody
+        reads would be told for ever (OCPP 1.6, 4.10).
+        """
+        try:
+            await validate(call, self._version)
+        except OCPPError as fault:
+            schema = schema_of(call, self._version)
+            found = mended(call.payload, schema) if schema is not None else None
+            if found is None:
+                raise
+            said: dict[str, Any] = to_snake(found)
+            try:
+                signature(handler).bind(**said)
+            except TypeError:
+                raise fault from None
+            self._stray(str(call.action))
+            return said
+        payload: dict[str, Any] = to_snake(call.payload)
+        return payload
+
+    def _stray(self, action: str) -> None:
+        """Note, once for each action, that a charger says it otherwise than the standard has it."""
+        if action not in self._strays:
+            self._strays.add(action)
+            _log.warning("%s says %s otherwise than OCPP does: it is read as far as it is needed.", self._name, action)
 
     async def _fits(self, message: Call | CallResult) -> bool:
         try:

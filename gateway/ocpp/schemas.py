@@ -1,6 +1,6 @@
 """OCPP's JSON schemas, each compiled once: whether a message fits the one that it has to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final
@@ -28,6 +28,17 @@ def fits(message: Call | CallResult, version: str) -> bool:
     except (ValueError, ArithmeticError, OSError):  # refused; a number that is none; there is no such schema
         return False
     return True
+
+
+def schema_of(message: Call | CallResult, version: str) -> Mapping[str, Any] | None:
+    """Give the schema of a message; None where there is none."""
+    try:
+        found: Mapping[str, Any] = get_validator(
+            message.message_type_id, message.action, version, Decimal if version == "1.6" else float
+        ).schema
+    except (OSError, ValueError):
+        return None
+    return found
 
 
 @cache

@@ -9,7 +9,7 @@ from ocpp.v16 import call, call_result
 from domain.charger import CommandOutcome, KeyAnswer, OcppVersion
 from domain.errors import HandoverError
 from gateway.ocpp.dialect import Dialect
-from gateway.ocpp.line import CallNotSupported, CallRefused
+from gateway.ocpp.line import CallNotSupported, CallRefused, NoAnswer
 from persistence.chargers.charging import Running
 from persistence.chargers.local_lists import ListLimits, ListOrder
 
@@ -49,11 +49,11 @@ class Ocpp16(Dialect):
             for entry in answer.configuration_key or []:
                 if str(entry.get("value") or "").isdecimal():
                     said[entry["key"]] = int(entry["value"])
-        except CallRefused:
+        except (CallRefused, NoAnswer):
             pass
         try:
             version = (await self._line.ask(call.GetLocalListVersion())).list_version
-        except CallRefused:
+        except (CallRefused, NoAnswer):
             version = 0
         part = said.get(_LIMIT_KEYS[0]) or _DEFAULT_PART
         return ListLimits(part, said.get(_LIMIT_KEYS[1]) or None, max(version, 0), tag=20)
@@ -77,7 +77,7 @@ class Ocpp16(Dialect):
         """`ClearCache`, and `ClearChargingProfile` (not the installation's limit); refused means nothing was there."""
         del former  # nothing to tell them by
         for request in (call.ClearCache(), call.ClearChargingProfile(charging_profile_purpose="TxDefaultProfile")):
-            with suppress(CallRefused):
+            with suppress(CallRefused, NoAnswer):
                 await self._tell(request)
 
     async def send_key(self, key: str) -> KeyAnswer:

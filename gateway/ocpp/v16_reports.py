@@ -87,8 +87,16 @@ class Reports16(Reports):
             await self.meters(transaction_id, [reading for reading in readings if reading is not None])
         return call_result.MeterValues()
 
-    async def _stop(self, meter_stop: int, timestamp: str, transaction_id: int, reason: str = "Local", **_: Any) -> Any:
-        said_id, meter = countable(transaction_id), countable(meter_stop)
+    async def _stop(
+        self,
+        meter_stop: int | None = None,
+        timestamp: str | None = None,
+        transaction_id: int = _NO_ID,
+        reason: str = "Local",
+        **_: Any,
+    ) -> Any:
+        """Take whatever it says: a stop that is refused is told for ever (OCPP 1.6, 4.10)."""
+        said_id, meter = countable(transaction_id), None if meter_stop is None else countable(meter_stop)
         at = self.time_of(timestamp)
         await self.stops(_NO_ID if said_id is None else said_id, meter=meter, at=at, reason=reason)
         return call_result.StopTransaction()

@@ -10,7 +10,7 @@ from ocpp.v201 import call, call_result
 from domain.charger import CommandOutcome, KeyAnswer, OcppVersion
 from domain.errors import HandoverError
 from gateway.ocpp.dialect import Dialect
-from gateway.ocpp.line import CallNotSupported, CallRefused
+from gateway.ocpp.line import CallNotSupported, CallRefused, NoAnswer
 from persistence.chargers.charging import Running
 from persistence.chargers.local_lists import ListLimits, ListOrder
 
@@ -47,7 +47,7 @@ class Ocpp201(Dialect):
         for session in stop:
             if session.reference is not None:
                 await self._tell(call.RequestStopTransaction(transaction_id=session.reference))
-        with suppress(CallRefused):
+        with suppress(CallRefused, NoAnswer):
             for _ in range(_LOOKS):
                 if not (await self._line.ask(call.GetTransactionStatus())).messages_in_queue:
                     break
@@ -62,10 +62,10 @@ class Ocpp201(Dialect):
         """`GetVariables` of the list's ItemsPerMessage, and `GetLocalListVersion`."""
         wanted = {"component": {"name": "LocalAuthListCtrlr"}, "variable": {"name": "ItemsPerMessage"}}
         part, version = "", 0
-        with suppress(CallRefused):
+        with suppress(CallRefused, NoAnswer):
             answer = await self._line.ask(call.GetVariables(get_variable_data=[wanted]))
             part = str(answer.get_variable_result[0].get("attribute_value") or "")
-        with suppress(CallRefused):
+        with suppress(CallRefused, NoAnswer):
             version = (await self._line.ask(call.GetLocalListVersion())).version_number
         return ListLimits(int(part) if part.isdecimal() and int(part) else _DEFAULT_PART, None, max(version, 0))
 
@@ -99,12 +99,12 @@ class Ocpp201(Dialect):
             call.ClearCache(),
             call.ClearChargingProfile(charging_profile_criteria=profiles),
         ):
-            with suppress(CallRefused):
+            with suppress(CallRefused, NoAnswer):
                 await self._tell(request)
         for number, tag in enumerate(former[:_CUSTOMERS], start=1):
             token = {"id_token": tag, "type": "ISO14443"}
             about = call.CustomerInformation(request_id=number, report=False, clear=True, id_token=token)
-            with suppress(CallRefused):
+            with suppress(CallRefused, NoAnswer):
                 if await self._tell(about) is CommandOutcome.NOT_SUPPORTED:
                     return
 

@@ -67,7 +67,6 @@ async def test_garbage_is_counted_and_the_conversation_goes_on(
         ('[2,"1","ReserveNow",{}]', "NotImplemented"),
         ('[2,"1","Authorize",{}]', "ProtocolError"),
         ('[2,"1","Authorize",{"idTag":5}]', "TypeConstraintViolation"),
-        ('[2,"1","Authorize",{"idTag":"A","secret":"x"}]', "FormationViolation"),
         ('[2,"1","Heartbeat",[]]', "TypeConstraintViolation"),
         ('[2,"1","StatusNotification",{"connectorId":0,"errorCode":"x","status":"y"}]', "FormationViolation"),
     ],
