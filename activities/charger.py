@@ -13,7 +13,7 @@ from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, D
 from activities.contracts.messages import Done
 from domain.charger import CommandOutcome, RestartAnswer
 from domain.errors import NotPossible
-from gateway.ocpp.line import CallRefused, NotConnected
+from gateway.ocpp.line import NotConnected
 from gateway.server import Gateway
 
 #: Seconds between two heartbeats: a dead node is noticed, and a cancel arrives, within a few of them.
@@ -50,18 +50,15 @@ class GatewayCharger(Charger, ChargerOnDemand):
             return DeviceAnswer(outcome=await self._orders.release(order.charge_point_id))
 
     async def replace_lists(self, order: DeviceOrder) -> DeviceAnswer:
-        """Replace the local list. A repeat sends the whole list again, as a newer version of it.
+        """Replace the local list, and what else lets the former group's tags charge.
 
-        One that the charger does not take is an error, to be retried; only a charger without lists answers.
-
-        What the transfer replaced is kept on record by (transfer id, first try), so `restore` finds it whatever
-        happened in between; a transfer that replaced nothing has nothing to restore.
+        A repeat sends the whole list again, as a newer version of it. What the transfer replaced is kept on record by
+        (transfer id, first try), so `restore` finds it whatever happened in between; a transfer that replaced nothing
+        has nothing to restore.
         """
         async with _at_work():
-            outcome = await self._orders.replace_lists(order.charge_point_id, order.transfer_id, restore=order.restore)
-        if outcome not in (CommandOutcome.DONE, CommandOutcome.NOT_SUPPORTED):
-            raise CallRefused("The charger did not take the local list: a newer version of it is sent.")
-        return DeviceAnswer(outcome=outcome)
+            replaced = await self._orders.replace_lists(order.charge_point_id, order.transfer_id, restore=order.restore)
+        return DeviceAnswer(outcome=replaced.outcome, left=replaced.left)
 
     async def rotate(self, order: DeviceOrder) -> Rotated:
         """Send the key that the ownership transaction made for this transfer, on every try the same one.

@@ -11,7 +11,7 @@ from domain.keys import KeyInUse
 from domain.kinds import FoundBy, TransferKind, rules_of
 from domain.transfer import Attention, Connection, IfOffline, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import AcceptedLetter, AskLetter, CodeLetter, EndedLetter, NewKeyLetter, RequestedLetter
-from persistence.chargers import keys_in_use
+from persistence.chargers import charger_changes, keys_in_use
 from persistence.links.approvals import SentCode
 from persistence.tables import User
 from persistence.transfers import transfers
@@ -87,12 +87,15 @@ class Drafts:
     ) -> EndedLetter:
         """Draft what somebody is told of the end, or of what was settled after it."""
         transfer, about = facts.transfer, self._about(facts)
+        changes = await charger_changes.of_one(rows, transfer.id)
         return kind(
             **about,
             addressee=person.addressee,
             state=TransferState(transfer.state),
             reason=Reason(transfer.reason) if transfer.reason else None,
             warnings=tuple(TransferWarning(warning) for warning in transfer.warnings),
+            settings_changed=changes.settings,
+            former_tags=changes.former_tags,
             charge_point_id=transfer.charge_point_id,
             new_owner=await find_new_owner(rows, transfer),
             former_owner=about["owner_changes"] and person.user_id == transfer.from_owner_id,

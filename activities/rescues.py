@@ -43,6 +43,7 @@ class DatabaseRescues(Rescues):
                 lists=rescued.lists,
                 release=rescued.release,
                 lists_not_supported=rescued.lists_not_supported,
+                left_at_lists=[TransferWarning(shortfall.value) for shortfall in rescued.left],
             )
             if cleared:
                 detail = {"cleared": ",".join(cleared)}

@@ -1,6 +1,7 @@
 """What callers are shown, field by field."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -99,6 +100,25 @@ class Step(_Shown):
         )
 
 
+class SettingChanged(_Shown):
+    """A setting that was set at the charger, and stays set for the new owner; a roll-back sets it back."""
+
+    name: str
+    """As its version of OCPP names it: `AllowOfflineTxForUnknownId`, `AuthCtrlr.OfflineTxForUnknownIdEnabled`."""
+    was: str | None
+    """Null where the charger did not tell it."""
+    now: str
+
+
+class Limit(_Shown):
+    """A charging profile that stays at the charger: a limit of the installation, not of who has it."""
+
+    id: int
+    purpose: str
+    source: str | None
+    evse: int | None
+
+
 class Resolution(_Shown):
     """What one of an operator's actions would do now."""
 
@@ -120,6 +140,12 @@ class Transfer(_Shown):
     """Why it did not come about: docs/api.md lists the words."""
     warnings: list[str]
     """What is left of one that was completed, or rolled back: docs/api.md lists the words."""
+    settings_changed: list[SettingChanged]
+    """What was set at the charger so that no tag of the former group charges."""
+    former_tags: int
+    """How many tags of the former group may go on charging while the charger is offline."""
+    limits: list[Limit]
+    """The charging profiles that stay at the charger."""
     actions: list[Action]
     """What you may do now."""
     resolutions: list[Resolution]
@@ -147,6 +173,9 @@ class Transfer(_Shown):
             **{name: getattr(view, name) for name in cls.model_fields if hasattr(view, name) and name != "steps"},
             actions=actions(view, caller, live or ()),
             resolutions=[Resolution(action=act, effect=text) for act, text in resolutions(view, caller, live or ())],
+            settings_changed=[SettingChanged(**asdict(one)) for one in view.at_charger.settings],
+            former_tags=view.at_charger.former_tags,
+            limits=[Limit(**one) for one in view.at_charger.limits],
             from_=Side.of(view.origin),
             to=Side.of(view.target) if view.target else None,
             steps=[Step.of(step, (live or {}).get(step.name)) for step in view.steps],

@@ -1,5 +1,6 @@
 """What a charger answers, in whichever version of OCPP."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -21,6 +22,27 @@ class CommandOutcome(StrEnum):
     NOT_SUPPORTED = "not_supported"
     STALE = "stale"
     """It has a newer list already: a higher version is wanted. Never leaves the gateway."""
+
+
+#: Answers to a list after which none is sent again: the charger takes none, or none now.
+NO_LIST: Final = frozenset({CommandOutcome.NOT_SUPPORTED, CommandOutcome.REJECTED})
+
+
+class Shortfall(StrEnum):
+    """What could not be done at a charger about the tags of the group that had it last: each is a warning, too."""
+
+    FORMER_TAGS_MAY_CHARGE_OFFLINE = "former_tags_may_charge_offline"
+    CACHE_NOT_CLEARED = "cache_not_cleared"
+    CUSTOMER_DATA_LEFT = "customer_data_left"
+
+
+@dataclass(frozen=True)
+class SettingChanged:
+    """A setting of a charger, by OCPP's name; `was` is None where the charger did not tell it."""
+
+    name: str
+    was: str | None
+    now: str
 
 
 class RestartAnswer(StrEnum):

@@ -10,8 +10,9 @@ from gateway.charger_sockets import ChargerSocket, ChargerSockets
 from gateway.credentials import Answer, KeyRule
 from gateway.enrolment import Enrolment
 from gateway.facts import Tasks
+from gateway.list_replacement import ListReplacement, Replaced
 from gateway.ocpp.line import CallRefused, NoAnswer, NotConnected
-from persistence.chargers import charging, credentials, local_lists, present_connections, upgrades
+from persistence.chargers import charging, credentials, present_connections, upgrades
 from persistence.session import Database
 
 
@@ -44,20 +45,13 @@ class Orders:
         """Make the charger operative. A repeat asks the same again."""
         return await (await self._find(charge_point_id)).dialect.release()
 
-    async def replace_lists(self, charge_point_id: ChargePointId, order_id: str, *, restore: bool) -> CommandOutcome:
-        """Send the present group's local list, or with `restore` the one that this order replaced; clear its memory.
+    async def replace_lists(self, charge_point_id: ChargePointId, order_id: str, *, restore: bool) -> Replaced:
+        """Make the charger know the present group's tags, or with `restore` those that this order replaced.
 
-        The list is on record before it leaves, under versions that were never used. A repeat sends it whole again.
+        What is sent is on record before it leaves. A repeat sends it whole again, under versions that were never used.
         """
-        socket = await self._find(charge_point_id)
-        limits = await socket.dialect.limits()
-        async with self._db.writing() as rows:
-            order = await local_lists.plan_list(rows, charge_point_id, order_id, limits, restore=restore)
-        outcome = CommandOutcome.DONE if order is None else await socket.dialect.send_list(order)
-        if outcome is CommandOutcome.STALE:  # it said another version than it has: the try that follows asks again
-            outcome = await self._send_higher(socket, order_id, limits, restore=restore)
-        await socket.dialect.forget(order.former if order else ())
-        return outcome
+        work = ListReplacement(self._db, await self._find(charge_point_id), order_id)
+        return await (work.restore() if restore else work.replace())
 
     async def rotate(self, charge_point_id: ChargePointId, order_id: str) -> Answer:
         """Send the order's pending key, always the same one, and say what the charger answered; raises nothing else.
@@ -133,13 +127,6 @@ class Orders:
         if socket.quarantined and not in_quarantine:
             raise NotConnected("The charger is in quarantine.")
         return socket
-
-    async def _send_higher(
-        self, socket: ChargerSocket, order_id: str, limits: local_lists.ListLimits, *, restore: bool
-    ) -> CommandOutcome:
-        async with self._db.writing() as rows:
-            order = await local_lists.plan_list(rows, socket.charge_point_id, order_id, limits, restore=restore)
-        return CommandOutcome.DONE if order is None else await socket.dialect.send_list(order)
 
     async def _known_answer(self, charge_point_id: ChargePointId, order_id: str) -> Answer | None:
         """Give the answer after which the charger need not be asked, None where it has to be."""

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final
 import segno
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from domain.charger import SettingChanged
 from domain.keys import KeyInUse
 from domain.kinds import TransferKind, rules_of
 from domain.languages import Language, duration, hour, moment
@@ -114,6 +115,10 @@ class EndedLetter(About):
     state: TransferState
     reason: Reason | None
     warnings: tuple[TransferWarning, ...]
+    settings_changed: tuple[SettingChanged, ...]
+    """What was set at the charger, and stays set."""
+    former_tags: int
+    """How many tags of the last group may go on charging while it is offline."""
     charge_point_id: str
     new_owner: str | None
     """Who owns the charge point after it; None where it may not be known."""

@@ -22,6 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from domain.tags import TagType
+
 ID = String(80)
 
 
@@ -102,6 +104,8 @@ class Tag(Table):
     group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"), primary_key=True)
     id_tag: Mapped[str] = mapped_column(String(36), primary_key=True)
     """As OCPP compares it: case-insensitive, kept in upper case. A charger of 1.6 reads no more than 20 characters."""
+    type: Mapped[str] = mapped_column(String(20), primary_key=True, default=TagType.ISO14443.value)
+    """domain.tags.TagType."""
 
 
 class ApiKey(Table):
@@ -313,7 +317,7 @@ class ChargerConnection(Table):
 
 
 class LocalList(Table):
-    """The local list that a charger was last sent: `[{"id_tag", "status"}]`, and the one that it replaced."""
+    """The local list that a charger was last sent: `[{"id_tag", "status", "type"}]`, and the one that it replaced."""
 
     __tablename__ = "local_lists"
     charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"), primary_key=True)
@@ -322,6 +326,20 @@ class LocalList(Table):
     order_id: Mapped[str | None] = mapped_column(ID)
     replaced: Mapped[list[Any] | None]
     """What was there before the order `order_id`: its compensation sends this."""
+
+
+class ChargerChange(Table):
+    """What an order changed at a charger beside its list, and what it had to leave there."""
+
+    __tablename__ = "charger_changes"
+    order_id: Mapped[str] = mapped_column(ID, primary_key=True)
+    charge_point_id: Mapped[str] = mapped_column(ForeignKey("charge_points.id"))
+    settings: Mapped[list[Any]] = mapped_column(default=list)
+    """`[{"name", "was", "now"}]`, written before it is set; `was` is null where the charger did not tell it."""
+    former_tags: Mapped[int] = mapped_column(default=0)
+    """How many tags of the last group may go on charging while it is offline."""
+    limits: Mapped[list[Any]] = mapped_column(default=list)
+    """The charging profiles that stay: `[{"id", "purpose", "source", "evse"}]`."""
 
 
 class ChargingSession(Table):

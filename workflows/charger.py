@@ -85,15 +85,15 @@ class ChargerCommands:
         await self._wait_for_session()
         return outcome
 
-    async def replace_lists(self, until: datetime, *, restore: bool = False) -> CommandOutcome | None:
-        """Send the local list of the present group, or with `restore` the former one; None: offline until `until`.
+    async def replace_lists(self, until: datetime, *, restore: bool = False) -> DeviceAnswer | None:
+        """Let it know the present group's tags, or with `restore` the former one's; None: offline until `until`.
 
         There is nothing to restore where nothing was sent.
         """
         if restore and Charger.replace_lists not in self._sent:
-            return CommandOutcome.DONE
+            return DeviceAnswer(outcome=CommandOutcome.DONE)
         summary = "put the former local list back" if restore else "replace the local list"
-        return await self._command(Charger.replace_lists, self._order(restore=restore), summary, until)
+        return await self._reach(Charger.replace_lists, self._order(restore=restore), summary, until)
 
     async def release(self, until: datetime) -> CommandOutcome | None:
         """Let sessions start again, at the platform and at the charger; None: offline until `until`.

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 from activities.contracts.notices import Subject
 from activities.contracts.registry import Changed, Plan
-from domain.charger import CommandOutcome
+from domain.charger import NO_LIST, CommandOutcome, Shortfall
 from domain.transfer import (
     KEY_REFUSED,
     REFUSED_BY_CHARGER,
@@ -160,12 +160,20 @@ class Reconfiguration:
         if self._given_up or not self._plan.rotate:
             until = workflow.now()
         noted = len(self._warnings)
-        outcome = await self._step(StepName.REPLACE_LISTS, lambda: self._charger.replace_lists(until))
+        left: list[Shortfall] = []
+
+        async def replace() -> CommandOutcome | None:
+            answer = await self._charger.replace_lists(until)
+            left.extend(answer.left if answer else ())
+            return answer.outcome if answer else None
+
+        outcome = await self._step(StepName.REPLACE_LISTS, replace)
         if outcome is None and early and len(self._warnings) == noted:
             return None
         self._over.add(StepName.REPLACE_LISTS)
-        if outcome is CommandOutcome.NOT_SUPPORTED:
+        if outcome in NO_LIST:
             self._warnings.append(TransferWarning.LISTS_NOT_SUPPORTED)
+        self._warnings += [TransferWarning(shortfall.value) for shortfall in left]
         if outcome is None and len(self._warnings) == noted:
             self._warnings.append(TransferWarning.LISTS_DUE)
         return None

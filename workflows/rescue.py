@@ -15,7 +15,7 @@ from activities.contracts.messages import Done, TransferRef
 from activities.contracts.notices import Notices, Subject, Tell
 from activities.contracts.registry import Registry
 from activities.contracts.rescues import Rescue, Rescued, Rescues
-from domain.charger import CommandOutcome
+from domain.charger import NO_LIST, CommandOutcome, Shortfall
 from domain.errors import Refusal
 from domain.ids import gateway_queue
 from domain.policy import Policy
@@ -67,17 +67,21 @@ class RescueWorkflow:
     async def _work(self, rescue: Rescue) -> bool:
         """Do what is left to do, each thing whether or not the others are taken; whether nothing is left."""
         lists = release = None
+        left: tuple[Shortfall, ...] = ()
         if rescue.lists:
-            lists = await self._command(Charger.replace_lists, rescue, "replace the local list")
+            answer = await self._command(Charger.replace_lists, rescue, "replace the local list")
+            lists, left = (answer.outcome, answer.left) if answer else (None, ())
         # another transfer may have begun meanwhile, which makes it inoperative
         if rescue.release and (await self._begin()).ready:
-            release = await self._command(Charger.release, rescue, "make the charger operative")
-        unsupported = lists is CommandOutcome.NOT_SUPPORTED
+            answer = await self._command(Charger.release, rescue, "make the charger operative")
+            release = answer.outcome if answer else None
+        unsupported = lists in NO_LIST
         done = Rescued(
             transfer_id=self._ref.transfer_id,
             lists=unsupported or lists in _TAKEN,
             release=release in _TAKEN,
             lists_not_supported=unsupported,
+            left=left,
         )
         settled = await transact(Rescues.settle, done, self._policy, summary="what is left to do", for_ever=True)
         return settled.done
@@ -93,7 +97,7 @@ class RescueWorkflow:
 
     async def _command(
         self, step: ActivityMethod[DeviceOrder, DeviceAnswer], rescue: Rescue, summary: str
-    ) -> CommandOutcome | None:
+    ) -> DeviceAnswer | None:
         """Try one thing once; None where it did not come to the charger, or no answer did."""
         where = await transact(Registry.locate, self._ref, self._policy, summary="where the charger is")
         if where.node is None:
@@ -101,7 +105,7 @@ class RescueWorkflow:
         options = replace(device(self._policy), retries=RetryPolicy(maximum_attempts=1))
         order = DeviceOrder(transfer_id=self._ref.transfer_id, charge_point_id=rescue.charge_point_id)
         try:
-            return (await call(step, order, options, summary=summary, task_queue=gateway_queue(where.node))).outcome
+            return await call(step, order, options, summary=summary, task_queue=gateway_queue(where.node))
         except Refusal:  # another transfer has begun meanwhile, and does it for itself
             return None
         except ActivityError as error:

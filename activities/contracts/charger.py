@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 
 from activities.contracts.declaring import step
 from activities.contracts.messages import Done, Message, TransferRef
-from domain.charger import CommandOutcome, KeyAnswer
+from domain.charger import CommandOutcome, KeyAnswer, Shortfall
 from domain.ids import ChargePointId
 from domain.transfer import StepName
 
@@ -23,6 +23,8 @@ class DeviceAnswer(Message):
     """What the charger answered."""
 
     outcome: CommandOutcome
+    left: tuple[Shortfall, ...] = ()
+    """Of `replace_lists`: what could not be done."""
 
 
 class Rotated(Message):
@@ -57,7 +59,7 @@ class Charger(ABC):
     @step("charger.replace_lists", StepName.REPLACE_LISTS)
     @abstractmethod
     async def replace_lists(self, order: DeviceOrder) -> DeviceAnswer:
-        """Send the local list of its present group (former tags blocked) and clear its cache; or restore the former."""
+        """Let it know the present group's tags, and forget the former one's; or restore what this replaced."""
 
     @step("charger.rotate", StepName.ROTATE_CREDENTIALS)
     @abstractmethod

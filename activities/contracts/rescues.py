@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 
 from activities.contracts.declaring import step
 from activities.contracts.messages import Message, TransferRef
+from domain.charger import Shortfall
 from domain.ids import ChargePointId
 from domain.policy import Policy
 
@@ -25,6 +26,8 @@ class Rescued(TransferRef):
     lists: bool
     release: bool
     lists_not_supported: bool = False
+    left: tuple[Shortfall, ...] = ()
+    """With `lists`: what could not be done about former tags."""
     """There is nothing to replace: the charger takes no list."""
 
 

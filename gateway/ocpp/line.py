@@ -29,7 +29,21 @@ Handler = Callable[..., Awaitable[Any]]
 _OLD_CODES = {"FormatViolation": "FormationViolation"}
 #: How OCPP 2.x answers what is no message (OCPP-J 2.0.1, 4.2.3), and under which id where none can be read.
 _NO_RPC, _NO_ID = "RpcFrameworkError", "-1"
+#: Errors that the same call would be answered with again, in both spellings; any other may pass.
 _NOT_THERE = frozenset({"NotImplemented", "NotSupported"})
+_FINAL = frozenset(
+    {
+        "FormatViolation",
+        "FormationViolation",
+        "MessageTypeNotSupported",
+        "OccurenceConstraintViolation",
+        "OccurrenceConstraintViolation",
+        "PropertyConstraintViolation",
+        "ProtocolError",
+        "SecurityError",
+        "TypeConstraintViolation",
+    }
+)
 
 
 class NotConnected(HandoverError):
@@ -59,6 +73,10 @@ class CallNotSupported(CallRefused):
     outcome: ClassVar[str] = "not_supported"
 
 
+class CallRejected(CallRefused):
+    """The charger will answer the call with this error whenever it is made."""
+
+
 class NotInQuarantine(SecurityError):  # type: ignore[misc]
     """Answer to what a charger must not send while it is quarantined; it keeps the message and sends it again."""
 
@@ -84,7 +102,8 @@ class Line:
         self._name = name
         self._version = version
         self._results = results
-        self._call_timeout = call_timeout
+        self.call_timeout = call_timeout
+        """How many seconds the charger may take to answer."""
         self._metrics = metrics
         self._one_call = asyncio.Lock()
         self._turn = asyncio.Lock()
@@ -112,6 +131,8 @@ class Line:
         if isinstance(reply, CallError):
             if str(reply.error_code) in _NOT_THERE:
                 raise CallNotSupported(f"The charger does not support {action}.")
+            if str(reply.error_code) in _FINAL:
+                raise CallRejected(f"The charger does not take the {action}.")
             raise CallRefused(f"The charger answered {action} with an error.")
         reply.action = action
         payload = reply.payload
@@ -144,7 +165,7 @@ class Line:
         answer: asyncio.Future[CallResult | CallError] = asyncio.get_running_loop().create_future()
         self._awaited = (call.unique_id, answer)
         try:
-            async with asyncio.timeout(self._call_timeout):
+            async with asyncio.timeout(self.call_timeout):
                 async with self._turn:  # the answer to a call of the charger's goes out first
                     await self._socket.send(call.to_json())
                 return await answer

@@ -24,7 +24,7 @@ class _LeftOut(Exception):
 def mended(payload: Any, schema: Mapping[str, Any], *, numbers_as_text: bool = False) -> dict[str, Any] | None:
     """Give an object with all of it that its schema lets be read; None for what is no object.
 
-    `numbers_as_text`: a number in the place of a text is one, as in the values of a configuration.
+    `numbers_as_text`: a number, or true, in the place of a text is one, as in the values of a configuration.
     """
     if not isinstance(payload, dict):
         return None
@@ -81,8 +81,8 @@ class _Mender:
         return found
 
     def _text(self, value: Any, schema: Mapping[str, Any]) -> str:
-        if self._numbers_as_text and isinstance(value, int | float) and not isinstance(value, bool):
-            value = str(value)
+        if self._numbers_as_text and isinstance(value, int | float):
+            value = str(value).lower() if isinstance(value, bool) else str(value)
         if not isinstance(value, str):
             raise _LeftOut
         words = schema.get("enum")

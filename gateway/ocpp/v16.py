@@ -1,21 +1,18 @@
 """OCPP 1.6: what a charger is told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from ocpp.v16 import call, call_result
 
 from domain.charger import CommandOutcome, KeyAnswer, OcppVersion
 from domain.errors import HandoverError
-from gateway.ocpp.dialect import Dialect
-from gateway.ocpp.line import CallNotSupported, CallRefused, NoAnswer
+from gateway.ocpp.dialect import DISPENSABLE, Dialect, Setting, Settings
+from gateway.ocpp.line import CallNotSupported
 from persistence.chargers.charging import Running
-from persistence.chargers.local_lists import ListLimits, ListOrder
+from persistence.chargers.local_lists import Entry
 
-#: Entries a message where the charger does not say how many it takes.
-_DEFAULT_PART: Final = 20
-_LIMIT_KEYS: Final = ["SendLocalListMaxLength", "LocalAuthListMaxLength"]
 _KEY_ANSWERS: Final = {
     "Accepted": KeyAnswer.ACCEPTED,
     "RebootRequired": KeyAnswer.REBOOT_REQUIRED,
@@ -29,6 +26,14 @@ class Ocpp16(Dialect):
 
     VERSION = OcppVersion.V16
     RESULTS = call_result
+    NAMES = {  # noqa: RUF012 - a class's table
+        Setting.LIST_ENABLED: "LocalAuthListEnabled",
+        Setting.LIST_LENGTH: "LocalAuthListMaxLength",
+        Setting.LIST_PART: "SendLocalListMaxLength",
+        Setting.UNKNOWN_OFFLINE: "AllowOfflineTxForUnknownId",
+        Setting.CACHE_ENABLED: "AuthorizationCacheEnabled",
+    }
+    TAG, TYPES = 20, False
 
     async def quiet(self, stop: Sequence[Running]) -> CommandOutcome:
         """`ChangeAvailability` of it all, then `RemoteStopTransaction`; a rejected one had nothing to stop."""
@@ -41,44 +46,54 @@ class Ocpp16(Dialect):
         """`ChangeAvailability` of the whole charger; it survives a restart, so it has to be undone."""
         return await self._tell(call.ChangeAvailability(connector_id=0, type="Operative"))
 
-    async def limits(self) -> ListLimits:
-        """`GetConfiguration` and `GetLocalListVersion`; -1 there means that it has no list."""
-        said: dict[str, int] = {}
+    async def read(self, settings: Iterable[Setting]) -> Settings:
+        """`GetConfiguration`; a station may spell a key in its own case."""
+        asked = {self.NAMES[setting].lower(): setting for setting in settings if setting in self.NAMES}
         try:
-            answer = await self._line.ask(call.GetConfiguration(key=list(_LIMIT_KEYS)))
-            for entry in answer.configuration_key or []:
-                if str(entry.get("value") or "").isdecimal():
-                    said[entry["key"]] = int(entry["value"])
-        except (CallRefused, NoAnswer):
-            pass
-        try:
-            version = (await self._line.ask(call.GetLocalListVersion())).list_version
-        except (CallRefused, NoAnswer):
-            version = 0
-        part = said.get(_LIMIT_KEYS[0]) or _DEFAULT_PART
-        return ListLimits(part, said.get(_LIMIT_KEYS[1]) or None, max(version, 0), tag=20)
-
-    async def send_list(self, order: ListOrder) -> CommandOutcome:
-        """`SendLocalList`: `Full` with the first part, `Differential` with each other one, under rising versions."""
-        for number, part in enumerate(order.parts):
-            request = call.SendLocalList(
-                list_version=order.first_version + number,
-                update_type="Differential" if number else "Full",
-                local_authorization_list=[
-                    {"id_tag": entry["id_tag"], "id_tag_info": {"status": entry["status"]}} for entry in part
-                ],
+            answer = await self._line.ask(
+                call.GetConfiguration(key=[self.NAMES[setting] for setting in asked.values()])
             )
-            outcome = await self._tell(request)
-            if outcome is not CommandOutcome.DONE:
-                return outcome
-        return CommandOutcome.DONE
+        except DISPENSABLE:
+            return {}
+        said: dict[Setting, str | None] = {}
+        for name in answer.unknown_key or []:
+            if name.lower() in asked:
+                said[asked[name.lower()]] = None
+        for entry in answer.configuration_key or []:
+            if entry["key"].lower() in asked and entry.get("value") is not None:
+                said[asked[entry["key"].lower()]] = entry["value"]
+        return said
 
-    async def forget(self, former: Sequence[str]) -> None:
-        """`ClearCache`, and `ClearChargingProfile` (not the installation's limit); refused means nothing was there."""
-        del former  # nothing to tell them by
-        for request in (call.ClearCache(), call.ClearChargingProfile(charging_profile_purpose="TxDefaultProfile")):
-            with suppress(CallRefused, NoAnswer):
-                await self._tell(request)
+    async def write(self, name: str, value: str) -> CommandOutcome:
+        """`ChangeConfiguration`."""
+        return await self._tell(call.ChangeConfiguration(key=name, value=value))
+
+    async def list_version(self) -> int:
+        """`GetLocalListVersion`; -1 there means that it has no list."""
+        try:
+            version: int = (await self._line.ask(call.GetLocalListVersion())).list_version
+        except DISPENSABLE:
+            return 0
+        return max(version, 0)
+
+    async def send_list(self, version: int, entries: Sequence[Entry], *, full: bool) -> CommandOutcome:
+        """`SendLocalList`."""
+        listed = [{"id_tag": entry.id_tag, "id_tag_info": {"status": entry.status}} for entry in entries]
+        return await self._tell(
+            call.SendLocalList(
+                list_version=version, update_type="Full" if full else "Differential", local_authorization_list=listed
+            )
+        )
+
+    async def clear_cache(self) -> CommandOutcome:
+        """`ClearCache`."""
+        return await self._tell(call.ClearCache())
+
+    async def clear_profiles(self) -> Sequence[Mapping[str, Any]]:
+        """`ClearChargingProfile` of every TxDefaultProfile: of the others none can be asked for."""
+        with suppress(*DISPENSABLE):
+            await self._tell(call.ClearChargingProfile(charging_profile_purpose="TxDefaultProfile"))
+        return ()
 
     async def send_key(self, key: str) -> KeyAnswer:
         """`ChangeConfiguration` of `AuthorizationKey`, in hex digits."""

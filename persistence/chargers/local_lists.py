@@ -1,20 +1,32 @@
 """The local lists of chargers: what a charger is to be sent, what it was sent, and what that replaced."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import TransferInProgress
 from domain.ids import ChargePointId
+from domain.tags import TagType
 from persistence.chargers import charge_points
-from persistence.tables import ChargePoint, LocalList, OwnershipPeriod, Tag
+from persistence.tables import LocalList, OwnershipPeriod, Tag
 from persistence.transfers import transfers
 
-ACCEPTED = "Accepted"
-BLOCKED = "Blocked"
+ACCEPTED: Final = "Accepted"
+BLOCKED: Final = "Blocked"
+#: OCPP counts versions in 32 bits; after the last one the first comes again.
+_LAST_VERSION: Final = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tag on a local list; what it is, is its value and its type together (OCPP 1.6 has no types)."""
+
+    id_tag: str
+    status: str
+    type: str = TagType.ISO14443.value
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,8 @@ class ListLimits:
     version: int = 0
     tag: int = 36
     """How long a tag may be; longer ones are left out."""
+    types: bool = True
+    """Whether it tells tags of one value and several types apart."""
 
 
 @dataclass(frozen=True)
@@ -33,30 +47,70 @@ class ListOrder:
     """A list to send: part `n` carries the version `first_version + n`; there is one part at least."""
 
     first_version: int
-    parts: tuple[tuple[dict[str, str], ...], ...]
-    former: tuple[str, ...] = ()
-    """The tags that are not to charge any more, whether or not they stand on it."""
+    parts: tuple[tuple[Entry, ...], ...]
+    former: tuple[Entry, ...] = ()
+    """The tags of the last group, which are not to charge any more, whether or not they stand on it."""
+    blocked: int = 0
+    """How many of those stand on it, as blocked."""
 
 
-async def plan_list(
-    rows: AsyncSession, charge_point_id: ChargePointId, order_id: str, limits: ListLimits, *, restore: bool = False
-) -> ListOrder | None:
-    """Work out and keep the list that an order sends, before it is sent; None: with `restore`, nothing was replaced.
-
-    The present group's tags are accepted; tags of the list that it replaces, and of the group before, stay on it
-    blocked: a charger that lets unknown tags charge offline would let missing ones. Where it has no room for all, the
-    accepted come first. While people know the charger's key it is sent an empty list: only the present group is to
-    read its tags. A repeat keeps `replaced` as it was before the order, and takes higher versions: a version is
-    never sent twice. Call it in a writing transaction; commit before sending.
+async def claim_list(
+    rows: AsyncSession, charge_point_id: ChargePointId, order_id: str, *, restore: bool = False
+) -> bool:
+    """Let an order replace the list, before it touches anything; whether it may: with `restore` only what is its own.
 
     Raises TransferInProgress where another order's transfer is at work there: what it is to replace, and may have to
     restore, stays as it found it.
     """
+    return await _claim(rows, charge_point_id, order_id, restore=restore) is not None
+
+
+async def plan_list(
+    rows: AsyncSession,
+    charge_point_id: ChargePointId,
+    order_id: str,
+    limits: ListLimits,
+    *,
+    block_former: bool = False,
+    restore: bool = False,
+) -> ListOrder | None:
+    """Work out and keep the list that an order sends, before it is sent; None: it may not (`claim_list`).
+
+    The present group's tags are accepted. `block_former`: those of the last group stand on it as blocked, as the
+    charger would let a tag that is missing charge; where it has no room for all, the accepted come first. While people
+    know the charger's key it is sent an empty list: only the present group is to read its tags. A repeat keeps
+    `replaced` as it was before the order, and takes higher versions: a version is never sent twice. Call it in a
+    writing transaction; commit before sending.
+
+    Raises TransferInProgress, as `claim_list`.
+    """
+    saved = await _claim(rows, charge_point_id, order_id, restore=restore)
+    if saved is None:
+        return None
+    former: list[Entry] = []
+    if restore:
+        entries = [Entry(**entry) for entry in saved.replaced or []]
+    else:
+        point = await charge_points.get(rows, charge_point_id)
+        accepted = await _tags(rows, point.holding.group_id, limits)
+        former = await _former(rows, charge_point_id, saved, accepted, limits)
+        entries = [*accepted, *(former if block_former else ())] if point.until_new_key is None else []
+    entries = [entry for entry in entries if len(entry.id_tag) <= limits.tag][: limits.length]
+    parts = _split(entries, limits.part)
+    first = max(saved.version, limits.version) + 1
+    first = first if first + len(parts) <= _LAST_VERSION else 1
+    saved.entries, saved.version = [asdict(entry) for entry in entries], first + len(parts) - 1
+    await rows.flush()
+    return ListOrder(first, tuple(parts), tuple(former), sum(entry.status == BLOCKED for entry in entries))
+
+
+async def _claim(
+    rows: AsyncSession, charge_point_id: ChargePointId, order_id: str, *, restore: bool
+) -> LocalList | None:
     await charge_points.lock(rows, charge_point_id)
     if await transfers.at_charger(rows, charge_point_id) not in {None, order_id}:
         raise TransferInProgress("Another transfer is at work on the charge point, and sends it its own list.")
-    query = select(LocalList).where(LocalList.charge_point_id == charge_point_id)
-    saved = (await rows.execute(query)).scalar_one_or_none()
+    saved = await rows.get(LocalList, charge_point_id, populate_existing=True)
     if restore and (saved is None or saved.order_id != order_id):
         return None
     if saved is None:
@@ -64,48 +118,37 @@ async def plan_list(
         rows.add(saved)
     if saved.order_id != order_id:
         saved.order_id, saved.replaced = order_id, saved.entries
-    entries = list(saved.replaced or []) if restore else await _entries(rows, charge_point_id, saved)
-    former = [entry["id_tag"] for entry in entries if entry["status"] == BLOCKED]
-    if not restore and (await charge_points.get(rows, charge_point_id)).until_new_key is not None:
-        entries = []
-    entries = [entry for entry in entries if len(entry["id_tag"]) <= limits.tag][: limits.length]
-    parts = _split(entries, limits.part)
-    first = max(saved.version, limits.version) + 1
-    saved.entries, saved.version = entries, first + len(parts) - 1
     await rows.flush()
-    return ListOrder(first, tuple(parts), tuple(former))
+    return saved
 
 
-async def _entries(rows: AsyncSession, charge_point_id: ChargePointId, saved: LocalList) -> list[dict[str, str]]:
-    group_id = (await rows.execute(select(ChargePoint.group_id).filter_by(id=charge_point_id))).scalar_one()
-    accepted = await _tags(rows, group_id)
-    former = await _former_tags(rows, charge_point_id, group_id)
-    listed = [entry["id_tag"] for entry in [*(saved.replaced or []), *saved.entries]]
-    blocked = [tag for tag in dict.fromkeys([*former, *listed]) if tag not in set(accepted)]
-    return _of(accepted, ACCEPTED) + _of(blocked, BLOCKED)
-
-
-async def _former_tags(rows: AsyncSession, charge_point_id: ChargePointId, group_id: str) -> list[str]:
-    """Give the tags of the group that had the charge point before the present one."""
+async def _former(
+    rows: AsyncSession, charge_point_id: ChargePointId, saved: LocalList, accepted: Sequence[Entry], limits: ListLimits
+) -> list[Entry]:
+    """Give the tags of the group that had the charge point last, and those that its list let charge, as blocked."""
+    present = (await charge_points.get(rows, charge_point_id)).holding.group_id
     query = (
         select(OwnershipPeriod.group_id)
-        .where(OwnershipPeriod.charge_point_id == charge_point_id, OwnershipPeriod.group_id != group_id)
+        .where(OwnershipPeriod.charge_point_id == charge_point_id, OwnershipPeriod.group_id != present)
         .order_by(OwnershipPeriod.version.desc())
         .limit(1)
     )
-    former = (await rows.execute(query)).scalar_one_or_none()
-    return await _tags(rows, former) if former else []
+    last = (await rows.execute(query)).scalar_one_or_none()
+    listed = [Entry(**entry) for entry in saved.replaced or [] if entry["status"] == ACCEPTED]
+    known = [*(await _tags(rows, last, limits) if last else ()), *listed]
+    stays = {(entry.id_tag, entry.type) for entry in accepted}
+    found = {(entry.id_tag, entry.type): Entry(entry.id_tag, BLOCKED, entry.type) for entry in known}
+    return [entry for what, entry in found.items() if what not in stays]
 
 
-async def _tags(rows: AsyncSession, group_id: str) -> list[str]:
-    query = select(Tag.id_tag).where(Tag.group_id == group_id).order_by(Tag.id_tag)
-    return list((await rows.execute(query)).scalars())
+async def _tags(rows: AsyncSession, group_id: str, limits: ListLimits) -> list[Entry]:
+    query = select(Tag.id_tag, Tag.type).where(Tag.group_id == group_id).order_by(Tag.id_tag, Tag.type)
+    found = [Entry(id_tag, ACCEPTED, type_) for id_tag, type_ in (await rows.execute(query)).all()]
+    if limits.types:
+        return found
+    return [Entry(id_tag, ACCEPTED) for id_tag in dict.fromkeys(entry.id_tag for entry in found)]
 
 
-def _of(tags: Iterable[str], status: str) -> list[dict[str, str]]:
-    return [{"id_tag": tag, "status": status} for tag in tags]
-
-
-def _split(entries: list[Any], size: int) -> list[tuple[dict[str, str], ...]]:
+def _split(entries: list[Any], size: int) -> list[tuple[Entry, ...]]:
     """Cut into parts of at most `size`; an empty list is one empty part."""
     return [tuple(entries[at : at + size]) for at in range(0, max(len(entries), 1), size)]

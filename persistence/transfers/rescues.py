@@ -1,17 +1,21 @@
 """What ended transfers have left to do at chargers, and which chargers are there to take it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charger import Shortfall
 from domain.ids import ChargePointId, TransferId
 from domain.transfer import DUE, TransferWarning
 from persistence.chargers import credentials, present_connections
 from persistence.tables import ChargePoint, LocalList, PresentConnection, Transfer
 from persistence.transfers import transfers
+
+#: What a list that is replaced once more may do, or leave, anew.
+_AT_LISTS: Final = frozenset(TransferWarning(shortfall.value) for shortfall in Shortfall)
 
 #: How long a charger that is there and did not take what is due is left alone: at first, and at most.
 FIRST_PAUSE: Final = timedelta(minutes=15)
@@ -92,11 +96,18 @@ def has_unsure_release(row: Transfer) -> bool:
 
 
 async def settle(
-    rows: AsyncSession, row: Transfer, *, lists: bool, release: bool, lists_not_supported: bool = False
+    rows: AsyncSession,
+    row: Transfer,
+    *,
+    lists: bool,
+    release: bool,
+    lists_not_supported: bool = False,
+    left_at_lists: Sequence[TransferWarning] = (),
 ) -> list[TransferWarning]:
     """Clear what was done from a transfer's warnings, and give what was cleared; nothing of one that has none due.
 
-    `lists` are done, too, where the charger says now that it takes none: `lists_not_supported`.
+    `lists` are done, too, where the charger says now that it takes none (`lists_not_supported`), or could not do all
+    of it (`left_at_lists`).
     New credentials that the charger refused in the meantime stay a warning, under their own name: that the old key is
     known, where the new owner is to type one.
     """
@@ -106,12 +117,13 @@ async def settle(
     awaited = await _until_new_key(rows, point) is not None
     done = {TransferWarning.CHARGER_OFFLINE, TransferWarning.CREDENTIALS_DUE}
     done |= set() if awaited else {TransferWarning.OLD_KEY_KNOWN}
-    done |= {TransferWarning.LISTS_DUE, TransferWarning.LISTS_NOT_SUPPORTED} if lists else set()
+    done |= {TransferWarning.LISTS_DUE, TransferWarning.LISTS_NOT_SUPPORTED, *_AT_LISTS} if lists else set()
     done |= {TransferWarning.RELEASE_DUE} if release else set()
     warnings = [TransferWarning(warning) for warning in row.warnings]
     left = [warning for warning in warnings if warning not in done]
     if lists_not_supported:
         left.append(TransferWarning.LISTS_NOT_SUPPORTED)
+    left += left_at_lists
     if TransferWarning.CREDENTIALS_DUE in warnings:
         if awaited:
             left.append(TransferWarning.OLD_KEY_KNOWN)

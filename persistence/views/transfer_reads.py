@@ -14,7 +14,8 @@ from domain.kinds import Decider, TransferKind, kinds_that
 from domain.request import TransferRequest
 from domain.rights import Role
 from domain.transfer import Attention, TransferState
-from persistence.chargers import credentials
+from persistence.chargers import charger_changes, credentials
+from persistence.chargers.charger_changes import Changes
 from persistence.people.callers import Caller
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, Membership, Request, Transfer, TransferStep
@@ -103,6 +104,7 @@ class TransferReads:
         of_groups = kinds_that(lambda rules: rules.decider is Decider.TARGET_GROUP_OWNERS)  # others take the same time
         owners = await _owners(rows, {row.to_group_id for row in found if row.kind in of_groups and row.to_group_id})
         settled = await credentials.settled_among(rows, [row.id for row in found])
+        changes = await charger_changes.of(rows, [row.id for row in found])
         return [
             transfer_view(
                 row,
@@ -110,6 +112,7 @@ class TransferReads:
                 owners.get(row.to_group_id, frozenset()),
                 caller,
                 key_settled=row.id in settled,
+                at_charger=changes.get(row.id, Changes()),
             )
             for row in found
         ]

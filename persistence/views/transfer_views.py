@@ -1,7 +1,7 @@
 """A transfer, its steps and its audit entries as one caller may know them, made from their rows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from domain.transfer import (
     TransferState,
     UntilNewKey,
 )
+from persistence.chargers.charger_changes import Changes
 from persistence.people.callers import Caller
 from persistence.tables import AuditEvent, ChargePoint, Request, Transfer, TransferStep
 from persistence.views.visibility import attention_in_sight, knows_recipient
@@ -72,6 +73,8 @@ class TransferView:
     """Of a refused one: the code, and the sentence for its sender."""
     deciders: frozenset[UserId] = frozenset()
     """The owners of the target group: who may accept a move into it. Not to be shown."""
+    at_charger: Changes = field(default_factory=Changes)
+    """What was changed at the charger, and what was left there."""
     key_settled: bool = False
     """The charger has proven its new key, or the new owner was given one to type: there is no way back."""
 
@@ -110,6 +113,7 @@ def transfer_view(
     caller: Caller,
     *,
     key_settled: bool,
+    at_charger: Changes,
 ) -> TransferView:
     """Show a transfer to `caller`, who may see it."""
     state = TransferState(row.state)
@@ -140,6 +144,7 @@ def transfer_view(
         refusal=_refusal(row) if state is TransferState.REFUSED else None,
         deciders=deciders,
         key_settled=key_settled,
+        at_charger=at_charger,
     )
 
 

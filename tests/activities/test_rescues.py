@@ -11,6 +11,7 @@ from activities.contracts.rescues import Rescued
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
 from domain.approval import Decision
+from domain.charger import Shortfall
 from domain.ids import ChargePointId, NodeId
 from domain.transfer import TransferState, TransferWarning
 from persistence.chargers import present_connections
@@ -129,6 +130,17 @@ async def test_that_it_takes_no_list_is_what_the_charger_itself_said_last(
     assert (await row(database, ref)).warnings == ["release_due", "lists_not_supported"]
     await steps.settle(Rescued(**ref_only, lists=True))
     assert (await row(database, ref)).warnings == ["release_due"], "whoever said otherwise had the old key"
+
+
+async def test_what_a_list_that_is_sent_again_leaves_is_what_stays_a_warning(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    steps = DatabaseRescues(database)
+    before = (TransferWarning.FORMER_TAGS_MAY_CHARGE_OFFLINE, TransferWarning.LISTS_DUE, TransferWarning.RELEASE_DUE)
+    ref = await left(registry, database, vault, *before)
+    rescued = {"transfer_id": ref.transfer_id, "release": False, "lists": True}
+    await steps.settle(Rescued(**rescued, left=(Shortfall.CACHE_NOT_CLEARED,)))
+    assert (await row(database, ref)).warnings == ["release_due", "cache_not_cleared"]
 
 
 async def test_a_list_that_was_sent_while_the_key_was_known_is_sent_again(

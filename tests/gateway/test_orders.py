@@ -75,27 +75,27 @@ async def test_a_quieted_charger_lets_its_session_end_and_starts_no_other(world:
 async def test_the_list_is_sent_in_parts_that_the_charger_takes_and_can_be_put_back(world: World) -> None:
     async with world.station(list_part=1) as station:
         await station.until(lambda: station.online)
-        assert await world.gateway.orders.replace_lists(CP, "order-0", restore=False) is CommandOutcome.DONE
+        assert (await world.gateway.orders.replace_lists(CP, "order-0", restore=False)).outcome is CommandOutcome.DONE
         assert station.state.local_list == {"ANN1": "Accepted", "ANN2": "Accepted"}
         await hand_over(world.database, datetime.now(UTC))
         for _ in range(2):  # a repeat changes nothing but the version
-            assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is CommandOutcome.DONE
-            assert station.state.local_list == {"BEN1": "Accepted", "ANN1": "Blocked", "ANN2": "Blocked"}
-        assert station.state.list_version == 8
+            assert (await world.gateway.orders.replace_lists(CP, ORDER, restore=False)).outcome is CommandOutcome.DONE
+            assert station.state.local_list == {"BEN1": "Accepted"}
+        assert station.state.list_version == 4
         for _ in range(2):
-            assert await world.gateway.orders.replace_lists(CP, ORDER, restore=True) is CommandOutcome.DONE
+            assert (await world.gateway.orders.replace_lists(CP, ORDER, restore=True)).outcome is CommandOutcome.DONE
             assert station.state.local_list == {"ANN1": "Accepted", "ANN2": "Accepted"}
-        assert await world.gateway.orders.replace_lists(CP, "never-sent", restore=True) is CommandOutcome.DONE
-        assert station.state.list_version == 12
+        assert (await world.gateway.orders.replace_lists(CP, "never-sent", restore=True)).outcome is CommandOutcome.DONE
+        assert station.state.list_version == 8
         async with world.database.reading() as rows:
-            assert (await rows.get_one(LocalList, CP)).version == 12
+            assert (await rows.get_one(LocalList, CP)).version == 8
 
 
 async def test_a_charger_with_a_higher_version_is_outbid(world: World) -> None:
     async with world.station(list_part=1) as station:
         await station.until(lambda: station.online)
         station.state.list_version = 40
-        assert await world.gateway.orders.replace_lists(CP, ORDER, restore=False) is CommandOutcome.DONE
+        assert (await world.gateway.orders.replace_lists(CP, ORDER, restore=False)).outcome is CommandOutcome.DONE
         assert station.state.list_version == 42
 
 
@@ -104,16 +104,17 @@ async def test_a_charger_without_lists_is_not_supported(world: World) -> None:
         await world.heard(Fact.CONNECTED)
         replacing = asyncio.create_task(world.gateway.orders.replace_lists(CP, ORDER, restore=False))
         told = []
-        for _ in range(5):
+        for _ in range(7):
             frame = json.loads(await said(socket))
             told.append(frame[2])
             await socket.send(json.dumps([4, frame[1], "NotImplemented", "", {}]))
-        assert await replacing is CommandOutcome.NOT_SUPPORTED
+        assert (await replacing).outcome is CommandOutcome.NOT_SUPPORTED
     assert told == [
         "GetConfiguration",
+        *["ChangeConfiguration"] * 2,
+        "ClearCache",
         "GetLocalListVersion",
         "SendLocalList",
-        "ClearCache",
         "ClearChargingProfile",
     ]
 

@@ -22,7 +22,7 @@ WHY = ("--reason", "the charger is being looked at")
 @pytest.mark.timeout(300)
 async def test_an_operator_takes_a_stuck_transfer_to_its_end(tmp_path: Path, sqlite_url: str) -> None:
     """A charger that refuses its local list: found, watched, held, let go, left undone; another one is cancelled."""
-    faults = {"cp-1": [Trouble(Fault.REJECT, Step.LISTS)]}
+    faults = {"cp-1": [Trouble(Fault.ERROR, Step.LISTS)]}
     async with running(tmp_path / "system", sqlite_url, two_users(2), faults=faults, settings=SETTINGS) as system:
         shell = Shell({"HANDOVER_API_URL": system.stage.api, "HANDOVER_API_KEY": system.keys["ada"]})
         async with system.user("ada") as ada:

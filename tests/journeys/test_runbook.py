@@ -43,10 +43,10 @@ SETTINGS = {
     "HANDOVER_ENROLMENT": "off",
 }
 FAULTS: dict[str, list[Fault | Trouble]] = {
-    "cp-4": [Trouble(Fault.REJECT, Step.LISTS)],
-    "cp-5": [Trouble(Fault.REJECT, Step.LISTS)],
+    "cp-4": [Trouble(Fault.ERROR, Step.LISTS)],
+    "cp-5": [Trouble(Fault.ERROR, Step.LISTS)],
     "cp-6": [Fault.LIE],
-    "cp-7": [Trouble(Fault.REJECT, Step.LISTS)],
+    "cp-7": [Trouble(Fault.ERROR, Step.LISTS)],
     "cp-12": [Fault.NEVER_CLOSE],
     "cp-14": [Fault.REBOOT_REQUIRED],
 }

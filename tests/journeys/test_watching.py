@@ -45,7 +45,7 @@ async def watched(folder: Path, url: str) -> AsyncIterator[tuple[System, Mapping
     }
     with collecting() as collector:
         settings = SETTINGS | {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
-        faults = {"cp-2": [Trouble(Fault.REJECT, Step.LISTS)]}
+        faults = {"cp-2": [Trouble(Fault.ERROR, Step.LISTS)]}
         async with running(folder, url, two_users(2), settings=settings, instead=instead, faults=faults) as system:
             yield system, ports, collector
 

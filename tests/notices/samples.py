@@ -75,8 +75,8 @@ def ended(
     warnings: tuple[TransferWarning, ...] = (),
     **changes: Any,
 ) -> EndedLetter:
-    given = {"charge_point_id": "cp-1", "new_owner": None, "former_owner": False, "key": None}
-    given |= {"until_new_key": UntilNewKey.SERVE}
+    given: dict[str, Any] = {"charge_point_id": "cp-1", "new_owner": None, "former_owner": False, "key": None}
+    given |= {"until_new_key": UntilNewKey.SERVE, "settings_changed": (), "former_tags": 0}
     return EndedLetter(
         **{**ABOUT, **given, **changes}, addressee=addressee, state=state, reason=reason, warnings=warnings
     )

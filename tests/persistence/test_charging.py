@@ -95,15 +95,15 @@ async def authorize(books: Database, id_tag: str) -> TagStatus:
 
 
 async def plan(
-    books: Database, order_id: str, *, limits: ListLimits = ROOMY, restore: bool = False
+    books: Database, order_id: str, *, limits: ListLimits = ROOMY, restore: bool = False, block_former: bool = True
 ) -> local_lists.ListOrder | None:
     async with books.writing() as rows:
-        return await local_lists.plan_list(rows, CP, order_id, limits, restore=restore)
+        return await local_lists.plan_list(rows, CP, order_id, limits, restore=restore, block_former=block_former)
 
 
 def flat(order: local_lists.ListOrder | None) -> dict[str, str]:
     assert order is not None
-    return {entry["id_tag"]: entry["status"] for part in order.parts for entry in part}
+    return {entry.id_tag: entry.status for part in order.parts for entry in part}
 
 
 async def test_tags_of_the_present_group_charge_whatever_their_case(books: Database) -> None:
@@ -489,15 +489,37 @@ async def test_the_list_accepts_the_present_groups_tags_and_blocks_the_former_on
     assert flat(await plan(books, "order-1")) == expected
     async with books.reading() as rows:
         assert (await rows.get_one(LocalList, CP)).replaced == [
-            {"id_tag": "ANN1", "status": "Accepted"},
-            {"id_tag": "ANN2", "status": "Accepted"},
+            {"id_tag": "ANN1", "status": "Accepted", "type": "ISO14443"},
+            {"id_tag": "ANN2", "status": "Accepted", "type": "ISO14443"},
         ]
+
+
+async def test_where_no_unknown_tag_charges_the_list_has_the_present_groups_alone(books: Database) -> None:
+    await plan(books, "order-0", block_former=False)
+    await hand_over(books, NOW)
+    order = await plan(books, "order-1", block_former=False)
+    assert flat(order) == {"BEN1": "Accepted"}
+    assert order is not None
+    assert ({entry.id_tag for entry in order.former}, order.blocked) == ({"ANN1", "ANN2"}, 0)
+
+
+async def test_a_tag_is_its_value_and_its_type_but_where_the_version_has_no_types(books: Database) -> None:
+    async with books.writing() as rows:
+        rows.add(Tag(group_id="group-ann", id_tag="ANN1", type="eMAID"))
+    typed = await plan(books, "order-0")
+    plain = await plan(books, "order-0", limits=ListLimits(50, types=False))
+    assert typed is not None
+    assert plain is not None
+    assert [(entry.id_tag, entry.type) for entry in typed.parts[0]] == [
+        ("ANN1", "ISO14443"), ("ANN1", "eMAID"), ("ANN2", "ISO14443"),
+    ]  # fmt: skip
+    assert [entry.id_tag for entry in plain.parts[0]] == ["ANN1", "ANN2"]
 
 
 async def test_tags_that_the_former_group_has_no_more_stay_blocked(books: Database) -> None:
     await plan(books, "order-0")
     async with books.writing() as rows:
-        await rows.delete(await rows.get_one(Tag, ("group-ann", "ANN2")))
+        await rows.delete(await rows.get_one(Tag, ("group-ann", "ANN2", "ISO14443")))
     await hand_over(books, NOW)
     assert flat(await plan(books, "order-1"))["ANN2"] == "Blocked"
 

@@ -10,7 +10,7 @@ from temporalio.client import Client
 
 from activities.contracts.messages import TransferRef
 from activities.contracts.rescues import Rescue, Rescued, Rescues, Settled
-from domain.charger import CommandOutcome
+from domain.charger import CommandOutcome, Shortfall
 from domain.errors import TransferInProgress
 from domain.ids import NodeId, TransferId, rescue_workflow_id
 from engine.engine import TemporalEngine
@@ -62,11 +62,13 @@ async def test_what_is_due_is_done_once_and_told(temporal: Client, request: pyte
 
 
 async def test_a_charger_that_takes_no_list_is_left_without_and_that_is_on_record(temporal: Client) -> None:
-    world = Left()
-    world.answers["replace_lists"] = [CommandOutcome.NOT_SUPPORTED]
-    assert (await rescue(temporal, world))[-1] == "tell_settled"
-    assert world.done
-    assert (world.done.lists, world.done.lists_not_supported, world.done.release) == (True, True, True)
+    for answer in (CommandOutcome.NOT_SUPPORTED, CommandOutcome.REJECTED):
+        world = Left(left=(Shortfall.CACHE_NOT_CLEARED,))
+        world.answers["replace_lists"] = [answer]
+        assert (await rescue(temporal, world))[-1] == "tell_settled"
+        assert world.done
+        assert (world.done.lists, world.done.lists_not_supported, world.done.release) == (True, True, True)
+        assert world.done.left == (Shortfall.CACHE_NOT_CLEARED,)
 
 
 async def test_nothing_is_sent_to_a_charger_that_may_not_have_it_yet(temporal: Client) -> None:

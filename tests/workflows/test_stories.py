@@ -3,7 +3,7 @@
 import pytest
 from temporalio.client import Client
 
-from domain.charger import CommandOutcome, KeyAnswer
+from domain.charger import CommandOutcome, KeyAnswer, Shortfall
 from domain.errors import NotAllowed, TransferInProgress
 from domain.ids import TASK_QUEUE
 from domain.transfer import Connection, IfOffline, TransferWarning
@@ -109,13 +109,22 @@ async def test_a_deleted_connection_is_closed_and_nothing_rotated(stage: Set) ->
     assert "rotate" not in world.calls
 
 
-async def test_lists_that_are_not_supported_are_a_warning(stage: Set) -> None:
+@pytest.mark.parametrize("answer", [CommandOutcome.NOT_SUPPORTED, CommandOutcome.REJECTED])
+async def test_lists_that_are_not_taken_are_a_warning_and_hold_nothing_up(stage: Set, answer: CommandOutcome) -> None:
     world = World(plan=plan(quiet=False, rotate=False))
-    world.answers["replace_lists"] = [CommandOutcome.NOT_SUPPORTED]
+    world.answers["replace_lists"] = [answer]
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() == "completed_with_warnings"
     assert world.warnings == (TransferWarning.LISTS_NOT_SUPPORTED,)
+
+
+async def test_what_could_not_be_done_about_former_tags_is_a_warning(stage: Set) -> None:
+    world = World(plan=plan(quiet=False, rotate=False), left=tuple(Shortfall))
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.warnings == tuple(TransferWarning(shortfall.value) for shortfall in Shortfall)
 
 
 async def test_an_owner_who_stays_does_not_wait_for_an_offline_charger(stage: Set) -> None:

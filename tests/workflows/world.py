@@ -31,7 +31,7 @@ from activities.contracts.registry import (
     Whereabouts,
 )
 from domain.approval import Decision
-from domain.charger import CommandOutcome, KeyAnswer
+from domain.charger import CommandOutcome, KeyAnswer, Shortfall
 from domain.ids import ChargePointId, NodeId, OrderId
 from domain.kinds import TransferKind
 from domain.orders import unproven
@@ -104,6 +104,8 @@ class World(Registry, Charger, Notices, Records):
     held: asyncio.Event | None = None
     """A gate at which a call stays even where it is cancelled."""
     reached: Counter[str] = field(default_factory=Counter)
+    left: tuple[Shortfall, ...] = ()
+    """What the charger could not do about the former group's tags."""
     session_running: bool = False
     proven: bool = False
     new_key: bool = False
@@ -308,7 +310,7 @@ class World(Registry, Charger, Notices, Records):
             raise ApplicationError("no socket here", type=NOT_CONNECTED, non_retryable=True)
         await self._call(name)
         outcome = self.answers[name].pop(0) if name != "rotate" and self.answers[name] else CommandOutcome.DONE
-        return DeviceAnswer(outcome=outcome)
+        return DeviceAnswer(outcome=outcome, left=self.left if name == "replace_lists" else ())
 
     # letters and records
 

@@ -22,7 +22,7 @@ _FAULTY: Final = 40
 #: charger from being enrolled.
 _ALWAYS: Final = (
     Trouble(Fault.LIE),
-    Trouble(Fault.REJECT, Step.LISTS),
+    Trouble(Fault.ERROR, Step.LISTS),
     Trouble(Fault.NEVER_RETURN),
     Trouble(Fault.REJECT, Step.ENROL),
 )

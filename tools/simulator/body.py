@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from tools.simulator.faults import Struck
+from tools.simulator.settings import Settings
 from tools.simulator.state import StationState
 
 
@@ -15,6 +16,7 @@ class Body(Protocol):
     list_part: int
     """How many tags it takes in one message."""
     struck: Struck
+    settings: Settings
     boot_due: bool
     """It is to boot on its next connection."""
 
@@ -39,6 +41,9 @@ class Body(Protocol):
 
     async def reconnect(self) -> None:
         """Drop the connection and make a new one at once."""
+
+    async def restart(self) -> None:
+        """Drop the connection, be away as long as a restart takes, and boot."""
 
     def stop_session(self, reason: str = "Local") -> bool:
         """End the running session; False where none runs."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tools.simulator.body import Body
 from tools.simulator.faults import Fault, Step
+from tools.simulator.settings import Setting
 
 
 class Deeds:
@@ -53,25 +54,56 @@ class Deeds:
 
     def take_list(self, version: int, *, full: bool, entries: Mapping[str, str | None]) -> str:
         """Replace the local list, or change it: the status of each tag, None to take it out."""
-        station, state = self._station, self._station.state
-        if len(entries) > station.list_part or station.struck.has(Fault.REJECT, Step.LISTS):
-            return "Failed"
-        if not full and version <= state.list_version:
-            return "VersionMismatch"
+        station, state, settings = self._station, self._station.state, self._station.settings
         wanted = {} if full else dict(state.local_list)
         for tag, status in entries.items():
             if status is None:
                 wanted.pop(tag, None)
             else:
                 wanted[tag] = status
+        too_many = len(entries) > station.list_part or len(wanted) > int(settings.get(Setting.LIST_LENGTH))
+        if too_many or not settings.is_on(Setting.LIST_ENABLED) or station.struck.has(Fault.REJECT, Step.LISTS):
+            return "Failed"
+        if not full and version <= state.list_version:
+            return "VersionMismatch"
         state.local_list, state.list_version = wanted, version
         station.save()
         return "Accepted"
+
+    def put(self, setting: Setting, value: str) -> str:
+        """Set something."""
+        status = self._station.settings.put(setting, value)
+        self._station.save()
+        return status
+
+    def clear_cache(self) -> str:
+        """Forget the tags that it remembers; one without a cache rejects that, and so does one whose cache is off."""
+        station = self._station
+        kept = station.struck.has(Fault.KEEPS_CACHE, Step.LISTS)
+        if kept or not station.settings.is_on(Setting.CACHE_ENABLED):
+            return "Rejected"
+        station.state.cache.clear()
+        station.save()
+        return "Accepted"
+
+    def clear_profiles(self, purpose: str | None = None, number: int | None = None) -> str:
+        """Forget charging profiles, by purpose or by number."""
+        state = self._station.state
+        gone = [one for one in state.profiles if purpose in {None, one["purpose"]} and number in {None, one["id"]}]
+        state.profiles = [one for one in state.profiles if one not in gone]
+        self._station.save()
+        return "Accepted" if gone else "Unknown"
+
+    def restart(self) -> None:
+        """End what runs, take over what waited for a restart, boot next time."""
+        self._station.state.resets += 1
+        self._station.prepare_restart()
 
     def stop(self, session_key: str | None) -> str:
         """Stop the session of that key, where it runs."""
         session = self._station.state.session
         if session is None or session["key"] != session_key:
             return "Rejected"
-        self._station.stop_session("Remote")
+        if not self._station.struck.has(Fault.HOLDS_PLUG, Step.QUIET):
+            self._station.stop_session("Remote")
         return "Accepted"

@@ -49,11 +49,45 @@ class Fault(StrEnum):
     """Makes calls of its own before it answers."""
     NO_IDENTITY = "no-identity"
     """Connects without its identity in the path: the user name tells who it is."""
+    NO_SUBPROTOCOL = "no-subprotocol"
+    """Offers no version of OCPP as it connects, and speaks its own."""
+    ERROR = "error"
+    """Answers with an error that may pass, every time."""
+    SILENT = "silent"
+    """Never answers what a step can do without."""
+    SLOPPY = "sloppy"
+    """Says what it says otherwise than OCPP has it."""
+    SLOW_RESTART = "slow-restart"
+    """Takes 25 seconds to restart."""
+    HOLDS_PLUG = "holds-plug"
+    """Ends a session that is stopped from afar only once the car is unplugged."""
+    LIST_OFF = "list-off"
+    """Heeds no local list, and says `Failed` to each, until that is set."""
+    LIST_OFF_FIXED = "list-off-fixed"
+    """The same, and it can't be set."""
+    SMALL_LIST = "small-list"
+    """Takes two tags in all."""
+    UNKNOWN_OFFLINE = "unknown-offline"
+    """Lets tags that it does not know charge while it is offline, until that is set."""
+    UNKNOWN_OFFLINE_FIXED = "unknown-offline-fixed"
+    """The same, and it can't be set."""
+    UNKNOWN_OFFLINE_LIE = "unknown-offline-lie"
+    """The same, and it says that it was set."""
+    CACHE = "cache"
+    """Remembers the tags that were accepted, and lets them charge while it is offline."""
+    KEEPS_CACHE = "keeps-cache"
+    """The same, and it does not forget them when it is told to."""
+    BUSY = "busy"
+    """Can't forget a customer the first time that it is told to (OCPP 2.0.1)."""
+    KEEPS_CUSTOMERS = "keeps-customers"
+    """Says that it forgets customers, and does not (OCPP 2.0.1)."""
 
 
 _ROTATION: Final = frozenset({Step.ENROL, Step.ROTATE})
 _EVERYWHERE: Final = frozenset(Step)
-#: Where a fault can strike, `rotate` where nothing else is said; `no-identity` is there all the time.
+_LISTS: Final = frozenset({Step.LISTS})
+#: Where a fault can strike, `rotate` where nothing else is said. One of how it is set, or how it speaks, is there all
+#: the time.
 STRIKES: Final[Mapping[Fault, frozenset[Step]]] = {
     Fault.REJECT: _EVERYWHERE - {Step.RESET},
     Fault.NOT_SUPPORTED: _EVERYWHERE - {Step.RESET},
@@ -69,6 +103,22 @@ STRIKES: Final[Mapping[Fault, frozenset[Step]]] = {
     Fault.WRONG_IDS: _EVERYWHERE,
     Fault.OUT_OF_ORDER: _EVERYWHERE,
     Fault.NO_IDENTITY: frozenset({Step.ROTATE}),
+    Fault.NO_SUBPROTOCOL: frozenset({Step.ROTATE}),
+    Fault.ERROR: frozenset({Step.QUIET, Step.LISTS, Step.RELEASE}),
+    Fault.SILENT: _LISTS,
+    Fault.SLOPPY: _LISTS,
+    Fault.SLOW_RESTART: frozenset({Step.RESET}),
+    Fault.HOLDS_PLUG: frozenset({Step.QUIET}),
+    Fault.LIST_OFF: _LISTS,
+    Fault.LIST_OFF_FIXED: _LISTS,
+    Fault.SMALL_LIST: _LISTS,
+    Fault.UNKNOWN_OFFLINE: _LISTS,
+    Fault.UNKNOWN_OFFLINE_FIXED: _LISTS,
+    Fault.UNKNOWN_OFFLINE_LIE: _LISTS,
+    Fault.CACHE: _LISTS,
+    Fault.KEEPS_CACHE: _LISTS,
+    Fault.BUSY: _LISTS,
+    Fault.KEEPS_CUSTOMERS: _LISTS,
 }
 
 
@@ -115,7 +165,10 @@ def step_of(action: str, payload: Mapping[str, Any]) -> Step | None:
         return Step.QUIET if status == "Inoperative" else Step.RELEASE
     if action == "ChangeConfiguration":
         return Step.ROTATE if payload.get("key") == "AuthorizationKey" else None
-    return {"SendLocalList": Step.LISTS, "SetVariables": Step.ROTATE, "Reset": Step.RESET}.get(action)
+    if action == "SetVariables":
+        named = [wanted.get("variable", {}).get("name") for wanted in payload.get("setVariableData", [])]
+        return Step.ROTATE if "BasicAuthPassword" in named else None
+    return {"SendLocalList": Step.LISTS, "Reset": Step.RESET}.get(action)
 
 
 class Struck:

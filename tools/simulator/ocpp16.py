@@ -3,7 +3,7 @@
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from ocpp.routing import after, on
 from ocpp.v16 import ChargePoint, call, call_result
@@ -11,6 +11,7 @@ from ocpp.v16.enums import Action
 
 from tools.simulator.body import Body
 from tools.simulator.deeds import Deeds
+from tools.simulator.settings import Setting
 from tools.simulator.state import Report
 from tools.simulator.talk import Talk
 from tools.simulator.wire import Wire
@@ -18,6 +19,14 @@ from tools.simulator.wire import Wire
 #: The library logs whole frames, keys included: nothing of it comes out.
 _silent = logging.getLogger(f"{__name__}.frames")
 _silent.setLevel(logging.CRITICAL + 1)
+#: How this version names what can be read and set.
+SETTINGS: Final = {
+    "LocalAuthListEnabled": Setting.LIST_ENABLED,
+    "LocalAuthListMaxLength": Setting.LIST_LENGTH,
+    "SendLocalListMaxLength": Setting.LIST_PART,
+    "AllowOfflineTxForUnknownId": Setting.UNKNOWN_OFFLINE,
+    "AuthorizationCacheEnabled": Setting.CACHE_ENABLED,
+}
 
 
 class Commands16(ChargePoint):
@@ -28,30 +37,27 @@ class Commands16(ChargePoint):
         super().__init__(station.identity, wire, response_timeout=call_timeout, logger=_silent)
         self._station = station
         self._deeds = deeds
-        self._settings = {
+        self._others = {
             "SupportedFeatureProfiles": "Core,LocalAuthListManagement,SmartCharging",
             "SecurityProfile": "1",
-            "LocalAuthListEnabled": "true",
-            "SendLocalListMaxLength": str(station.list_part),
-            "LocalAuthListMaxLength": "500",
             "LocalPreAuthorize": "true",
             "LocalAuthorizeOffline": "true",
-            "AllowOfflineTxForUnknownId": "false",
         }
 
     @on(Action.get_configuration)
     def on_get_configuration(self, key: list[str] | None = None) -> Any:
         """Tell the settings; AuthorizationKey can only be written."""
-        asked = key if key is not None else list(self._settings)
-        known = [
-            {"key": name, "readonly": True, "value": self._settings[name]} for name in asked if name in self._settings
-        ]
-        unknown = [name for name in asked if name not in self._settings]
+        settings = self._others | {name: self._station.settings.get(one) for name, one in SETTINGS.items()}
+        asked = key if key is not None else list(settings)
+        known = [{"key": name, "readonly": False, "value": settings[name]} for name in asked if name in settings]
+        unknown = [name for name in asked if name not in settings]
         return call_result.GetConfiguration(known, unknown or None)
 
     @on(Action.change_configuration)
     def on_change_configuration(self, key: str, value: str) -> Any:
-        """Take the new key on."""
+        """Take the new key on, or a setting."""
+        if key in SETTINGS:
+            return call_result.ChangeConfiguration(self._deeds.put(SETTINGS[key], value))
         if key != "AuthorizationKey":
             return call_result.ChangeConfiguration("NotSupported")
         return call_result.ChangeConfiguration(self._deeds.take_key(value, unknown="NotSupported"))
@@ -66,14 +72,14 @@ class Commands16(ChargePoint):
     def on_reset(self, type: str) -> Any:  # noqa: A002 - OCPP's own name
         """Restart; the running session is ended first, and its report kept."""
         del type
-        self._station.prepare_restart()
+        self._deeds.restart()
         return call_result.Reset("Accepted")
 
     @after(Action.reset)
     async def after_reset(self, type: str) -> None:  # noqa: A002 - OCPP's own name
         """Be gone, and boot."""
         del type
-        await self._station.reconnect()
+        await self._station.restart()
 
     @on(Action.change_availability)
     def on_change_availability(self, connector_id: int, type: str) -> Any:  # noqa: A002 - OCPP's own name
@@ -104,13 +110,14 @@ class Commands16(ChargePoint):
 
     @on(Action.clear_cache)
     def on_clear_cache(self) -> Any:
-        """Say that there is no cache."""
-        return call_result.ClearCache("Rejected")
+        """Forget the tags that it remembers."""
+        return call_result.ClearCache(self._deeds.clear_cache())
 
     @on(Action.clear_charging_profile)
-    def on_clear_charging_profile(self, **_: Any) -> Any:
-        """Say that there is no profile."""
-        return call_result.ClearChargingProfile("Unknown")
+    def on_clear_charging_profile(self, charging_profile_purpose: str | None = None, **which: Any) -> Any:
+        """Forget profiles."""
+        status = self._deeds.clear_profiles(charging_profile_purpose, which.get("id"))
+        return call_result.ClearChargingProfile(status)
 
     @on(Action.remote_stop_transaction)
     def on_remote_stop_transaction(self, transaction_id: int) -> Any:

@@ -2,15 +2,19 @@
 # mypy: disable-error-code="misc,untyped-decorator"
 
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from ocpp.exceptions import OCPPError
 from ocpp.routing import after, on
 from ocpp.v201 import ChargePoint, call, call_result
 from ocpp.v201.enums import Action
 
 from tools.simulator.body import Body
 from tools.simulator.deeds import Deeds
+from tools.simulator.faults import Fault, Step
+from tools.simulator.settings import Setting
 from tools.simulator.state import Report
 from tools.simulator.talk import Talk
 from tools.simulator.wire import Wire
@@ -20,6 +24,15 @@ _silent = logging.getLogger(f"{__name__}.frames")
 _silent.setLevel(logging.CRITICAL + 1)
 _EVSE = {"id": 1, "connector_id": 1}
 _PASSWORD = ("SecurityCtrlr", "BasicAuthPassword")
+_ENTRIES = ("LocalAuthListCtrlr", "Entries")
+#: How this version names what can be read and set; how long the list may be only a report tells.
+SETTINGS: Final = {
+    ("LocalAuthListCtrlr", "Enabled"): Setting.LIST_ENABLED,
+    ("LocalAuthListCtrlr", "ItemsPerMessage"): Setting.LIST_PART,
+    ("LocalAuthListCtrlr", "BytesPerMessage"): Setting.LIST_BYTES,
+    ("AuthCtrlr", "OfflineTxForUnknownIdEnabled"): Setting.UNKNOWN_OFFLINE,
+    ("AuthCacheCtrlr", "Enabled"): Setting.CACHE_ENABLED,
+}
 
 
 class Commands201(ChargePoint):
@@ -30,13 +43,10 @@ class Commands201(ChargePoint):
         super().__init__(station.identity, wire, response_timeout=call_timeout, logger=_silent)
         self._station = station
         self._deeds = deeds
-        self._variables = {
+        self._others = {
             ("OCPPCommCtrlr", "NetworkConfigurationPriority"): "0",
             ("OCPPCommCtrlr", "ActiveNetworkProfile"): "0",
             ("SecurityCtrlr", "SecurityProfile"): "1",
-            ("LocalAuthListCtrlr", "Enabled"): "true",
-            ("LocalAuthListCtrlr", "ItemsPerMessage"): str(station.list_part),
-            ("AuthCacheCtrlr", "Enabled"): "false",
         }
 
     @on(Action.get_variables)
@@ -46,7 +56,8 @@ class Commands201(ChargePoint):
 
     def _told(self, asked: dict[str, Any]) -> dict[str, Any]:
         name = _name(asked)
-        value = self._variables.get(name)
+        setting = SETTINGS.get(name)
+        value = self._others.get(name) if setting is None else self._station.settings.get(setting)
         about = {"component": asked["component"], "variable": asked["variable"]}
         if name == _PASSWORD:
             return {**about, "attribute_status": "Rejected"}
@@ -56,12 +67,17 @@ class Commands201(ChargePoint):
 
     @on(Action.set_variables)
     def on_set_variables(self, set_variable_data: list[dict[str, Any]], **_: Any) -> Any:
-        """Take the new key on; nothing else can be set."""
+        """Take the new key on, or a setting."""
         return call_result.SetVariables([self._set(wanted) for wanted in set_variable_data])
 
     def _set(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        known = _name(wanted) == _PASSWORD
-        status = self._deeds.take_key(wanted["attribute_value"], unknown="UnknownComponent") if known else "Rejected"
+        name, value = _name(wanted), wanted["attribute_value"]
+        if name in SETTINGS:
+            status = self._deeds.put(SETTINGS[name], value)
+        elif name == _PASSWORD:
+            status = self._deeds.take_key(value, unknown="UnknownComponent")
+        else:
+            status = "UnknownVariable"
         return {"component": wanted["component"], "variable": wanted["variable"], "attribute_status": status}
 
     @after(Action.set_variables)
@@ -75,14 +91,14 @@ class Commands201(ChargePoint):
     def on_reset(self, type: str, **_: Any) -> Any:  # noqa: A002 - OCPP's own name
         """Restart; the running session is ended first, and its report kept."""
         del type
-        self._station.prepare_restart()
+        self._deeds.restart()
         return call_result.Reset("Accepted")
 
     @after(Action.reset)
     async def after_reset(self, type: str, **_: Any) -> None:  # noqa: A002 - OCPP's own name
         """Be gone, and boot."""
         del type
-        await self._station.reconnect()
+        await self._station.restart()
 
     @on(Action.change_availability)
     def on_change_availability(self, operational_status: str, **_: Any) -> Any:
@@ -122,19 +138,90 @@ class Commands201(ChargePoint):
         return call_result.CancelReservation("Rejected")
 
     @on(Action.customer_information)
-    def on_customer_information(self, **_: Any) -> Any:
-        """Forget a token: there is nothing but the list, which this does not touch."""
+    def on_customer_information(self, id_token: dict[str, Any], clear: bool, report: bool, **_: Any) -> Any:
+        """Forget whoever charged with a tag, or tell of them: what follows comes in messages of its own."""
+        del report
+        station, tag = self._station, id_token["id_token"]
+        if station.struck.strikes(Fault.BUSY, Step.LISTS):
+            return call_result.CustomerInformation("Rejected")
+        if clear and tag in station.state.customers and not station.struck.has(Fault.KEEPS_CUSTOMERS, Step.LISTS):
+            station.state.customers.remove(tag)
+            station.save()
         return call_result.CustomerInformation("Accepted")
+
+    @after(Action.customer_information)
+    async def after_customer_information(
+        self, request_id: int, id_token: dict[str, Any], report: bool, **_: Any
+    ) -> None:
+        """Tell, in two messages."""
+        known = report and id_token["id_token"] in self._station.state.customers
+        for number, text in enumerate(("What is known: ", id_token["id_token"] if known else "nothing")):
+            await self._follow(call.NotifyCustomerInformation(text, number, _now(), request_id, tbc=not number))
+
+    @on(Action.get_report)
+    def on_get_report(self, **_: Any) -> Any:
+        """Tell of variables, in a message of its own."""
+        return call_result.GetReport("Accepted")
+
+    @after(Action.get_report)
+    async def after_get_report(
+        self, request_id: int, component_variable: list[dict[str, Any]] | None = None, **_: Any
+    ) -> None:
+        """Tell how long the local list may be, where that was asked for."""
+        length = float(self._station.settings.get(Setting.LIST_LENGTH))
+        told = [
+            {
+                **asked,
+                "variable_attribute": [{"value": str(len(self._station.state.local_list))}],
+                "variable_characteristics": {"data_type": "integer", "max_limit": length, "supports_monitoring": False},
+            }
+            for asked in component_variable or []
+            if _name(asked) == _ENTRIES
+        ]
+        await self._follow(call.NotifyReport(request_id, _now(), 0, told or None))
+
+    @on(Action.get_charging_profiles)
+    def on_get_charging_profiles(self, **_: Any) -> Any:
+        """Tell of the profiles, in messages of their own."""
+        return call_result.GetChargingProfiles("Accepted" if self._station.state.profiles else "NoProfiles")
+
+    @after(Action.get_charging_profiles)
+    async def after_get_charging_profiles(self, request_id: int, **_: Any) -> None:
+        """Tell of one profile a message."""
+        profiles = self._station.state.profiles
+        for number, profile in enumerate(profiles, start=1):
+            told = {
+                "id": profile["id"],
+                "stack_level": 0,
+                "charging_profile_purpose": profile["purpose"],
+                "charging_profile_kind": "Absolute",
+                "charging_schedule": [
+                    {
+                        "id": 1,
+                        "charging_rate_unit": "A",
+                        "charging_schedule_period": [{"start_period": 0, "limit": 16.0}],
+                    }
+                ],
+            }
+            more = number < len(profiles)
+            await self._follow(call.ReportChargingProfiles(request_id, profile["source"], [told], 0, tbc=more))
+
+    async def _follow(self, message: Any) -> None:
+        with suppress(OCPPError, TimeoutError):
+            await self.call(message, suppress=False)
 
     @on(Action.clear_cache)
     def on_clear_cache(self, **_: Any) -> Any:
-        """Say that the cache is off."""
-        return call_result.ClearCache("Rejected")
+        """Forget the tags that it remembers."""
+        return call_result.ClearCache(self._deeds.clear_cache())
 
     @on(Action.clear_charging_profile)
-    def on_clear_charging_profile(self, **_: Any) -> Any:
-        """Say that there is no profile."""
-        return call_result.ClearChargingProfile("Unknown")
+    def on_clear_charging_profile(
+        self, charging_profile_id: int | None = None, charging_profile_criteria: dict[str, Any] | None = None, **_: Any
+    ) -> Any:
+        """Forget profiles."""
+        purpose = (charging_profile_criteria or {}).get("charging_profile_purpose")
+        return call_result.ClearChargingProfile(self._deeds.clear_profiles(purpose, charging_profile_id))
 
     @on(Action.request_stop_transaction)
     def on_request_stop_transaction(self, transaction_id: str, **_: Any) -> Any:

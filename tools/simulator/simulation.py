@@ -16,10 +16,11 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Subprotocol
 
 from tools.simulator.deeds import Deeds
-from tools.simulator.faults import Fault, Struck, Trouble
+from tools.simulator.faults import Fault, Step, Struck, Trouble
 from tools.simulator.news import News
 from tools.simulator.ocpp16 import Commands16, Talk16
 from tools.simulator.ocpp201 import Commands201, Talk201
+from tools.simulator.settings import Setting, Settings
 from tools.simulator.state import StateFile, StationState
 from tools.simulator.talk import Talk
 from tools.simulator.wire import Wire
@@ -31,8 +32,10 @@ _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
 #: No proxy leads back here.
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-#: How long a station stays away that comes back late, in seconds.
+#: How long a station stays away that comes back late, in seconds, and one that restarts slowly.
 LATE: Final = 10.0
+SLOW: Final = 25.0
+_AWAY_FOR: Final = {Fault.RETURN_LATE: LATE, Fault.SLOW_RESTART: SLOW}
 
 Version = Literal["1.6", "2.0.1"]
 _DIALECTS: Final[dict[Version, tuple[Any, type[Talk]]]] = {"1.6": (Commands16, Talk16), "2.0.1": (Commands201, Talk201)}
@@ -68,6 +71,7 @@ class Station:
         self._ocpp = ocpp
         self._url = url
         self._file = StateFile(state_file, password, enrolled=enrolled)
+        self.settings = Settings(self._file.state, self.struck, list_part)
         self._call_timeout = call_timeout
         self._socket: ClientConnection | None = None
         self._talk: Talk | None = None
@@ -130,7 +134,7 @@ class Station:
         path = "" if self.struck.has(Fault.NO_IDENTITY) else quote(self.identity, safe="")
         return connect(
             f"{self._url.rstrip('/')}/{path}",
-            subprotocols=[Subprotocol(f"ocpp{self._ocpp}")],
+            subprotocols=None if self.struck.has(Fault.NO_SUBPROTOCOL) else [Subprotocol(f"ocpp{self._ocpp}")],
             additional_headers={"Authorization": f"Basic {secret}"},
             compression=None,
             close_timeout=1,
@@ -150,7 +154,7 @@ class Station:
             await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _end(parts)
-            self._away = wire.left
+            self._away = self._away or wire.left
             if self._talk is mine:
                 self._socket = self._talk = None
             self.changed()
@@ -158,7 +162,9 @@ class Station:
     async def _stay_away(self, fault: Fault) -> None:
         self._away = None
         _log.info("%s stays away (%s).", self.identity, fault)
-        await asyncio.sleep(LATE) if fault is Fault.RETURN_LATE else await asyncio.Event().wait()
+        if fault not in _AWAY_FOR:
+            await asyncio.Event().wait()
+        await asyncio.sleep(_AWAY_FOR[fault])
 
     def open_another(self) -> None:
         """Open a second connection, while the present one stays open until the platform closes it."""
@@ -212,21 +218,41 @@ class Station:
         if self._socket is not None:
             await self._socket.close()
 
+    async def restart(self) -> None:
+        """Drop the connection, be away as long as a restart takes, and boot."""
+        if self.struck.has(Fault.SLOW_RESTART, Step.RESET):
+            self._away = Fault.SLOW_RESTART
+        await self.reconnect()
+
     async def start_session(self, id_tag: str) -> str:
-        """Hold a tag to the reader: `charging`, or why not. Offline the local list decides."""
+        """Hold a tag to the reader: `charging`, or why not. Offline it decides by what it knows."""
         if self.state.session is not None:
             return "busy"
         if not self.state.available:
             return "unavailable"
-        status = self.state.local_list.get(id_tag)
+        status = self._listed(id_tag)
         if status is None and self._talk is not None:
             status = await self._talk.authorize(id_tag)
+        if status is None:
+            status = self._offline(id_tag)
         if status != "Accepted":
             return status or "offline"
+        if self.settings.is_on(Setting.CACHE_ENABLED) and id_tag not in self.state.cache:
+            self.state.cache.append(id_tag)
+        if id_tag not in self.state.customers:
+            self.state.customers.append(id_tag)
         key = uuid.uuid4().hex
         self.state.session = {"key": key, "id_tag": id_tag}
         self._enqueue("started", key, id_tag=id_tag)
         return "charging"
+
+    def _listed(self, id_tag: str) -> str | None:
+        return self.state.local_list.get(id_tag) if self.settings.is_on(Setting.LIST_ENABLED) else None
+
+    def _offline(self, id_tag: str) -> str | None:
+        """Say what it makes of a tag that nobody else can judge."""
+        remembered = self.settings.is_on(Setting.CACHE_ENABLED) and id_tag in self.state.cache
+        return "Accepted" if remembered or self.settings.is_on(Setting.UNKNOWN_OFFLINE) else None
 
     def stop_session(self, reason: str = "Local") -> bool:
         """End the running session; False where none runs."""

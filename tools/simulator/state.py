@@ -36,6 +36,15 @@ class StationState:
     transactions: dict[str, int] = field(default_factory=dict)
     """The transaction ids of sessions whose stop is still queued."""
     boots: int = 0
+    resets: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
+    """What was set, by tools.simulator.settings.Setting."""
+    cache: list[str] = field(default_factory=list)
+    """The tags that it remembers by itself."""
+    customers: list[str] = field(default_factory=list)
+    """The tags of whoever charged."""
+    profiles: list[dict[str, Any]] = field(default_factory=list)
+    """Charging profiles: `id`, `purpose`, `source`."""
 
     @property
     def key_step(self) -> Step:
