@@ -3,7 +3,7 @@
 from datetime import timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import (
     AliasChoices,
@@ -36,10 +36,21 @@ class WrongSetting(Exception):
     """A setting can't be used; the text names it, and never repeats its value: it may be a key."""
 
 
+#: What stations were seen to take for a restart.
+_SHORTEST_RESTART: Final = timedelta(seconds=30)
+
+
 class PolicySettings(Policy):
     """The durations as settings: a misspelt one is an error, while a transfer may come with one of a later release."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("restart_patience")
+    @classmethod
+    def _long_enough_to_restart(cls, patience: timedelta) -> timedelta:
+        if patience < _SHORTEST_RESTART:
+            raise ValueError(f"{_SHORTEST_RESTART.total_seconds():.0f} seconds at least: a restart takes as long")
+        return patience
 
 
 class Settings(BaseSettings):

@@ -179,6 +179,8 @@ async def run_gateway(
         node=node,
         call_timeout=settings.call_timeout,
         old_keys=OldKeys(settings.key_grace, strict=settings.strict_key_end),
+        reconnect_patience=settings.policy.reconnect_after,
+        restart_patience=settings.policy.restart_patience,
         enrolment=EnrolmentOptions(
             settings.enrolled_models,
             settings.enrolments_at_once,

@@ -72,7 +72,7 @@ class GatewayCharger(Charger, ChargerOnDemand):
         return Rotated(answer=answer.said, counts=answer.counts)
 
     async def reset(self, order: DeviceOrder) -> DeviceAnswer:
-        """Restart it. A repeat after a lost answer restarts it again, which changes nothing more."""
+        """Restart it for its key. A repeat after a lost answer restarts it again, which changes nothing more."""
         async with _at_work():
             return DeviceAnswer(outcome=await self._orders.reset(order.charge_point_id))
 

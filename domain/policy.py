@@ -22,6 +22,9 @@ class Policy(BaseModel):
     """How long a charger that is online may take to come back with its new credentials before an operator is asked."""
     reconnect_after: timedelta = timedelta(seconds=15)
     """How long a charger that has taken its new credentials may keep its connection before that is closed."""
+    restart_patience: timedelta = timedelta(minutes=5)
+    """How long a charger that has accepted to restart for its new credentials is left alone: no connection of its is
+    closed, and neither the credentials nor the restart is sent again. 30 seconds at least: some take that long."""
     enrolment_patience: timedelta = timedelta(minutes=2)
     """How long before the change of ownership a charger is waited for that was just sent a key in place of one that
     people know."""

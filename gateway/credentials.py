@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from datetime import UTC, datetime
-from typing import NamedTuple
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from websockets.frames import CloseCode
@@ -22,6 +23,10 @@ from persistence.session import Database
 from persistence.vault import Vault
 
 _log = logging.getLogger(__name__)
+
+
+#: How long a charger that gave no answer to a key is left alone, in seconds.
+_AGAIN_AFTER: Final = 60
 
 
 class Answer(NamedTuple):
@@ -44,11 +49,13 @@ class KeyRule:
         old_keys: OldKeys,
         boot_patience: float,
         reconnect_patience: float,
+        restart_patience: timedelta,
     ) -> None:
         """Let old keys open what `old_keys` says.
 
         A quarantined charger is given `boot_patience` seconds to send its BootNotification before the key is sent, and
-        `reconnect_patience` seconds to come back with it before its socket is closed.
+        `reconnect_patience` seconds to come back with it before its socket is closed. One that has accepted to restart
+        for it is given `restart_patience`: until then it is sent neither again.
         """
         self._db = db
         self._vault = vault
@@ -57,6 +64,7 @@ class KeyRule:
         self._old_keys = old_keys
         self._boot_patience = boot_patience
         self._reconnect_patience = reconnect_patience
+        self._restart_patience = restart_patience
 
     async def decide(self, identity: str, password: bytes, address: str = "") -> Admission:
         """Say what an upgrade from `address` leads to; the proof, where it is one, is committed when this returns.
@@ -94,11 +102,13 @@ class KeyRule:
         connection = Connection(socket.generation, socket.serials, socket.open_line, socket.address, socket.sim)
         async with self._db.writing() as rows:
             now = datetime.now(UTC)
+            if await key_sending.is_restarting(rows, point, now - self._restart_patience):
+                return Answer(KeyAnswer.REBOOT_REQUIRED, _counts(socket))
             key = await key_sending.record_sent(rows, self._vault, point, connection, now, order_id=order_id)
         if key is None:
             return None
         said = await socket.dialect.send_key(key.text)
-        answer = Answer(said, not socket.quarantined and socket.known_to is KnownTo.CHARGER)
+        answer = Answer(said, _counts(socket))
         async with self._db.writing() as rows:
             now = datetime.now(UTC)
             await key_sending.record_answer(
@@ -125,7 +135,9 @@ class KeyRule:
         if not socket.quarantined:
             async with self._db.writing() as rows:
                 now = datetime.now(UTC)
-                await key_sending.record_start(rows, socket.charge_point_id, socket.credential_id, now)
+                await key_sending.record_start(
+                    rows, socket.charge_point_id, socket.credential_id, socket.opened_at, now
+                )
 
     async def quarantines(self, rows: AsyncSession, charge_point_id: ChargePointId, credential_id: str) -> bool:
         """Whether a connection with this key opens in quarantine now."""
@@ -148,9 +160,9 @@ class KeyRule:
     async def keep_in_quarantine(self, socket: ChargerSocket) -> None:
         """Give a quarantined charger the same key again: after its BootNotification, or soon without one.
 
-        As long as it gives no answer, again after each of its BootNotifications. A charger that has taken the key, and
-        keeps its socket, has it closed; one that needs a restart for it is restarted. A parked one is left alone, and
-        so is one whose new owner is to type a key: there is none to send.
+        As long as it gives no answer, again after each of its BootNotifications, or a minute. A charger that has taken
+        the key, and keeps its socket, has it closed; one that needs a restart for it is restarted. A parked one is left
+        alone, and so is one whose new owner is to type a key: there is none to send.
         """
         if socket.parked:
             _log.warning("%s keeps coming back with its old key: parked in quarantine.", socket.charge_point_id)
@@ -165,9 +177,10 @@ class KeyRule:
                 await self.make_it_reconnect(socket)
             elif answer is not None and answer.said is KeyAnswer.REBOOT_REQUIRED:
                 await self.restart(socket)
+                await self._let_restart(socket)
             if answer is None or answer.said is not KeyAnswer.UNKNOWN:
                 return
-            await self.wait_for_boot(socket, None)
+            await self.wait_for_boot(socket, _AGAIN_AFTER)
 
     async def wait_for_boot(self, socket: ChargerSocket, patience: float | None) -> None:
         """Wait for a BootNotification, at most `patience` seconds; one that was sent already counts once."""
@@ -187,10 +200,34 @@ class KeyRule:
             self._sockets.close(socket, CloseCode.SERVICE_RESTART, "reconnect with the new credentials")
 
     async def restart(self, socket: ChargerSocket) -> None:
-        """Restart a charger that needs it for its key."""
+        """Restart a charger that needs it for its key, with the next connection where it does not answer."""
+        with suppress(NotConnected, NoAnswer, CallRefused):
+            if await self.restart_once(socket) in {CommandOutcome.REJECTED, CommandOutcome.NOT_SUPPORTED}:
+                _log.warning("%s needs a restart for its new credentials, and refused it.", socket.charge_point_id)
+
+    async def restart_once(self, socket: ChargerSocket) -> CommandOutcome:
+        """Restart a charger, unless it has accepted that for its key already and may still be at it.
+
+        Raises NotConnected, NoAnswer, CallRefused.
+        """
+        point = socket.charge_point_id
+        async with self._db.reading() as rows:
+            if await key_sending.is_restarting(rows, point, datetime.now(UTC) - self._restart_patience):
+                return CommandOutcome.DONE
+        outcome = await socket.dialect.restart()
+        if outcome in {CommandOutcome.DONE, CommandOutcome.SCHEDULED}:
+            async with self._db.writing() as rows:
+                await key_sending.record_restart(rows, point, datetime.now(UTC))
+        return outcome
+
+    async def _let_restart(self, socket: ChargerSocket) -> None:
+        """Close the socket of a charger that does not restart, so that it comes back and is told again."""
         try:
-            outcome = await socket.dialect.restart()
-        except (NotConnected, NoAnswer, CallRefused):
-            return  # the next connection tries again
-        if outcome is not CommandOutcome.DONE:
-            _log.warning("%s needs a restart for its new credentials, and refused it.", socket.charge_point_id)
+            async with asyncio.timeout(self._restart_patience.total_seconds()):
+                await socket.websocket.wait_closed()
+        except TimeoutError:
+            self._sockets.close(socket, CloseCode.SERVICE_RESTART, "reconnect with the new credentials")
+
+
+def _counts(socket: ChargerSocket) -> bool:
+    return not socket.quarantined and socket.known_to is KnownTo.CHARGER

@@ -98,8 +98,8 @@ class Orders:
             return None
 
     async def reset(self, charge_point_id: ChargePointId) -> CommandOutcome:
-        """Restart the charger. A repeat restarts it again."""
-        return await (await self._find(charge_point_id, in_quarantine=True)).dialect.restart()
+        """Restart the charger for its key. A repeat restarts it again, but while it may still be at it."""
+        return await self._rule.restart_once(await self._find(charge_point_id, in_quarantine=True))
 
     async def disconnect(self, charge_point_id: ChargePointId) -> None:
         """Close the charger's socket: 1008 where no key of it is good any more, else 1012, so that it comes back."""

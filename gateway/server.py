@@ -19,6 +19,7 @@ from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
 from domain.networks import is_loopback
+from domain.policy import DEFAULT_POLICY
 from gateway.auth_throttle import AuthThrottle, address_of
 from gateway.charger_sockets import ChargerSockets
 from gateway.connections import DIALECTS, Connections
@@ -71,7 +72,8 @@ class Gateway:
         on_fact: OnFact,
         enrolment: EnrolmentOptions | None = None,
         boot_patience: timedelta = timedelta(seconds=5),
-        reconnect_patience: timedelta = timedelta(seconds=15),
+        reconnect_patience: timedelta = DEFAULT_POLICY.reconnect_after,
+        restart_patience: timedelta = DEFAULT_POLICY.restart_patience,
         sweep_every: timedelta = timedelta(seconds=3),
         certificate: Certificate | None = None,
         open_line: bool = True,
@@ -126,6 +128,7 @@ class Gateway:
             old_keys=old_keys,
             boot_patience=boot_patience.total_seconds(),
             reconnect_patience=reconnect_patience.total_seconds(),
+            restart_patience=restart_patience,
         )
         self._enrolment = Enrolment(db, self._rule, enrolment, boot_patience.total_seconds(), self._metrics)
         self._connections = Connections(

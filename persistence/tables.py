@@ -216,6 +216,10 @@ class Credential(Table):
     """It came over a connection that only the charger can have opened, and that was not in quarantine."""
     maybe_taken: Mapped[bool] = mapped_column(Boolean, default=False)
     """The charger may hold it, whatever it says later: it is not dropped before the charger has used either key."""
+    sendings: Mapped[int] = mapped_column(default=0)
+    """How often it was sent for its present order."""
+    restarted_at: Mapped[datetime | None]
+    """When the charger last accepted to restart for it; empty once it has started anew since."""
     starts_with_old: Mapped[int] = mapped_column(default=0)
     """How often the charger has started anew with the old key since the last sending."""
     quarantines_old: Mapped[bool] = mapped_column(Boolean)

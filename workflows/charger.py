@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, TimeoutType, is_cancelled_exception
@@ -21,6 +21,10 @@ from workflows.refusals import causes
 from workflows.step_runner import RollBack, StepRunner
 
 A = TypeVar("A", bound=Message)
+
+
+#: What a charger says that is going to restart.
+_RESTARTS: Final = frozenset({CommandOutcome.DONE, CommandOutcome.SCHEDULED})
 
 
 class ChargerOffline(HandoverError):
@@ -136,9 +140,10 @@ class ChargerCommands:
             refused = status.answer in REFUSALS
             if refused and not status.answer_counts:
                 return await self._leave_it_to_the_owner()
+            patience = self._runner.policy.reconnect_after
             if stubborn or refused or not where.quarantined:
-                await self._send_key(until)
-            await self._wait_for_proof(where, seen, began + self._runner.policy.proof_deadline)
+                patience = await self._send_key(until)
+            await self._wait_for_proof(where, seen, patience, began + self._runner.policy.proof_deadline)
 
     async def let_enrolment_end(self) -> None:
         """Wait, before the change, while a key that was sent may still be answered: after it, that one counts as known.
@@ -193,12 +198,14 @@ class ChargerCommands:
 
     # --- the credentials ------------------------------------------------------------------------------------------
 
-    async def _send_key(self, until: datetime) -> None:
+    async def _send_key(self, until: datetime) -> timedelta:
+        """Send the key, and restart the charger for it where it says so; gives how long it may take to come back."""
         rotated = await self._reach(Charger.rotate, self._order(), "new credentials to the charger", until)
         if rotated is None:
             raise ChargerOffline("No gateway reaches the charger.")
         if rotated.answer in REFUSALS and not rotated.counts:
-            return await self._leave_it_to_the_owner()
+            await self._leave_it_to_the_owner()
+            return self._runner.policy.reconnect_after
         if rotated.answer is KeyAnswer.REJECTED:
             raise RollBack(Reason.CHARGER_REJECTED)
         if rotated.answer is KeyAnswer.NOT_SUPPORTED:
@@ -206,8 +213,12 @@ class ChargerCommands:
         if rotated.answer is KeyAnswer.REBOOT_REQUIRED:
             await self._transact(Registry.block_sessions, "no new charging session before the restart")
             await self._wait_for_session()
-            await self._reach(Charger.reset, self._order(), "restart the charger for its new credentials", until)
-        return None
+            reset = await self._reach(
+                Charger.reset, self._order(), "restart the charger for its new credentials", until
+            )
+            if reset is not None and reset.outcome in _RESTARTS:
+                return self._runner.policy.restart_patience
+        return self._runner.policy.reconnect_after
 
     async def _leave_it_to_the_owner(self) -> None:
         """Wait for the new owner's key instead: what refused was not certain to be the charger; raises KeyAwaited.
@@ -217,20 +228,23 @@ class ChargerCommands:
         if not await self._call_off(Registry.await_new_key, "the new owner is to type a key"):
             raise KeyAwaited("The charger refused its new credentials over a connection that proves nothing.")
 
-    async def _wait_for_proof(self, where: Whereabouts, seen: int, by: datetime) -> None:
-        """Wait for the charger to come back; one that keeps its socket open is made to. `seen`: news before the key."""
-        with self._runner.board.expecting("The charger has its new credentials, and is to come back with them", by):
-            await self._see_it_return(where, seen)
+    async def _wait_for_proof(self, where: Whereabouts, seen: int, patience: timedelta, by: datetime) -> None:
+        """Wait for the charger to come back; one that keeps its socket open for longer than `patience` is made to.
 
-    async def _see_it_return(self, where: Whereabouts, seen: int) -> None:
+        One in quarantine is left to the gateway, which sends it the key there. `seen`: news before the key.
+        """
+        with self._runner.board.expecting("The charger has its new credentials, and is to come back with them", by):
+            await self._see_it_return(where, seen, patience)
+
+    async def _see_it_return(self, where: Whereabouts, seen: int, patience: timedelta) -> None:
         policy = self._runner.policy
-        if await self._runner.wait(self._heard_since(seen), policy.reconnect_after, "comes back by itself"):
+        if await self._runner.wait(self._heard_since(seen), patience, "comes back by itself"):
             return
         seen = self._news
         now = await self._locate()
         if (await self._status()).proven:
             return
-        if now.node is not None and now.generation == where.generation:
+        if now.node is not None and now.generation == where.generation and not now.quarantined:
             await self.disconnect()
         await self._runner.wait(self._heard_since(seen), policy.look_again, "look for the proof again")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger import REFUSALS, TAKEN, KeyAnswer
@@ -123,6 +123,8 @@ async def _make_pending(
             answer_counts=False,
             old_key_returns=0,
             starts_with_old=0,
+            sendings=0,
+            restarted_at=None,
             withdrawn_at=None,
         )
         return
@@ -299,6 +301,13 @@ async def settled_among(rows: AsyncSession, order_ids: Sequence[str]) -> set[str
     handed_out = and_(Credential.state == KeyState.PENDING, Credential.purpose == KeyPurpose.TYPED)
     query = select(Credential.order_id).where(Credential.order_id.in_(order_ids), or_(proven, handed_out))
     return {order_id for order_id in await rows.scalars(query) if order_id is not None}
+
+
+async def sendings_among(rows: AsyncSession, order_ids: Sequence[str]) -> dict[str, int]:
+    """Say how often each order's key was sent. One query; only reads."""
+    query = select(Credential.order_id, func.max(Credential.sendings)).where(Credential.order_id.in_(order_ids))
+    found = (await rows.execute(query.group_by(Credential.order_id))).all()
+    return {order_id: sent for order_id, sent in found if order_id is not None}
 
 
 async def status(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> CredentialStatus:

@@ -15,7 +15,7 @@ from domain.charger import REFUSALS, TAKEN, KeyAnswer
 from domain.ids import ChargePointId
 from domain.keys import OWN, KeyPurpose, KnownTo
 from domain.trail import TrailAction
-from persistence.chargers.charger_keys import Keys, lock_keys, may_be_taken, note, revoke, set_aside, turn
+from persistence.chargers.charger_keys import Keys, lock_keys, may_be_taken, note, read_keys, revoke, set_aside, turn
 from persistence.tables import ChargePoint, Credential, PresentConnection
 from persistence.transfers import transfers
 from persistence.vault import Vault
@@ -79,6 +79,8 @@ async def record_sent(
         serials=sorted({*pending.serials, *connection.serials}),
         maybe_taken=may_be_taken(pending),
         starts_with_old=0,
+        sendings=pending.sendings + 1,
+        restarted_at=None,
         answer=None if pending.answer in REFUSALS else pending.answer,
         answer_counts=False,
     )
@@ -146,10 +148,25 @@ async def record_answer(
             await note(rows, charge_point_id, TrailAction.REFUSAL_NOT_COUNTED, proves_nothing)
 
 
+async def is_restarting(rows: AsyncSession, charge_point_id: ChargePointId, since: datetime) -> bool:
+    """Whether the charger has accepted `since` then to restart for its pending key, and has not been seen to. Reads."""
+    pending = (await read_keys(rows, charge_point_id)).pending
+    return pending is not None and pending.restarted_at is not None and pending.restarted_at > since
+
+
+async def record_restart(rows: AsyncSession, charge_point_id: ChargePointId, now: datetime) -> None:
+    """Record that the charger has accepted to restart for its pending key; nothing where it has none."""
+    pending = (await lock_keys(rows, charge_point_id)).pending
+    if pending is not None:
+        await turn(rows, pending, restarted_at=now)
+
+
 async def record_start(
-    rows: AsyncSession, charge_point_id: ChargePointId, opened_with: str, now: datetime
+    rows: AsyncSession, charge_point_id: ChargePointId, opened_with: str, opened_at: datetime, now: datetime
 ) -> KeyPurpose | None:
     """Count that the charger has started anew with its old key, on a released connection opened with `opened_with`.
+
+    One that has accepted to restart for its key, before this connection was `opened_at`, has done so.
 
     The purpose of the pending key where that shows that it was not taken, and it ended: twice after the last sending,
     of a key that replaces the present owner's own or was withdrawn. One that somebody is to type stays, and so does one
@@ -160,6 +177,8 @@ async def record_start(
     opener = next((key for key in keys.living if key.id == opened_with), None)
     if pending is None or opener is None or pending.id == opened_with or pending.last_sent_at is None:
         return None
+    if pending.restarted_at is not None and pending.restarted_at < opened_at:
+        await turn(rows, pending, restarted_at=None)
     own = pending.purpose in OWN and pending.answer in TAKEN
     withdrawn = pending.withdrawn_at is not None and opener.known_to == KnownTo.CHARGER
     if not own and not withdrawn:

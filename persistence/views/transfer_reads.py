@@ -104,6 +104,7 @@ class TransferReads:
         of_groups = kinds_that(lambda rules: rules.decider is Decider.TARGET_GROUP_OWNERS)  # others take the same time
         owners = await _owners(rows, {row.to_group_id for row in found if row.kind in of_groups and row.to_group_id})
         settled = await credentials.settled_among(rows, [row.id for row in found])
+        sendings = await credentials.sendings_among(rows, [row.id for row in found])
         changes = await charger_changes.of(rows, [row.id for row in found])
         return [
             transfer_view(
@@ -113,6 +114,7 @@ class TransferReads:
                 caller,
                 key_settled=row.id in settled,
                 at_charger=changes.get(row.id, Changes()),
+                sendings=sendings.get(row.id, 0),
             )
             for row in found
         ]

@@ -114,8 +114,9 @@ def transfer_view(
     *,
     key_settled: bool,
     at_charger: Changes,
+    sendings: int,
 ) -> TransferView:
-    """Show a transfer to `caller`, who may see it."""
+    """Show a transfer to `caller`, who may see it; its key was sent `sendings` times."""
     state = TransferState(row.state)
     attention = attention_in_sight(row, caller)
     as_it_is = attention == row.attention
@@ -140,7 +141,7 @@ def transfer_view(
         requested_at=row.requested_at,
         expires_at=row.expires_at,
         finished_at=row.finished_at,
-        steps=tuple(_step(step) if known else _masked_step(step, row) for step in steps),
+        steps=tuple(_with_sendings(_step(step) if known else _masked_step(step, row), sendings) for step in steps),
         refusal=_refusal(row) if state is TransferState.REFUSED else None,
         deciders=deciders,
         key_settled=key_settled,
@@ -222,6 +223,13 @@ def _step(row: TransferStep) -> StepView:
     return StepView(
         StepName(row.name), StepState(row.state), row.attempts, row.started_at, row.finished_at, row.last_error
     )
+
+
+def _with_sendings(view: StepView, sendings: int) -> StepView:
+    """Show how often the key was sent, whoever sent it: the workflow's command, or the gateway in quarantine."""
+    if view.name is not StepName.ROTATE_CREDENTIALS:
+        return view
+    return replace(view, attempts=max(view.attempts, sendings))
 
 
 def _masked_step(step: TransferStep, transfer: Transfer) -> StepView:

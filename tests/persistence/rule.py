@@ -55,7 +55,7 @@ class Rule:
         """Have the charger start anew on a connection opened with the current key."""
         async with self.database.writing() as rows:
             key = (await lock_keys(rows, CP)).current
-            return await key_sending.record_start(rows, CP, key.id if key else "", NOW)
+            return await key_sending.record_start(rows, CP, key.id if key else "", NOW, NOW)
 
     async def key(self) -> str:
         sealed = (await keys(self.database))["pending"].sealed_key

@@ -30,6 +30,7 @@ POLICY = Policy(
     offline_deadline=timedelta(seconds=2),
     proof_deadline=timedelta(seconds=30),
     reconnect_after=timedelta(milliseconds=250),
+    restart_patience=timedelta(milliseconds=250),
     retries_used_up=timedelta(seconds=3),
     operator_retries_every=timedelta(hours=6),
     look_again=timedelta(milliseconds=300),

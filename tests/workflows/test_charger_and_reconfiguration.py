@@ -65,7 +65,7 @@ async def test_what_a_charger_rejects_is_said_with_its_step(stage: Set) -> None:
     world.answers["replace_lists"] = [CommandOutcome.REJECTED]
     transfer = await stage(world)
     await transfer.start()
-    assert await transfer.outcome() == "completed"
+    assert await transfer.outcome() == "completed_with_warnings"
     assert world.errors == {StepName.REPLACE_LISTS: (REFUSED_BY_CHARGER, 0)}
     assert world.steps[StepName.REPLACE_LISTS] is StepState.DONE
 
@@ -241,3 +241,18 @@ async def test_what_two_operators_say_of_one_step_does_not_reach_the_next(stage:
     assert "rotate" in world.calls
     assert world.warnings.count(TransferWarning.LEFT_UNDONE_BY_OPERATOR) == 1
     assert "release" in world.calls
+
+
+async def test_a_charger_that_restarts_for_its_key_keeps_its_connection_meanwhile(stage: Set) -> None:
+    """Its socket is not closed after the time of one that only has to come back."""
+    world = World(proves=False)
+    world.answers["rotate"] = [KeyAnswer.REBOOT_REQUIRED]
+    transfer = await stage(world, POLICY.model_copy(update={"restart_patience": DAYS}))
+    await transfer.start()
+    await world.until(lambda: world.reached["reset"] == 1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(world.until(lambda: world.reached["disconnect"]), 2)
+    world.proven = True
+    await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, "proved")
+    assert await transfer.outcome() == "completed"
+    assert (world.reached["rotate"], world.reached["reset"]) == (1, 1)

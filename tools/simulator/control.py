@@ -69,6 +69,7 @@ def _picture(station: Station) -> dict[str, Any]:
         "local_list": state.local_list,
         "list_version": state.list_version,
         "boots": state.boots,
+        "resets": state.resets,
     }
 
 

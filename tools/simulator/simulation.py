@@ -34,8 +34,7 @@ _LONGEST_PAUSE = 10.0
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 #: How long a station stays away that comes back late, in seconds, and one that restarts slowly.
 LATE: Final = 10.0
-SLOW: Final = 25.0
-_AWAY_FOR: Final = {Fault.RETURN_LATE: LATE, Fault.SLOW_RESTART: SLOW}
+SLOW = 25.0
 
 Version = Literal["1.6", "2.0.1"]
 _DIALECTS: Final[dict[Version, tuple[Any, type[Talk]]]] = {"1.6": (Commands16, Talk16), "2.0.1": (Commands201, Talk201)}
@@ -162,9 +161,9 @@ class Station:
     async def _stay_away(self, fault: Fault) -> None:
         self._away = None
         _log.info("%s stays away (%s).", self.identity, fault)
-        if fault not in _AWAY_FOR:
+        if fault is Fault.NEVER_RETURN:
             await asyncio.Event().wait()
-        await asyncio.sleep(_AWAY_FOR[fault])
+        await asyncio.sleep(SLOW if fault is Fault.SLOW_RESTART else LATE)
 
     def open_another(self) -> None:
         """Open a second connection, while the present one stays open until the platform closes it."""

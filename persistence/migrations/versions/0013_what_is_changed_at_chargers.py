@@ -1,4 +1,4 @@
-"""Of what type a tag is; and what orders changed at chargers beside their lists."""
+"""Of what type a tag is; what orders changed at chargers beside their lists; how often and since when a key is out."""
 
 from alembic import op
 import sqlalchemy as sa
@@ -26,6 +26,11 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("order_id", name=op.f("pk_charger_changes")),
     )
+    with op.batch_alter_table("credentials") as table:
+        table.add_column(sa.Column("sendings", sa.Integer(), nullable=False, server_default=sa.text("0")))
+        table.add_column(sa.Column("restarted_at", sa.DateTime(timezone=True), nullable=True))
+    with op.batch_alter_table("credentials") as table:
+        table.alter_column("sendings", server_default=None)
     with op.batch_alter_table("tags") as table:
         table.add_column(sa.Column("type", sa.String(length=20), nullable=False, server_default=TYPE))
         table.drop_constraint(op.f("pk_tags"), type_="primary")
@@ -47,4 +52,7 @@ def downgrade() -> None:
         table.drop_constraint(op.f("pk_tags"), type_="primary")
         table.drop_column("type")
         table.create_primary_key(op.f("pk_tags"), ["group_id", "id_tag"])
+    with op.batch_alter_table("credentials") as table:
+        table.drop_column("restarted_at")
+        table.drop_column("sendings")
     op.drop_table("charger_changes")
