@@ -94,7 +94,7 @@ class Drafts:
             state=TransferState(transfer.state),
             reason=Reason(transfer.reason) if transfer.reason else None,
             warnings=tuple(TransferWarning(warning) for warning in transfer.warnings),
-            settings_changed=changes.settings,
+            settings_changed=changes.settings_changed,
             former_tags=changes.former_tags,
             charge_point_id=transfer.charge_point_id,
             new_owner=await find_new_owner(rows, transfer),

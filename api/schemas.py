@@ -144,7 +144,7 @@ class Transfer(_Shown):
     """What was set at the charger so that no tag of the former group charges."""
     former_tags: int
     """How many tags of the former group may go on charging while the charger is offline."""
-    limits: list[Limit]
+    charging_limits: list[Limit]
     """The charging profiles that stay at the charger."""
     actions: list[Action]
     """What you may do now."""
@@ -173,9 +173,9 @@ class Transfer(_Shown):
             **{name: getattr(view, name) for name in cls.model_fields if hasattr(view, name) and name != "steps"},
             actions=actions(view, caller, live or ()),
             resolutions=[Resolution(action=act, effect=text) for act, text in resolutions(view, caller, live or ())],
-            settings_changed=[SettingChanged(**asdict(one)) for one in view.at_charger.settings],
+            settings_changed=[SettingChanged(**asdict(one)) for one in view.at_charger.settings_changed],
             former_tags=view.at_charger.former_tags,
-            limits=[Limit(**one) for one in view.at_charger.limits],
+            charging_limits=[Limit(**one) for one in view.at_charger.charging_limits],
             from_=Side.of(view.origin),
             to=Side.of(view.target) if view.target else None,
             steps=[Step.of(step, (live or {}).get(step.name)) for step in view.steps],

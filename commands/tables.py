@@ -141,7 +141,7 @@ def _facts(one: Mapping[str, Any], ui: str | None) -> Iterable[tuple[str, str]]:
         yield "set at the charger", f"{changed['name']}: {changed['now']}, was {changed['was'] or 'not told'}"
     if one["former_tags"]:
         yield "former tags", f"{one['former_tags']} may charge while the charger is offline"
-    for limit in one["limits"]:
+    for limit in one["charging_limits"]:
         yield "limit left", f"{limit['purpose']} {limit['id']}, of {limit['source'] or 'an unnamed source'}"
     yield "kind", f"{one['kind']}; connection {one['connection']}, acceptance {one['acceptance']}"
     yield "until new key", _UNTIL_NEW_KEY.get(one["until_new_key"], one["until_new_key"])

@@ -1,6 +1,10 @@
 """What lets somebody charge: a tag is its value and its type together."""
 
 from enum import StrEnum
+from typing import Final
+
+#: Characters that a tag has at most, in any version of OCPP.
+LONGEST_TAG: Final = 36
 
 
 class TagType(StrEnum):

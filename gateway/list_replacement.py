@@ -70,7 +70,9 @@ class ListReplacement:
         listed = order.blocked if outcome is CommandOutcome.DONE else 0
         former = 0 if closed else len(order.former) - listed
         async with self._db.writing() as rows:
-            await charger_changes.note_left(rows, self._point, self._order_id, former_tags=former, limits=limits)
+            await charger_changes.note_left(
+                rows, self._point, self._order_id, former_tags=former, charging_limits=limits
+            )
         left = {
             Shortfall.FORMER_TAGS_MAY_CHARGE_OFFLINE: former > 0,
             Shortfall.CACHE_NOT_CLEARED: not cleared,
@@ -124,7 +126,7 @@ class ListReplacement:
         """Set back what the order set, the last first; what the charger refuses, or never told, stays on record."""
         async with self._db.reading() as rows:
             changes = await charger_changes.of_one(rows, self._order_id)
-        for changed in reversed(changes.settings):
+        for changed in reversed(changes.settings_changed):
             if changed.was is None:
                 continue
             outcome = await self._dialect.write(changed.name, changed.was)

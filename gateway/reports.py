@@ -11,6 +11,7 @@ from domain.charger import OcppVersion
 from domain.charger_clock import ChargerTime
 from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import Unavailable
+from domain.tags import TagType
 from gateway.charger_sockets import ChargerSocket
 from gateway.credentials import KeyRule
 from gateway.facts import Fact, Reporter
@@ -114,14 +115,14 @@ class Reports(ABC):
         self._socket.booted.set()
         return "Accepted", HEARTBEAT
 
-    async def authorizes(self, id_tag: str) -> TagStatus:
+    async def authorizes(self, id_tag: str, tag_type: TagType | None = None) -> TagStatus:
         """Say whether a tag may start a session on this socket now."""
         if self._socket.quarantined:
             return TagStatus.BLOCKED
         async with self._db.reading() as rows:
             if not (await present_connections.status(rows, self._id)).good(self._socket.generation):
                 return TagStatus.BLOCKED
-            return await charging.authorize(rows, self._id, id_tag)
+            return await charging.authorize(rows, self._id, id_tag, tag_type)
 
     async def starts(self, start: Start) -> Started | None:
         """Record a session; None for one that may not start: in quarantine, on a replaced socket, without a key.
@@ -147,11 +148,11 @@ class Reports(ABC):
         async with self._db.reading() as rows:
             return await charging.session_of(rows, self._id, reference)
 
-    async def names(self, session_id: int, id_tag: str) -> TagStatus:
+    async def names(self, session_id: int, id_tag: str, tag_type: TagType | None = None) -> TagStatus:
         """Write who charges in a session, and say whether they may."""
         self.not_in_quarantine()
         async with self._db.writing() as rows:
-            return await charging.name_tag(rows, self._id, session_id, id_tag)
+            return await charging.name_tag(rows, self._id, session_id, id_tag, tag_type)
 
     async def adds(self, session_id: int, *, connector: int | None, meter_start: int | None) -> None:
         """Fill in what the first report of a session did not say."""

@@ -86,6 +86,8 @@ class Group(Table):
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     name: Mapped[str] = mapped_column(Text)
     personal_of: Mapped[str | None] = mapped_column(ForeignKey("users.id"), unique=True)
+    charges_anybody: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Whether who names nobody may charge (OCPP 2.0.1's `NoAuthorization`)."""
 
 
 class Membership(Table):
@@ -342,7 +344,7 @@ class ChargerChange(Table):
     """`[{"name", "was", "now"}]`, written before it is set; `was` is null where the charger did not tell it."""
     former_tags: Mapped[int] = mapped_column(default=0)
     """How many tags of the last group may go on charging while it is offline."""
-    limits: Mapped[list[Any]] = mapped_column(default=list)
+    charging_limits: Mapped[list[Any]] = mapped_column(default=list)
     """The charging profiles that stay: `[{"id", "purpose", "source", "evse"}]`."""
 
 

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from domain.charger import OcppVersion
 from domain.errors import ErrorCode, HandoverError
 from gateway.metrics import GatewayMetrics
-from gateway.ocpp.mending import mended
+from gateway.ocpp.mending import mended, storable
 from gateway.ocpp.schemas import schema_of, validate
 from gateway.ocpp.spelling import to_camel, to_snake
 
@@ -142,7 +142,7 @@ class Line:
             self._stray(action)
         if payload is not None:
             try:
-                return getattr(self._results, action)(**to_snake(payload))
+                return getattr(self._results, action)(**to_snake(storable(payload)))
             except (TypeError, AttributeError, RecursionError):
                 pass  # raised below, outside, so that the frame is not carried along as its context
         raise NoAnswer(f"The charger's answer to {action} can't be read.")
@@ -267,14 +267,14 @@ class Line:
             found = mended(call.payload, schema) if schema is not None else None
             if found is None:
                 raise
-            said: dict[str, Any] = to_snake(found)
+            said: dict[str, Any] = to_snake(storable(found))
             try:
                 signature(handler).bind(**said)
             except TypeError:
                 raise fault from None
             self._stray(str(call.action))
             return said
-        payload: dict[str, Any] = to_snake(call.payload)
+        payload: dict[str, Any] = to_snake(storable(call.payload))
         return payload
 
     def _stray(self, action: str) -> None:

@@ -31,6 +31,17 @@ def mended(payload: Any, schema: Mapping[str, Any], *, numbers_as_text: bool = F
     return _Mender(schema, numbers_as_text=numbers_as_text).properties(payload, schema)
 
 
+def storable(value: Any) -> Any:
+    """Give a payload without what not every database keeps in a text: NUL, and halves of characters."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, dict):
+        return {name: storable(item) for name, item in value.items()}
+    return value
+
+
 class _Mender:
     def __init__(self, root: Mapping[str, Any], *, numbers_as_text: bool) -> None:
         self._root = root
@@ -87,7 +98,7 @@ class _Mender:
             raise _LeftOut
         words = schema.get("enum")
         if words is None or value in words:
-            return value.replace("\0", "")[:_LONGEST]
+            return value[:_LONGEST]
         if _OTHER in words:
             return _OTHER
         raise _LeftOut

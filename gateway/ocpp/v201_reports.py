@@ -3,16 +3,20 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import sha256
 from typing import Any, Final
 
 from ocpp.v201 import call_result
 
 from domain.charger import OcppVersion
+from domain.tags import TagType
 from gateway.ocpp.line import Handler
 from gateway.reports import SIM, TAG_STATUS, About, Reports, countable, hears, spell_time
 from persistence.chargers.charging import Start, TagStatus
 
 _REGISTER: Final = "Energy.Active.Import.Register"
+#: Characters of a transactionId (identifierString).
+_LONGEST_REFERENCE: Final = 36
 #: Calls that are answered alike: what they tell is not kept, or asks for a service that is not offered here.
 _ALIKE: Final[Mapping[str, Callable[[], Any]]] = {
     "ClearedChargingLimit": call_result.ClearedChargingLimit,
@@ -85,8 +89,11 @@ class Reports201(Reports):
     async def _data_transfer(self, **_: Any) -> Any:
         return call_result.DataTransfer("UnknownVendorId")
 
-    async def _authorize(self, id_token: dict[str, Any], **_: Any) -> Any:
-        return call_result.Authorize(_info(await self.authorizes(id_token["id_token"])))
+    async def _authorize(self, id_token: dict[str, Any], **more: Any) -> Any:
+        """Judge a token; a contract's certificate can't be judged here, so no car charges by one (C07.FR.13-15)."""
+        if more.get("certificate") or more.get("iso15118_certificate_hash_data"):
+            return call_result.Authorize(_info(TagStatus.INVALID), certificate_status="CertChainError")
+        return call_result.Authorize(_info(await self.authorizes(id_token["id_token"], TagType(id_token["type"]))))
 
     async def _meter_values(self, **_: Any) -> Any:
         """Take note; those of a session come with its TransactionEvents."""
@@ -101,23 +108,24 @@ class Reports201(Reports):
         In quarantine a start of now is blocked, and everything else gets an error, so that it is sent again.
         """
         at, begins = self.time_of(timestamp), event_type == "Started"
-        reference = str(transaction_info["transaction_id"])
-        id_tag, offline = str(event.get("id_token", {}).get("id_token", "")), event.get("offline")
+        reference = _reference(transaction_info["transaction_id"])
+        token, offline = event.get("id_token"), event.get("offline")
+        id_tag, tag_type = (token["id_token"], TagType(token["type"])) if token else ("", None)
         known, at_start = _readings(event.get("meter_value", []))
         meter_start = min(known) if begins and known else at_start
         connector = countable(event["evse"]["id"]) if "evse" in event else None
         known_as = None if begins else await self.known(reference)
         status, late = TagStatus.ACCEPTED, False
         if known_as is None:
-            start = Start(connector, id_tag, meter_start, at, reference, offline, begins)
+            start = Start(connector, id_tag, meter_start, at, reference, offline, begins, tag_type)
             started = await self.starts(start)
             if started is None:
-                return _answered(id_tag, TagStatus.BLOCKED)
+                return _answered(token, TagStatus.BLOCKED)
             session_id, status, late = started.transaction_id, started.status, started.late
         else:
             session_id = known_as.id
-            if id_tag:
-                status = await self.names(session_id, id_tag)
+            if token:
+                status = await self.names(session_id, id_tag, tag_type)
             if known_as.lacks:
                 await self.adds(session_id, connector=connector, meter_start=meter_start)
         if not offline and not late:
@@ -127,7 +135,7 @@ class Reports201(Reports):
             await self.stops(session_id, meter=max(known, default=None), at=at, reason=reason)
         elif event_type == "Updated":
             await self.meters(session_id, known)
-        return _answered(id_tag, status)
+        return _answered(token, status)
 
 
 def _readings(meter_values: list[Any]) -> tuple[list[int], int | None]:
@@ -138,13 +146,20 @@ def _readings(meter_values: list[Any]) -> tuple[list[int], int | None]:
     return [wh for _, wh in known], at_start[0] if at_start else None
 
 
+def _reference(transaction_id: str) -> str:
+    """Give the name of a session; one that is longer than it may be is not cut, as others may begin with the same."""
+    if len(transaction_id) <= _LONGEST_REFERENCE:
+        return transaction_id
+    return sha256(transaction_id.encode()).hexdigest()[:_LONGEST_REFERENCE]
+
+
 def _info(status: TagStatus) -> dict[str, str]:
     return {"status": TAG_STATUS[status]}
 
 
-def _answered(id_tag: str, status: TagStatus) -> Any:
-    """Say whether the tag may charge, where one was named."""
-    return call_result.TransactionEvent(id_token_info=_info(status) if id_tag else None)
+def _answered(token: object, status: TagStatus) -> Any:
+    """Say whether a token may charge, where one was presented."""
+    return call_result.TransactionEvent(id_token_info=_info(status) if token else None)
 
 
 def _energy(sample: Mapping[str, Any]) -> int | None:

@@ -17,10 +17,10 @@ from persistence.tables import ChargerChange
 class Changes:
     """What one order changed, and what it left."""
 
-    settings: tuple[SettingChanged, ...] = ()
+    settings_changed: tuple[SettingChanged, ...] = ()
     former_tags: int = 0
     """How many tags of the last group may go on charging while the charger is offline."""
-    limits: tuple[Mapping[str, Any], ...] = ()
+    charging_limits: tuple[Mapping[str, Any], ...] = ()
     """The charging profiles that stay: `id`, `purpose`, `source`, `evse`."""
 
 
@@ -28,7 +28,9 @@ async def of(rows: AsyncSession, order_ids: Collection[str]) -> dict[str, Change
     """Give what each order changed that changed or left anything."""
     query = select(ChargerChange).where(ChargerChange.order_id.in_(order_ids))
     return {
-        row.order_id: Changes(tuple(SettingChanged(**one) for one in row.settings), row.former_tags, tuple(row.limits))
+        row.order_id: Changes(
+            tuple(SettingChanged(**one) for one in row.settings), row.former_tags, tuple(row.charging_limits)
+        )
         for row in (await rows.execute(query)).scalars()
     }
 
@@ -59,17 +61,19 @@ async def note_left(
     order_id: str,
     *,
     former_tags: int,
-    limits: Sequence[Mapping[str, Any]],
+    charging_limits: Sequence[Mapping[str, Any]],
 ) -> None:
     """Record what had to be left there."""
     row = await _row(rows, charge_point_id, order_id)
-    row.former_tags, row.limits = former_tags, [dict(limit) for limit in limits]
+    row.former_tags, row.charging_limits = former_tags, [dict(limit) for limit in charging_limits]
 
 
 async def _row(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> ChargerChange:
     await charge_points.lock(rows, charge_point_id)
     row = await rows.get(ChargerChange, order_id, populate_existing=True)
     if row is None:
-        row = ChargerChange(order_id=order_id, charge_point_id=charge_point_id, settings=[], former_tags=0, limits=[])
+        row = ChargerChange(
+            order_id=order_id, charge_point_id=charge_point_id, settings=[], former_tags=0, charging_limits=[]
+        )
         rows.add(row)
     return row

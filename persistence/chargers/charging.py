@@ -13,8 +13,9 @@ from domain.charger_clock import BEGINS_ANEW, TOLERANCE, ChargerTime
 from domain.charging import CONNECTOR_POWER_LIMIT, Booking, Doubt, book, is_too_much
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.reconciliation import Finding
+from domain.tags import LONGEST_TAG, TagType
 from persistence.chargers import charge_points, charger_connections
-from persistence.tables import ChargePoint, ChargingSession, OwnershipPeriod, Tag, UnmatchedStop
+from persistence.tables import ChargePoint, ChargingSession, Group, OwnershipPeriod, Tag, UnmatchedStop
 from persistence.transfers import findings
 
 #: Why a session ended whose stop never arrived: another one started on its connector, or that is free.
@@ -48,6 +49,8 @@ class Start:
     """Whether the charger says that it had no connection then."""
     begins: bool = True
     """It is the start itself; False: a later report of a session whose start was not heard."""
+    tag_type: TagType | None = None
+    """None: any, as in OCPP 1.6."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,18 @@ class Started:
     """It happened while the charger was away."""
 
 
-async def authorize(rows: AsyncSession, charge_point_id: ChargePointId, id_tag: str) -> TagStatus:
-    """Say whether a tag may start a session now: one of the present group, unless sessions are blocked. Only reads."""
+async def authorize(
+    rows: AsyncSession, charge_point_id: ChargePointId, id_tag: str, tag_type: TagType | None = None
+) -> TagStatus:
+    """Say whether a tag may start a session now: one of the present group, unless sessions are blocked. Only reads.
+
+    Where nobody is named (`NoAuthorization`) the group says; without a type (OCPP 1.6) it is any tag of that value.
+    """
     query = select(ChargePoint.group_id, ChargePoint.sessions_blocked_by).where(ChargePoint.id == charge_point_id)
     row = (await rows.execute(query)).one()
     if row.sessions_blocked_by is not None:
         return TagStatus.BLOCKED
-    return await _tag_status(rows, row.group_id, id_tag)
+    return await _tag_status(rows, row.group_id, id_tag, tag_type)
 
 
 async def start_session(
@@ -107,12 +115,12 @@ async def start_session(
     a change of hands comes before, and is seen, or after, and is later than this start.
     """
     await charge_points.hold(rows, charge_point_id)
-    start = replace(start, id_tag=start.id_tag.upper())
+    presented, start = start.id_tag, replace(start, id_tag=_kept(start.id_tag))
     booking, present = await _book(rows, charge_point_id, start, over, now)
     if booking.late or not start.begins:  # what charges already is no start
-        status = await _tag_status(rows, booking.holding.group_id, start.id_tag)
+        status = await _tag_status(rows, booking.holding.group_id, presented, start.tag_type)
     else:
-        status = await authorize(rows, charge_point_id, start.id_tag)
+        status = await authorize(rows, charge_point_id, presented, start.tag_type)
     row = await _same(rows, charge_point_id, start)
     if row is not None and (row.start_heard or not start.begins):
         return Started(row.id, status, booking.late)
@@ -225,17 +233,23 @@ async def add_what_was_missing(
         await _end_lost(rows, row, over.power_limit, now)
 
 
-async def name_tag(rows: AsyncSession, charge_point_id: ChargePointId, session_id: int, id_tag: str) -> TagStatus:
+async def name_tag(
+    rows: AsyncSession,
+    charge_point_id: ChargePointId,
+    session_id: int,
+    id_tag: str,
+    tag_type: TagType | None = None,
+) -> TagStatus:
     """Write who charges, where it was not known yet, and say whether that tag may.
 
     A session that gets its tag only now is one that begins to charge now, unless it is a late one.
     """
     it = (ChargingSession.id == session_id, ChargingSession.charge_point_id == charge_point_id)
-    named = await _update(rows, *it, ChargingSession.id_tag == "", id_tag=id_tag.upper())
+    named = await _update(rows, *it, ChargingSession.id_tag == "", id_tag=_kept(id_tag))
     row = (await rows.execute(select(ChargingSession.group_id, ChargingSession.late).where(*it))).one()
-    status = await _tag_status(rows, row.group_id, id_tag)
+    status = await _tag_status(rows, row.group_id, id_tag, tag_type)
     begins = named and not row.late and status is TagStatus.ACCEPTED
-    return await authorize(rows, charge_point_id, id_tag) if begins else status
+    return await authorize(rows, charge_point_id, id_tag, tag_type) if begins else status
 
 
 async def record_meter(rows: AsyncSession, charge_point_id: ChargePointId, transaction_id: int, wh: int) -> None:
@@ -408,9 +422,18 @@ async def _periods(rows: AsyncSession, charge_point_id: ChargePointId) -> list[P
     return [Period(Holding(UserId(row.owner_id), GroupId(row.group_id)), row.started_at, row.ended_at) for row in found]
 
 
-async def _tag_status(rows: AsyncSession, group_id: str, id_tag: str) -> TagStatus:
-    query = select(exists().where(Tag.group_id == group_id, Tag.id_tag == id_tag.upper()))
-    return TagStatus.ACCEPTED if (await rows.execute(query)).scalar_one() else TagStatus.INVALID
+def _kept(id_tag: str) -> str:
+    """Give a tag as a session keeps it; of one that is longer than any can be, the beginning."""
+    return id_tag.upper()[:LONGEST_TAG]
+
+
+async def _tag_status(rows: AsyncSession, group_id: str, id_tag: str, tag_type: TagType | None) -> TagStatus:
+    if tag_type is TagType.NO_AUTHORIZATION:
+        may = exists().where(Group.id == group_id, Group.charges_anybody)
+    else:
+        of_type = () if tag_type is None else (Tag.type == tag_type.value,)
+        may = exists().where(Tag.group_id == group_id, Tag.id_tag == id_tag.upper(), *of_type)
+    return TagStatus.ACCEPTED if (await rows.execute(select(may))).scalar_one() else TagStatus.INVALID
 
 
 async def hold_session(rows: AsyncSession, charge_point_id: ChargePointId, session_id: int) -> ChargingSession | None:

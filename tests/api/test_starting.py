@@ -42,7 +42,8 @@ async def test_a_start_is_answered_with_the_reserved_transfer_and_where_it_is(
     assert answer.headers["location"] == f"/v1/transfers/{request.transfer_id}"
     shown = answer.json()
     assert list(shown) == [
-        *("id", "kind", "state", "attention", "waiting_until", "reason", "warnings", "actions", "resolutions"),
+        *("id", "kind", "state", "attention", "waiting_until", "reason", "warnings"),
+        *("settings_changed", "former_tags", "charging_limits", "actions", "resolutions"),
         *("charge_point_id", "connection", "acceptance", "running_session", "if_offline", "until_new_key"),
         *("from", "to"),
         *("requested_by", "requested_at", "expires_at", "finished_at", "steps"),

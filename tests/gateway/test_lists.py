@@ -69,10 +69,10 @@ async def test_unknown_tags_are_kept_from_charging_offline_and_the_compensation_
             assert (done.outcome, done.left) == (CommandOutcome.DONE, ())
             assert station.state.local_list == ANNS
             assert not station.settings.is_on(Setting.UNKNOWN_OFFLINE)
-            assert (await changes(world)).settings == (SettingChanged(name, "true", "false"),)
+            assert (await changes(world)).settings_changed == (SettingChanged(name, "true", "false"),)
         await world.gateway.orders.replace_lists(CP, ORDER, restore=True)
         assert station.settings.is_on(Setting.UNKNOWN_OFFLINE)
-        assert (await changes(world)).settings == ()
+        assert (await changes(world)).settings_changed == ()
 
 
 @VERSIONS
@@ -84,7 +84,7 @@ async def test_where_that_can_not_be_set_the_last_groups_tags_are_blocked_and_no
         assert await handed_over(world, station) == (CommandOutcome.DONE, ())
         assert station.state.local_list == BLOCKED
         left = await changes(world)
-        assert (left.former_tags, bool(left.settings)) == (0, fault is Fault.UNKNOWN_OFFLINE_LIE)
+        assert (left.former_tags, bool(left.settings_changed)) == (0, fault is Fault.UNKNOWN_OFFLINE_LIE)
         async with world.database.writing() as rows:
             for number in range(3):
                 rows.add(Tag(group_id="group-ann", id_tag=f"NEW{number}"))
@@ -129,7 +129,7 @@ async def test_a_list_that_can_not_be_put_on_is_no_list(world: World, ocpp: Vers
     async with world.station(ocpp=ocpp, faults=at_lists(Fault.LIST_OFF_FIXED)) as station:
         outcome, left = await handed_over(world, station)
         assert (outcome, left) == (CommandOutcome.REJECTED, ())
-        assert (await changes(world)).settings == ()
+        assert (await changes(world)).settings_changed == ()
 
 
 @VERSIONS
@@ -178,7 +178,7 @@ async def test_the_former_owners_charging_profiles_go_and_the_installations_limi
         ]
         await handed_over(world, station)
         assert station.state.profiles == [limit]
-        assert (await changes(world)).limits == ({**limit, "evse": 0},)
+        assert (await changes(world)).charging_limits == ({**limit, "evse": 0},)
 
 
 @VERSIONS

@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.Column("charge_point_id", sa.String(length=80), nullable=False),
         sa.Column("settings", sa.JSON(), nullable=False),
         sa.Column("former_tags", sa.Integer(), nullable=False),
-        sa.Column("limits", sa.JSON(), nullable=False),
+        sa.Column("charging_limits", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["charge_point_id"], ["charge_points.id"], name=op.f("fk_charger_changes_charge_point_id")
         ),
@@ -31,6 +31,12 @@ def upgrade() -> None:
         table.add_column(sa.Column("restarted_at", sa.DateTime(timezone=True), nullable=True))
     with op.batch_alter_table("credentials") as table:
         table.alter_column("sendings", server_default=None)
+    with op.batch_alter_table("groups") as table:
+        table.add_column(
+            sa.Column("charges_anybody", sa.Boolean(), nullable=False, server_default=sa.text("false"))
+        )
+    with op.batch_alter_table("groups") as table:
+        table.alter_column("charges_anybody", server_default=None)
     with op.batch_alter_table("tags") as table:
         table.add_column(sa.Column("type", sa.String(length=20), nullable=False, server_default=TYPE))
         table.drop_constraint(op.f("pk_tags"), type_="primary")
@@ -55,4 +61,6 @@ def downgrade() -> None:
     with op.batch_alter_table("credentials") as table:
         table.drop_column("restarted_at")
         table.drop_column("sendings")
+    with op.batch_alter_table("groups") as table:
+        table.drop_column("charges_anybody")
     op.drop_table("charger_changes")

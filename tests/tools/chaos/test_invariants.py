@@ -65,7 +65,7 @@ IN_DATABASE: list[tuple[Invariant, str]] = [
     (effects.keys, "UPDATE credentials SET withdrawn_at = created_at"),
     (chargers.passwords, "UPDATE credentials SET mac = 'x' WHERE charge_point_id = 'cp-1'"),
     (chargers.passwords, "UPDATE credentials SET state = 'pending' WHERE charge_point_id = 'cp-1'"),
-    (chargers.local_lists, "INSERT INTO tags (group_id, id_tag) VALUES ('south', 'SOUTH3')"),
+    (chargers.local_lists, "INSERT INTO tags (group_id, id_tag, type) VALUES ('south', 'SOUTH3', 'ISO14443')"),
     (chargers.in_service, "UPDATE charger_links SET node = NULL"),
     (chargers.in_service, "UPDATE charger_links SET quarantined = 1"),
     (chargers.in_service, "UPDATE credentials SET state = 'revoked' WHERE charge_point_id = 'cp-1'"),
