@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
+from domain.charger import OcppVersion
 from domain.charging import CONNECTIONS_KEPT, CONNECTOR_POWER_LIMIT, LOST_AFTER, OPEN_LIMIT
 from domain.limits import CallLimits
 from domain.policy import Policy
@@ -136,6 +137,9 @@ class Settings(BaseSettings):
     charger that lied is locked out then. Never while it is enrolled."""
     gateway_behind_tls: bool = False
     """A proxy before it does the TLS, so that `ws` is no open line."""
+    gateway_without_subprotocol: OcppVersion | None = None
+    """The version of OCPP, `1.6` or `2.0.1`, of chargers that offer none as they connect; unset: their connection is
+    closed."""
     enrolment: str = "on"
     """Whether keys that people know are replaced by ones that only the charger does: `on`, `off`, or for these
     models, comma-separated."""

@@ -188,6 +188,7 @@ async def run_gateway(
             settings.restart_hours,
         ),
         open_line=not settings.gateway_behind_tls,
+        without_subprotocol=settings.gateway_without_subprotocol,
         power_limit=settings.connector_power_limit,
         lost_after=settings.session_lost_after,
         on_fact=charger_news(database, transfer_client),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from domain.charger import OcppVersion
 from domain.charging import CONNECTOR_POWER_LIMIT, LOST_AFTER
 from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
@@ -34,7 +35,7 @@ from gateway.reports import ChargingRules
 from gateway.socket_limits import STANDARD, LimitedSocket, SocketLimits
 from gateway.sweep import Sweep
 from gateway.tls import Certificate
-from gateway.upgrade import BadUpgrade, Presented, read_upgrade
+from gateway.upgrade import BadUpgrade, Presented, choose_subprotocol, offered_in, read_upgrade
 from persistence.chargers import gateway_nodes, present_connections
 from persistence.chargers.gateway_nodes import SIGN_EVERY
 from persistence.chargers.upgrades import Admission, Entry, OldKeys, RefusedFor
@@ -77,6 +78,7 @@ class Gateway:
         sweep_every: timedelta = timedelta(seconds=3),
         certificate: Certificate | None = None,
         open_line: bool = True,
+        without_subprotocol: OcppVersion | None = None,
         limits: SocketLimits = STANDARD,
         power_limit: float = CONNECTOR_POWER_LIMIT,
         lost_after: timedelta = LOST_AFTER,
@@ -90,7 +92,8 @@ class Gateway:
         A charger may take `call_timeout` over a call; `old_keys` says what a key opens that is to be replaced. Keys
         that people know are replaced as `enrolment` says, or not at all. The patiences are those of KeyRule. Sockets
         that have lost their right elsewhere are closed at a sweep, one `sweep_every`. It serves wss where there is a
-        `certificate`, else ws; that is an `open_line` unless a proxy does the TLS. `clock`, in seconds, is that of
+        `certificate`, else ws; that is an `open_line` unless a proxy does the TLS. A charger that offers no subprotocol
+        speaks the version `without_subprotocol`, where that is given. `clock`, in seconds, is that of
         failed authentications; `metrics` counts and traces. The node writes a sign of life `sign_every` so often, and
         looks `look_every` so often for sockets that wait for a charger's place.
         """
@@ -118,6 +121,8 @@ class Gateway:
         self._admissions: WeakKeyDictionary[ServerConnection, tuple[Admission, int, Contender | None]] = (
             WeakKeyDictionary()
         )
+        self._spoken: WeakKeyDictionary[ServerConnection, Subprotocol] = WeakKeyDictionary()
+        self._without_subprotocol = without_subprotocol and f"ocpp{without_subprotocol}"
         self._arrivals = 0
         self._server: Server | None = None
         self._rule = KeyRule(
@@ -160,6 +165,7 @@ class Gateway:
             self._host,
             self._port,
             subprotocols=[Subprotocol(name) for name in DIALECTS],
+            select_subprotocol=lambda _, offered: _choose(offered),
             process_request=self._let_in,
             compression=None,
             max_size=self._limits.frame_size or None,
@@ -225,9 +231,13 @@ class Gateway:
     async def _let_in(self, socket: ServerConnection, request: Request) -> Response | None:
         """Answer an upgrade: None lets it in. Whoever can't be told apart from a stranger is answered like one."""
         try:
-            presented = read_upgrade(request.path, request.headers, DIALECTS.keys())
+            presented = read_upgrade(request.path, request.headers)
         except BadUpgrade as bad:
             return socket.respond(bad.status, bad.text)
+        spoken = _choose(offered_in(request.headers), self._without_subprotocol)
+        if spoken is None:
+            return None  # it is closed once it is open
+        self._spoken[socket] = spoken
         if presented is None:
             self._metrics.refused(Refused.NO_CREDENTIALS)
             return _unauthorized(socket)
@@ -264,11 +274,20 @@ class Gateway:
         return None
 
     async def _hold(self, socket: ServerConnection) -> None:
+        if socket not in self._spoken:
+            await socket.close(CloseCode.PROTOCOL_ERROR, f"offer the subprotocol {' or '.join(DIALECTS)}")
+            return
+        socket.protocol.subprotocol = self._spoken.pop(socket)  # one that was offered, or that of who offers none
         try:
             await self._connections.hold(cast("LimitedSocket", socket), *self._admissions.pop(socket))
         except Exception as error:
             _log.error("Holding a socket failed: %s", type(error).__name__)  # a trace may hold keys
             raise
+
+
+def _choose(offered: Sequence[str], without: str | None = None) -> Subprotocol | None:
+    chosen = choose_subprotocol(offered, DIALECTS, without)
+    return None if chosen is None else Subprotocol(chosen)
 
 
 def _unauthorized(socket: ServerConnection) -> Response:

@@ -2,7 +2,7 @@
 
 import binascii
 from base64 import b64decode
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
@@ -30,17 +30,15 @@ class BadUpgrade(Exception):
         self.text = text
 
 
-def read_upgrade(path: str, headers: Headers, subprotocols: Collection[str]) -> Presented | None:
+def read_upgrade(path: str, headers: Headers) -> Presented | None:
     """Read `/ocpp/{identity}` and the Basic credentials; None where they are missing, malformed or disagree.
 
     A path of nothing but `/` or `/ocpp` names nobody: then the user name says who it is.
-    Raises BadUpgrade for any other path, for plain HTTP, and where none of `subprotocols` is offered.
+    Raises BadUpgrade for any other path, and for plain HTTP.
     """
     named = _identity_in(path)
     if headers.get("Upgrade", "").lower() != "websocket":
         raise BadUpgrade(HTTPStatus.UPGRADE_REQUIRED, "Connect with a WebSocket.\n")
-    if _offered(headers).isdisjoint(subprotocols):
-        raise BadUpgrade(HTTPStatus.BAD_REQUEST, f"Offer the WebSocket subprotocol {' or '.join(subprotocols)}.\n")
     basic = _basic(headers)
     if basic is None:
         return None
@@ -71,9 +69,18 @@ def _identity_in(path: str) -> str | None:
     return identity
 
 
-def _offered(headers: Headers) -> set[str]:
+def choose_subprotocol(offered: Sequence[str], spoken: Collection[str], without: str | None) -> str | None:
+    """Choose the first of the `spoken` subprotocols that is offered; `without` is that of who offers none.
+
+    None: there is no common one. The handshake is completed then, and the connection closed (OCPP-J 1.6, 3.1.2).
+    """
+    return next((name for name in spoken if name in offered), None) if offered else without
+
+
+def offered_in(headers: Headers) -> list[str]:
+    """Give the subprotocols that an upgrade offers, the one that it likes best first."""
     lines = headers.get_all("Sec-WebSocket-Protocol")
-    return {name.strip() for line in lines for name in line.split(",")}
+    return [name.strip() for line in lines for name in line.split(",") if name.strip()]
 
 
 def _basic(headers: Headers) -> tuple[str, bytes] | None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import CloseCode
 from websockets.http11 import Response
 
+from domain.charger import CommandOutcome, OcppVersion
 from domain.ids import NodeId
 from gateway.facts import Fact
 from gateway.server import PortTaken
@@ -18,6 +20,8 @@ from persistence.chargers import credentials, present_connections
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.gateway.world import CP, IDENTITY, OLD_KEY, World, gateway_world, keys, seed
+from tools.simulator.faults import Fault
+from tools.simulator.simulation import Version
 
 
 async def answer(world: World, password: bytes | str = OLD_KEY, **how: Any) -> Response:
@@ -78,11 +82,35 @@ async def test_bad_paths_are_said_to_be_bad(world: World, path: str, status: HTT
     assert (await answer(world, path=path)).status_code == status
 
 
-async def test_the_subprotocol_is_required(world: World) -> None:
+async def test_without_a_common_subprotocol_the_handshake_is_completed_and_the_connection_closed(world: World) -> None:
     for offered in (None, ["ocpp2.1"]):
-        refused = await answer(world, subprotocols=offered)
-        assert refused.status_code == HTTPStatus.BAD_REQUEST
-        assert b"ocpp2.0.1 or ocpp1.6" in refused.body
+        async with world.client(subprotocols=offered) as socket:
+            assert socket.subprotocol is None
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == CloseCode.PROTOCOL_ERROR
+        assert "ocpp2.0.1 or ocpp1.6" in closed.value.rcvd.reason
+    assert world.facts == []
+    async with world.database.reading() as rows:
+        assert (await present_connections.whereabouts(rows, CP)).generation == 0
+
+
+@pytest.mark.parametrize("ocpp", list(OcppVersion))
+async def test_what_offers_no_subprotocol_speaks_the_one_that_is_set_where_one_is(
+    database: Database, vault: Vault, tmp_path: Path, ocpp: Version
+) -> None:
+    await seed(database, vault)
+    set_so = gateway_world(database, vault, tmp_path, without_subprotocol=OcppVersion(ocpp))
+    async with set_so as world, world.station(ocpp=ocpp, faults=[Fault.NO_SUBPROTOCOL]) as station:
+        await station.until(lambda: station.online)
+        assert await world.gateway.orders.quiet(CP, stop_session=False) is CommandOutcome.DONE
+        async with world.client(subprotocols=["ocpp2.1"]) as socket:
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+
+
+async def test_of_what_is_offered_the_newest_is_spoken(world: World) -> None:
     for offered in (["ocpp1.6"], ["ocpp1.6", "ocpp2.0.1"]):
         async with world.client(subprotocols=offered) as socket:
             assert socket.subprotocol == offered[-1]
