@@ -52,6 +52,7 @@ class ListReplacement:
 
         A list that the charger says it could not take is sent once more; said again, that is its answer.
         """
+        self._dialect.wish_anew()
         async with self._db.writing() as rows:
             await local_lists.claim_list(rows, self._point, self._order_id)
         seen = await self._dialect.read(_LOOKED_AT)
@@ -82,6 +83,7 @@ class ListReplacement:
 
     async def restore(self) -> Replaced:
         """Send the list that the order replaced, and set back what it set; nothing where it did not begin."""
+        self._dialect.wish_anew()
         async with self._db.writing() as rows:
             if not await local_lists.claim_list(rows, self._point, self._order_id, restore=True):
                 return Replaced(CommandOutcome.DONE)
@@ -112,7 +114,7 @@ class ListReplacement:
         async with self._db.writing() as rows:
             await charger_changes.note_setting(rows, self._point, self._order_id, changed)
         try:
-            outcome = await self._dialect.write(name, value)
+            outcome = await self._dialect.write(name, value, dispensable=True)
         except DISPENSABLE:
             return False  # it may have done it
         if outcome in {CommandOutcome.REJECTED, CommandOutcome.NOT_SUPPORTED}:

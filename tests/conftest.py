@@ -39,6 +39,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-histories", action="store_true", help="write the histories of tests marked `recorded`")
     parser.addoption("--every-fault", action="store_true", help="try every fault at every step, not a third of them")
     parser.addoption(
+        "--production-timings",
+        action="store_true",
+        help="with the faults of a rotation: wait as long as production does",
+    )
+    parser.addoption(
         "--every-attack", action="store_true", help="try every combination of an attack, and many chargers"
     )
     parser.addoption("--write-tables", action="store_true", help="write the tables of docs/ from what is found")

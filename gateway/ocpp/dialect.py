@@ -44,6 +44,8 @@ class Setting(Enum):
     """Whether it heeds the tags that it remembers by itself."""
 
 
+#: After so many in a row without any answer no more of them are made.
+_WISHES: Final = 2
 #: What a charger says of its settings: None of one that it does not have; one that it was silent about is missing.
 Settings = Mapping[Setting, str | None]
 
@@ -65,6 +67,11 @@ class Dialect(ABC):
         """Tell over `line`; `handlers` take what the charger sends."""
         self._line = line
         self._handlers = handlers
+        self._unanswered = 0
+
+    def wish_anew(self) -> None:
+        """Make dispensable calls again, whatever became of earlier ones."""
+        self._unanswered = 0
 
     async def listen(self) -> None:
         """Handle what the charger sends until its socket is closed."""
@@ -83,7 +90,7 @@ class Dialect(ABC):
         """Ask for settings. One whose answer can't be had is missing."""
 
     @abstractmethod
-    async def write(self, name: str, value: str) -> CommandOutcome:
+    async def write(self, name: str, value: str, *, dispensable: bool = False) -> CommandOutcome:
         """Set what this version calls `name`; SCHEDULED: it takes effect with a restart."""
 
     @abstractmethod
@@ -115,10 +122,29 @@ class Dialect(ABC):
     async def restart(self) -> CommandOutcome:
         """Restart it, gently: a running session is ended properly and its report kept."""
 
-    async def _tell(self, request: Any) -> CommandOutcome:
-        """Send a call whose answer is a status. An error that would come again is an answer, too."""
+    async def _wish(self, request: Any) -> Any:
+        """Send a call that its step can do without: none any more once some in a row got no answer at all.
+
+        So a charger that never answers any of them holds the step up for the time of those few.
+        """
+        if self._unanswered >= _WISHES:
+            raise NoAnswer("The charger does not answer what can be done without.")
         try:
-            return outcome_of((await self._line.ask(request)).status)
+            answer = await self._line.ask(request)
+        except NoAnswer:
+            self._unanswered += 1
+            raise
+        except CallRefused:
+            self._unanswered = 0
+            raise
+        self._unanswered = 0
+        return answer
+
+    async def _tell(self, request: Any, *, dispensable: bool = False) -> CommandOutcome:
+        """Send a call whose answer is a status. An error that would come again is an answer, too."""
+        ask = self._wish if dispensable else self._line.ask
+        try:
+            return outcome_of((await ask(request)).status)
         except CallNotSupported:
             return CommandOutcome.NOT_SUPPORTED
         except CallRejected:

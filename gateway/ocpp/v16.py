@@ -50,9 +50,7 @@ class Ocpp16(Dialect):
         """`GetConfiguration`; a station may spell a key in its own case."""
         asked = {self.NAMES[setting].lower(): setting for setting in settings if setting in self.NAMES}
         try:
-            answer = await self._line.ask(
-                call.GetConfiguration(key=[self.NAMES[setting] for setting in asked.values()])
-            )
+            answer = await self._wish(call.GetConfiguration(key=[self.NAMES[setting] for setting in asked.values()]))
         except DISPENSABLE:
             return {}
         said: dict[Setting, str | None] = {}
@@ -64,14 +62,14 @@ class Ocpp16(Dialect):
                 said[asked[entry["key"].lower()]] = entry["value"]
         return said
 
-    async def write(self, name: str, value: str) -> CommandOutcome:
+    async def write(self, name: str, value: str, *, dispensable: bool = False) -> CommandOutcome:
         """`ChangeConfiguration`."""
-        return await self._tell(call.ChangeConfiguration(key=name, value=value))
+        return await self._tell(call.ChangeConfiguration(key=name, value=value), dispensable=dispensable)
 
     async def list_version(self) -> int:
         """`GetLocalListVersion`; -1 there means that it has no list."""
         try:
-            version: int = (await self._line.ask(call.GetLocalListVersion())).list_version
+            version: int = (await self._wish(call.GetLocalListVersion())).list_version
         except DISPENSABLE:
             return 0
         return max(version, 0)
@@ -87,12 +85,12 @@ class Ocpp16(Dialect):
 
     async def clear_cache(self) -> CommandOutcome:
         """`ClearCache`."""
-        return await self._tell(call.ClearCache())
+        return await self._tell(call.ClearCache(), dispensable=True)
 
     async def clear_profiles(self) -> Sequence[Mapping[str, Any]]:
         """`ClearChargingProfile` of every TxDefaultProfile: of the others none can be asked for."""
         with suppress(*DISPENSABLE):
-            await self._tell(call.ClearChargingProfile(charging_profile_purpose="TxDefaultProfile"))
+            await self._tell(call.ClearChargingProfile(charging_profile_purpose="TxDefaultProfile"), dispensable=True)
         return ()
 
     async def send_key(self, key: str) -> KeyAnswer:

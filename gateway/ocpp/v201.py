@@ -82,7 +82,7 @@ class Ocpp201(Dialect):
         said: dict[Setting, str | None] = {}
         with suppress(*DISPENSABLE):
             request = call.GetVariables(get_variable_data=[_variable(self.NAMES[setting]) for setting in asked])
-            for found in (await self._line.ask(request)).get_variable_result:
+            for found in (await self._wish(request)).get_variable_result:
                 setting = self._setting(found)
                 if setting is not None and outcome_of(found["attribute_status"]) is CommandOutcome.NOT_SUPPORTED:
                     said[setting] = None
@@ -98,7 +98,7 @@ class Ocpp201(Dialect):
 
     async def _list_length(self) -> str | None:
         with suppress(*DISPENSABLE), self._requested.request() as number:
-            answer = await self._line.ask(call.GetReport(request_id=number, component_variable=[_variable(_ENTRIES)]))
+            answer = await self._wish(call.GetReport(request_id=number, component_variable=[_variable(_ENTRIES)]))
             if outcome_of(answer.status) is CommandOutcome.DONE:
                 for message in await self._requested.messages(number):
                     for entry in message.get("report_data") or []:
@@ -107,10 +107,11 @@ class Ocpp201(Dialect):
                             return str(int(limit))
         return None
 
-    async def write(self, name: str, value: str) -> CommandOutcome:
+    async def write(self, name: str, value: str, *, dispensable: bool = False) -> CommandOutcome:
         """`SetVariables`."""
         try:
-            answer = await self._line.ask(call.SetVariables([{**_variable(name), "attribute_value": value}]))
+            ask = self._wish if dispensable else self._line.ask
+            answer = await ask(call.SetVariables([{**_variable(name), "attribute_value": value}]))
         except CallNotSupported:
             return CommandOutcome.NOT_SUPPORTED
         except CallRejected:
@@ -120,7 +121,7 @@ class Ocpp201(Dialect):
     async def list_version(self) -> int:
         """`GetLocalListVersion`."""
         try:
-            version: int = (await self._line.ask(call.GetLocalListVersion())).version_number
+            version: int = (await self._wish(call.GetLocalListVersion())).version_number
         except DISPENSABLE:
             return 0
         return max(version, 0)
@@ -138,7 +139,7 @@ class Ocpp201(Dialect):
 
     async def clear_cache(self) -> CommandOutcome:
         """`ClearCache`."""
-        return await self._tell(call.ClearCache())
+        return await self._tell(call.ClearCache(), dispensable=True)
 
     async def forget_customers(self, tags: Sequence[Entry]) -> bool:
         """`CustomerInformation(clear)`, one tag after the other, each to its last message (N10); then one as proof.
@@ -167,7 +168,7 @@ class Ocpp201(Dialect):
                     request = call.CustomerInformation(
                         request_id=number, report=not clear, clear=clear, id_token=_token(tag)
                     )
-                    outcome = await self._tell(request)
+                    outcome = await self._tell(request, dispensable=True)
                     if outcome is CommandOutcome.DONE:
                         told = "".join(message.get("data", "") for message in await self._requested.messages(number))
                         return CommandOutcome.REJECTED if not clear and tag.id_tag in told.upper() else outcome
@@ -187,17 +188,17 @@ class Ocpp201(Dialect):
             profiles = await self._profiles()
             for profile in profiles:
                 if profile["purpose"] in _OF_CHARGING:
-                    await self._tell(call.ClearChargingProfile(charging_profile_id=profile["id"]))
+                    await self._tell(call.ClearChargingProfile(charging_profile_id=profile["id"]), dispensable=True)
         except DISPENSABLE:
             criteria = {"charging_profile_purpose": "TxDefaultProfile"}
             with suppress(*DISPENSABLE):
-                await self._tell(call.ClearChargingProfile(charging_profile_criteria=criteria))
+                await self._tell(call.ClearChargingProfile(charging_profile_criteria=criteria), dispensable=True)
             return ()
         return [profile for profile in profiles if profile["purpose"] not in _OF_CHARGING]
 
     async def _profiles(self) -> list[dict[str, Any]]:
         with self._requested.request() as number:
-            answer = await self._line.ask(call.GetChargingProfiles(request_id=number, charging_profile={}))
+            answer = await self._wish(call.GetChargingProfiles(request_id=number, charging_profile={}))
             if answer.status != "Accepted":  # there are none
                 return []
             return [

@@ -9,7 +9,7 @@ from domain.actors import SYSTEM
 from domain.ids import TransferId
 from domain.trail import TrailAction
 from persistence.session import Database
-from persistence.tables import Table
+from persistence.tables import ChargerChange, Credential, Table
 from persistence.transfers import audit
 from tests.api.engine import Engine
 from tests.api.world import LONG_AGO, add, add_transfer, bearer, charge_point, period
@@ -160,3 +160,25 @@ async def test_a_filter_that_is_misspelt_is_refused_and_says_what_is_possible(
 
     assert answer.status_code == 422
     assert text in answer.json()["detail"]
+
+
+async def test_a_transfer_shows_what_was_done_at_its_charger_and_how_often_its_key_was_sent(
+    http: httpx.AsyncClient, database: Database
+) -> None:
+    await add_transfer(database, state="completed_with_warnings", steps={"rotate_credentials": "done"})
+    changed = {"name": "AllowOfflineTxForUnknownId", "was": "true", "now": "false"}
+    limit = {"id": 3, "purpose": "ChargingStationMaxProfile", "source": "CSO", "evse": 0}
+    key = Credential(
+        id="key-1", charge_point_id="cp-1", state="current", known_to="charger", purpose="transfer", version=0, mac="m",
+        order_id="trf_1", sendings=3, created_at=LONG_AGO, quarantines_old=False, old_key_returns=0,
+    )  # fmt: skip
+    left = ChargerChange(
+        order_id="trf_1", charge_point_id="cp-1", settings=[changed], former_tags=4, charging_limits=[limit]
+    )
+    await add(database, key, left)
+    for path in ("/v1/transfers/trf_1", "/v1/transfers"):
+        shown = (await http.get(path, headers=bearer("olga"))).json()
+        one = shown["items"][0] if "items" in shown else shown
+        assert (one["settings_changed"], one["former_tags"], one["charging_limits"]) == ([changed], 4, [limit])
+        attempts = {step["name"]: step["attempts"] for step in one["steps"]}
+        assert attempts["rotate_credentials"] == 3

@@ -226,7 +226,7 @@ async def test_a_charger_that_answers_nothing_dispensable_gets_its_list_all_the_
         await station.until(lambda: station.online)
         socket = held(CP)
         assert socket is not None
-        monkeypatch.setattr(socket.dialect._line, "call_timeout", 0.2)
+        monkeypatch.setattr(socket.dialect._line, "call_timeout", 0.5)
         async with asyncio.timeout(30):
             done = await world.gateway.orders.replace_lists(CP, ORDER, restore=False)
         assert done.outcome is CommandOutcome.DONE

@@ -9,10 +9,13 @@ from sqlalchemy import select, text
 
 from domain.charger import CommandOutcome
 from gateway.facts import Fact
+from gateway.ocpp.line import CallRefused
 from persistence.chargers import charging
 from persistence.session import Database
 from persistence.tables import ChargePoint, ChargingSession, LocalList
 from tests.gateway.world import CP, ORDER, World, hand_over, said
+from tools.simulator.faults import Fault, Step, Trouble
+from tools.simulator.simulation import Version
 
 
 async def sessions(database: Database) -> list[ChargingSession]:
@@ -70,6 +73,37 @@ async def test_a_quieted_charger_lets_its_session_end_and_starts_no_other(world:
         assert await world.gateway.orders.quiet(CP, stop_session=True) is CommandOutcome.DONE
     (only,) = await sessions(world.database)
     assert only.stop_reason == "Remote"
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+async def test_a_charger_that_ends_a_stopped_session_only_at_unplug_is_waited_for(world: World, ocpp: Version) -> None:
+    async with world.station(ocpp=ocpp, faults=[Trouble(Fault.HOLDS_PLUG, Step.QUIET)]) as station:
+        await station.until(lambda: station.online)
+        assert await station.start_session("ANN1") == "charging"
+        await station.until(lambda: not station.state.queue)
+        assert await world.gateway.orders.quiet(CP, stop_session=True) is CommandOutcome.SCHEDULED
+        async with world.database.reading() as rows:
+            assert await charging.session_running(rows, CP)
+        assert station.stop_session("EVDisconnected")
+        await world.heard(Fact.SESSION_ENDED)
+
+
+@pytest.mark.parametrize("ocpp", ["1.6", "2.0.1"])
+@pytest.mark.parametrize("code", ["NotImplemented", "NotSupported", "SecurityError", "ProtocolError", "InternalError"])
+async def test_an_error_that_would_come_again_is_an_answer_and_any_other_may_pass(
+    world: World, ocpp: Version, code: str
+) -> None:
+    async with world.client(subprotocols=[f"ocpp{ocpp}"]) as socket:
+        await world.heard(Fact.CONNECTED)
+        told = asyncio.create_task(world.gateway.orders.release(CP))
+        frame = json.loads(await said(socket))
+        await socket.send(json.dumps([4, frame[1], code, "", {}]))
+        if code == "InternalError":
+            with pytest.raises(CallRefused):
+                await told
+        else:
+            unknown = code in {"NotImplemented", "NotSupported"}
+            assert await told is (CommandOutcome.NOT_SUPPORTED if unknown else CommandOutcome.REJECTED)
 
 
 async def test_the_list_is_sent_in_parts_that_the_charger_takes_and_can_be_put_back(world: World) -> None:

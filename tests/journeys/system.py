@@ -113,15 +113,19 @@ async def running(
     ports: Ports | None = None,
     known_to: KnownTo = KnownTo.CHARGER,
     models: Mapping[str, str] | None = None,
+    quick: bool = True,
 ) -> AsyncIterator[System]:
     """Run every part inside the block.
 
     `known_to`: who knows the charge points' first passwords; only those that the charger knows were sent to it.
     `away`: ids of charge points that don't connect (None: none does), `faults`: what is wrong with those that do,
-    `more_apis`: settings of further API processes, `instead`: the command of a part by its name.
+    `more_apis`: settings of further API processes, `instead`: the command of a part by its name. `quick`: it waits as
+    the demo does, else as production.
     """
     ports = ports or Ports.free()
-    stage = StageOn(folder, ports, f"{HOST}:{ports.temporal}", own_temporal=True, url=url, settings=settings or {})
+    stage = StageOn(
+        folder, ports, f"{HOST}:{ports.temporal}", own_temporal=True, url=url, settings=settings or {}, quick=quick
+    )
     program = await asyncio.to_thread(devserver.find_or_build, print)
     db = Database(url)
     with stage.fresh():

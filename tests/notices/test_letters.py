@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from domain.charger import SettingChanged
 from domain.keys import KeyInUse, KnownTo
 from domain.kinds import TransferKind
 from domain.languages import DEFAULT, Language
@@ -342,3 +343,25 @@ def test_a_serial_number_can_not_forge_a_line() -> None:
     assert "\n\nPay here" not in letter.text
     assert "<b>" not in letter.html
     assert "x" * 200 not in letter.text
+
+
+@BOTH
+@pytest.mark.parametrize("state", [TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS])
+def test_what_was_set_at_the_charger_is_read_by_who_has_it_now(language: Language, state: TransferState) -> None:
+    changed = (
+        SettingChanged("AllowOfflineTxForUnknownId", "true", "false"),
+        SettingChanged("LocalAuthListEnabled", None, "true"),
+    )
+    for addressee, former in ((Addressee.RECIPIENT, False), (Addressee.SENDER, True)):
+        letter = samples.ended(state, addressee, settings_changed=changed, former_owner=former)
+        text = flat(render(letter, language).text).replace("\xa0", " ").replace(" :", ":")
+        assert ("AllowOfflineTxForUnknownId: false" in text) is not former
+        assert ("LocalAuthListEnabled: true" in text) is not former
+        assert "None" not in text
+
+
+@BOTH
+def test_how_many_former_tags_may_charge_is_said(language: Language) -> None:
+    left = (TransferWarning.FORMER_TAGS_MAY_CHARGE_OFFLINE,)
+    letter = samples.ended(TransferState.COMPLETED_WITH_WARNINGS, warnings=left, former_tags=17)
+    assert "(17)" in flat(render(letter, language).text)

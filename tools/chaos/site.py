@@ -45,6 +45,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "HANDOVER_POLICY__LOOK_AGAIN": "PT3S",
     "HANDOVER_POLICY__ENROLMENT_PATIENCE": "PT10S",
     "HANDOVER_ENROLMENT": ENROLLED_MODEL,
+    "HANDOVER_GATEWAY_WITHOUT_SUBPROTOCOL": "1.6",
 }
 _KINDS: Final = ("worker", "gateway", "api")
 

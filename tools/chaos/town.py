@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from tools.simulator.faults import STRIKES, Fault, Step, Trouble
+from tools.simulator.faults import STRIKES, Fault, Step, Trouble, needed_with
 
 OPERATOR: Final = "olga"
 #: Two teams that overlap: who is in both may move a charge point from one to the other.
@@ -72,7 +72,10 @@ def build(charge_points: int, chance: Random) -> Town:
     others = [Trouble(fault, step) for fault, steps in STRIKES.items() for step in sorted(steps)]
     troubles = [*_ALWAYS, *chance.sample(others, len(others))]
     faulty = chance.sample([str(point["id"]) for point in points], charge_points * _FAULTY // 100)
-    faults = {point: [troubles[number % len(troubles)]] for number, point in enumerate(faulty)}
+    faults = {point: needed_with(troubles[number % len(troubles)]) for number, point in enumerate(faulty)}
+    for point in points:  # those that name no version are taken for ones of 1.6
+        if point["ocpp"] != "1.6" and Trouble(Fault.NO_SUBPROTOCOL) in faults.get(str(point["id"]), ()):
+            del faults[str(point["id"])]
     attacked = _attacked(points, chance)
     spared = [str(point["id"]) for point in points if point["id"] not in attacked]
     models = {point: OTHER_MODEL for number, point in enumerate(attacked) if number % _ENROLLED_OF != 1}

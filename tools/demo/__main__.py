@@ -45,11 +45,15 @@ def demo(
     exit_after: Annotated[
         bool, typer.Option("--exit", help="Leave after the table: 0 only if all is as expected.")
     ] = False,
+    production_timings: Annotated[
+        bool, typer.Option("--production-timings", help="Wait as long as production does; else as one watches.")
+    ] = False,
     ports: PortsOption = PortChoice.SETTINGS,
     data: Folder = _DATA,
 ) -> None:
     """Run every part on fresh data, perform the stories, and compare what was promised with what is found."""
-    leave(asyncio.run(_play(data, ports, stories=True, stay=not exit_after, with_stations=True)))
+    quick = not production_timings
+    leave(asyncio.run(_play(data, ports, stories=True, stay=not exit_after, with_stations=True, quick=quick)))
 
 
 @app.command()
@@ -63,12 +67,14 @@ def up(
     leave(asyncio.run(_play(data, ports, stories=False, stay=True, with_stations=stations)))
 
 
-async def _play(data: Path, ports: PortChoice, *, stories: bool, stay: bool, with_stations: bool) -> int:
+async def _play(
+    data: Path, ports: PortChoice, *, stories: bool, stay: bool, with_stations: bool, quick: bool = True
+) -> int:
     """Run a demo to its end, which a Ctrl-C may be at any time; gives the exit code."""
     stop, us = stop_requested(), asyncio.current_task()
     interrupt = asyncio.create_task(_when(stop, us.cancel if us else stop.clear))
     try:
-        stage = set_up(data, free_ports=ports is PortChoice.AUTO)
+        stage = set_up(data, free_ports=ports is PortChoice.AUTO, quick=quick)
         async with running(stage, console.print, with_stations=with_stations) as play:
             all_well = await perform(play, console) if stories else True
             if stay:

@@ -26,12 +26,12 @@ class Play:
     supervisor: Supervisor
 
 
-def set_up(folder: Path, *, free_ports: bool) -> Stage:
-    """Decide where everything is; raises PortProblem where a port can't be used."""
+def set_up(folder: Path, *, free_ports: bool, quick: bool = True) -> Stage:
+    """Decide where everything is, and how long it waits; raises PortProblem where a port can't be used."""
     given = devserver.given_address()
     ports = Ports.free() if free_ports else Ports.from_environment(os.environ)
     ports.check(without=frozenset({"temporal", "temporal_ui"}) if given else frozenset())
-    return Stage(folder.resolve(), ports, given or f"{HOST}:{ports.temporal}", own_temporal=given is None)
+    return Stage(folder.resolve(), ports, given or f"{HOST}:{ports.temporal}", own_temporal=given is None, quick=quick)
 
 
 @asynccontextmanager

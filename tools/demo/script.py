@@ -1,5 +1,6 @@
 """Performs the stories one after the other, then compares what was promised with what is found."""
 
+import time
 from dataclasses import dataclass
 
 import httpx
@@ -20,6 +21,8 @@ class Outcome:
     registered: Registered
     remembered: Remembered
     wrong: list[str]
+    seconds: float
+    """How long it took."""
 
     @property
     def as_promised(self) -> bool:
@@ -48,23 +51,28 @@ async def perform(play: Play, console: Console) -> bool:
 
 
 async def _perform_one(play: Play, cast: Cast, story: Story) -> Outcome:
-    wrong = []
+    wrong, begun = [], time.monotonic()
     try:
         await story.tell(cast)
     except (WentWrong, httpx.HTTPError) as error:
         wrong.append(f"{error or type(error).__name__}")
         cast.say(wrong[0])
+    took = time.monotonic() - begun
     registered, contradictions = await in_database(play.db, story.charge_point)
     charger = next(one for one in play.seeded.charge_points if one["id"] == story.charge_point)
     remembered = in_charger(play.stage.state_file(charger["identity"]), charger["password"])
-    return Outcome(story, registered, remembered, wrong + contradictions)
+    return Outcome(story, registered, remembered, wrong + contradictions, took)
 
 
 def _table(outcomes: list[Outcome]) -> Table:
-    table = Table("story", "expected", "found in the database", "found in the charger", "ok", show_lines=True)
+    table = Table(
+        "story", "expected", "found in the database", "found in the charger", "seconds", "ok", show_lines=True
+    )
     for outcome in outcomes:
         expected = f"{outcome.story.registered}\n{outcome.story.remembered}"
         database = "\n".join([str(outcome.registered), *outcome.wrong])
         verdict = "[green]yes[/green]" if outcome.as_promised else "[red]NO[/red]"
-        table.add_row(outcome.story.title, expected, database, str(outcome.remembered), verdict)
+        table.add_row(
+            outcome.story.title, expected, database, str(outcome.remembered), f"{outcome.seconds:.1f}", verdict
+        )
     return table

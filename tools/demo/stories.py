@@ -15,8 +15,6 @@ HUGO: Final = "hugo@example.com"
 CHLOE: Final = "chloe@example.com"
 
 _UNTOUCHED: Final = Remembered(new_password=False)
-#: The tags of the group that all charge points come from: a list that replaces its list blocks them.
-_FORMER: Final = frozenset({"LILAS01", "LILAS02"})
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ STORIES: Final = (
         "lilas-1",
         _move,
         Registered("completed", "amelie", "harbour", 1),
-        Remembered(new_password=False, accepts=frozenset({"HARBOUR1"}), blocks=_FORMER),
+        Remembered(new_password=False, accepts=frozenset({"HARBOUR1"})),
     ),
     Story(
         "2 ownership to another admin",
@@ -117,14 +115,14 @@ STORIES: Final = (
         "lilas-3",
         _by_phone,
         Registered("completed", "farid", "personal-farid", 1),
-        Remembered(new_password=True, accepts=frozenset({"FARID1"}), blocks=_FORMER),
+        Remembered(new_password=True, accepts=frozenset({"FARID1"})),
     ),
     Story(
         "4 to a user by e-mail, connection deleted",
         "lilas-4",
         _deleted,
         Registered("completed", "emma", "personal-emma", 1, keys=0),
-        Remembered(new_password=False, accepts=frozenset({"EMMA1"}), blocks=_FORMER),
+        Remembered(new_password=False, accepts=frozenset({"EMMA1"})),
     ),
     Story(
         "5 declined by the recipient",
@@ -152,6 +150,6 @@ STORIES: Final = (
         "lilas-8",
         _lost_reply,
         Registered("completed", "chloe", "personal-chloe", 1),
-        Remembered(new_password=True, accepts=frozenset({"CHLOE1"}), blocks=_FORMER),
+        Remembered(new_password=True, accepts=frozenset({"CHLOE1"})),
     ),
 )

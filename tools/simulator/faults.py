@@ -150,6 +150,11 @@ class Trouble:
             raise ValueError(f"{what}; where it strikes is written after an @: one of {', '.join(Step)}") from None
 
 
+def needed_with(trouble: Trouble) -> list[Trouble]:
+    """Give what has to be wrong, too, for a trouble to strike: only what needs a restart for its key is restarted."""
+    return [trouble, *([Trouble(Fault.REBOOT_REQUIRED)] if trouble.at is Step.RESET else [])]
+
+
 def troubles(faults: Iterable[Fault | Trouble]) -> frozenset[Trouble]:
     """Give each fault its place."""
     return frozenset(fault if isinstance(fault, Trouble) else Trouble(fault) for fault in faults)

@@ -42,6 +42,8 @@ class Stage:
     temporal: str
     """The address of Temporal: the demo's own dev server, or the one that TEMPORAL_ADDRESS names."""
     own_temporal: bool
+    quick: bool = True
+    """Waits are as short as one watches them; else as they are in production."""
 
     @property
     def data(self) -> Path:
@@ -95,7 +97,7 @@ class Stage:
     @property
     def environment(self) -> dict[str, str]:
         """The settings of every part; what the caller has set stays, but for what makes the parts one demo."""
-        quick = {name: os.environ.get(name, value) for name, value in _QUICK.items()}
+        quick = {name: os.environ.get(name, value) for name, value in _QUICK.items()} if self.quick else {}
         return {
             **quick,
             **(without_profile() if self.own_temporal else {}),
