@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Field,
     IPvAnyAddress,
+    IPvAnyNetwork,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -25,6 +26,7 @@ from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.charging import CONNECTIONS_KEPT, CONNECTOR_POWER_LIMIT, LOST_AFTER, OPEN_LIMIT
 from domain.limits import CallLimits
 from domain.policy import Policy
+from domain.proxies import ForwardedHeader, Proxies
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import PLACES_KEPT
 from telemetry.choices import LogFormat, Ports
@@ -57,6 +59,12 @@ class Settings(BaseSettings):
     secret_keys: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
     """Required: keys of 32 characters or more, separated by commas; the first writes, all read. `./handover
     new-secret-key` makes one."""
+
+    trusted_proxies: Annotated[list[IPvAnyNetwork], NoDecode] = Field(default_factory=list)
+    """Addresses and networks of the proxies before API and gateway, separated by commas: what these say of where a call
+    comes from counts, and nobody else's word."""
+    forwarded_header: ForwardedHeader = ForwardedHeader.X_FORWARDED_FOR
+    """The header in which they say so: `x-forwarded-for`, or `forwarded` (RFC 7239); the other one is not read."""
 
     origin: str = "http://127.0.0.1:8000"
     """Where recipients reach the pages; the links in letters begin with it. Of the worker too."""
@@ -208,6 +216,11 @@ class Settings(BaseSettings):
         return int(begin), int(end)
 
     @property
+    def proxies(self) -> Proxies:
+        """The proxies that are trusted."""
+        return Proxies(tuple(self.trusted_proxies), self.forwarded_header)
+
+    @property
     def traced(self) -> bool:
         """Whether traces are wanted."""
         return (self.traces_exporter or ("otlp" if self.traces_endpoint else "none")) == "otlp"
@@ -217,10 +230,17 @@ class Settings(BaseSettings):
         """Where metrics are read."""
         return Ports(str(self.metrics_host), self.metrics_port, self.sdk_metrics_port)
 
-    @field_validator("secret_keys", mode="before")
+    @field_validator("secret_keys", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _not_everybody(cls, networks: list[IPvAnyNetwork]) -> list[IPvAnyNetwork]:
+        if not all(network.prefixlen for network in networks):
+            raise ValueError("name the proxies alone: where everybody is trusted anybody says where they are")
+        return networks
 
     @field_validator("gateway_tls_key")
     @classmethod

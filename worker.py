@@ -200,6 +200,7 @@ async def run_gateway(
             guesses_per_identity=settings.gateway_guesses_per_identity,
             guesses_per_address=settings.gateway_guesses_per_address,
         ),
+        proxies=settings.proxies,
         metrics=GatewayMetrics(instruments.registry, instruments.tracing.tracer),
     )
     await gateway.start()

@@ -80,6 +80,7 @@ async def _serve(settings: Settings) -> None:
             body_limit=settings.body_limit,
             limits=settings.limits,
             places_kept=settings.addresses_kept,
+            proxies=settings.proxies,
             streams=StreamOptions(
                 poll_every=settings.stream_poll_every,
                 check_every=settings.stream_check_every,
@@ -109,6 +110,7 @@ async def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> Non
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # api.middleware.TrueClient reads what the settings trust
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=20,
         )

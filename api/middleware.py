@@ -1,14 +1,16 @@
-"""What stands round the whole application: headers, the limit of a body, the last resort for an unforeseen error."""
+"""What stands round the whole application: who calls, headers, the limit of a body, the last resort for an error."""
 
 import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.proxies import Proxies
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,26 @@ _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-r
 #: What only its caller may know is kept by nobody on the way.
 _PRIVATE: Final = "/v1/"
 _YEAR: Final = timedelta(days=365)
+
+
+class TrueClient:
+    """Names as the client of a call who made it, where it came through proxies that are trusted.
+
+    Nothing else that they say is taken: neither host nor scheme of a call play a part in an answer.
+    """
+
+    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
+        """Wrap `app`."""
+        self._app = app
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if scope["type"] == "http" and scope["client"]:
+            peer, port = scope["client"]
+            client = self._proxies.client(peer, Headers(scope=scope).getlist(self._proxies.header))
+            scope["client"] = (client, port if client == peer else 0)
+        await self._app(scope, receive, send)
 
 
 class SecurityHeaders:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
@@ -14,6 +15,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+
+from domain.networks import network_of
+from domain.proxies import Proxies
 
 _log = logging.getLogger(__name__)
 #: The outline of an OCPP frame: a message type, an id, more. What is wrong inside is answered, not held against it.
@@ -78,15 +82,25 @@ class LimitedSocket(ServerConnection):
     is no OCPP at all has nothing to tell, and is closed with 1008.
     """
 
-    def __init__(self, limits: SocketLimits, protocol: ServerProtocol, server: Server, **options: Any) -> None:
-        """Be made by websockets' `serve`, which gives all but `limits`."""
+    def __init__(
+        self, limits: SocketLimits, proxies: Proxies, protocol: ServerProtocol, server: Server, **options: Any
+    ) -> None:
+        """Be made by websockets' `serve`, which gives all but `limits` and the `proxies` that are trusted."""
         super().__init__(protocol, server, **options)
         self._limits = limits
+        self._proxies = proxies
         self._bucket = Bucket(limits.messages_per_second, limits.message_burst)
         self._garbage = 0
         self._heard_at = 0.0
         #: Nobody reads its frames for now: it waits for its charger's place.
         self.waits = False
+
+    @cached_property
+    def address(self) -> str:
+        """What counts as one address of whoever asked for the upgrade; empty where it can't be told."""
+        peer, asked = self.remote_address, self.request
+        lines = asked.headers.get_all(self._proxies.header) if asked else ()
+        return network_of(self._proxies.client(peer[0], lines)) if peer else ""
 
     async def recv(self, decode: Any = None) -> Any:
         """Give the next message when it is its turn; a cancelled call loses none. Raises ConnectionClosed."""
@@ -102,7 +116,7 @@ class LimitedSocket(ServerConnection):
         self._heard_at = self.loop.time()
         self._garbage = 0 if _looks_like_ocpp(message) else self._garbage + 1
         if 0 < self._limits.garbage_in_a_row < self._garbage:
-            _log.warning("A charger at %s sends nothing but garbage: its socket is closed.", self.remote_address)
+            _log.warning("A charger at %s sends nothing but garbage: its socket is closed.", self.address)
             await self.close(CloseCode.POLICY_VIOLATION, "these frames are no OCPP")
             raise self.protocol.close_exc
         return message
@@ -117,7 +131,7 @@ class LimitedSocket(ServerConnection):
             await asyncio.sleep(self._limits.ping_every.total_seconds())
             if not await self.answers(self._limits.ping_timeout.total_seconds()):
                 if self.state is State.OPEN:
-                    _log.info("A charger at %s answers no ping: its connection is dropped.", self.remote_address)
+                    _log.info("A charger at %s answers no ping: its connection is dropped.", self.address)
                     self.transport.abort()
                 return
 
