@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     """The address that the API listens at."""
     api_port: int = 8000
     """Its port."""
+    api_patience: timedelta = Field(timedelta(seconds=30), gt=timedelta(0))
+    """How long a call may take to come whole, and its answer to be read; then its connection is closed."""
     start_timeout: timedelta = timedelta(seconds=5)
     """How long a start waits for a worker before it is answered 202; how long other calls wait for Temporal."""
     body_limit: int = 64 * 1024
@@ -84,6 +86,9 @@ class Settings(BaseSettings):
     """Event streams of one process; beyond it 503. 0: none."""
     stream_limit_per_user: NonNegativeInt = 100
     """Of these, one user's; beyond it 429."""
+    api_connections: PositiveInt = 2000
+    """Connections of one process, more than event streams: beyond it the one is closed that has waited longest for a
+    call, and where all are at one, the newcomer."""
 
     limits: CallLimits = CallLimits()
     """How often somebody may start, write to others and guess, as HANDOVER_LIMITS__TRANSFERS_PER_HOUR and so on."""
@@ -241,6 +246,13 @@ class Settings(BaseSettings):
         if not all(network.prefixlen for network in networks):
             raise ValueError("name the proxies alone: where everybody is trusted anybody says where they are")
         return networks
+
+    @field_validator("api_connections")
+    @classmethod
+    def _more_than_streams(cls, count: int, others: ValidationInfo) -> int:
+        if count <= others.data.get("stream_limit", 0):
+            raise ValueError("it has to be more than HANDOVER_STREAM_LIMIT, or event streams take every place")
+        return count
 
     @field_validator("gateway_tls_key")
     @classmethod

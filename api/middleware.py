@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -35,7 +36,7 @@ class TrueClient:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
-        if scope["type"] == "http" and scope["client"]:
+        if scope["type"] == "http" and scope.get("client"):
             peer, port = scope["client"]
             client = self._proxies.client(peer, Headers(scope=scope).getlist(self._proxies.header))
             scope["client"] = (client, port if client == peer else 0)
@@ -69,6 +70,10 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+class _Left:
+    """The caller is gone, and with them the rest of what they wanted: the part that came may say another thing."""
+
+
 class BodyLimit:
     """Reads a body whole before anybody else sees it, and refuses one that is too large."""
 
@@ -88,6 +93,9 @@ class BodyLimit:
         if body is None:
             await self._refuse(self._limit)(scope, receive, send)
             return
+        if isinstance(body, _Left):
+            await Response(status_code=HTTPStatus.REQUEST_TIMEOUT)(scope, receive, send)  # for our numbers
+            return
         pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
@@ -95,11 +103,13 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """Give the body, None as soon as it is too large; of a caller who left, what came."""
+    async def _read(self, receive: Receive) -> bytes | _Left | None:
+        """Give the body, None as soon as it is too large."""
         body = b""
         while len(body) <= self._limit:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return _Left()
             body += message.get("body", b"")
             if not message.get("more_body", False):
                 return body if len(body) <= self._limit else None

@@ -164,9 +164,10 @@ class Gateway:
             compression=None,
             max_size=self._limits.frame_size or None,
             ping_interval=self._limits.ping_every.total_seconds() or None,
+            open_timeout=self._limits.upgrade_within.total_seconds(),
             close_timeout=_CLOSE_PATIENCE,
             logger=_sockets_log,
-            create_connection=cast("type[ServerConnection]", partial(LimitedSocket, self._limits, self._proxies)),
+            create_connection=cast("type[ServerConnection]", partial(LimitedSocket, self._limits, self._proxies, {})),
             ssl=self._certificate.context if self._certificate else None,
             start_serving=False,
         )

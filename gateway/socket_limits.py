@@ -13,7 +13,7 @@ from typing import Any
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
-from websockets.protocol import State
+from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
 from domain.networks import network_of
@@ -41,6 +41,10 @@ class SocketLimits:
     """Failed authentications of one identity from one address within a minute."""
     guesses_per_address: int = 1000
     """The same of all identities together."""
+    upgrade_within: timedelta = timedelta(seconds=10)
+    """How long TLS may take to be set up, and after it an upgrade to be asked for and answered."""
+    silent_at_once: int = 1000
+    """So many may be connected that have not asked for their upgrade yet; of more the one goes that came first."""
     contests_per_identity: int = 12
     """Upgrades of one identity from one address within a minute that find another socket of it open."""
 
@@ -83,12 +87,22 @@ class LimitedSocket(ServerConnection):
     """
 
     def __init__(
-        self, limits: SocketLimits, proxies: Proxies, protocol: ServerProtocol, server: Server, **options: Any
+        self,
+        limits: SocketLimits,
+        proxies: Proxies,
+        silent: dict["LimitedSocket", None],
+        protocol: ServerProtocol,
+        server: Server,
+        **options: Any,
     ) -> None:
-        """Be made by websockets' `serve`, which gives all but `limits` and the `proxies` that are trusted."""
+        """Be made by websockets' `serve`, which gives all but `limits`, the `proxies` that are trusted, and `silent`.
+
+        These are the sockets of the gateway that have not asked for their upgrade yet, in the order of their coming.
+        """
         super().__init__(protocol, server, **options)
         self._limits = limits
         self._proxies = proxies
+        self._silent = silent
         self._bucket = Bucket(limits.messages_per_second, limits.message_burst)
         self._garbage = 0
         self._heard_at = 0.0
@@ -101,6 +115,25 @@ class LimitedSocket(ServerConnection):
         peer, asked = self.remote_address, self.request
         lines = asked.headers.get_all(self._proxies.header) if asked else ()
         return network_of(self._proxies.client(peer[0], lines)) if peer else ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for what it asks; whoever holds many open and says nothing keeps nobody out."""
+        super().connection_made(transport)
+        self._silent[self] = None
+        if 0 < self._limits.silent_at_once < len(self._silent):
+            first = next(iter(self._silent))
+            del self._silent[first]
+            first.transport.abort()
+
+    def process_event(self, event: Event) -> None:
+        """Take what it asks, or one of its frames."""
+        self._silent.pop(self, None)
+        super().process_event(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give its place back."""
+        self._silent.pop(self, None)
+        super().connection_lost(exc)
 
     async def recv(self, decode: Any = None) -> Any:
         """Give the next message when it is its turn; a cancelled call loses none. Raises ConnectionClosed."""
