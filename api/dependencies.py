@@ -102,7 +102,7 @@ class Backend:
         self.requests = Requests(database, vault, options.limits, options.policy)
         self.orders = OrderBook(database, vault, options.limits)
         self.session_orders = SessionOrders(database, vault)
-        self.attempts = RefusedAttempts(database, vault, options.limits)
+        self.attempts = RefusedAttempts(database, vault, options.limits, metrics.unrecorded)
         self.issuing = Issuing(database, vault)
 
 

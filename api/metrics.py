@@ -39,6 +39,8 @@ class HttpMetrics:
         self._durations = Histogram(name, text, ["route", "method"], registry=self.registry, buckets=SECONDS)
         name, text = "handover_http_connections_dropped_total", "Connections closed on their clients, by the reason."
         self._dropped = Counter(name, text, ["reason"], registry=self.registry)
+        name, text = "handover_refusals_unrecorded_total", "Refused starts and decisions that no audit trail tells of."
+        self._unrecorded = Counter(name, text, registry=self.registry)
         for why in Dropped:
             self._dropped.labels(why.value)
 
@@ -50,6 +52,10 @@ class HttpMetrics:
     def dropped(self, why: Dropped) -> None:
         """Count a connection that was closed on its client."""
         self._dropped.labels(why.value).inc()
+
+    def unrecorded(self) -> None:
+        """Count a refusal that is not written."""
+        self._unrecorded.inc()
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answer."""
