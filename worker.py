@@ -24,6 +24,7 @@ from activities.records import DatabaseRecords
 from activities.refusals import RefusalInterceptor
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
+from activities.retention import Kept
 from domain.errors import HandoverError, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
 from domain.news import OwnerNews
@@ -152,8 +153,13 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
             Requests(database, vault),
             TemporalEngine(client),
             Runs(client),
-            settings.addresses_kept,
-            settings.connections_kept,
+            Kept(
+                places=settings.addresses_kept,
+                connections=settings.connections_kept,
+                requests=settings.requests_kept,
+                refusals=settings.refusals_kept,
+                codes=settings.codes_kept,
+            ),
             settings.session_open_limit,
         ),
     )

@@ -36,6 +36,25 @@ def test_who_is_trusted_are_addresses_and_networks_never_everybody(monkeypatch: 
     assert read_settings().proxies == Proxies(networks, ForwardedHeader.FORWARDED)
 
 
+@pytest.mark.parametrize(
+    ("name", "least", "less"), [("REQUESTS", "P7D", "P6D"), ("REFUSALS", "P1D", "PT23H"), ("CODES", "P1D", "PT23H")]
+)
+def test_what_is_still_of_use_is_kept(monkeypatch: pytest.MonkeyPatch, name: str, least: str, less: str) -> None:
+    monkeypatch.setenv(f"HANDOVER_{name}_KEPT", least)
+    read_settings()
+    monkeypatch.setenv(f"HANDOVER_{name}_KEPT", less)
+    with pytest.raises(WrongSetting, match=f"HANDOVER_{name}_KEPT"):
+        read_settings()
+
+
+def test_event_streams_leave_places_for_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDOVER_API_CONNECTIONS", "1000")
+    with pytest.raises(WrongSetting, match=r"HANDOVER_API_CONNECTIONS: .*HANDOVER_STREAM_LIMIT"):
+        read_settings()
+    monkeypatch.setenv("HANDOVER_STREAM_LIMIT", "999")
+    read_settings()
+
+
 def test_each_setting_stands_in_the_docs_as_its_docstring_says_and_no_other_does() -> None:
     text = PAGE.read_text()
     assert {row for row in text.splitlines() if re.match(r"\| `(HANDOVER|OTEL)_", row)} == set(rows().values())
