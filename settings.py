@@ -10,6 +10,7 @@ from pydantic import (
     ConfigDict,
     Field,
     IPvAnyAddress,
+    IPvAnyNetwork,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -24,8 +25,17 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.charger import OcppVersion
 from domain.charging import CONNECTIONS_KEPT, CONNECTOR_POWER_LIMIT, LOST_AFTER, OPEN_LIMIT
-from domain.limits import CallLimits
+from domain.limits import (
+    CODES_KEPT,
+    REFUSALS_KEPT,
+    REQUESTS_KEPT,
+    SHORTEST_CODES_KEPT,
+    SHORTEST_REFUSALS_KEPT,
+    SHORTEST_REQUESTS_KEPT,
+    CallLimits,
+)
 from domain.policy import Policy
+from domain.proxies import ForwardedHeader, Proxies
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import PLACES_KEPT
 from telemetry.choices import LogFormat, Ports
@@ -70,12 +80,20 @@ class Settings(BaseSettings):
     """Required: keys of 32 characters or more, separated by commas; the first writes, all read. `./handover
     new-secret-key` makes one."""
 
+    trusted_proxies: Annotated[list[IPvAnyNetwork], NoDecode] = Field(default_factory=list)
+    """Addresses and networks of the proxies before API and gateway, separated by commas: what these say of where a call
+    comes from counts, and nobody else's word."""
+    forwarded_header: ForwardedHeader = ForwardedHeader.X_FORWARDED_FOR
+    """The header in which they say so: `x-forwarded-for`, or `forwarded` (RFC 7239); the other one is not read."""
+
     origin: str = "http://127.0.0.1:8000"
     """Where recipients reach the pages; the links in letters begin with it. Of the worker too."""
     api_host: str = "127.0.0.1"
     """The address that the API listens at."""
     api_port: int = 8000
     """Its port."""
+    api_patience: timedelta = Field(timedelta(seconds=30), gt=timedelta(0))
+    """How long a call may take to come whole, and its answer to be read; then its connection is closed."""
     start_timeout: timedelta = timedelta(seconds=5)
     """How long a start waits for a worker before it is answered 202; how long other calls wait for Temporal."""
     body_limit: int = 64 * 1024
@@ -88,6 +106,9 @@ class Settings(BaseSettings):
     """Event streams of one process; beyond it 503. 0: none."""
     stream_limit_per_user: NonNegativeInt = 100
     """Of these, one user's; beyond it 429."""
+    api_connections: PositiveInt = 2000
+    """Connections of one process, more than event streams: beyond it the one is closed that has waited longest for a
+    call, and where all are at one, the newcomer."""
 
     limits: CallLimits = CallLimits()
     """How often somebody may start, write to others and guess, as HANDOVER_LIMITS__TRANSFERS_PER_HOUR and so on."""
@@ -185,6 +206,16 @@ class Settings(BaseSettings):
     """How long it is kept when chargers were connected: what they report of earlier is no more told from a lie. Of
     the worker, which takes it out."""
 
+    requests_kept: timedelta = Field(REQUESTS_KEPT, ge=SHORTEST_REQUESTS_KEPT)
+    """How long a request is kept once its transfer is over, and an idempotency key from its use on: as long a call may
+    be repeated under it; 7 days at least. Of the worker, which takes them out."""
+    refusals_kept: timedelta = Field(REFUSALS_KEPT, ge=SHORTEST_REFUSALS_KEPT)
+    """How long audit trails tell of what somebody was refused; a day at least, as some of that is written once a day.
+    Of the worker, which takes it out."""
+    codes_kept: timedelta = Field(CODES_KEPT, ge=SHORTEST_CODES_KEPT)
+    """How long one-time codes are kept once their transfer is over; a day at least, as a used one repeats its answer.
+    Of the worker, which takes them out."""
+
     api_url: str = "http://127.0.0.1:8000"
     """Where the API is."""
     api_key: SecretStr | None = None
@@ -223,6 +254,11 @@ class Settings(BaseSettings):
         return int(begin), int(end)
 
     @property
+    def proxies(self) -> Proxies:
+        """The proxies that are trusted."""
+        return Proxies(tuple(self.trusted_proxies), self.forwarded_header)
+
+    @property
     def traced(self) -> bool:
         """Whether traces are wanted."""
         return (self.traces_exporter or ("otlp" if self.traces_endpoint else "none")) == "otlp"
@@ -232,10 +268,24 @@ class Settings(BaseSettings):
         """Where metrics are read."""
         return Ports(str(self.metrics_host), self.metrics_port, self.sdk_metrics_port)
 
-    @field_validator("secret_keys", mode="before")
+    @field_validator("secret_keys", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _not_everybody(cls, networks: list[IPvAnyNetwork]) -> list[IPvAnyNetwork]:
+        if not all(network.prefixlen for network in networks):
+            raise ValueError("name the proxies alone: where everybody is trusted anybody says where they are")
+        return networks
+
+    @field_validator("api_connections")
+    @classmethod
+    def _more_than_streams(cls, count: int, others: ValidationInfo) -> int:
+        if count <= others.data.get("stream_limit", 0):
+            raise ValueError("it has to be more than HANDOVER_STREAM_LIMIT, or event streams take every place")
+        return count
 
     @field_validator("gateway_tls_key")
     @classmethod

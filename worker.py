@@ -24,6 +24,7 @@ from activities.records import DatabaseRecords
 from activities.refusals import RefusalInterceptor
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
+from activities.retention import Kept
 from domain.errors import HandoverError, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
 from domain.news import OwnerNews
@@ -152,8 +153,13 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
             Requests(database, vault),
             TemporalEngine(client),
             Runs(client),
-            settings.addresses_kept,
-            settings.connections_kept,
+            Kept(
+                places=settings.addresses_kept,
+                connections=settings.connections_kept,
+                requests=settings.requests_kept,
+                refusals=settings.refusals_kept,
+                codes=settings.codes_kept,
+            ),
             settings.session_open_limit,
         ),
     )
@@ -203,6 +209,7 @@ async def run_gateway(
             guesses_per_identity=settings.gateway_guesses_per_identity,
             guesses_per_address=settings.gateway_guesses_per_address,
         ),
+        proxies=settings.proxies,
         metrics=GatewayMetrics(instruments.registry, instruments.tracing.tracer),
     )
     await gateway.start()

@@ -15,15 +15,16 @@ from activities.contracts.reconciler import (
     Suspicion,
     Suspicions,
 )
+from activities.retention import Kept, Retention
 from domain.actors import SYSTEM
-from domain.charging import CONNECTIONS_KEPT, OPEN_LIMIT
+from domain.charging import OPEN_LIMIT
 from domain.errors import Refusal, Unavailable
 from domain.ids import ChargePointId, TransferId
 from domain.news import OwnerNews
 from domain.reconciliation import NEWS, ROUTINE, TAKE_UPS, UNCERTAIN, Finding, Run, RunStatus, judge
-from domain.trail import PLACES_KEPT, TrailAction
+from domain.trail import TrailAction
 from domain.transfer import FINAL, Attention, TransferState
-from persistence.chargers import charge_points, charger_connections, charging_review, credentials
+from persistence.chargers import charge_points, charging_review, credentials
 from persistence.intake.requests import Requests
 from persistence.session import Database
 from persistence.transfers import audit, findings, inconsistencies, rescues, transfers
@@ -38,8 +39,6 @@ TOLD_WITHIN: Final = timedelta(days=1)
 AT_ONCE: Final = 500
 #: Of how many charge points one look tells that a session runs for too long.
 OPEN_AT_ONCE: Final = 100
-#: In how many entries of audit trails one look forgets where somebody was; the next look does more.
-FORGOTTEN_AT_ONCE: Final = 500
 #: How many are looked at, or settled, beside each other.
 _ABREAST: Final = 8
 
@@ -79,28 +78,23 @@ class DatabaseReconciler(Reconciler):
         requests: Requests,
         engine: Engine,
         runs: EngineRuns,
-        places_kept: timedelta = PLACES_KEPT,
-        connections_kept: timedelta = CONNECTIONS_KEPT,
+        kept: Kept | None = None,
         open_limit: timedelta = OPEN_LIMIT,
     ) -> None:
-        """Take what is compared, what starts workflows, and for how long it is kept where and when somebody was.
-
-        A charging session may run for `open_limit`.
-        """
+        """Take what is compared, what starts workflows, for how long what is kept, and a charging session may run."""
         self._open_limit = open_limit
         self._db = database
         self._requests = requests
         self._engine = engine
         self._runs = runs
-        self._places_kept = places_kept
-        self._connections_kept = connections_kept
+        self._retention = Retention(database, kept or Kept())
 
     # --- looking --------------------------------------------------------------------------------------------------
 
     async def look(self, _look: Look) -> Suspicions:
         """Only reads, but for what was kept long enough: each look takes some of that out."""
         now = datetime.now(UTC)
-        await self._forget(now)
+        await self._retention.forget(now)
         running = await self._runs.running()
         async with self._db.reading() as rows:
             left = [(Finding.NOT_STARTED, one) for one in await inconsistencies.not_started(rows, now - LEFT_AFTER)]
@@ -122,21 +116,6 @@ class DatabaseReconciler(Reconciler):
         found = [*left, *due, *told, *inside, *differ, *open_]
         items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
         return Suspicions(items=items, whole=max(len(found), len(hints)) <= AT_ONCE, parked=parked)
-
-    async def _forget(self, now: datetime) -> None:
-        """Take some of what was kept long enough out; where that can't be now, the next look does."""
-        try:
-            async with self._db.writing() as rows:
-                forgotten = await audit.forget_places(rows, now - self._places_kept, FORGOTTEN_AT_ONCE)
-                over = now - self._connections_kept
-                connections = await charger_connections.forget(rows, over, FORGOTTEN_AT_ONCE)
-        except Unavailable as away:
-            log.warning("it is still kept where and when chargers were: %s", away.message)
-        else:
-            if forgotten:
-                log.info("%d entries of audit trails tell no more where somebody was", forgotten)
-            if connections:
-                log.info("%d connections of chargers are no more kept", connections)
 
     async def _runs_that_differ(
         self, hinted: dict[TransferId, TransferState], untold: Container[TransferId]

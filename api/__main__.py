@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.connections import ConnectionLimits, Crowd
 from api.dependencies import Backend, Options
 from api.metrics import HttpMetrics
 from api.streams import StreamOptions
@@ -80,6 +81,7 @@ async def _serve(settings: Settings) -> None:
             body_limit=settings.body_limit,
             limits=settings.limits,
             places_kept=settings.addresses_kept,
+            proxies=settings.proxies,
             streams=StreamOptions(
                 poll_every=settings.stream_poll_every,
                 check_every=settings.stream_check_every,
@@ -91,24 +93,28 @@ async def _serve(settings: Settings) -> None:
             power_limit=settings.connector_power_limit,
         )
         metrics = HttpMetrics(instruments.registry, instruments.tracing.tracer)
-        await _run(create_app(database, vault, transfers, options, metrics), listener, settings)
+        await _run(create_app(database, vault, transfers, options, metrics), listener, settings, metrics)
     finally:
         listener.close()
         await database.close()
         instruments.close()
 
 
-async def _run(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
+async def _run(app: FastAPI, listener: socket.socket, settings: Settings, metrics: HttpMetrics) -> None:
     """Serve on `listener` until a stop signal; calls under way are finished.
 
     There is no access log: its lines would hold the tokens of approval links.
     """
+    crowd = Crowd(ConnectionLimits(settings.api_patience, settings.api_connections), metrics.dropped)
     server = _Server(
         uvicorn.Config(
             app,
+            http=crowd.protocol(),
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # api.middleware.TrueClient reads what the settings trust
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=20,
         )

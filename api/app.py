@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from api import openapi, problems, reference
 from api.dependencies import Backend, Options
 from api.metrics import HttpMetrics, MetricsMiddleware
-from api.middleware import BodyLimit, LastResort, SecurityHeaders
+from api.middleware import BodyLimit, LastResort, SecurityHeaders, TrueClient
 from api.pages.app import STATIC, create_pages
 from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
 from engine.engine import Engine
@@ -45,6 +45,7 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would trace the paths of approval links
         middleware=[
+            Middleware(TrueClient, proxies=options.proxies),
             Middleware(MetricsMiddleware, metrics=metrics),
             Middleware(SecurityHeaders, secure=options.secure),
             Middleware(LastResort, answer=problems.unexpected),

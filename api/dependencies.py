@@ -18,6 +18,7 @@ from domain.errors import InvalidRequest, NotAuthenticated
 from domain.ids import ID_PATTERN
 from domain.limits import NO_LIMITS, CallLimits
 from domain.policy import DEFAULT_POLICY, Policy
+from domain.proxies import NO_PROXIES, Proxies
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import PLACES_KEPT
 from engine.chargers import Chargers
@@ -58,6 +59,8 @@ class Options:
     streams: StreamOptions = field(default_factory=StreamOptions)
     places_kept: timedelta = PLACES_KEPT
     """How long after an entry it is shown where somebody was."""
+    proxies: Proxies = NO_PROXIES
+    """Whose word on where a call comes from counts."""
     origin: str = "http://127.0.0.1:8000"
     """Where recipients reach the pages."""
     policy: Policy = DEFAULT_POLICY
@@ -99,7 +102,7 @@ class Backend:
         self.requests = Requests(database, vault, options.limits, options.policy)
         self.orders = OrderBook(database, vault, options.limits)
         self.session_orders = SessionOrders(database, vault)
-        self.attempts = RefusedAttempts(database, vault, options.limits)
+        self.attempts = RefusedAttempts(database, vault, options.limits, metrics.unrecorded)
         self.issuing = Issuing(database, vault)
 
 

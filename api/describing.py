@@ -35,7 +35,7 @@ _POST: Final = (ErrorCode.TOO_LARGE, ErrorCode.INVALID_REQUEST, ErrorCode.IDEMPO
 #: What a decision or an operator's act may be too late for.
 DECIDED: Final = (
     *(ErrorCode.NOT_ALLOWED, ErrorCode.NOT_FOUND, ErrorCode.ALREADY_DECIDED, ErrorCode.TOO_LATE),
-    ErrorCode.NOT_POSSIBLE,
+    *(ErrorCode.NOT_POSSIBLE, ErrorCode.RATE_LIMITED),
 )
 
 _NOW: Final = datetime(2026, 11, 25, 6, 57, 12, tzinfo=UTC)

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.connections import Dropped
 from telemetry import subject
 from telemetry.instruments import SECONDS
 
@@ -36,11 +37,25 @@ class HttpMetrics:
         self._requests = Counter(name, "Answered HTTP calls.", labels, registry=self.registry)
         name, text = "handover_http_request_duration_seconds", "From an HTTP call to the begin of its answer."
         self._durations = Histogram(name, text, ["route", "method"], registry=self.registry, buckets=SECONDS)
+        name, text = "handover_http_connections_dropped_total", "Connections closed on their clients, by the reason."
+        self._dropped = Counter(name, text, ["reason"], registry=self.registry)
+        name, text = "handover_refusals_unrecorded_total", "Refused starts and decisions that no audit trail tells of."
+        self._unrecorded = Counter(name, text, registry=self.registry)
+        for why in Dropped:
+            self._dropped.labels(why.value)
 
     def count_streams(self, count: Callable[[], int]) -> None:
         """Show how many event streams are open, as `count` says at each look."""
         gauge = Gauge("handover_http_event_streams", "Event streams that are open.", registry=self.registry)
         gauge.set_function(count)
+
+    def dropped(self, why: Dropped) -> None:
+        """Count a connection that was closed on its client."""
+        self._dropped.labels(why.value).inc()
+
+    def unrecorded(self) -> None:
+        """Count a refusal that is not written."""
+        self._unrecorded.inc()
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count an answer."""

@@ -1,14 +1,17 @@
-"""What stands round the whole application: headers, the limit of a body, the last resort for an unforeseen error."""
+"""What stands round the whole application: who calls, headers, the limit of a body, the last resort for an error."""
 
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.proxies import Proxies
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +21,26 @@ _HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-r
 #: What only its caller may know is kept by nobody on the way.
 _PRIVATE: Final = "/v1/"
 _YEAR: Final = timedelta(days=365)
+
+
+class TrueClient:
+    """Names as the client of a call who made it, where it came through proxies that are trusted.
+
+    Nothing else that they say is taken: neither host nor scheme of a call play a part in an answer.
+    """
+
+    def __init__(self, app: ASGIApp, proxies: Proxies) -> None:
+        """Wrap `app`."""
+        self._app = app
+        self._proxies = proxies
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if scope["type"] == "http" and scope.get("client"):
+            peer, port = scope["client"]
+            client = self._proxies.client(peer, Headers(scope=scope).getlist(self._proxies.header))
+            scope["client"] = (client, port if client == peer else 0)
+        await self._app(scope, receive, send)
 
 
 class SecurityHeaders:
@@ -47,6 +70,10 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+class _Left:
+    """The caller is gone, and with them the rest of what they wanted: the part that came may say another thing."""
+
+
 class BodyLimit:
     """Reads a body whole before anybody else sees it, and refuses one that is too large."""
 
@@ -66,6 +93,9 @@ class BodyLimit:
         if body is None:
             await self._refuse(self._limit)(scope, receive, send)
             return
+        if isinstance(body, _Left):
+            await Response(status_code=HTTPStatus.REQUEST_TIMEOUT)(scope, receive, send)  # for our numbers
+            return
         pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Message:
@@ -73,11 +103,13 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
-        """Give the body, None as soon as it is too large; of a caller who left, what came."""
+    async def _read(self, receive: Receive) -> bytes | _Left | None:
+        """Give the body, None as soon as it is too large."""
         body = b""
         while len(body) <= self._limit:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return _Left()
             body += message.get("body", b"")
             if not message.get("more_body", False):
                 return body if len(body) <= self._limit else None

@@ -186,7 +186,8 @@ class Event(_Shown):
     """An entry of an audit trail, of a transfer or of a charge point."""
 
     sequence: int
-    """Counts from 1 in each trail, without gaps; of a charge point's you see those of your periods."""
+    """Counts from 1 in each trail; refusals are not kept for ever, and of a charge point's you see those of your
+    periods."""
     at: datetime
     actor: str
     """Who did it: `user:<id>`, `operator:<id>`, `link:<id>`, `system`, `recipient` or `temporal-ui`."""

@@ -1,8 +1,20 @@
-"""How often somebody may do what costs others: starts, messages to strangers, guesses at links."""
+"""How often somebody may do what costs others: starts, messages to strangers, guesses; how long that is kept."""
 
+from datetime import timedelta
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+#: How long a request is kept once its transfer is over, an idempotency key from its use on, a refusal, and a one-time
+#: code once its transfer is over, where the settings do not say.
+REQUESTS_KEPT: Final = timedelta(days=90)
+REFUSALS_KEPT: Final = timedelta(days=90)
+CODES_KEPT: Final = timedelta(days=7)
+#: The shortest of these: for so long a call may be repeated under its key after an outage; what is written once a day
+#: is on record for a day; a used code repeats its answer for an hour.
+SHORTEST_REQUESTS_KEPT: Final = timedelta(days=7)
+SHORTEST_REFUSALS_KEPT: Final = timedelta(days=1)
+SHORTEST_CODES_KEPT: Final = timedelta(days=1)
 
 
 class CallLimits(BaseModel):
@@ -16,6 +28,9 @@ class CallLimits(BaseModel):
     """Questions to one address, user or group; 0: no limit."""
     misses_per_minute: NonNegativeInt = 10
     """Unknown links opened from one address; 0: no limit."""
+    refusals_per_hour: NonNegativeInt = 100
+    """Refused starts and decisions of one caller: beyond it all of theirs are refused, but an operator's, and nothing
+    is written of it; 0: no limit."""
 
 
-NO_LIMITS: Final = CallLimits(transfers_per_hour=0, messages_per_day=0, misses_per_minute=0)
+NO_LIMITS: Final = CallLimits(transfers_per_hour=0, messages_per_day=0, misses_per_minute=0, refusals_per_hour=0)

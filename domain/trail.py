@@ -193,6 +193,10 @@ _REFUSED: Final = {
 }
 
 
+#: What tells of a refusal: not kept for ever.
+REFUSALS: Final = frozenset({*_REFUSED.values(), TrailAction.REQUEST_REFUSED})
+
+
 def of_state(state: TransferState) -> TrailAction:
     """Give the action of an entry that says which state a decision or an end led to."""
     return TrailAction(state.value)

@@ -11,7 +11,6 @@ from domain.charger import OcppVersion
 from domain.errors import Unavailable
 from domain.ids import ChargePointId, NodeId
 from domain.keys import KnownTo
-from gateway.auth_throttle import address_of
 from gateway.charger_sockets import ChargerSocket, ChargerSockets
 from gateway.contests import Contender, ContenderStatus, Contests, PlaceTaken, may_be_held
 from gateway.credentials import KeyRule
@@ -103,7 +102,7 @@ class Connections:
                 try:
                     socket = await self._claim(websocket, admission, arrival)
                 except MustWait:
-                    contender = await self._contests.enter(websocket, admission, address_of(websocket.remote_address))
+                    contender = await self._contests.enter(websocket, admission, websocket.address)
                 else:
                     await self._begin(websocket, socket)
                     return
@@ -215,7 +214,7 @@ class Connections:
             async with self._db.writing() as rows:
                 if not await upgrades.may_connect(rows, credential_id):
                     return None
-                address = address_of(websocket.remote_address)
+                address = websocket.address
                 if may_be_held(admission):
                     waiting = contender.id if contender is not None else None
                     found = await contenders.placing(rows, charge_point_id, address, contender=waiting)
@@ -256,7 +255,7 @@ class Connections:
             quarantined=False,
             credential_id=admission.credential_id or "",
             known_to=admission.known_to,
-            address=address_of(websocket.remote_address),
+            address=websocket.address,
             open_line=self._open_line,
             parked=admission.parked,
         )

@@ -21,7 +21,8 @@ from domain.errors import ErrorCode, HandoverError, Unavailable
 from domain.ids import NodeId
 from domain.networks import is_loopback
 from domain.policy import DEFAULT_POLICY
-from gateway.auth_throttle import AuthThrottle, address_of
+from domain.proxies import NO_PROXIES, Proxies
+from gateway.auth_throttle import AuthThrottle
 from gateway.charger_sockets import ChargerSockets
 from gateway.connections import DIALECTS, Connections
 from gateway.contests import LOOK_EVERY, Contender, Contests, PlaceTaken
@@ -80,6 +81,7 @@ class Gateway:
         open_line: bool = True,
         without_subprotocol: OcppVersion | None = None,
         limits: SocketLimits = STANDARD,
+        proxies: Proxies = NO_PROXIES,
         power_limit: float = CONNECTOR_POWER_LIMIT,
         lost_after: timedelta = LOST_AFTER,
         clock: Callable[[], float] = time.monotonic,
@@ -93,9 +95,9 @@ class Gateway:
         that people know are replaced as `enrolment` says, or not at all. The patiences are those of KeyRule. Sockets
         that have lost their right elsewhere are closed at a sweep, one `sweep_every`. It serves wss where there is a
         `certificate`, else ws; that is an `open_line` unless a proxy does the TLS. A charger that offers no subprotocol
-        speaks the version `without_subprotocol`, where that is given. `clock`, in seconds, is that of
-        failed authentications; `metrics` counts and traces. The node writes a sign of life `sign_every` so often, and
-        looks `look_every` so often for sockets that wait for a charger's place.
+        speaks the version `without_subprotocol`, where that is given. `proxies` are those that are trusted. `clock`, in
+        seconds, is that of failed authentications; `metrics` counts and traces. The node writes a sign of life
+        `sign_every` so often, and looks `look_every` so often for sockets that wait for a charger's place.
         """
         self._db = db
         self._host = host
@@ -105,6 +107,7 @@ class Gateway:
         self._open_line = open_line and certificate is None
         self._sweep_every = sweep_every
         self._limits = limits
+        self._proxies = proxies
         self._guesses = AuthThrottle(limits, clock)
         self._tasks = Tasks()
         self._facts = Tasks()
@@ -170,9 +173,10 @@ class Gateway:
             compression=None,
             max_size=self._limits.frame_size or None,
             ping_interval=self._limits.ping_every.total_seconds() or None,
+            open_timeout=self._limits.upgrade_within.total_seconds(),
             close_timeout=_CLOSE_PATIENCE,
             logger=_sockets_log,
-            create_connection=cast("type[ServerConnection]", partial(LimitedSocket, self._limits)),
+            create_connection=cast("type[ServerConnection]", partial(LimitedSocket, self._limits, self._proxies, {})),
             ssl=self._certificate.context if self._certificate else None,
             start_serving=False,
         )
@@ -241,8 +245,8 @@ class Gateway:
         if presented is None:
             self._metrics.refused(Refused.NO_CREDENTIALS)
             return _unauthorized(socket)
-        address = address_of(socket.remote_address)
-        if wait := self._guesses.begin(address, presented.identity):
+        address = cast("LimitedSocket", socket).address
+        if wait := self._guesses.begin(address, presented.identity, presented.password):
             self._metrics.refused(Refused.RATE_LIMITED)
             return _too_often(socket, wait)
         return await self._admit(socket, presented, address)
@@ -251,6 +255,8 @@ class Gateway:
         failed, contender = False, None
         try:
             admission = await self._rule.decide(presented.identity, presented.password, address)
+            good = admission.entry not in {Entry.REFUSED, Entry.QUARANTINED}
+            self._guesses.learn(presented.identity, presented.password, good=good)
             if admission.entry is not Entry.REFUSED:
                 contender = await self._contests.enter(cast("LimitedSocket", socket), admission, address)
             failed = admission.entry is Entry.REFUSED and admission.refused_for is not RefusedFor.ENDED

@@ -7,13 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
-from websockets.protocol import State
+from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
+
+from domain.networks import network_of
+from domain.proxies import Proxies
 
 _log = logging.getLogger(__name__)
 #: The outline of an OCPP frame: a message type, an id, more. What is wrong inside is answered, not held against it.
@@ -37,6 +41,10 @@ class SocketLimits:
     """Failed authentications of one identity from one address within a minute."""
     guesses_per_address: int = 1000
     """The same of all identities together."""
+    upgrade_within: timedelta = timedelta(seconds=10)
+    """How long TLS may take to be set up, and after it an upgrade to be asked for and answered."""
+    silent_at_once: int = 1000
+    """So many may be connected that have not asked for their upgrade yet; of more the one goes that came first."""
     contests_per_identity: int = 12
     """Upgrades of one identity from one address within a minute that find another socket of it open."""
 
@@ -78,15 +86,54 @@ class LimitedSocket(ServerConnection):
     is no OCPP at all has nothing to tell, and is closed with 1008.
     """
 
-    def __init__(self, limits: SocketLimits, protocol: ServerProtocol, server: Server, **options: Any) -> None:
-        """Be made by websockets' `serve`, which gives all but `limits`."""
+    def __init__(
+        self,
+        limits: SocketLimits,
+        proxies: Proxies,
+        silent: dict["LimitedSocket", None],
+        protocol: ServerProtocol,
+        server: Server,
+        **options: Any,
+    ) -> None:
+        """Be made by websockets' `serve`, which gives all but `limits`, the `proxies` that are trusted, and `silent`.
+
+        These are the sockets of the gateway that have not asked for their upgrade yet, in the order of their coming.
+        """
         super().__init__(protocol, server, **options)
         self._limits = limits
+        self._proxies = proxies
+        self._silent = silent
         self._bucket = Bucket(limits.messages_per_second, limits.message_burst)
         self._garbage = 0
         self._heard_at = 0.0
         #: Nobody reads its frames for now: it waits for its charger's place.
         self.waits = False
+
+    @cached_property
+    def address(self) -> str:
+        """What counts as one address of whoever asked for the upgrade; empty where it can't be told."""
+        peer, asked = self.remote_address, self.request
+        lines = asked.headers.get_all(self._proxies.header) if asked else ()
+        return network_of(self._proxies.client(peer[0], lines)) if peer else ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for what it asks; whoever holds many open and says nothing keeps nobody out."""
+        super().connection_made(transport)
+        self._silent[self] = None
+        if 0 < self._limits.silent_at_once < len(self._silent):
+            first = next(iter(self._silent))
+            del self._silent[first]
+            first.transport.abort()
+
+    def process_event(self, event: Event) -> None:
+        """Take what it asks, or one of its frames."""
+        self._silent.pop(self, None)
+        super().process_event(event)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give its place back."""
+        self._silent.pop(self, None)
+        super().connection_lost(exc)
 
     async def recv(self, decode: Any = None) -> Any:
         """Give the next message when it is its turn; a cancelled call loses none. Raises ConnectionClosed."""
@@ -102,7 +149,7 @@ class LimitedSocket(ServerConnection):
         self._heard_at = self.loop.time()
         self._garbage = 0 if _looks_like_ocpp(message) else self._garbage + 1
         if 0 < self._limits.garbage_in_a_row < self._garbage:
-            _log.warning("A charger at %s sends nothing but garbage: its socket is closed.", self.remote_address)
+            _log.warning("A charger at %s sends nothing but garbage: its socket is closed.", self.address)
             await self.close(CloseCode.POLICY_VIOLATION, "these frames are no OCPP")
             raise self.protocol.close_exc
         return message
@@ -117,7 +164,7 @@ class LimitedSocket(ServerConnection):
             await asyncio.sleep(self._limits.ping_every.total_seconds())
             if not await self.answers(self._limits.ping_timeout.total_seconds()):
                 if self.state is State.OPEN:
-                    _log.info("A charger at %s answers no ping: its connection is dropped.", self.remote_address)
+                    _log.info("A charger at %s answers no ping: its connection is dropped.", self.address)
                     self.transport.abort()
                 return
 

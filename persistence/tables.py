@@ -584,7 +584,7 @@ class Order(Table):
 
 
 class AuditEvent(Table):
-    """One entry of an audit trail; `sequence` counts from 1 without gaps in each."""
+    """One entry of an audit trail; `sequence` counts from 1 in each; where there are gaps a refusal was."""
 
     __tablename__ = "audit_events"
     subject: Mapped[str] = mapped_column(ID, primary_key=True)

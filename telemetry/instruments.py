@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 from typing import Final
-from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
     CollectorRegistry,
@@ -11,12 +10,12 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
-    start_http_server,
 )
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig
 
 from domain.errors import ErrorCode, HandoverError
 from telemetry.choices import LogFormat, Ports
+from telemetry.metrics_port import MetricsServer
 from telemetry.traces import Tracing, tracing
 
 #: For durations of seconds, as most are here: a charger may take half a minute over a call.
@@ -36,14 +35,13 @@ class Instruments:
     registry: CollectorRegistry
     tracing: Tracing
     runtime: Runtime | None
-    server: WSGIServer | None = None
+    server: MetricsServer | None = None
 
     def close(self) -> None:
         """Send what has not been sent yet, and free the port of the process's own metrics."""
         self.tracing.close()
         if self.server is not None:
-            self.server.shutdown()
-            self.server.server_close()
+            self.server.close()
 
 
 def open_instruments(service: str, ports: Ports, *, traced: bool, log_format: LogFormat) -> Instruments:
@@ -51,7 +49,7 @@ def open_instruments(service: str, ports: Ports, *, traced: bool, log_format: Lo
     registry, server = process_registry(), None
     if ports.own is not None:
         try:
-            server, _ = start_http_server(ports.own, ports.host, registry)
+            server = MetricsServer(ports.host, ports.own, registry)
         except OSError as error:
             raise _taken(ports.host, ports.own, "HANDOVER_METRICS_PORT", error.strerror or str(error)) from None
     runtime = sdk_runtime(ports, log_format)

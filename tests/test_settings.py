@@ -2,9 +2,11 @@
 
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 
 import pytest
 
+from domain.proxies import ForwardedHeader, Proxies
 from settings import WrongSetting, read_settings
 from tools.settings_page import PAGE, page, rows
 
@@ -21,6 +23,36 @@ def test_a_misspelt_duration_or_limit_is_an_error_that_names_it(monkeypatch: pyt
 def test_a_transfer_keeps_the_durations_that_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANDOVER_POLICY__OFFLINE_DEADLINE", "P3D")
     assert read_settings().policy.offline_deadline == timedelta(days=3)
+
+
+@pytest.mark.parametrize("wrong", ["proxy.example", "10.0.0.1/8", "10.0.0.0/8,0.0.0.0/0", "::/0"])
+def test_who_is_trusted_are_addresses_and_networks_never_everybody(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.setenv("HANDOVER_TRUSTED_PROXIES", wrong)
+    with pytest.raises(WrongSetting, match="HANDOVER_TRUSTED_PROXIES"):
+        read_settings()
+    monkeypatch.setenv("HANDOVER_TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1,")
+    monkeypatch.setenv("HANDOVER_FORWARDED_HEADER", "forwarded")
+    networks = tuple(map(ip_network, ("10.0.0.0/8", "2001:db8::1/128")))
+    assert read_settings().proxies == Proxies(networks, ForwardedHeader.FORWARDED)
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "less"), [("REQUESTS", "P7D", "P6D"), ("REFUSALS", "P1D", "PT23H"), ("CODES", "P1D", "PT23H")]
+)
+def test_what_is_still_of_use_is_kept(monkeypatch: pytest.MonkeyPatch, name: str, least: str, less: str) -> None:
+    monkeypatch.setenv(f"HANDOVER_{name}_KEPT", least)
+    read_settings()
+    monkeypatch.setenv(f"HANDOVER_{name}_KEPT", less)
+    with pytest.raises(WrongSetting, match=f"HANDOVER_{name}_KEPT"):
+        read_settings()
+
+
+def test_event_streams_leave_places_for_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDOVER_API_CONNECTIONS", "1000")
+    with pytest.raises(WrongSetting, match=r"HANDOVER_API_CONNECTIONS: .*HANDOVER_STREAM_LIMIT"):
+        read_settings()
+    monkeypatch.setenv("HANDOVER_STREAM_LIMIT", "999")
+    read_settings()
 
 
 def test_each_setting_stands_in_the_docs_as_its_docstring_says_and_no_other_does() -> None:

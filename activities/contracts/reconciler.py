@@ -64,7 +64,7 @@ class Reconciler(ABC):
     async def look(self, look: Look) -> Suspicions:
         """Compare the register, the engine's runs and the chargers' credentials; only reads of them.
 
-        By the way it takes out of audit trails what is not kept for ever.
+        By the way it takes out what is not kept for ever.
         """
 
     @step("reconciler.settle")

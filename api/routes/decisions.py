@@ -14,7 +14,6 @@ from domain.actors import Actor, operator, user
 from domain.approval import Decision
 from domain.errors import (
     AlreadyDecided,
-    ErrorCode,
     NotAllowed,
     NotFound,
     NotPossible,
@@ -82,7 +81,6 @@ async def cancel(caller: CallerDep, backend: BackendDep, transfer_id: PathId, ke
         "Send the question again",
         examples.RESENT,
         *DECIDED,
-        ErrorCode.RATE_LIMITED,
         answered="It is being sent.",
         post=True,
     ),
@@ -204,6 +202,7 @@ async def _attempt(
 ) -> AsyncIterator[TransferView]:
     """Let who may see the transfer try, as they see it; write a refusal into its audit trail."""
     try:
+        await backend.attempts.check(caller)
         view = await backend.transfer_reads.one(caller, transfer)
         if view.state is TransferState.REQUESTED:
             raise NotPossible("The transfer has not started yet; try again in a moment.")

@@ -122,6 +122,7 @@ async def _keep(
     try:
         if kept := await backend.requests.earlier(call):
             return kept
+        await backend.attempts.check(caller)
         await backend.reads.charge_point(caller, point)
         request = _request(backend, caller, body)
         return await backend.requests.keep(call, point, request, caller.scopes, caller.key_id)

@@ -54,6 +54,8 @@ class IdempotencyKeys:
 
     async def is_repeat(self, rows: AsyncSession, call: Repeatable) -> bool:
         """Whether the key was used for this same call before; raises IdempotencyConflict for another."""
+        if call.key is None:
+            return False
         wanted = select(IdempotencyKey.fingerprint).where(
             IdempotencyKey.user_id == call.user_id, IdempotencyKey.key == call.key
         )

@@ -1,4 +1,7 @@
-"""What is limited for whom: starts by sender, messages by whom they reach, misses by address. No address is kept."""
+"""What is limited for whom: starts and refusals by caller, messages by whom they reach, misses by address.
+
+No address is kept. Whoever is over a limit is refused before anything is written.
+"""
 
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -6,6 +9,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.actors import Actor
 from domain.errors import RateLimited
 from domain.ids import UserId
 from domain.limits import CallLimits
@@ -20,6 +24,7 @@ _DAY: Final = timedelta(days=1)
 _MINUTE: Final = timedelta(minutes=1)
 STARTS: Final = "At most {} transfers may be started within an hour"
 _MESSAGES: Final = "At most {} messages may be sent to the same recipient within a day"
+_REFUSALS: Final = "At most {} starts and decisions may be refused within an hour"
 _MISSES: Final = "At most {} unknown links may be opened within a minute"
 
 
@@ -30,6 +35,14 @@ class Counters:
         """Take the limits, and the vault whose MACs stand for people and addresses."""
         self._vault = vault
         self._limits = limits
+
+    async def check_start(self, rows: AsyncSession, sender_id: UserId, request: TransferRequest) -> None:
+        """Raise what `start` would, where the limit is reached already. Only reads."""
+        limit = self._limits.transfers_per_hour
+        await _check_full(rows, self._key("start", sender_id), limit, STARTS.format(limit))
+        if request.acceptance is Acceptance.REQUIRED:
+            limit = self._limits.messages_per_day
+            await _check_full(rows, self._message_key(request), limit, _MESSAGES.format(limit))
 
     async def start(self, rows: AsyncSession, sender_id: UserId, request: TransferRequest) -> None:
         """Count a start, and the question that it leads to; raises RateLimited."""
@@ -60,11 +73,20 @@ class Counters:
         text = _MISSES.format(limit)
         if not limit:
             return
-        now = datetime.now(UTC)
         async with db.reading() as rows:
-            _check(await rates.full_until(rows, key, limit, now), now, text)
+            await _check_full(rows, key, limit, text)
         async with db.writing() as rows:
             await self._count(rows, key, limit, _MINUTE, text)
+
+    async def check_refusals(self, rows: AsyncSession, actor: Actor) -> None:
+        """Raise RateLimited where somebody was refused as often as they may be. Only reads."""
+        limit = self._limits.refusals_per_hour
+        await _check_full(rows, self._key("refusal", actor), limit, _REFUSALS.format(limit))
+
+    async def refusal(self, rows: AsyncSession, actor: Actor) -> bool:
+        """Count a refusal; False where it is one too many."""
+        limit, now = self._limits.refusals_per_hour, datetime.now(UTC)
+        return not limit or await rates.count(rows, self._key("refusal", actor), limit, _HOUR, now) is None
 
     async def _count(self, rows: AsyncSession, key: str, limit: int, window: timedelta, text: str) -> None:
         if limit:
@@ -77,6 +99,12 @@ class Counters:
 
     def _key(self, what: str, *whom: str) -> str:
         return f"{what}:{self._vault.mac('rate', repr((what, *whom)).encode())}"
+
+
+async def _check_full(rows: AsyncSession, key: str, limit: int, text: str) -> None:
+    if limit:
+        now = datetime.now(UTC)
+        _check(await rates.full_until(rows, key, limit, now), now, text)
 
 
 def _check(full_until: datetime | None, now: datetime, text: str) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actors import operator
+from domain.errors import RateLimited
 from domain.ids import ChargePointId, TransferId
 from domain.limits import NO_LIMITS, CallLimits
 from domain.orders import OrderAct
@@ -79,6 +80,12 @@ class Requests:
 
         Raises IdempotencyConflict, and RateLimited for one start, or one question to its target, too many.
         """
+        async with self._db.reading() as rows:
+            try:
+                await self._counters.check_start(rows, call.user_id, request)
+            except RateLimited:
+                if not await self._keys.is_repeat(rows, call):
+                    raise
         transfer_id = new_transfer_id()
         async with self._db.writing() as rows:
             if not await self._keys.claim(rows, call) and (kept := await _request_of(rows, call)):

@@ -1,4 +1,4 @@
-"""Appends to audit trails, each a sequence from 1 without gaps, in the order of commits; forgets what is not kept."""
+"""Appends to audit trails, each a sequence from 1 in the order of commits, no number left out; forgets places."""
 
 from datetime import UTC, datetime
 from typing import Any

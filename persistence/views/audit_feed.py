@@ -69,8 +69,8 @@ class News:
 class AuditFeed:
     """Reads without asking who may see it; raises Unavailable where the database is away.
 
-    A trail has no gaps, and what a statement sees of it is its beginning: a writer holds the trail's counter until it
-    commits (persistence.transfers.audit). So a place in each trail is all that there is to remember.
+    A trail grows without gaps, and what a statement sees of it is its beginning: a writer holds the trail's counter
+    until it commits (persistence.transfers.audit). So a place in each trail is all that there is to remember.
     """
 
     def __init__(self, db: Database) -> None:

@@ -112,10 +112,10 @@ def slow_reader(address: str) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """Serve an application inside the block; gives its address."""
+async def served(app: FastAPI, **more: Any) -> AsyncIterator[str]:
+    """Serve an application inside the block, with `more` for uvicorn; gives its address."""
     port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None, access_log=False, **more))
     serving = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(PATIENCE):

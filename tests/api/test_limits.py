@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from api.app import create_app
 from api.dependencies import Options
 from domain.errors import NotAllowed
 from domain.limits import CallLimits
+from domain.proxies import NO_PROXIES, ForwardedHeader, Proxies
 from domain.request import TransferRequest
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import AuditEvent, RateCount, Request, Table, Transfer
@@ -30,9 +32,16 @@ ADDRESS = "192.0.2.1"
 class Process(httpx.AsyncClient):
     """One API process, called from one address; no worker answers, so that nothing is reserved."""
 
-    def __init__(self, database: Database, vault: Vault, limits: CallLimits, address: str = ADDRESS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        limits: CallLimits,
+        address: str = ADDRESS,
+        proxies: Proxies = NO_PROXIES,
+    ) -> None:
         self.engine = Engine(database, worker_answers=False)
-        app = create_app(database, vault, self.engine, Options(limits=limits))
+        app = create_app(database, vault, self.engine, Options(limits=limits, proxies=proxies))
         super().__init__(transport=httpx.ASGITransport(app, client=(address, 1)), base_url="http://handover.test")
 
     async def start(self, body: dict[str, Any], name: str = "olga", **headers: str) -> httpx.Response:
@@ -213,6 +222,26 @@ async def test_whoever_tries_links_waits_and_a_link_that_is_known_opens_all_the_
     async with database.reading() as rows:
         kept = "".join(await rows.scalars(select(RateCount.key)))
     assert ADDRESS not in kept
+
+
+async def test_behind_trusted_proxies_each_client_has_their_own_misses_and_nobody_makes_an_address_up(
+    database: Database, vault: Vault
+) -> None:
+    limits, networks = CallLimits(misses_per_minute=1), (ip_network("192.0.2.0/24"),)
+    listed, spoken = Proxies(networks), Proxies(networks, ForwardedHeader.FORWARDED)
+
+    async def misses(proxies: Proxies, lines: list[tuple[str, str]], address: str = ADDRESS) -> list[int]:
+        async with Process(database, vault, limits, address, proxies) as process:
+            return [(await process.get("/t/unknown", headers=[line])).status_code for line in lines]
+
+    for number in range(1, 3):
+        forged = ("X-Forwarded-For", f"203.0.113.{number}, 198.51.100.1, 192.0.2.2")
+        assert await misses(listed, [forged]) == [404 if number == 1 else 429]
+    assert await misses(listed, [("X-Forwarded-For", "198.51.100.2")]) == [404]
+    assert await misses(spoken, [("Forwarded", "for=198.51.100.3"), ("X-Forwarded-For", "1.2.3.4")]) == [404, 404]
+    assert await misses(spoken, [("Forwarded", "for=198.51.100.4"), ("X-Forwarded-For", "5.6.7.8")]) == [404, 429]
+    assert await misses(listed, [("X-Forwarded-For", "198.51.100.5")] * 2, "198.51.100.6") == [404, 429]
+    assert await misses(listed, [("X-Forwarded-For", "198.51.100.7")], "198.51.100.6") == [429]
 
 
 async def test_a_flood_of_misses_writes_nothing(api: Process, database: Database) -> None:

@@ -197,4 +197,4 @@ async def test_a_caller_who_leaves_before_the_body_has_come_harms_nobody(app: Fa
 
     await asyncio.wait_for(app(scope, receive, send), 5)
 
-    assert sent[0]["status"] == 422
+    assert sent[0]["status"] == 408

@@ -13,6 +13,7 @@ from domain.networks import network_of
         ("2001:db8::1", "2001:db8::/64"),
         ("2001:db8::ffff:ffff:ffff:ffff", "2001:db8::/64"),
         ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
         ("no address", "no address"),
         ("", ""),
     ],

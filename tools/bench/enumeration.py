@@ -54,7 +54,7 @@ class BenchStage(Stage):
     @property
     def environment(self) -> dict[str, str]:
         """No limits, and no reconciler meanwhile."""
-        limits = ("TRANSFERS_PER_HOUR", "MESSAGES_PER_DAY", "MISSES_PER_MINUTE")
+        limits = ("TRANSFERS_PER_HOUR", "MESSAGES_PER_DAY", "MISSES_PER_MINUTE", "REFUSALS_PER_HOUR")
         off = {f"HANDOVER_LIMITS__{limit}": "0" for limit in limits}
         return {**super().environment, **off, "HANDOVER_RECONCILE_EVERY": "PT24H"}
 

@@ -1,0 +1,99 @@
+"""What the intake leaves behind, and is not kept for ever: requests, idempotency keys, codes, refusals, counts.
+
+Every function works in the caller's transaction and leaves the commit to it. It deletes `limit` rows at most, passes by
+those that somebody else is at, and gives how many it deleted: fewer than `limit` were left.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Select, delete, exists, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from domain.trail import REFUSALS
+from domain.transfer import FINAL
+from persistence.tables import (
+    ApprovalLink,
+    AuditCounter,
+    AuditEvent,
+    Code,
+    IdempotencyKey,
+    Order,
+    RateCount,
+    Request,
+    Table,
+    Transfer,
+)
+
+_ENDED: Final = Transfer.state.in_([state.value for state in FINAL])
+
+
+async def forget_requests(rows: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete requests of transfers that ended earlier, and leave nothing to do at the charger or to an operator."""
+    settled = (_ENDED, ~Transfer.due, Transfer.attention == "")
+    ended_at = func.coalesce(Transfer.finished_at, Transfer.requested_at)
+    wanted = select(Request.transfer_id).join(Transfer, Transfer.id == Request.transfer_id)
+    return await _forget(rows, wanted.where(*settled, ended_at < before), limit, Request, Request.transfer_id)
+
+
+async def forget_keys(rows: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete idempotency keys that were used earlier; those of requests stay as long as these."""
+    key = (IdempotencyKey.user_id, IdempotencyKey.key)
+    of_request = exists().where(Request.user_id == key[0], Request.idempotency_key == key[1])
+    wanted = select(*key).where(IdempotencyKey.created_at < before, ~of_request)
+    return await _forget(rows, wanted, limit, IdempotencyKey, *key)
+
+
+async def forget_codes(rows: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete the one-time codes of transfers that ended earlier."""
+    wanted = (
+        select(Code.link_id, Code.number)
+        .join(ApprovalLink, ApprovalLink.id == Code.link_id)
+        .join(Transfer, Transfer.id == ApprovalLink.transfer_id)
+        .where(_ENDED, func.coalesce(Transfer.finished_at, Transfer.requested_at) < before)
+    )
+    return await _forget(rows, wanted, limit, Code, Code.link_id, Code.number)
+
+
+async def forget_refusals(rows: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete older entries of audit trails that tell of a refusal, but for a trail's last one: readers resume at it."""
+    wanted = (
+        select(AuditEvent.subject, AuditEvent.sequence)
+        .join(AuditCounter, AuditCounter.subject == AuditEvent.subject)
+        .where(
+            AuditEvent.action.in_([action.value for action in REFUSALS]),
+            AuditEvent.at < before,
+            AuditEvent.sequence < AuditCounter.last,
+        )
+    )
+    return await _forget(rows, wanted, limit, AuditEvent, AuditEvent.subject, AuditEvent.sequence)
+
+
+async def forget_refused_orders(rows: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete older orders that were refused, and that no entry of a trail and no transfer under way knows."""
+    refused = (Order.refusal.is_not(None), Order.carried_out_as.is_(None), Order.at < before)
+    entered = exists().where(AuditEvent.subject == Order.subject, AuditEvent.order_id == Order.id)
+    under_way = exists().where(Transfer.id == Order.subject, ~_ENDED)
+    return await _forget(rows, select(Order.id).where(*refused, ~entered, ~under_way), limit, Order, Order.id)
+
+
+async def forget_counts(rows: AsyncSession, now: datetime, limit: int) -> int:
+    """Delete what was counted in windows that are over."""
+    wanted = select(RateCount.key).where(RateCount.ends_at <= now)
+    return await _forget(rows, wanted, limit, RateCount, RateCount.key)
+
+
+async def _forget(
+    rows: AsyncSession,
+    wanted: Select[*tuple[Any, ...]],
+    limit: int,
+    table: type[Table],
+    *key: InstrumentedAttribute[Any],
+) -> int:
+    locked = wanted.limit(limit).with_for_update(skip_locked=True, of=table)
+    found = [tuple(row) for row in await rows.execute(locked)]
+    if found:
+        which = tuple_(*key).in_(found)
+        await rows.execute(delete(table).where(which), execution_options={"synchronize_session": False})
+    return len(found)
