@@ -60,7 +60,7 @@ class GatewayCharger(Charger, ChargerOnDemand):
         async with _at_work():
             outcome = await self._orders.replace_lists(order.charge_point_id, order.transfer_id, restore=order.restore)
         if outcome not in (CommandOutcome.DONE, CommandOutcome.NOT_SUPPORTED):
-            raise CallRefused("The charger did not take the local list: a newer version of it is sent.")
+            raise CallRefused("The charger did not take the local list.")
         return DeviceAnswer(outcome=outcome)
 
     async def rotate(self, order: DeviceOrder) -> Rotated:
