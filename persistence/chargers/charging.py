@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from sqlalchemy import CursorResult, Select, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.caseless import caseless
 from domain.charge_point import Holding, Period
 from domain.charger_clock import BEGINS_ANEW, TOLERANCE, ChargerTime
 from domain.charging import CONNECTOR_POWER_LIMIT, Booking, Doubt, book, is_too_much
@@ -107,7 +108,7 @@ async def start_session(
     a change of hands comes before, and is seen, or after, and is later than this start.
     """
     await charge_points.hold(rows, charge_point_id)
-    start = replace(start, id_tag=start.id_tag.upper())
+    start = replace(start, id_tag=caseless(start.id_tag))
     booking, present = await _book(rows, charge_point_id, start, over, now)
     if booking.late or not start.begins:  # what charges already is no start
         status = await _tag_status(rows, booking.holding.group_id, start.id_tag)
@@ -231,7 +232,7 @@ async def name_tag(rows: AsyncSession, charge_point_id: ChargePointId, session_i
     A session that gets its tag only now is one that begins to charge now, unless it is a late one.
     """
     it = (ChargingSession.id == session_id, ChargingSession.charge_point_id == charge_point_id)
-    named = await _update(rows, *it, ChargingSession.id_tag == "", id_tag=id_tag.upper())
+    named = await _update(rows, *it, ChargingSession.id_tag == "", id_tag=caseless(id_tag))
     row = (await rows.execute(select(ChargingSession.group_id, ChargingSession.late).where(*it))).one()
     status = await _tag_status(rows, row.group_id, id_tag)
     begins = named and not row.late and status is TagStatus.ACCEPTED
@@ -409,7 +410,7 @@ async def _periods(rows: AsyncSession, charge_point_id: ChargePointId) -> list[P
 
 
 async def _tag_status(rows: AsyncSession, group_id: str, id_tag: str) -> TagStatus:
-    query = select(exists().where(Tag.group_id == group_id, Tag.id_tag == id_tag.upper()))
+    query = select(exists().where(Tag.group_id == group_id, Tag.id_tag == caseless(id_tag)))
     return TagStatus.ACCEPTED if (await rows.execute(query)).scalar_one() else TagStatus.INVALID
 
 
