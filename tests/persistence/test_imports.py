@@ -33,6 +33,7 @@ TEAM_OWNER = {"type": "membership", "group_id": "personal-t", "user_id": "alice"
 LONG_ID = "the id is too long, or another group's; give it an id by a group line with `personal_of`."
 NAME_OF_FIELD = "a field's name is too long, or holds a character that is not printed; correct it."
 AN_ID = "must have 1 to 64 letters, digits or _ . -, and begin with a letter or digit"
+A_NUMBER = "not a phone number; write one, with its country and without an extension, like +33 6 12 34 56 78"
 A_TAG = "must have 1 to 36 printable ASCII characters"
 UNPRINTED = "holds a character that is not printed, like a control character; take it out"
 ALL = [ALICE, BOB, DEPOT, OWNS, HELPS, TAG, FIRST]
@@ -134,7 +135,8 @@ async def test_all_wrong_lines_are_named_up_to_twenty(database: Database, vault:
     ("line", "says"),
     [
         (changed(ALICE, nmae="x"), "`nmae` is not known here; take it out or correct its spelling."),
-        (changed(ALICE, phone="12"), "`phone`: not a phone number; write it with its country, like +33 6 12 34 56 78."),
+        (changed(ALICE, phone="12"), f"`phone`: {A_NUMBER}."),
+        (changed(ALICE, phone="+33612345678;ext=1"), f"`phone`: {A_NUMBER}."),
         (changed(BOB, email="bob"), "`email`: not an e-mail address; write it like name@example.com."),
         (changed(ALICE, id="a b"), f"`id` {AN_ID}."),
         (changed(ALICE, id="a" * 65), f"`id` {AN_ID}."),
