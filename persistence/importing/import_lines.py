@@ -147,7 +147,7 @@ class ChargePointLine(Line):
 
     def unique(self) -> list[tuple[str, ...]]:
         """Give the charge point and its identity: one line each."""
-        return [("charge point", self.id), ("identity", self.identity)]
+        return [("charge point", self.id), ("identity", caseless(self.identity))]
 
 
 AnyLine = Annotated[UserLine | GroupLine | MembershipLine | TagLine | ChargePointLine, Field(discriminator="type")]

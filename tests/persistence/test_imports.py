@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from persistence.importing.import_accounts import Imported
 from persistence.importing.imports import SHOWN, ImportRefused, import_lines
@@ -266,6 +267,7 @@ async def test_a_line_that_speaks_of_a_wrong_one_is_not_wrong_as_well(database: 
         (changed(OWNS, role="member"), "the group would be left without an owner"),
         (changed(HELPS, role="member"), "this user owns charge points of the group"),
         (changed(FIRST, id="cp-2"), "another charge point has this identity already"),
+        (changed(FIRST, id="cp-2", identity="cp1"), "another charge point has this identity already"),
         (changed(FIRST, identity="CP2"), "`identity` of a charge point that is there can't change"),
         (changed(FIRST, id="cp-2", identity="CP2", group_id="personal-alice"), "the owner must be an owner or admin"),
     ],
@@ -294,3 +296,28 @@ async def test_no_two_charge_points_share_a_password(database: Database, vault: 
     await take(database, vault, *ALL)
     assert await refused(database, vault, second) == [f"line 1: {said}"]
     await take(database, vault, second | {"password": "another-password-of-it"})
+
+
+async def test_an_identity_is_the_same_in_any_case_and_is_shown_as_it_was_imported(
+    database: Database, vault: Vault
+) -> None:
+    first, second = changed(FIRST, identity="Cp1"), FIRST | {"id": "cp-2", "identity": "cP1", "password": "b" * 16}
+    both = await refused(database, vault, *ALL[:-1], first, second)
+    assert both == ["line 8: identity CP1 stands on line 7 already; keep one of them."]
+    await take(database, vault, *ALL[:-1], first)
+    done = await take(database, vault, changed(FIRST, identity="cp1"))
+    assert (done.same, done.changed) == ({"charge point": 1}, {})
+    async with database.reading() as rows:
+        assert (await rows.get_one(ChargePoint, "cp-1")).identity == "Cp1"
+
+
+async def test_the_database_itself_keeps_identities_apart(database: Database, vault: Vault) -> None:
+    """Whatever writes them: an older release too, while both run."""
+    await take(database, vault, *ALL)
+    with pytest.raises(IntegrityError):
+        async with database.writing() as rows:
+            rows.add(
+                ChargePoint(
+                    id="cp-2", identity="cP1", name="x", owner_id="bob", group_id="depot", version=0, ocpp="1.6"
+                )
+            )
