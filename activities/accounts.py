@@ -11,13 +11,14 @@ from activities.contracts.messages import Done
 from activities.rows import progress_of
 from domain import trail
 from domain.actors import SYSTEM
-from domain.contact import Address, Channel
 from domain.errors import NotAllowed, NotPossible, Refusal
-from domain.ids import LinkId, TransferId, UserId
+from domain.ids import LinkId, TransferId
 from domain.kinds import FoundBy, TransferKind, rules_of
+from domain.recipient import Standing
 from domain.trail import TrailAction
 from domain.transitions import Action, check
 from persistence.links import signups
+from persistence.links.link_accounts import recipient_of
 from persistence.links.signups import Typed
 from persistence.people import accounts
 from persistence.session import Database
@@ -59,24 +60,23 @@ class DatabaseAccounts(Accounts):
 
     async def _open_in(self, rows: AsyncSession, order: OpenAccount, typed: Typed | None) -> None:
         """Open the account where one is needed; raises a Refusal, having changed nothing."""
-        row, channel = await _find_transfer(rows, order.link_id)
+        row, link = await _find_transfer(rows, order.link_id)
         transfer_id, once = TransferId(row.id), trail.account_opened(order.link_id)
         learn(transfer_id=transfer_id)
         by_address = rules_of(TransferKind(row.kind)).found_by is FoundBy.RECIPIENT
         if not by_address or await audit.action_of(rows, transfer_id, once) is not None:
             return
         check(Action.ACCEPT, progress_of(row, datetime.now(UTC)))
-        address = await self._address(rows, row)
-        if row.to_owner_id is not None or not await accounts.is_free(rows, address):
-            if await _is_usable(rows, row, address):
-                return
-            raise NotPossible(_SUPPORT)
-        if channel != address.channel.value:  # it went to an account that had this address then: nobody has proven it
+        request = (await transfers.requested(rows, self._vault, transfer_id)).request
+        standing = (await recipient_of(rows, link, row, request)).standing
+        if standing in {Standing.ACCOUNT, Standing.OWNER}:
+            return
+        if standing is Standing.UNUSABLE or request.address is None:
             raise NotPossible(_SUPPORT)
         if typed is None:
             raise NotPossible("Your name was not kept; type it again.")
         opened = await accounts.open_account(
-            rows, self._vault, address, name=typed.name, locale=typed.locale, now=datetime.now(UTC)
+            rows, self._vault, request.address, name=typed.name, locale=typed.locale, now=datetime.now(UTC)
         )
         if opened is None:  # by another link to this address, a moment ago
             return
@@ -84,23 +84,11 @@ class DatabaseAccounts(Accounts):
         opened_it = TrailAction.ACCOUNT_OPENED
         await audit.append(rows, transfer_id, actor=SYSTEM, action=opened_it, detail=detail, once=once)
 
-    async def _address(self, rows: AsyncSession, row: Transfer) -> Address:
-        """Give the address that the question was sent to."""
-        request = (await transfers.requested(rows, self._vault, TransferId(row.id))).request
-        return Address(request.recipient_channel or Channel.EMAIL, request.recipient or "")
 
-
-async def _find_transfer(rows: AsyncSession, link_id: LinkId) -> tuple[Transfer, str]:
-    """Lock the transfer that a link belongs to, and give the link's channel; raises NotAllowed for a dead link."""
+async def _find_transfer(rows: AsyncSession, link_id: LinkId) -> tuple[Transfer, ApprovalLink]:
+    """Lock the transfer that a link belongs to, and give the link too; raises NotAllowed for a dead one."""
     link = await rows.get(ApprovalLink, link_id)
     row = await transfers.find(rows, TransferId(link.transfer_id)) if link else None
     if link is None or row is None or link.generation < row.link_generation:
         raise NotAllowed("This link is not valid any more; use the newest one.")
-    return row, link.channel
-
-
-async def _is_usable(rows: AsyncSession, row: Transfer, address: Address) -> bool:
-    """Whether the recipient's account can accept: the one that was found at the request, or else the address's."""
-    if row.to_owner_id is not None:
-        return await accounts.is_usable(rows, UserId(row.to_owner_id))
-    return await accounts.find_usable(rows, address) is not None
+    return row, link

@@ -11,10 +11,11 @@ from activities.rows import parties_of, progress_of, steps_of
 from domain import trail
 from domain.actors import SYSTEM, TEMPORAL_UI, Actor
 from domain.approval import Decision
-from domain.errors import NotAllowed, NotPossible
+from domain.errors import NotAllowed, NotPossible, Refusal
 from domain.ids import GroupId, LinkId, OrderId, TransferId, UserId
 from domain.kinds import Decider, FoundBy, TransferKind, rules_of
 from domain.orders import OrderAct
+from domain.recipient import Standing
 from domain.rights import Role
 from domain.trail import TrailAction
 from domain.transfer import FINAL, Reason, TransferState, UntilNewKey
@@ -23,7 +24,8 @@ from persistence.intake import orders
 from persistence.links import approvals
 from persistence.people import accounts
 from persistence.tables import Order, Transfer
-from persistence.transfers import audit, eligibility, transfers
+from persistence.transfers import audit, eligibility, recipients, transfers
+from persistence.transfers.recipients import Recipient
 from persistence.vault import Vault
 
 _ENDS = {
@@ -31,6 +33,8 @@ _ENDS = {
     Decision.EXPIRE: (TransferState.EXPIRED, Reason.EXPIRED),
     Decision.CANCEL: (TransferState.CANCELLED, Reason.CANCELLED),
 }
+#: After which it is known who the recipient is: to be told of the end, and named to nobody else.
+_ANSWERS = frozenset({Decision.ACCEPT, Decision.DECLINE})
 
 
 @dataclass(frozen=True)
@@ -80,16 +84,19 @@ async def decide(rows: AsyncSession, vault: Vault, record: DecisionRecord, party
     once = trail.decided(record.decision, party.actor)
     known = await audit.action_of(rows, record.transfer_id, once)
     if known is None:
-        user_id = await _check(rows, vault, row, record.decision, party)
-        if record.decision is Decision.ACCEPT:
+        user_id, actor = await _check(rows, vault, row, record.decision, party), party.actor
+        if record.decision is not Decision.ACCEPT:
+            await _end(rows, row, *_ENDS[record.decision])
+        elif user_id is None or await _may_still_be_given(rows, vault, row):
             await _accept(rows, vault, row, user_id)
             row.until_new_key = (party.choice or UntilNewKey.SERVE).value
         else:
-            await _end(rows, row, record.decision)
+            actor = SYSTEM
+            await _end(rows, row, TransferState.CANCELLED, Reason.RIGHTS_LOST)
+        if user_id is not None and record.decision in _ANSWERS and row.to_owner_id is None:
+            row.to_owner_id, row.to_group_id = user_id, await accounts.personal_group(rows, user_id)
         known = trail.of_state(TransferState(row.state))
-        await audit.append(
-            rows, record.transfer_id, actor=party.actor, action=known, order_id=party.order_id, once=once
-        )
+        await audit.append(rows, record.transfer_id, actor=actor, action=known, order_id=party.order_id, once=once)
     steps = steps_of(row)
     return Decided(
         state=TransferState(known),
@@ -146,15 +153,15 @@ async def taken(rows: AsyncSession, transfer_id: TransferId) -> tuple[Taken, ...
 
 
 async def _check(rows: AsyncSession, vault: Vault, row: Transfer, decision: Decision, party: Party) -> UserId | None:
-    """Refuse what is decided already or not the party's; give the user who decides."""
+    """Refuse what is decided already or not the party's; give the user who decides, where they are one."""
     act = ACTION_OF[decision]
     check(act, progress_of(row, datetime.now(UTC)))
     owners = await accounts.members(rows, GroupId(row.to_group_id or ""), Role.OWNER)
     if party.link_id is not None:
         return await _holder(rows, vault, row, decision, party.link_id, owners)
     if party.user_id is not None:
-        recipient = row.to_owner_id or await _recipient_by_address(rows, vault, TransferId(row.id))
-        check_theirs(act, parties_of(row, UserId(recipient) if recipient else None, owners), party.user_id)
+        recipient = UserId(row.to_owner_id) if row.to_owner_id else (await _recipient(rows, vault, row)).acceptor
+        check_theirs(act, parties_of(row, recipient, owners), party.user_id)
     return party.user_id
 
 
@@ -166,7 +173,7 @@ async def _holder(
     link_id: LinkId,
     owners: frozenset[UserId],
 ) -> UserId | None:
-    """Give the user a link was sent to; None for an address without an account, which may only decline."""
+    """Give the user a link was sent to; None for an address without a usable account, which may only decline."""
     link = await approvals.valid_link(rows, link_id)
     if link is None or link.transfer_id != row.id or decision is Decision.CANCEL:
         raise NotAllowed("This link is not valid any more; use the newest one.")
@@ -180,19 +187,29 @@ async def _holder(
         case Decider.RECIPIENT if row.to_owner_id:
             return UserId(row.to_owner_id)
         case Decider.RECIPIENT:
-            accepts = decision is Decision.ACCEPT
-            return await _recipient_by_address(rows, vault, TransferId(row.id)) if accepts else None
+            recipient = await _recipient(rows, vault, row)
+            if decision is Decision.ACCEPT and recipient.standing is Standing.OWNER:
+                raise NotPossible("The charge point is yours already; there is nothing to accept.")
+            return recipient.acceptor
         case _:
             assert_never(decider)
 
 
-async def _recipient_by_address(rows: AsyncSession, vault: Vault, transfer_id: TransferId) -> UserId | None:
-    """Look up an address that had no usable account at the request: it may have one now."""
-    asked = await transfers.requested(rows, vault, transfer_id)
-    if asked.request.recipient is None:
-        return None
-    holding = await eligibility.find_recipient(rows, await eligibility.gather(rows, asked))
-    return holding.owner_id if holding else None
+async def _recipient(rows: AsyncSession, vault: Vault, row: Transfer) -> Recipient:
+    """Look the recipient up as they act: an address that had no usable account at the request may have one now."""
+    known = row.to_owner_id is not None
+    request = None if known else (await transfers.requested(rows, vault, TransferId(row.id))).request
+    return await recipients.find(rows, row, request)
+
+
+async def _may_still_be_given(rows: AsyncSession, vault: Vault, row: Transfer) -> bool:
+    """Whether whoever asked may still do so: where not, no acceptance can lead to anything."""
+    try:
+        facts = await eligibility.gather(rows, await transfers.requested(rows, vault, TransferId(row.id)))
+        await eligibility.check_rights(rows, facts)
+    except Refusal:
+        return False
+    return True
 
 
 async def _accept(rows: AsyncSession, vault: Vault, row: Transfer, actor_id: UserId | None) -> None:
@@ -210,9 +227,8 @@ async def _accept(rows: AsyncSession, vault: Vault, row: Transfer, actor_id: Use
     transfers.enter(row, TransferState.TRANSFERRING, datetime.now(UTC))
 
 
-async def _end(rows: AsyncSession, row: Transfer, decision: Decision) -> None:
+async def _end(rows: AsyncSession, row: Transfer, state: TransferState, reason: Reason) -> None:
     """End the wait, and skip what it was for; a cancel of a transfer that runs rolls it back."""
-    state, reason = _ENDS[decision]
     if TransferState(row.state) is TransferState.TRANSFERRING:
         state = TransferState.ROLLING_BACK
     transfers.enter(row, state, datetime.now(UTC))

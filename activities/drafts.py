@@ -54,7 +54,7 @@ class Drafts:
             message=request.message,
             expires_at=transfer.expires_at or transfer.requested_at + request.expires_in,
             link=f"{self._origin}/t/{token}",
-            has_account=asked.has_account,
+            standing=asked.standing,
             reminder=reminder,
             key=await _key(rows, facts),
             goes_back_after=self._offline_deadline if waits and transfer.if_offline == IfOffline.ROLL_BACK else None,

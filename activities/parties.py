@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.contact import Address, Channel
 from domain.ids import GroupId, TransferId, UserId
 from domain.kinds import Decider, TransferKind, rules_of
+from domain.recipient import Standing
 from domain.rights import ADMINS, Role
 from domain.transfer import Acceptance, TransferState
 from notices.letters import Addressee
 from persistence.links.approvals import EMAIL_CHANNEL, owner_channel
 from persistence.people import accounts
 from persistence.tables import ChargePoint, Transfer, User
-from persistence.transfers import transfers
+from persistence.transfers import recipients, transfers
 from persistence.transfers.parties import TransferFacts, changed_ownership, changes_owner, read_active
 from persistence.vault import Vault
 from persistence.views.visibility import hides_recipient
@@ -31,7 +32,7 @@ class Asked:
     address: Address | None
     """None where the account has no e-mail address, or is not usable any more."""
     locale: str
-    has_account: bool = True
+    standing: Standing = Standing.ACCOUNT
 
 
 @dataclass(frozen=True)
@@ -59,28 +60,24 @@ async def find_asked(rows: AsyncSession, vault: Vault, facts: TransferFacts) -> 
             owners = await accounts.members(rows, GroupId(transfer.to_group_id or ""), Role.OWNER)
             found = await read_active(rows, owners)
             return [Asked(owner_channel(user_id), _email(owner), owner.locale) for user_id, owner in found.items()]
-        case Decider.RECIPIENT if transfer.to_owner_id is None:
-            return [await _asked_at_address(rows, vault, facts)]
         case Decider.RECIPIENT:
-            recipient_id = UserId(transfer.to_owner_id)
-            recipient = (await read_active(rows, [recipient_id])).get(recipient_id)
-            return [] if recipient is None else [Asked(EMAIL_CHANNEL, _email(recipient), recipient.locale)]
+            return await _asked_recipient(rows, vault, facts)
         case _:
             assert_never(decider)
 
 
-async def _asked_at_address(rows: AsyncSession, vault: Vault, facts: TransferFacts) -> Asked:
-    """Take the address itself, or the account that was opened with it meanwhile.
+async def _asked_recipient(rows: AsyncSession, vault: Vault, facts: TransferFacts) -> list[Asked]:
+    """Take the recipient's account, else the address itself; nobody where an account was found, and is of no use now.
 
     Without an account nobody's language is known: the sender's is the likeliest.
     """
     request = (await transfers.requested(rows, vault, TransferId(facts.transfer.id))).request
-    address = Address(request.recipient_channel or Channel.EMAIL, request.recipient or "")
-    account_id = await accounts.find_usable(rows, address)
-    account = await rows.get(User, account_id) if account_id else None
-    if account is not None:
-        return Asked(EMAIL_CHANNEL, _email(account), account.locale)
-    return Asked(address.channel.value, address, facts.sender.locale, has_account=False)
+    found = await recipients.find(rows, facts.transfer, request)
+    if found.account is not None:
+        return [Asked(EMAIL_CHANNEL, _email(found.account), found.account.locale, found.standing)]
+    if facts.transfer.to_owner_id is not None or request.address is None:
+        return []
+    return [Asked(request.address.channel.value, request.address, facts.sender.locale, found.standing)]
 
 
 async def find_told_of_request(rows: AsyncSession, transfer: Transfer) -> list[Told]:

@@ -5,18 +5,16 @@ import unicodedata
 from typing import Final
 
 from domain.errors import InvalidRequest
+from domain.printable import is_printable
 
 LONGEST_NAME: Final = 120
-#: Joiners that scripts need; every other invisible character may hide or turn text.
-_JOINERS: Final = frozenset("\u200c\u200d")
-_UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _LOCALE: Final = re.compile(r"[a-z]{2}(-[A-Z]{2})?")
 
 
 def parse_name(text: str) -> str:
     """Give a name as one printable line of 1 to 120 characters, its blanks single; raises InvalidRequest."""
     name = re.sub(r" +", " ", text).strip()
-    if any(unicodedata.category(letter) in _UNPRINTABLE and letter not in _JOINERS for letter in name):
+    if not is_printable(name):
         raise InvalidRequest("The name must be one line without control characters; type it again.")
     if not any(unicodedata.category(letter)[0] in "LN" for letter in name):
         raise InvalidRequest("Type your name; it needs at least one letter.")

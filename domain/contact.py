@@ -1,8 +1,11 @@
 """The address of a recipient: an e-mail or a phone number, in one spelling."""
 
 import re
+import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -29,23 +32,36 @@ class Address:
         return f"Address({self.channel.value})"
 
 
+#: A number and nothing else, from its first digit to its last: what else is dialled (an extension, a pause, letters, a
+#: second number) says that it is not, or not only, the subscriber of that number who is meant.
+_DIALLED: Final = re.compile(r"\+?[\d(][\d ().\u2010-\u2015-]*\d")
+
+
 def parse_email(text: str) -> Address:
-    """Normalise an e-mail address; raises InvalidRequest."""
+    """Normalise an e-mail address; raises InvalidRequest for what is not plainly one."""
+    typed = unicodedata.normalize("NFC", text.strip())
+    domain = typed.rpartition("@")[2].lower()
     try:
-        checked = validate_email(text.strip(), check_deliverability=False, strict=True)
+        checked = validate_email(typed, check_deliverability=False, strict=True)
     except EmailNotValidError:
-        raise InvalidRequest("recipient is not an e-mail address; write it like name@example.com.") from None
+        checked = None
+    # a domain may be read as another that it resembles: with a full stop of another script, with joined letters
+    if checked is None or not (domain.isascii() or domain == checked.domain.lower()):
+        raise InvalidRequest("recipient is not an e-mail address; write it like name@example.com.")
     return Address(Channel.EMAIL, checked.normalized.lower())
 
 
 def parse_phone(text: str, region: str | None) -> Address:
     """Normalise a phone number to E.164, read as dialled in `region` (ISO 3166); raises InvalidRequest."""
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        number = None
+    typed, number = unicodedata.normalize("NFKC", text).strip(), None
+    if _DIALLED.fullmatch(typed):
+        with suppress(phonenumbers.NumberParseException):
+            number = phonenumbers.parse(typed, region)
     if number is None or not phonenumbers.is_valid_number(number):
-        raise InvalidRequest("recipient is not a phone number; write it with its country, like +33 6 12 34 56 78.")
+        raise InvalidRequest(
+            "recipient is not a phone number; write one, with its country and without an extension, like "
+            "+33 6 12 34 56 78."
+        )
     return Address(Channel.PHONE, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 

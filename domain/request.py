@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.contact import Channel
+from domain.contact import Address, Channel
 from domain.ids import GroupId, UserId
 from domain.kinds import TransferKind
 from domain.transfer import Acceptance, Connection, IfOffline, RunningSession, UntilNewKey
@@ -32,3 +32,8 @@ class TransferRequest(BaseModel):
     """A line from the sender to the recipient."""
     reason: str | None = None
     """Why an operator asks, for the audit trail."""
+
+    @property
+    def address(self) -> Address | None:
+        """The recipient's, where they are found by one."""
+        return Address(self.recipient_channel or Channel.EMAIL, self.recipient) if self.recipient else None

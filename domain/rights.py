@@ -29,6 +29,7 @@ class Scope(StrEnum):
 
 ADMINS: Final = frozenset({Role.OWNER, Role.ADMIN})
 DEFAULT_COOL_DOWN: Final = timedelta(hours=24)
+TO_ONESELF: Final = "You can't transfer a charge point to yourself; choose somebody else."
 #: Why a charge point that is reserved can't be transferred.
 UNDER_WAY: Final = "The charge point has a transfer under way; wait for its end, or cancel it."
 
@@ -110,7 +111,7 @@ def check_to_user(charge_point: ChargePoint, sender: Sender, acceptance: Accepta
 def check_recipient(charge_point: ChargePoint, sender: Sender, recipient: UserId, personal_group: GroupId) -> Holding:
     """Say who holds the charge point after it went to the user `recipient`; raises NotPossible."""
     if recipient == sender.id:
-        raise NotPossible("You can't transfer a charge point to yourself; choose somebody else.")
+        raise NotPossible(TO_ONESELF)
     if recipient == charge_point.holding.owner_id:
         raise NotPossible("That user owns the charge point already; choose somebody else.")
     if personal_group == charge_point.holding.group_id:

@@ -38,7 +38,10 @@ def wait_of(attention: Attention, state: TransferState) -> Wait:
         case Attention.SESSION_RUNNING:
             wait = Wait(
                 awaits="the charging session at the charger to end",
-                to_do="Where the driver has long gone: end it at the charger; `complete` does not wait for it.",
+                to_do=(
+                    "Where the driver has long gone: end it at the charger; `complete` does not wait for it. A charger "
+                    "that was told to stop it may end it only once the cable is unplugged."
+                ),
                 then="it is rolled back",
                 retry="Looks now whether the charging session has ended, and goes on waiting where it has not.",
             )

@@ -9,6 +9,8 @@ from urllib.parse import unquote_to_bytes
 
 from websockets.datastructures import Headers
 
+from domain.caseless import caseless
+
 _LONGEST_IDENTITY = 255
 
 
@@ -17,6 +19,7 @@ class Presented:
     """Who an upgrade claims to be; the password stays bytes, as some stations send decoded hex digits."""
 
     identity: str
+    """In the one case that all are compared in: however it is spelled, its guesses are counted together."""
     password: bytes = field(repr=False)
 
 
@@ -43,9 +46,10 @@ def read_upgrade(path: str, headers: Headers) -> Presented | None:
     if basic is None:
         return None
     user, password = basic
-    if named is not None and named != user:
+    identity = caseless(user)
+    if named is not None and caseless(named) != identity:
         return None
-    return Presented(user, password)
+    return Presented(identity, password)
 
 
 def _identity_in(path: str) -> str | None:

@@ -18,6 +18,7 @@ from domain.charger import SettingChanged
 from domain.keys import KeyInUse
 from domain.kinds import TransferKind, rules_of
 from domain.languages import Language, duration, hour, moment
+from domain.recipient import Standing
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices import wording
 
@@ -70,7 +71,7 @@ class AskLetter(About):
     message: str | None
     expires_at: datetime
     link: str
-    has_account: bool
+    standing: Standing
     reminder: bool
     key: KeyInUse | None
     """The one that the charger uses; None where it has none."""

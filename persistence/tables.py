@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from domain.tags import TagType
+from persistence.caseless import Caseless
 
 ID = String(80)
 
@@ -131,6 +132,7 @@ class ChargePoint(Table):
     __tablename__ = "charge_points"
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     identity: Mapped[str] = mapped_column(String(255), unique=True)
+    """As it was imported; compared, and unique, without regard to case."""
     name: Mapped[str] = mapped_column(Text)
     location: Mapped[str | None] = mapped_column(Text)
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
@@ -153,6 +155,7 @@ class ChargePoint(Table):
     """Whether it takes a key that it is sent; None until that was seen, and again once its firmware has changed."""
     until_new_key: Mapped[str | None] = mapped_column(String(16))
     """What keys older than its owner open (domain.transfer.UntilNewKey); empty where none does any more."""
+    __table_args__ = (Index("uq_charge_points_identity_caseless", Caseless(identity), unique=True),)
 
 
 class OwnershipPeriod(Table):

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, TimeoutType, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType, is_cancelled_exception
 
 from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder
 from activities.contracts.messages import Done, Message, TransferRef
 from activities.contracts.registry import CredentialsStatus, Plan, Proof, Registry, Whereabouts
 from domain.charger import REFUSALS, CommandOutcome, KeyAnswer
-from domain.errors import HandoverError
+from domain.errors import ErrorCode, HandoverError
 from domain.ids import TransferId, gateway_queue
 from domain.transfer import Attention, Connection, Reason, RunningSession
 from workflows.activity_calls import ActivityMethod, call, transact
@@ -21,6 +21,8 @@ from workflows.refusals import causes
 from workflows.step_runner import RollBack, StepRunner
 
 A = TypeVar("A", bound=Message)
+
+_OFFLINE: Final = "The charger is offline."
 
 
 #: What a charger says that is going to restart.
@@ -52,6 +54,8 @@ class ChargerCommands:
         """The steps that some gateway was asked to take: the charger may know of them."""
         self._is_unsure = False
         """What is connected may be somebody else."""
+        self.missed = _OFFLINE
+        """Why the last command was not taken, where it was not."""
 
     @contextmanager
     def unsure(self, *, if_so: bool = True) -> Iterator[None]:
@@ -271,9 +275,10 @@ class ChargerCommands:
     ) -> A | None:
         """Send a command to the node that holds the socket, looking it up again where it has moved.
 
-        None where the charger is offline until `until`. One that was there and went is given `once_lost` to come back.
+        None where the charger is offline until `until`, or does not take it with its credentials revoked: `missed` says
+        which. One that was there and went is given `once_lost` to come back.
         """
-        pauses = self._pauses()
+        self.missed, pauses = _OFFLINE, self._pauses()
         while True:
             seen = self._news
             try:
@@ -287,7 +292,8 @@ class ChargerCommands:
                 seen = self._news
                 try:
                     return await self._runner.run(self._sending(step, order, gateway_queue(node), summary))
-                except _Moved:
+                except _Moved as moved:
+                    self.missed = moved.message
                     until, once_lost = max(until, workflow.now() + once_lost), timedelta()
                     where = await self._locate()
             if workflow.now() >= until:
@@ -310,8 +316,10 @@ class ChargerCommands:
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
-                if revoked or _has_moved(error):
-                    raise _Moved("The charger is not connected there.") from None
+                if _has_moved(error):
+                    raise _Moved(_OFFLINE) from None
+                if revoked:
+                    raise _Moved(_said(error)) from None
                 if once:
                     raise NotTaken("Whoever is connected did not do it.") from None
                 raise
@@ -390,10 +398,20 @@ class NotTaken(HandoverError):
 
 
 class _Moved(HandoverError):
-    """The node does not hold the socket, or does not answer."""
+    """The node does not hold the socket, or does not answer; or a charger without credentials did not do it."""
 
 
 def _has_moved(error: ActivityError) -> bool:
     """Whether a command failed because its node does not hold the charger, or is gone."""
     moved = {NOT_CONNECTED, TimeoutType.SCHEDULE_TO_START, TimeoutType.HEARTBEAT}
     return any(getattr(cause, "type", None) in moved for cause in causes(error))
+
+
+def _said(error: ActivityError) -> str:
+    """Say why a command failed at a node that holds the charger: the gateway's own words of what was heard there."""
+    for cause in causes(error):
+        if isinstance(cause, ApplicationError) and cause.type == ErrorCode.UNAVAILABLE:
+            return cause.message
+        if getattr(cause, "type", None) in {TimeoutType.START_TO_CLOSE, TimeoutType.SCHEDULE_TO_CLOSE}:
+            return "The charger did not answer in time."
+    return "The gateway failed to tell the charger."

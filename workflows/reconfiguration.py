@@ -268,9 +268,9 @@ class Reconfiguration:
     # --- shorthand ------------------------------------------------------------------------------------------------
 
     async def _step(self, step: StepName, do: Callable[[], Awaitable[CommandOutcome | None]]) -> CommandOutcome | None:
-        """Run a device step, and write how it went; None where the charger is offline or an operator left it undone."""
+        """Run a device step, and write how it went; None where the charger did not take it or an operator left it."""
         self._board.begin(step, note=True)
-        remark = "The charger is offline."
+        remark = None
         try:
             with self._runner.may_be_left():
                 outcome = await do()
@@ -284,7 +284,7 @@ class Reconfiguration:
             self._board.failed(step, f"Rolled back: {turn.reason.value}.")
             raise
         if outcome is None:
-            self._board.skipped(step, remark)
+            self._board.skipped(step, remark or self._charger.missed)
         elif outcome is CommandOutcome.NOT_SUPPORTED:
             self._board.skipped(step, UNSUPPORTED)
         elif outcome is CommandOutcome.REJECTED:

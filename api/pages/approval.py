@@ -13,10 +13,10 @@ from api.problems import headers_of, note_away, status_of
 from domain import actors
 from domain.account import LONGEST_NAME
 from domain.approval import Decision
-from domain.errors import AlreadyDecided, HandoverError, InvalidRequest, NotFound, Refusal
+from domain.errors import AlreadyDecided, HandoverError, InvalidRequest, NotFound, NotPossible, Refusal
 from domain.networks import network_of
 from domain.trail import Attempt
-from domain.transfer import UntilNewKey
+from domain.transfer import TransferState, UntilNewKey
 from persistence.links.link_reads import LinkState, LinkView
 from telemetry.subject import learn
 
@@ -89,20 +89,23 @@ class ApprovalPages:
         if link.state is LinkState.REPLACED:
             return self._ended(request, link)
         actor = actors.link(link.id)
-        typed, opens = await forms.read(request), decision is Decision.ACCEPT and not link.has_account
+        accepts, typed = decision is Decision.ACCEPT, await forms.read(request)
+        opens = accepts and link.opens_account
         try:
             typed.check_code()
             if opens:
                 typed.check_name()
-        except InvalidRequest as malformed:
-            return await self._refused(request, malformed, typed)
+            if accepts:
+                _check_acceptable(link)
+        except (InvalidRequest, NotPossible) as refusal:  # the code is not used up: it is good for the other answer
+            return await self._refused(request, refusal, typed)
         try:
-            choice = typed.until_new_key if decision is Decision.ACCEPT and link.replaces_key else None
+            choice = typed.until_new_key if accepts and link.replaces_key else None
             order_id = await self._backend.codes.use(link.id, typed.code, decision, choice)
             if opens:
                 language = self._sheets.words(request, link).language
                 await self._backend.links.open_account(link.id, name=typed.name, locale=language)
-            await self._backend.transfers.decide(link.transfer_id, decision, order_id)
+            led_to = await self._backend.transfers.decide(link.transfer_id, decision, order_id)
         except Refusal as refusal:
             await self._backend.attempts.note(
                 link.transfer_id, actor=actor, attempt=Attempt(decision.value), code=refusal.code
@@ -111,8 +114,10 @@ class ApprovalPages:
         except HandoverError as error:
             note_away(error)
             return self._typing(request, link, error, typed, unsure=True)
+        if led_to is TransferState.CANCELLED:
+            return self._ended(request, await self._link(request))
         words = self._sheets.words(request, link)
-        ending = words.accepted if decision is Decision.ACCEPT else words.declined
+        ending = words.accepted if accepts else words.declined
         return self._sheets.ending(request, ending, link=link, again=link_access.path_of(link), good=True)
 
     async def _link(self, request: Request) -> LinkView:
@@ -185,6 +190,11 @@ class ApprovalPages:
     def _ended(self, request: Request, link: LinkView, status: int = _GONE) -> Response:
         ending = self._sheets.words(request, link).dead[link.state]
         return self._sheets.ending(request, ending, status, link=link, again=link_access.path_of(link))
+
+
+def _check_acceptable(link: LinkView) -> None:
+    if not link.can_accept:
+        raise NotPossible("The recipient can't accept as they are.")
 
 
 def _answer(request: Request) -> Decision:

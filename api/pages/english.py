@@ -7,6 +7,7 @@ from api.pages.words import Choice, Ending, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode
 from domain.languages import Language
+from domain.recipient import Standing
 from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState
 
@@ -73,8 +74,13 @@ ENGLISH: Final = Words(
     next_step="To accept or decline we first send you a code. That way, nobody who merely got hold of this link can "
     "answer for you.",
     send_code="Send me a code",
-    no_account="You have no account on this platform yet. You open one as you accept: all it takes is your name and "
-    "the code.",
+    cannot_accept={
+        Standing.NO_ACCOUNT: "You have no account on this platform yet. You open one as you accept: all it takes is "
+        "your name and the code.",
+        Standing.UNUSABLE: "As things stand you can’t accept it with the address of this link: the account that has it "
+        "is not in use, or more than one has it. Ask the platform’s support. You can decline.",
+        Standing.OWNER: "This charge point is yours already, so there is nothing to accept. You can decline.",
+    },
     nothing_yet="Not expecting this? Do nothing, or decline: the charge point stays where it is.",
     other_device="On another device",
     other_device_hint="Scan this with the other device’s camera: your link opens there. Show it to nobody else.",

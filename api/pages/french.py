@@ -7,6 +7,7 @@ from api.pages.words import Choice, Ending, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode
 from domain.languages import Language
+from domain.recipient import Standing
 from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState
 
@@ -79,8 +80,14 @@ FRENCH: Final = Words(
     next_step="Pour accepter ou refuser, demandez d’abord un code. Ainsi, une personne qui aurait seulement obtenu ce "
     "lien ne peut pas répondre à votre place.",
     send_code="Recevoir un code",
-    no_account="Vous n’avez pas encore de compte sur cette plateforme. Vous en ouvrez un en acceptant : votre nom et "
-    "le code suffisent.",
+    cannot_accept={
+        Standing.NO_ACCOUNT: "Vous n’avez pas encore de compte sur cette plateforme. Vous en ouvrez un en acceptant : "
+        "votre nom et le code suffisent.",
+        Standing.UNUSABLE: "En l’état, vous ne pouvez pas accepter à l’adresse de ce lien : le compte auquel elle "
+        "appartient n’est pas utilisable, ou elle appartient à plusieurs comptes. Adressez-vous à l’assistance de la "
+        "plateforme. Vous pouvez refuser.",
+        Standing.OWNER: "Cette borne est déjà la vôtre : il n’y a rien à accepter. Vous pouvez refuser.",
+    },
     nothing_yet="Vous ne vous attendiez pas à cette demande ? Ne faites rien, ou refusez : la borne reste où elle est.",
     other_device="Sur un autre appareil",
     other_device_hint="Scannez ceci avec l’appareil photo de l’autre appareil : votre lien s’y ouvre. Ne le montrez à "

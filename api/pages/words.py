@@ -9,6 +9,7 @@ from domain.errors import ErrorCode, HandoverError
 from domain.keys import KeyInUse, KnownTo
 from domain.kinds import Decider, TransferKind, rules_of
 from domain.languages import Language, duration, moment
+from domain.recipient import Standing
 from domain.transfer import Connection, IfOffline, UntilNewKey
 from persistence.links.link_reads import LinkState, LinkView
 
@@ -70,7 +71,8 @@ class Words:
     until_new_key_choices: Mapping[UntilNewKey, Choice]
     next_step: str
     send_code: str
-    no_account: str
+    cannot_accept: Mapping[Standing, str]
+    """Why a recipient can't accept as they are, at once or at all."""
     nothing_yet: str
     other_device: str
     other_device_hint: str

@@ -187,7 +187,9 @@ async def _decide(
         actions.check(view, caller, decision)  # a stranger's is kept away from the workflow's history
         order = NewOrder(transfer, OrderAct(decision.value), actor, caller.id, choice=until_new_key)
         repeatable = Repeatable(caller.id, key, f"{decision.value} {transfer}{choice}".encode())
-        await backend.transfers.decide(transfer, decision, await backend.orders.give(repeatable, order))
+        led_to = await backend.transfers.decide(transfer, decision, await backend.orders.give(repeatable, order))
+        if decision is Decision.ACCEPT and led_to is TransferState.CANCELLED:
+            raise NotPossible("Whoever asked for the transfer may not give the charge point any more; it is cancelled.")
         shown = await _shown(backend, caller, transfer)
         if until_new_key not in {None, shown.until_new_key}:
             raise AlreadyDecided(

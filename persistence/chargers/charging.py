@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from sqlalchemy import CursorResult, Select, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.caseless import caseless
 from domain.charge_point import Holding, Period
 from domain.charger_clock import BEGINS_ANEW, TOLERANCE, ChargerTime
 from domain.charging import CONNECTOR_POWER_LIMIT, Booking, Doubt, book, is_too_much
@@ -424,7 +425,7 @@ async def _periods(rows: AsyncSession, charge_point_id: ChargePointId) -> list[P
 
 def _kept(id_tag: str) -> str:
     """Give a tag as a session keeps it; of one that is longer than any can be, the beginning."""
-    return id_tag.upper()[:LONGEST_TAG]
+    return caseless(id_tag)[:LONGEST_TAG]
 
 
 async def _tag_status(rows: AsyncSession, group_id: str, id_tag: str, tag_type: TagType | None) -> TagStatus:
@@ -432,7 +433,7 @@ async def _tag_status(rows: AsyncSession, group_id: str, id_tag: str, tag_type: 
         may = exists().where(Group.id == group_id, Group.charges_anybody)
     else:
         of_type = () if tag_type is None else (Tag.type == tag_type.value,)
-        may = exists().where(Tag.group_id == group_id, Tag.id_tag == id_tag.upper(), *of_type)
+        may = exists().where(Tag.group_id == group_id, Tag.id_tag == caseless(id_tag), *of_type)
     return TagStatus.ACCEPTED if (await rows.execute(select(may))).scalar_one() else TagStatus.INVALID
 
 

@@ -13,6 +13,7 @@ from domain.ids import ChargePointId
 from domain.keys import OWN, KeyPurpose, KnownTo
 from domain.trail import TrailAction
 from domain.transfer import UntilNewKey
+from persistence.caseless import Caseless
 from persistence.chargers.charger_keys import (
     HOLDER,
     Holder,
@@ -107,11 +108,13 @@ class Recognised:
 
 
 async def recognise(rows: AsyncSession, vault: Vault, identity: str, password: bytes) -> Recognised:
-    """Check a password; an unknown identity costs the same query and the same comparisons. Only reads."""
+    """Check a password; an unknown identity costs the same query and the same comparisons. Only reads.
+
+    `identity` is in the one case that all are compared in (domain.caseless).
+    """
     known = and_(Credential.charge_point_id == ChargePoint.id, remembered())
-    query = (
-        select(ChargePoint.id, *HOLDER, Credential).outerjoin(Credential, known).where(ChargePoint.identity == identity)
-    )
+    named = Caseless(ChargePoint.identity) == identity
+    query = select(ChargePoint.id, *HOLDER, Credential).outerjoin(Credential, known).where(named)
     listed = (await rows.execute(query)).all()
     holder = holder_of(*listed[0][1:5]) if listed else Holder()
     keys = sort_keys([row[5] for row in listed if row[5] is not None], holder)

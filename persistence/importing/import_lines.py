@@ -1,30 +1,56 @@
 """The lines of an import file: their shapes, and in plain words what is wrong with one."""
 
+import codecs
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    StringConstraints,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
 
+from domain.caseless import caseless
 from domain.charger import OcppVersion
 from domain.contact import parse_email, parse_phone, region_of
 from domain.errors import InvalidRequest
 from domain.ids import ID_PATTERN
+from domain.printable import is_blank, is_printable
 from domain.rights import Role
 
 Id = Annotated[str, Field(pattern=ID_PATTERN.pattern)]
-#: Whatever is shown to people: control characters have no place in it, and PostgreSQL can't keep a NUL.
-_PLAIN = r"^[^\x00-\x1f\x7f]*$"
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=_PLAIN)]
+
+
+def _or_value_error(parse: Callable[[], str]) -> str:
+    """Say a refusal of the domain as pydantic wants to hear it."""
+    try:
+        return parse()
+    except InvalidRequest as refusal:
+        raise ValueError(refusal.message.removeprefix("recipient is ")) from None
+
+
+def _plain(text: str) -> str:
+    if not is_printable(text):
+        raise ValueError("holds a character that is not printed, like a control character; take it out")
+    return text
+
+
+def _seen(text: str) -> str:
+    if is_blank(text):
+        raise ValueError("nothing of it is seen; type a name")
+    return text
+
+
+#: What is shown to people.
+Plain = Annotated[str, AfterValidator(_plain)]
+Name = Annotated[Plain, Field(min_length=1, max_length=200), AfterValidator(_seen)]
 
 
 class Line(BaseModel):
@@ -92,11 +118,11 @@ class MembershipLine(Line):
 
 
 class TagLine(Line):
-    """An RFID tag that a group lets charge; upper-cased, as OCPP compares it."""
+    """An RFID tag that a group lets charge, in the one spelling that it is compared in."""
 
     type: Literal["tag"]
     group_id: Id
-    id_tag: Annotated[str, StringConstraints(min_length=1, max_length=36, to_upper=True)]
+    id_tag: Annotated[str, Field(pattern=r"^[ -~]{1,36}$"), AfterValidator(caseless)]
 
     def unique(self) -> list[tuple[str, ...]]:
         """Give tag and group: one line each."""
@@ -111,21 +137,24 @@ class ChargePointLine(Line):
     identity: Annotated[str, Field(pattern=r"^[A-Za-z0-9*_=+|@.-]{1,48}$")]
     """OCPP's, as in its URL and Basic user name: therefore without a colon."""
     name: Name
-    location: Annotated[str, Field(max_length=500, pattern=_PLAIN)] | None = None
+    location: Annotated[Plain, Field(max_length=500)] | None = None
     owner_id: Id
     group_id: Id
     ocpp: OcppVersion
-    vendor: Annotated[str, Field(max_length=200, pattern=_PLAIN)] | None = None
-    model: Annotated[str, Field(max_length=200, pattern=_PLAIN)] | None = None
+    vendor: Annotated[Plain, Field(max_length=200)] | None = None
+    model: Annotated[Plain, Field(max_length=200)] | None = None
     password: Annotated[str, Field(pattern=r"^[!-~]{16,40}$", repr=False)]
 
     def unique(self) -> list[tuple[str, ...]]:
         """Give the charge point and its identity: one line each."""
-        return [("charge point", self.id), ("identity", self.identity)]
+        return [("charge point", self.id), ("identity", caseless(self.identity))]
 
 
 AnyLine = Annotated[UserLine | GroupLine | MembershipLine | TagLine | ChargePointLine, Field(discriminator="type")]
 _SHAPES: TypeAdapter[AnyLine] = TypeAdapter(AnyLine)
+
+#: A field's name that is longer is not repeated.
+_LONGEST_FIELD = 64
 
 Of = TypeVar("Of", bound=Line)
 Problems = list[tuple[int, str]]
@@ -142,18 +171,22 @@ class ImportLines:
         self._lines: list[tuple[int, Line]] = []
         seen: dict[tuple[str, ...], int] = {}
         for number, row in enumerate(rows, start=1):
-            if not row.strip():
+            if not row.removeprefix(codecs.BOM_UTF8).strip():
                 continue
             try:
-                values = json.loads(row.decode("utf-8-sig"))
+                values, problem = _read(row)
             except (ValueError, RecursionError):
                 self.problems.append((number, "not JSON in UTF-8; write one object a line."))
                 continue
             try:
-                self._add(number, _SHAPES.validate_python(values), seen)
+                line = _SHAPES.validate_python(values)
             except ValidationError as error:
-                self.problems.append((number, _explain(error)))
+                problem = problem or _explain(error)
+            if problem:
+                self.problems.append((number, problem))
                 self.broken.add(str(values.get("id")) if isinstance(values, dict) else "")
+            else:
+                self._add(number, line, seen)
 
     def _add(self, number: int, line: Line, seen: dict[tuple[str, ...], int]) -> None:
         for key in line.unique():
@@ -167,12 +200,21 @@ class ImportLines:
         return [(number, line) for number, line in self._lines if isinstance(line, shape)]
 
 
-def _or_value_error(parse: Callable[[], str]) -> str:
-    """Say a refusal of the domain as pydantic wants to hear it."""
-    try:
-        return parse()
-    except InvalidRequest as refusal:
-        raise ValueError(refusal.message.removeprefix("recipient is ")) from None
+def _read(row: bytes) -> tuple[Any, str]:
+    """Read a line's JSON, and say what is wrong with its fields' names; raises ValueError, RecursionError for none."""
+    problems: list[str] = []
+
+    def fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        for name, times in Counter(name for name, _ in pairs).items():
+            if len(name) > _LONGEST_FIELD or not is_printable(name):  # it may turn the terminal, or not reach it
+                problems.append("a field's name is too long, or holds a character that is not printed; correct it.")
+            elif times > 1:
+                problems.append(f"`{name}` stands twice in it; keep one.")
+        return dict(pairs)
+
+    # no field is a number: none need be exact, and none is too long to be read
+    values = json.loads(row.decode("utf-8-sig"), parse_int=float, object_pairs_hook=fields)
+    return values, " ".join(problems)
 
 
 def _explain(error: ValidationError) -> str:
@@ -193,16 +235,15 @@ def _explain_one(one: dict[str, object]) -> str:
         case "model_attributes_type" | "model_type":
             return "not a JSON object; write one object a line"
         case "string_pattern_mismatch":
-            return (
-                f"`{field}` {_PATTERNS.get(field, 'must start with a letter or digit and hold only those, _ . and -')}"
-            )
+            return f"`{field}` {_PATTERNS.get(field, _ID)}"
         case _:
             return f"`{field}`: {str(one['msg']).removeprefix('Value error, ').rstrip('.')}"
 
 
+_ID = "must have 1 to 64 letters, digits or _ . -, and begin with a letter or digit"
 _PATTERNS = {
     "password": "must have 16 to 40 printable characters without spaces",
     "identity": "must have 1 to 48 letters, digits or * _ = + | @ . -",
+    "id_tag": "must have 1 to 36 printable ASCII characters",
     "locale": "must be a language like fr, or one with its region like fr-FR",
-    **dict.fromkeys(("name", "location", "vendor", "model"), "holds a control character; take it out"),
 }

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import exists, select
 
+from domain.caseless import caseless
 from domain.errors import InvalidRequest
 from domain.ids import ChargePointId
 from domain.keys import KeyPurpose
 from domain.rights import ADMINS, Role
+from persistence.caseless import Caseless
 from persistence.chargers.charger_keys import PURPOSE, KeyState
 from persistence.chargers.typed_keys import set_current
 from persistence.importing.import_accounts import Accounts, Imported, Shelf
@@ -58,15 +60,18 @@ async def import_lines(db: Database, vault: Vault, source: Iterable[bytes]) -> I
 async def _take_charge_points(shelf: Shelf, accounts: Accounts, vault: Vault) -> None:
     lines = shelf.lines.of(ChargePointLine)
     there = await shelf.rows(ChargePoint, ChargePoint.id, [line.id for _, line in lines])
-    there += await shelf.rows(ChargePoint, ChargePoint.identity, [line.identity for _, line in lines])
-    by_id, by_identity = {row.id: row for row in there}, {row.identity: row for row in there}
+    named = [caseless(line.identity) for _, line in lines]
+    there += await shelf.rows(ChargePoint, Caseless(ChargePoint.identity), named)
+    by_id, by_identity = {row.id: row for row in there}, {caseless(row.identity): row for row in there}
     shared = await _shared_passwords(shelf, vault, [line for _, line in lines if line.id not in by_id])
     # those that are there last: their chargers' connections wait for rows that are changed
     for number, line in sorted(lines, key=lambda one: one[1].id in by_id):
         row = by_id.get(line.id)
-        if by_identity.get(line.identity, row) is not row:
-            shelf.wrong(number, "another charge point has this identity already; identities are unique.")
-        elif row is not None and row.identity != line.identity:
+        if by_identity.get(caseless(line.identity), row) is not row:
+            shelf.wrong(
+                number, "another charge point has this identity already; identities are unique, whatever their case."
+            )
+        elif row is not None and caseless(row.identity) != caseless(line.identity):
             shelf.wrong(number, "`identity` of a charge point that is there can't change; give this one another id.")
         elif (problem := accounts.missing(user_id=line.owner_id, group_id=line.group_id)) is not None:
             shelf.wrong(number, problem)

@@ -11,10 +11,11 @@ from sqlalchemy.orm import aliased
 from domain.ids import LinkId, TransferId
 from domain.keys import KeyInUse
 from domain.kinds import FoundBy, TransferKind, rules_of
+from domain.recipient import Standing
 from domain.request import TransferRequest
 from domain.transfer import FINAL, Connection, IfOffline, TransferState
 from persistence.chargers import keys_in_use
-from persistence.links.link_accounts import account_of
+from persistence.links.link_accounts import recipient_of
 from persistence.session import Database
 from persistence.tables import ApprovalLink, ChargePoint, Code, Credential, Group, Request, Transfer, User
 from persistence.transfers.parties import changes_owner
@@ -59,8 +60,18 @@ class LinkView:
     locale: str | None
     """Of the account that the link is for; None where there is none."""
     sender_locale: str
-    has_account: bool
-    """Whether the recipient has a usable account now; True where they are not found by an address."""
+    standing: Standing
+    """Whether the recipient can accept by it now."""
+
+    @property
+    def opens_account(self) -> bool:
+        """Whether accepting opens an account."""
+        return self.standing is Standing.NO_ACCOUNT
+
+    @property
+    def can_accept(self) -> bool:
+        """Whether it can be accepted, as things stand."""
+        return self.standing in {Standing.ACCOUNT, Standing.NO_ACCOUNT}
 
     @property
     def replaces_key(self) -> bool:
@@ -84,7 +95,7 @@ class LinkReads:
                 return None
             link, transfer, point, *_ = row
             request = self._unsealed(row.sealed_body)
-            account = await account_of(rows, link, transfer, request)
+            recipient = await recipient_of(rows, link, transfer, request)
         kind = TransferKind(transfer.kind)
         by_address = rules_of(kind).found_by is FoundBy.RECIPIENT
         return LinkView(
@@ -103,9 +114,9 @@ class LinkReads:
             key=keys_in_use.in_use(row.Credential),
             message=request.message if request else None,
             code_sent=row.sent,
-            locale=account.locale if account else None,
+            locale=recipient.account.locale if recipient.account else None,
             sender_locale=row.sender_locale,
-            has_account=account is not None or not by_address,
+            standing=recipient.standing,
         )
 
     def _unsealed(self, sealed: bytes | None) -> TransferRequest | None:

@@ -63,6 +63,12 @@ async def find_usable(rows: AsyncSession, address: Address) -> UserId | None:
     return UserId(found[0].id)
 
 
+async def has_address(rows: AsyncSession, user_id: UserId, address: Address) -> bool:
+    """Whether an address is the user's, whoever else has it."""
+    own = select(User.id).where(User.id == user_id, _column(address) == address.value)
+    return (await rows.execute(own)).first() is not None
+
+
 async def personal_group(rows: AsyncSession, user_id: UserId) -> GroupId | None:
     """Give the user's personal group."""
     found = (await rows.execute(select(Group.id).where(Group.personal_of == user_id))).scalar_one_or_none()

@@ -7,12 +7,12 @@ from typing import assert_never
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charge_point import ChargePoint, Holding
-from domain.contact import Address, Channel
 from domain.errors import NotAllowed, NotFound, NotPossible
 from domain.ids import GroupId, UserId
 from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.rights import (
+    TO_ONESELF,
     Sender,
     check_cool_down,
     check_move,
@@ -85,15 +85,21 @@ def check_waiting_time(facts: Facts, now: datetime, cool_down: timedelta) -> Non
 async def find_recipient(rows: AsyncSession, facts: Facts) -> Holding | None:
     """Look an address up; None where it has no usable account: the transfer waits for one, like any other.
 
-    Refuses NotPossible for the sender, the present owner, the same group, and where nobody will be asked.
+    So it does where it is the present owner's, who is told so as they are asked: else the sender would learn whose it
+    is. Refuses NotPossible for the sender's own, and where nobody will be asked for any that can't be.
     """
-    request = facts.request
-    address = Address(Channel(request.recipient_channel or Channel.EMAIL), request.recipient or "")
+    request, address = facts.request, facts.request.address
+    if address is None:
+        raise AssertionError("a request by address has one")
+    if await accounts.has_address(rows, facts.sender.id, address):
+        raise NotPossible(TO_ONESELF)
     user = await accounts.find_usable(rows, address)
     group = await accounts.personal_group(rows, user or UserId(""))  # asked of nobody too: it takes the same time
     if user is None or group is None:
         if request.acceptance is Acceptance.NOT_REQUIRED:
             raise NotPossible(UNUSABLE)
+        return None
+    if request.acceptance is Acceptance.REQUIRED and user == facts.charge_point.holding.owner_id:
         return None
     return check_recipient(facts.charge_point, facts.sender, user, group)
 

@@ -1,13 +1,14 @@
 """What a caller may see of transfers, of requests that are still to start, and of audit trails; it is read-only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charge_point import Holding
 from domain.errors import NotFound
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.kinds import Decider, TransferKind, kinds_that
@@ -16,9 +17,11 @@ from domain.rights import Role
 from domain.transfer import Attention, TransferState
 from persistence.chargers import charger_changes, credentials
 from persistence.chargers.charger_changes import Changes
+from persistence.people import accounts
 from persistence.people.callers import Caller
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, Membership, Request, Transfer, TransferStep
+from persistence.transfers import recipients
 from persistence.vault import Vault
 from persistence.views.transfer_views import EventView, TransferView, event_view, requested_view, transfer_view
 from persistence.views.visibility import attention_is, now_in_group, of_group, trail_in_sight, transfer_in_sight
@@ -60,14 +63,32 @@ class TransferReads:
             )
 
     async def one(self, caller: Caller, transfer_id: TransferId) -> TransferView:
-        """Give one transfer as the caller may know it; raises NotFound."""
+        """Give one transfer as the caller may know it; raises NotFound.
+
+        Who has got an account with the address that is asked since it was sees it as a recipient who had one.
+        """
         async with self._db.reading() as rows:
+            if asked := await self._asked_since(rows, caller, transfer_id):
+                return asked
             found = await self._transfers(rows, caller, Transfer.id == transfer_id)
             found = found or await self._requests(rows, caller, Request.transfer_id == transfer_id)
             found = found or await self._transfers(rows, caller, Transfer.id == transfer_id)
         if not found:
             raise NotFound(NO_TRANSFER)
         return found[0]
+
+    async def _asked_since(self, rows: AsyncSession, caller: Caller, transfer_id: TransferId) -> TransferView | None:
+        """Give a transfer that waits for its recipient, to that one alone, where no account was found at its start."""
+        waits = Transfer.state == TransferState.AWAITING_ACCEPTANCE.value
+        row = (await rows.scalars(select(Transfer).where(Transfer.id == transfer_id, waits))).one_or_none()
+        request = await rows.get(Request, transfer_id)
+        if row is None or row.to_owner_id is not None or request is None:
+            return None
+        if (await recipients.find(rows, row, self._body(request))).acceptor != caller.id:
+            return None
+        group = await accounts.personal_group(rows, caller.id)
+        (view,) = await self._views(rows, caller, [row])
+        return replace(view, target=Holding(caller.id, group)) if group else None
 
     async def page(self, caller: Caller, wanted: TransferFilter, limit: int) -> list[TransferView]:
         """List transfers, the latest request first."""
@@ -99,7 +120,9 @@ class TransferReads:
         self, rows: AsyncSession, caller: Caller, *which: ColumnElement[bool], limit: int = 1
     ) -> list[TransferView]:
         wanted = _joined(*which, transfer_in_sight(caller)).order_by(Transfer.requested_at.desc(), Transfer.id.desc())
-        found = [row[0] for row in await rows.execute(wanted.limit(limit))]
+        return await self._views(rows, caller, [row[0] for row in await rows.execute(wanted.limit(limit))])
+
+    async def _views(self, rows: AsyncSession, caller: Caller, found: Sequence[Transfer]) -> list[TransferView]:
         steps = await _steps(rows, [row.id for row in found])
         of_groups = kinds_that(lambda rules: rules.decider is Decider.TARGET_GROUP_OWNERS)  # others take the same time
         owners = await _owners(rows, {row.to_group_id for row in found if row.kind in of_groups and row.to_group_id})

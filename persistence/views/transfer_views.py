@@ -180,6 +180,10 @@ _MASKED: Final[Mapping[str, str]] = {
 }
 
 
+#: Somebody who tried to answer may be a recipient of whom nothing is on record yet.
+_ANSWERS_REFUSED: Final = frozenset({TrailAction.ACCEPT_REFUSED.value, TrailAction.DECLINE_REFUSED.value})
+
+
 def detail_of(row: AuditEvent) -> dict[str, Any]:
     """Give an entry's detail, with the `reason` of whose order it was, as long as that is kept."""
     reason = row.order.reason if row.order else None
@@ -202,7 +206,10 @@ def event_view(row: AuditEvent, transfer: Transfer | None, caller: Caller) -> Ev
         action = TrailAction.REMINDED.value if reminded else action
         private = {"number"} if action == TrailAction.CODE_SENT else {"code"} if actor.kind is ActorKind.LINK else set()
         detail = {key: value for key, value in detail.items() if value not in hidden and key not in private}
-        if actor.id in hidden:
+        answered = action in _ANSWERS_REFUSED and actor.kind is ActorKind.USER
+        if actor.id in hidden or (
+            answered and actor.id not in {caller.id, transfer.requested_by, transfer.from_owner_id}
+        ):
             return EventView(row.sequence, row.at, _UNNAMED, action, detail)
     return EventView(row.sequence, row.at, actor, action, detail)
 

@@ -13,6 +13,7 @@ from domain.approval import Decision
 from domain.contact import parse_address
 from domain.errors import AlreadyDecided, InvalidRequest, NotAllowed, NotPossible, Refusal, TooLate
 from domain.ids import LinkId, TransferId
+from domain.recipient import Standing
 from domain.transfer import TransferState
 from persistence import tables
 from persistence.links.approvals import make_link
@@ -71,7 +72,7 @@ async def test_an_account_is_whole_and_its_owner_accepts(world: World) -> None:
 
     assert before is not None
     assert after is not None
-    assert (before.has_account, after.has_account) == (False, True)
+    assert (before.standing, after.standing) == (Standing.NO_ACCOUNT, Standing.ACCOUNT)
     (user,) = await opened(world)
     assert (user.name, user.email, user.phone, user.locale, user.status) == (
         "Nora Nobody", NOBODY, None, "fr-FR", "active",
@@ -171,7 +172,7 @@ async def test_an_address_whose_account_is_of_no_use_is_told_what_to_do_and_no_m
     assert refusal.message == "No account can be opened with this address; ask our support."
     seen = await LinkReads(world.database, world.vault).by_token(token)
     assert seen is not None
-    assert not seen.has_account
+    assert seen.standing is Standing.UNUSABLE
 
 
 async def test_a_code_sent_by_mail_opens_no_account_of_a_phone_number(world: World) -> None:

@@ -97,6 +97,7 @@ async def link(http: httpx.AsyncClient, database: Database, vault: Vault) -> str
     message = "Enjoy it!\n<script>alert(1)</script>"
     body = TransferRequest.model_validate(
         {"kind": "transfer_to_user", "acceptance": "required", "expires_in": "P7D", "message": message}
+        | {"recipient": "rita@example.org", "recipient_channel": "email"}  # as she had it when she was asked
     )
     request = Request(
         transfer_id="trf_1",

@@ -47,6 +47,14 @@ class Engine(AbstractEngine):
     told: list[tuple[TransferId, ChargePointId, str]] = field(default_factory=list)
     orders: list[tuple[Any, ...]] = field(default_factory=list)
     """What chargers were to be told outside any transfer."""
+    leads_to: dict[Decision, TransferState] = field(
+        default_factory=lambda: {
+            Decision.ACCEPT: TransferState.TRANSFERRING,
+            Decision.DECLINE: TransferState.DECLINED,
+            Decision.CANCEL: TransferState.CANCELLED,
+            Decision.EXPIRE: TransferState.EXPIRED,
+        }
+    )
     key_answer: KeyAnswer = KeyAnswer.ACCEPTED
     restart_answer: RestartAnswer = RestartAnswer.ACCEPTED
 
@@ -89,15 +97,13 @@ class Engine(AbstractEngine):
         order = await self._given(transfer_id, decision.value, order_id)
         self.decided.append((transfer_id, decision, order.actor, order.user_id, order.link_id))
         self.choices.append(UntilNewKey(order.choice) if order.choice else None)
-        state = {
-            Decision.ACCEPT: TransferState.TRANSFERRING,
-            Decision.DECLINE: TransferState.DECLINED,
-            Decision.CANCEL: TransferState.CANCELLED,
-            Decision.EXPIRE: TransferState.EXPIRED,
-        }[decision]
+        state = self.leads_to[decision]
         values: dict[str, Any] = {"state": state.value, "attention": ""}
-        if decision is Decision.ACCEPT:
-            values |= {"accepted_by": "u-rita", "to_owner_id": "u-rita", "to_group_id": "g-rita"}
+        if decision in {Decision.ACCEPT, Decision.DECLINE}:
+            recipient = order.user_id or "u-rita"
+            values |= {"to_owner_id": recipient, "to_group_id": recipient.replace("u-", "g-")}
+        if state is TransferState.TRANSFERRING:
+            values |= {"accepted_by": order.user_id or "u-rita"}
             values |= {"until_new_key": (self.choices[0] or UntilNewKey.SERVE).value}  # the first one stands
         async with self.database.writing() as rows:
             await rows.execute(update(Transfer).where(Transfer.id == transfer_id).values(values))

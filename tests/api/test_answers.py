@@ -243,9 +243,11 @@ async def test_who_has_an_account_is_asked_for_no_name(http: httpx.AsyncClient, 
     assert 'name="name"' not in (await http.get(f"{link}/code")).text
     assert "no account" not in (await http.get(link)).text
     await change(database, Transfer, to_owner_id="u-blanca")
-    assert 'name="name"' in (await http.get(f"{link}/code")).text, "her account is blocked"
-    await change(database, Transfer, kind="transfer_ownership")
-    assert 'name="name"' not in (await http.get(f"{link}/code")).text, "only an address may have none"
+    for kind in ("transfer_to_user", "transfer_ownership"):
+        await change(database, Transfer, kind=kind)
+        form = (await http.get(f"{link}/code?lang=en")).text
+        assert 'name="name"' not in form, "her account is blocked: she can't open another one"
+        assert "is not in use" in form
 
 
 async def no_account(database: Database) -> None:

@@ -30,7 +30,10 @@ def test_an_e_mail_address_has_one_spelling(typed: str, kept: str) -> None:
     ["@", "zoe@", "@example.org", "zoe@example", "zoe@@example.org", "zoe@exa mple.org", "a b@example.org",
      "zoe@example.org, adam@example.org", "Zoe <zoe@example.org>", "zoe@example.org\nBcc: x@example.org",
      "zoe@example..org", ".zoe@example.org", "zoe\x00@example.org", f"{'z' * 65}@example.org",
-     f"zoe@{'a.' * 130}org", "zoe@[127.0.0.1]", "zoe@localhost"],
+     f"zoe@{'a.' * 130}org", "zoe@[127.0.0.1]", "zoe@localhost", "mailto:zoe@example.org", "<zoe@example.org>",
+     "zoe@example.org?cc=adam@example.org", "zoe@example.org;adam@example.org", "zoe(home)@example.org",
+     '"zoe m"@example.org', "zoe@example.org.", "sip:+33612345678@example.org", "zo\u200be@example.org",
+     "zoe@exam\xadple.org", "zoe@example\u3002org", "zoe@\uff45xample.org", "zoe@\ufb01rm.org"],
 )  # fmt: skip
 def test_what_is_no_e_mail_address_is_refused(typed: str) -> None:
     with pytest.raises(InvalidRequest):
@@ -48,6 +51,10 @@ def test_what_is_no_e_mail_address_is_refused(typed: str) -> None:
         ("+33612345678", "US", "+33612345678"),
         ("079 123 45 67", "CH", "+41791234567"),
         ("(415) 555-2671", "US", "+14155552671"),
+        (" 06.12.34.56.78\n", "FR", "+33612345678"),
+        ("06\u00a012\u202f34\u201156\u201178", "FR", "+33612345678"),
+        ("\uff0b\uff13\uff13 612345678", None, "+33612345678"),
+        ("030 12345-67", "DE", "+49301234567"),
     ],
 )
 def test_a_phone_number_is_read_in_the_sender_s_region(typed: str, region: str | None, kept: str) -> None:
@@ -62,6 +69,26 @@ def test_a_phone_number_is_read_in_the_sender_s_region(typed: str, region: str |
 def test_what_is_no_phone_number_there_is_refused(typed: str, region: str | None) -> None:
     with pytest.raises(InvalidRequest):
         parse_address(typed, region)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [" x12", "x12", " ext 12", " ext. 12", ";ext=12", " int. 12", " доб 12", "#12", " #12", "~12", ",12", ",,12", ";12",
+     "p12", "w12", "*12", " (12)", " / 12", "/0612345679", " 0612345679", "\n0612345679", " +33612345679",
+     ";phone-context=+33", ";isub=1", "?subject=x", " (home)", " Zoe", "\u200b", "\0", "."],
+)  # fmt: skip
+@pytest.mark.parametrize("number", ["+33612345678", "06 12 34 56 78"])
+def test_a_number_with_anything_behind_it_is_nobodys(number: str, more: str) -> None:
+    """It is not who answers the number alone that is meant."""
+    with pytest.raises(InvalidRequest):
+        parse_address(number + more, "FR")
+
+
+@pytest.mark.parametrize("typed", ["tel:+14155552671", "call +14155552671", "*31#4155552671", "++14155552671",
+                                   "+1 800 FLOWERS", "1-800-356-937A", "\u202a+14155552671\u202c"])  # fmt: skip
+def test_a_number_with_anything_before_or_in_it_is_nobodys(typed: str) -> None:
+    with pytest.raises(InvalidRequest):
+        parse_address(typed, "US")
 
 
 @given(st.emails())

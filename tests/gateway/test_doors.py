@@ -16,6 +16,7 @@ from domain.charger import CommandOutcome, OcppVersion
 from domain.ids import NodeId
 from gateway.facts import Fact
 from gateway.server import PortTaken
+from gateway.socket_limits import SocketLimits
 from persistence.chargers import credentials, present_connections
 from persistence.session import Database
 from persistence.vault import Vault
@@ -43,6 +44,32 @@ async def test_a_stranger_and_a_wrong_password_get_the_same_answer(world: World)
         assert response.headers["WWW-Authenticate"].startswith("Basic ")
         assert response.body == wrong.body
     assert world.facts == []
+
+
+@pytest.mark.parametrize(
+    ("path", "user"),
+    [(IDENTITY.lower(), IDENTITY), (IDENTITY, IDENTITY.title()), (IDENTITY.lower(), IDENTITY.lower())],
+)
+async def test_an_identity_is_known_in_any_case(world: World, path: str, user: str) -> None:
+    async with world.client(OLD_KEY, path=f"/ocpp/{path}", user=user):
+        pass
+    assert await world.refuses("wrong", path=f"/ocpp/{path}", user=user)
+
+
+async def test_guesses_at_an_identity_count_together_however_it_is_spelled(
+    database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    await seed(database, vault)
+    limits = SocketLimits(guesses_per_identity=2)
+    async with gateway_world(database, vault, tmp_path, limits=limits) as world:
+        for user in (IDENTITY, IDENTITY.lower()):
+            assert await world.refuses("wrong", path="/ocpp", user=user)
+        assert (await answer(world, "wrong", path="/ocpp", user=IDENTITY.title())).status_code == 429
+
+
+async def test_what_resembles_an_identity_elsewhere_than_in_ascii_is_a_strangers(world: World) -> None:
+    """The upper case of a long s is an S."""
+    assert await world.refuses(OLD_KEY, path="/ocpp", user=IDENTITY.replace("S", "\u017f"))
 
 
 async def test_path_and_user_name_must_agree(world: World) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from api.pages.rendering import WORDS
 from domain.languages import Language
+from domain.recipient import Standing
 from persistence.links.link_reads import LinkState
 from persistence.tables import User
 from tests.api.world import everything
@@ -194,7 +195,7 @@ async def test_who_has_no_account_opens_one_by_accepting_and_needs_none_to_decli
     transfer_id, name, link = await site.asked(language, recipient=address)
     async with phone(site.browser, LOCALES[language]) as page:  # no account, so the browser's language counts
         await page.goto(link)
-        await expect(page.get_by_text(words.no_account)).to_be_visible()
+        await expect(page.get_by_text(words.cannot_accept[Standing.NO_ACCOUNT])).to_be_visible()
         await tidy(page, language)
         code = await get_code(site, page, words, name)
         await tidy(page, language)

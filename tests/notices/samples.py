@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.keys import KeyInUse, KnownTo
 from domain.kinds import TransferKind
+from domain.recipient import Standing
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import (
     AcceptedLetter,
@@ -48,7 +49,7 @@ KEYS: tuple[KeyInUse | None, ...] = (
 
 
 def ask(**changes: Any) -> AskLetter:
-    given = {"message": None, "expires_at": EXPIRES_AT, "link": LINK, "has_account": True, "reminder": False}
+    given = {"message": None, "expires_at": EXPIRES_AT, "link": LINK, "standing": Standing.ACCOUNT, "reminder": False}
     more = {"key": None, "goes_back_after": None}
     return AskLetter(**{**ABOUT, **given, **more, **changes})
 
@@ -130,9 +131,9 @@ def every_letter() -> list[AnyLetter]:
         for connection in Connection
     ]
     asks = [
-        ask(**kind, has_account=known, reminder=again, message=message)
+        ask(**kind, standing=standing, reminder=again, message=message)
         for kind in kinds
-        for known in (True, False)
+        for standing in Standing
         for again in (True, False)
         for message in (None, "Bonjour,\n\nà demain")
     ]

@@ -11,6 +11,7 @@ from domain.charger import SettingChanged
 from domain.keys import KeyInUse, KnownTo
 from domain.kinds import TransferKind
 from domain.languages import DEFAULT, Language
+from domain.recipient import Standing
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import ENDS, TEMPLATES, Addressee, AnyLetter, Letter, render
 from notices.wording import LONGEST_MESSAGE, LONGEST_VALUE
@@ -174,7 +175,10 @@ def test_the_question_in_french() -> None:
 
 @BOTH
 def test_an_address_without_an_account_is_asked_to_open_one(language: Language) -> None:
-    known, unknown = (flat(render(samples.ask(has_account=is_known), language).text) for is_known in (True, False))
+    asked = {standing: flat(render(samples.ask(standing=standing), language).text) for standing in Standing}
+    known, unknown = asked.pop(Standing.ACCOUNT), asked.pop(Standing.NO_ACCOUNT)
+    assert len({known, unknown, *asked.values()}) == len(Standing), "each is told apart"
+    assert not any("code" in text for text in asked.values()), "nothing is opened for who can't accept"
     said = {
         Language.ENGLISH: "You can open one on the page behind the link below",
         Language.FRENCH: "ouvrir sur la page du lien ci-dessous",
@@ -365,3 +369,15 @@ def test_how_many_former_tags_may_charge_is_said(language: Language) -> None:
     left = (TransferWarning.FORMER_TAGS_MAY_CHARGE_OFFLINE,)
     letter = samples.ended(TransferState.COMPLETED_WITH_WARNINGS, warnings=left, former_tags=17)
     assert "(17)" in flat(render(letter, language).text)
+
+
+@BOTH
+@pytest.mark.parametrize("addressee", Addressee)
+def test_a_transfer_that_nobody_called_off_says_why_it_was(language: Language, addressee: Addressee) -> None:
+    lost, willed = (
+        flat(render(samples.ended(TransferState.CANCELLED, addressee, reason=reason), language).text)
+        for reason in (Reason.RIGHTS_LOST, Reason.CANCELLED)
+    )
+    said = {Language.ENGLISH: "lacked a role or a right", Language.FRENCH: "il manquait un rôle ou un droit"}[language]
+    assert said in lost
+    assert said not in willed

@@ -574,3 +574,20 @@ async def test_an_ended_order_sends_no_list_where_another_transfer_is_at_work(bo
     with pytest.raises(TransferInProgress):
         await plan(books, "order-0")
     assert flat(await plan(books, "order-1", restore=True)) == {"ANN1": "Accepted", "ANN2": "Accepted"}
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [("sam1", TagStatus.ACCEPTED), ("\u017fam1", TagStatus.INVALID), ("\xdf" * 18, TagStatus.INVALID)],
+)
+async def test_a_tag_is_compared_without_regard_to_case_and_never_as_anothers(
+    books: Database, said: str, status: TagStatus
+) -> None:
+    """The upper case of a long s is an S; that of a sharp s are two of them."""
+    async with books.writing() as rows:
+        rows.add(Tag(group_id="group-ann", id_tag="SAM1"))
+        rows.add(Tag(group_id="group-ann", id_tag="S" * 36))
+    started = await start(books, begin(1, said, 0, NOW))
+    assert started.status is status
+    async with books.reading() as rows:
+        assert await charging.authorize(rows, CP, said) is status

@@ -1,10 +1,12 @@
 """An import file: all or nothing, wrong lines named, repeating changes nothing, transfers' work left alone."""
 
+import codecs
 import json
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from persistence.importing.import_accounts import Imported
 from persistence.importing.imports import SHOWN, ImportRefused, import_lines
@@ -30,6 +32,11 @@ FIRST = {
 }
 TEAM_OWNER = {"type": "membership", "group_id": "personal-t", "user_id": "alice", "role": "owner"}
 LONG_ID = "the id is too long, or another group's; give it an id by a group line with `personal_of`."
+NAME_OF_FIELD = "a field's name is too long, or holds a character that is not printed; correct it."
+AN_ID = "must have 1 to 64 letters, digits or _ . -, and begin with a letter or digit"
+A_NUMBER = "not a phone number; write one, with its country and without an extension, like +33 6 12 34 56 78"
+A_TAG = "must have 1 to 36 printable ASCII characters"
+UNPRINTED = "holds a character that is not printed, like a control character; take it out"
 ALL = [ALICE, BOB, DEPOT, OWNS, HELPS, TAG, FIRST]
 
 
@@ -129,14 +136,29 @@ async def test_all_wrong_lines_are_named_up_to_twenty(database: Database, vault:
     ("line", "says"),
     [
         (changed(ALICE, nmae="x"), "`nmae` is not known here; take it out or correct its spelling."),
-        (changed(ALICE, phone="12"), "`phone`: not a phone number; write it with its country, like +33 6 12 34 56 78."),
+        (changed(ALICE, phone="12"), f"`phone`: {A_NUMBER}."),
+        (changed(ALICE, phone="+33612345678;ext=1"), f"`phone`: {A_NUMBER}."),
         (changed(BOB, email="bob"), "`email`: not an e-mail address; write it like name@example.com."),
-        (changed(ALICE, id="a b"), "`id` must start with a letter or digit and hold only those, _ . and -."),
+        (changed(ALICE, id="a b"), f"`id` {AN_ID}."),
+        (changed(ALICE, id="a" * 65), f"`id` {AN_ID}."),
         ({"type": "usr"}, "`type` must be user, group, membership, tag or charge_point."),
         ([1], "not a JSON object; write one object a line."),
         (changed(FIRST, password="short"), "`password` must have 16 to 40 printable characters without spaces."),
         ({"type": "tag", "group_id": "depot"}, "`id_tag` is missing."),
-        (changed(ALICE, name="Ali\0ce"), "`name` holds a control character; take it out."),
+        (changed(ALICE, name="Ali\0ce"), f"`name`: {UNPRINTED}."),
+        (changed(ALICE, name="\u200d"), "`name`: nothing of it is seen; type a name."),
+        (changed(TAG, id_tag="ß" * 36), f"`id_tag` {A_TAG}."),
+        (changed(TAG, id_tag="a" * 37), f"`id_tag` {A_TAG}."),
+        (changed(TAG, id_tag=" "), f"`id_tag` {A_TAG}."),
+        (changed(TAG, id_tag="ab\u200bc"), f"`id_tag` {A_TAG}."),
+        (
+            changed(BOB, **{"\u001b[2J": "x"}),
+            NAME_OF_FIELD,
+        ),
+        (
+            changed(BOB, **{"\ud800": "x"}),
+            NAME_OF_FIELD,
+        ),
         (changed(ALICE, id="a" * 60), f"user {'a' * 60} can't have the personal group personal-{'a' * 60}: {LONG_ID}"),
     ],
 )
@@ -145,6 +167,84 @@ async def test_a_line_of_the_wrong_shape_says_what_to_do(
 ) -> None:
     problems = await refused(database, vault, json.dumps(line))
     assert problems == [f"line 1: {says}"]
+
+
+#: What no field may hold, and what none may be, as JSON writes it.
+WRONG_TEXTS = {
+    **{name: json.dumps(f"a{letter}b") for name, letter in (
+        ("NUL", "\0"), ("escape", "\x1b"), ("line feed", "\n"), ("C1", "\x85"), ("zero width", "\u200b"),
+        ("turned", "\u202e"), ("isolated", "\u2066"), ("line end", "\u2028"), ("filler", "\u3164"),
+        ("byte order", "\ufeff"), ("not assigned", "\uffff"), ("surrogate", "\ud800"),
+    )},
+    "too long": json.dumps("a" * 501),
+    "number": "16",
+    "huge": "9" * 5000,
+    "not a number": "NaN",
+    "endless": "-Infinity",
+    "true": "true",
+    "list": '["a"]',
+    "object": '{"a": "b"}',
+}  # fmt: skip
+OPTIONAL = {"location": "Gate", "vendor": "Simulated", "model": "One"}
+FIELDS = [
+    (number, field) for number, line in enumerate(ALL) for field in {**line, **(OPTIONAL if line is FIRST else {})}
+]
+
+
+@pytest.mark.parametrize(("number", "field"), FIELDS, ids=[f"{ALL[n]['type']}-{field}" for n, field in FIELDS])
+async def test_whatever_a_field_holds_its_line_and_it_are_named(
+    number: int, field: str, database: Database, vault: Vault
+) -> None:
+    for what, value in WRONG_TEXTS.items():
+        lines = [json.dumps(line) for line in ALL]
+        others = {name: text for name, text in ALL[number].items() if name != field}
+        lines[number] = f'{json.dumps(others)[:-1]}, "{field}": {value}}}'
+        problems = await refused(database, vault, *lines)
+        assert problems[0].startswith(f"line {number + 1}: `{field}`"), what
+        assert all(problem.isprintable() for problem in problems), "a terminal shows it"
+    assert await count(database, User) == 0
+
+
+async def test_whatever_is_printable_is_taken(database: Database, vault: Vault) -> None:
+    """By either database, at its greatest length."""
+    name = "\U0001d504" * 200
+    await take(
+        database,
+        vault,
+        changed(ALICE, name=name),
+        changed(BOB, name="क्\u200dषेत्र"),
+        changed(DEPOT, name="🏡"),
+        OWNS,
+        HELPS,
+        changed(TAG, id_tag="~ !" * 12),
+        changed(FIRST, name=name, location="é" * 500, vendor=name, model=name),
+    )
+    assert await count(database, Tag) == 1
+
+
+async def test_tags_are_compared_without_regard_to_case(database: Database, vault: Vault) -> None:
+    assert await refused(database, vault, DEPOT, TAG, changed(TAG, id_tag="aBc1")) == [
+        "line 3: tag depot ABC1 stands on line 2 already; keep one of them."
+    ]
+    await take(database, vault, *ALL)
+    assert (await take(database, vault, changed(TAG, id_tag="Abc1"))).same == {"tag": 1}
+
+
+async def test_a_field_that_stands_twice_in_a_line_is_named(database: Database, vault: Vault) -> None:
+    twice = json.dumps(DEPOT)[:-1] + ', "name": "Yard"}'
+    assert await refused(database, vault, twice, OWNS | {"user_id": "x"}) == [
+        "line 1: `name` stands twice in it; keep one.",
+        "line 2: user x is not there; add a line for them.",
+    ]
+
+
+async def test_a_byte_order_mark_is_no_part_of_a_line(database: Database, vault: Vault) -> None:
+    with_mark = [codecs.BOM_UTF8 + json.dumps(DEPOT).encode(), codecs.BOM_UTF8, b" "]
+    done = await import_lines(database, vault, with_mark)
+    assert done.new == {"group": 1}
+    with pytest.raises(ImportRefused) as refusal:
+        await import_lines(database, vault, [json.dumps(DEPOT).encode("utf-16"), b'{"\xe9": 1}'])
+    assert [problem[:16] for problem in refusal.value.problems] == ["line 1: not JSON", "line 2: not JSON"]
 
 
 async def test_a_password_is_never_in_an_error(database: Database, vault: Vault) -> None:
@@ -167,6 +267,7 @@ async def test_a_line_that_speaks_of_a_wrong_one_is_not_wrong_as_well(database: 
         (changed(OWNS, role="member"), "the group would be left without an owner"),
         (changed(HELPS, role="member"), "this user owns charge points of the group"),
         (changed(FIRST, id="cp-2"), "another charge point has this identity already"),
+        (changed(FIRST, id="cp-2", identity="cp1"), "another charge point has this identity already"),
         (changed(FIRST, identity="CP2"), "`identity` of a charge point that is there can't change"),
         (changed(FIRST, id="cp-2", identity="CP2", group_id="personal-alice"), "the owner must be an owner or admin"),
     ],
@@ -195,3 +296,28 @@ async def test_no_two_charge_points_share_a_password(database: Database, vault: 
     await take(database, vault, *ALL)
     assert await refused(database, vault, second) == [f"line 1: {said}"]
     await take(database, vault, second | {"password": "another-password-of-it"})
+
+
+async def test_an_identity_is_the_same_in_any_case_and_is_shown_as_it_was_imported(
+    database: Database, vault: Vault
+) -> None:
+    first, second = changed(FIRST, identity="Cp1"), FIRST | {"id": "cp-2", "identity": "cP1", "password": "b" * 16}
+    both = await refused(database, vault, *ALL[:-1], first, second)
+    assert both == ["line 8: identity CP1 stands on line 7 already; keep one of them."]
+    await take(database, vault, *ALL[:-1], first)
+    done = await take(database, vault, changed(FIRST, identity="cp1"))
+    assert (done.same, done.changed) == ({"charge point": 1}, {})
+    async with database.reading() as rows:
+        assert (await rows.get_one(ChargePoint, "cp-1")).identity == "Cp1"
+
+
+async def test_the_database_itself_keeps_identities_apart(database: Database, vault: Vault) -> None:
+    """Whatever writes them: an older release too, while both run."""
+    await take(database, vault, *ALL)
+    with pytest.raises(IntegrityError):
+        async with database.writing() as rows:
+            rows.add(
+                ChargePoint(
+                    id="cp-2", identity="cP1", name="x", owner_id="bob", group_id="depot", version=0, ocpp="1.6"
+                )
+            )

@@ -274,3 +274,34 @@ async def test_what_operators_typed_is_kept_with_their_orders(url: str) -> None:
         kept = await rows.scalars(text("SELECT detail FROM audit_events WHERE sequence = 1"))
         assert "He called." in str(kept.one())
     await db.close()
+
+
+async def test_identities_that_differ_by_case_alone_are_named_and_nothing_is_migrated(url: str) -> None:
+    await migrate(url)
+    await asyncio.to_thread(alembic, url, "downgrade", "0011")
+    db = Database(url)
+    async with db.writing() as rows:
+        found = MetaData()
+        await (await rows.connection()).run_sync(found.reflect)
+        for name in ("users", "groups"):
+            values = {c.name: value_for(c) for c in found.tables[name].columns if not c.nullable}
+            await rows.execute(insert(found.tables[name]).values(values))
+        points = found.tables["charge_points"]
+        given = {column.name: value_for(column) for column in points.columns if not column.nullable}
+        for number, identity in enumerate(("Depot-1", "DEPOT-1", "gate", "Gate", "other", "other2")):
+            await rows.execute(insert(points).values(given | {"id": f"cp-{number}", "identity": identity}))
+    environ = {**os.environ, "HANDOVER_DATABASE_URL": url}
+    program = [sys.executable, "handover", "migrate", "--no-search-attributes"]
+    done = await asyncio.to_thread(
+        subprocess.run, program, cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "DEPOT-1 (cp-1) and Depot-1 (cp-0); Gate (cp-3) and gate (cp-2)." in done.stderr
+    assert "(cp-4)" not in done.stderr
+    assert not await current(url)
+    async with db.writing() as rows:
+        await rows.execute(text("DELETE FROM charge_points WHERE id IN ('cp-1', 'cp-3')"))
+    await db.close()
+    await migrate(url)
+    assert await current(url)

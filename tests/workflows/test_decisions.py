@@ -13,9 +13,9 @@ from domain.approval import Decision
 from domain.charger import KeyAnswer
 from domain.errors import AlreadyDecided, NotAllowed, TooLate
 from domain.ids import OrderId, UserId
-from domain.transfer import Attention, OperatorAction
+from domain.transfer import Attention, OperatorAction, TransferState
 from tests.workflows.conftest import Set, Stage
-from tests.workflows.world import World, asked, plan
+from tests.workflows.world import ENDS, World, asked, plan
 from workflows.messages import TransferOutcome
 
 RECIPIENT, SENDER = UserId("recipient"), UserId("sender")
@@ -227,3 +227,13 @@ async def test_an_operator_rolls_back_an_unanswered_transfer_as_cancelled(stage:
 
 def test_the_record_of_a_decision_holds_ids_only() -> None:
     assert set(DecisionRecord.model_fields) == {"transfer_id", "decision", "order_id"}
+
+
+async def test_an_acceptance_that_can_lead_to_nothing_ends_it_before_the_charger_is_told_anything(stage: Set) -> None:
+    world = World(plan=asked(), ends=ENDS | {Decision.ACCEPT: TransferState.CANCELLED})
+    transfer = await stage(world)
+    await transfer.start()
+    state = await transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, OrderId("a-1"))
+    assert (state, await transfer.outcome()) == ("cancelled", "cancelled")
+    assert "quiet" not in world.calls
+    assert world.letters == ["ask0", "ended"], "nobody is told that it was accepted"

@@ -9,7 +9,9 @@ from datetime import timedelta
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 
+from activities.contracts.charger import NOT_CONNECTED
 from domain.approval import Decision
 from domain.charger import CommandOutcome, KeyAnswer
 from domain.errors import NotAllowed, NotPossible, TooLate
@@ -28,7 +30,7 @@ from domain.transitions import Change, Progress, effect
 from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World, asked, plan
 from worker import transfer_worker
-from workflows.options import WAKE_UPS
+from workflows.options import LOOK_UPS, WAKE_UPS
 
 #: A charger that is away is waited for longer than any test lasts.
 LONG = POLICY.model_copy(update={"offline_deadline": timedelta(days=7)})
@@ -333,6 +335,42 @@ async def test_a_revoked_charger_that_fails_is_closed_at_once(stage: Set) -> Non
     assert await transfer.outcome() == "completed_with_warnings"
     assert world.warnings == (TransferWarning.LISTS_DUE,)
     assert world.calls[-3:] == ["disconnect", "finish", "tell_ended"]
+
+
+@pytest.mark.parametrize("name", ["replace_lists", "release"])
+@pytest.mark.parametrize(
+    ("kind", "text", "remark"),
+    [
+        ("unavailable", "The charger did not take the local list.", "The charger did not take the local list."),
+        ("unavailable", "The charger did not answer Reset in time.", "The charger did not answer Reset in time."),
+        (NOT_CONNECTED, "no socket here", "The charger is offline."),
+        ("OperationalError", "postgres://…", "The gateway failed to tell the charger."),
+    ],
+)
+async def test_what_a_revoked_charger_did_not_take_is_said_as_it_was(
+    stage: Set, name: str, kind: str, text: str, remark: str
+) -> None:
+    world = World(plan=plan(connection=Connection.DELETE, rotate=False))
+    world.fail[name] = [ApplicationError(text, type=kind, non_retryable=True) for _ in range(LOOK_UPS)]
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed_with_warnings"
+    step = StepName.REPLACE_LISTS if name == "replace_lists" else StepName.RELEASE_CHARGER
+    assert (world.steps[step], world.errors[step][0]) == (StepState.SKIPPED, remark)
+
+
+async def test_a_revoked_charger_that_goes_after_it_refused_is_said_to_have_refused(stage: Set) -> None:
+    """It is offline when the step ends, which is not why it was not done."""
+    world = World(plan=plan(connection=Connection.DELETE, rotate=False))
+    world.gates["replace_lists"] = asyncio.Event()
+    world.fail["replace_lists"] = [ApplicationError("The charger refused.", type="unavailable", non_retryable=True)]
+    transfer = await stage(world)
+    await transfer.start()
+    await world.until(lambda: world.reached["replace_lists"])
+    world.node = None
+    world.gates["replace_lists"].set()
+    assert await transfer.outcome() == "completed_with_warnings"
+    assert world.errors[StepName.REPLACE_LISTS][0] == "The charger refused."
 
 
 async def test_a_revoked_charger_that_goes_before_it_is_back_in_service_is_due(stage: Set) -> None:

@@ -133,6 +133,8 @@ class World(Registry, Charger, Notices, Records):
     reason: str | None = None
     decisions: tuple[Taken, ...] = ()
     resent: tuple[OrderId, ...] = ()
+    ends: dict[Decision, TransferState] = field(default_factory=lambda: dict(ENDS))
+    """What each decision leads to."""
     steps: dict[StepName, StepState] = field(default_factory=dict)
     errors: dict[StepName, tuple[str, int]] = field(default_factory=dict)
     letters: list[str] = field(default_factory=list)
@@ -185,7 +187,7 @@ class World(Registry, Charger, Notices, Records):
         if order_id is None and decision not in BY_ITSELF:
             raise unproven()
         await self._call(f"decide:{decision.value}:{order_id or BY_ITSELF[decision]}")
-        state = ENDS[decision]
+        state = self.ends[decision]
         if decision is Decision.CANCEL and self.state is TransferState.TRANSFERRING:
             state = TransferState.ROLLING_BACK
         self.state = state

@@ -48,6 +48,10 @@ TAIL: Final = """
 - Before acceptance no letter names the recipient of a transfer to a user: an address must not tell whose it is.
 - An account is written to at its e-mail address as it is at that moment; one that is blocked, or has none, is left out,
   and so are members who are neither owner nor admin.
+- *asked* says how its reader stands: they open an account as they accept; or nobody can accept with this address as it
+  stands (its account is blocked or deleted, or it has two); or the charge point is theirs already.
+- *cancelled* says so where nobody wanted it: whoever asked for it may not give the charge point any more, which was
+  found as the recipient accepted.
 - No texts to phones are sent. A recipient given by phone number is asked at the e-mail address of their account;
   without one nobody is reached, and the transfer waits until it expires ([api.md](api.md#a-recipient-by-phone)).
 
