@@ -142,8 +142,8 @@ class Accounts:
         elif owner is not None and self._personal.get(owner, line.id) != line.id:
             self._shelf.wrong(number, f"user {owner} has a personal group already; take this line out.")
         else:
-            fresh = Group(id=line.id, name=line.name, personal_of=owner)
-            self.groups[line.id] = self._shelf.keep("group", row, fresh, ["name"])
+            fresh = Group(id=line.id, name=line.name, personal_of=owner, charges_anybody=line.charges_anybody)
+            self.groups[line.id] = self._shelf.keep("group", row, fresh, ["name", "charges_anybody"])
             if owner is not None:
                 self._personal[owner] = line.id
 
@@ -158,7 +158,7 @@ class Accounts:
         self._personal[user.id] = group_id
         if there is None:
             self.groups[group_id] = self._shelf.keep(
-                "group", None, Group(id=group_id, name=user.name, personal_of=user.id)
+                "group", None, Group(id=group_id, name=user.name, personal_of=user.id, charges_anybody=False)
             )
         if (group_id, user.id) not in self.memberships:
             fresh = Membership(group_id=group_id, user_id=user.id, role=Role.OWNER)
@@ -183,10 +183,10 @@ class Accounts:
     async def _take_tags(self) -> None:
         lines = self._lines.of(TagLine)
         rows = await self._shelf.rows(Tag, Tag.group_id, [line.group_id for _, line in lines])
-        there = {(row.group_id, row.id_tag): row for row in rows}
+        there = {(row.group_id, row.id_tag, row.type): row for row in rows}
         for number, line in lines:
             if (problem := self.missing(group_id=line.group_id)) is not None:
                 self._shelf.wrong(number, problem)
             else:
-                fresh = Tag(group_id=line.group_id, id_tag=line.id_tag)
-                self._shelf.keep("tag", there.get((line.group_id, line.id_tag)), fresh)
+                fresh = Tag(group_id=line.group_id, id_tag=line.id_tag, type=line.tag_type.value)
+                self._shelf.keep("tag", there.get((line.group_id, line.id_tag, line.tag_type.value)), fresh)

@@ -24,6 +24,7 @@ from domain.errors import InvalidRequest
 from domain.ids import ID_PATTERN
 from domain.printable import is_blank, is_printable
 from domain.rights import Role
+from domain.tags import TagType
 
 Id = Annotated[str, Field(pattern=ID_PATTERN.pattern)]
 
@@ -98,6 +99,8 @@ class GroupLine(Line):
     id: Id
     name: Name
     personal_of: Id | None = None
+    charges_anybody: bool = False
+    """Whether who names nobody may charge (OCPP 2.0.1's `NoAuthorization`)."""
 
     def unique(self) -> list[tuple[str, ...]]:
         """Give the group, and whose personal one it is: one line each."""
@@ -123,10 +126,18 @@ class TagLine(Line):
     type: Literal["tag"]
     group_id: Id
     id_tag: Annotated[str, Field(pattern=r"^[ -~]{1,36}$"), AfterValidator(caseless)]
+    tag_type: TagType = TagType.ISO14443
+
+    @field_validator("tag_type")
+    @classmethod
+    def _names_somebody(cls, tag_type: TagType) -> TagType:
+        if tag_type is TagType.NO_AUTHORIZATION:
+            raise ValueError("names nobody; set `charges_anybody` of the group instead")
+        return tag_type
 
     def unique(self) -> list[tuple[str, ...]]:
-        """Give tag and group: one line each."""
-        return [("tag", self.group_id, self.id_tag)]
+        """Give tag, with its type, and group: one line each."""
+        return [("tag", self.group_id, self.id_tag, self.tag_type)]
 
 
 class ChargePointLine(Line):

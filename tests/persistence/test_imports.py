@@ -152,6 +152,10 @@ async def test_all_wrong_lines_are_named_up_to_twenty(database: Database, vault:
         (changed(TAG, id_tag=" "), f"`id_tag` {A_TAG}."),
         (changed(TAG, id_tag="ab\u200bc"), f"`id_tag` {A_TAG}."),
         (
+            changed(TAG, tag_type="NoAuthorization"),
+            "`tag_type`: names nobody; set `charges_anybody` of the group instead.",
+        ),
+        (
             changed(BOB, **{"\u001b[2J": "x"}),
             NAME_OF_FIELD,
         ),
@@ -224,10 +228,23 @@ async def test_whatever_is_printable_is_taken(database: Database, vault: Vault) 
 
 async def test_tags_are_compared_without_regard_to_case(database: Database, vault: Vault) -> None:
     assert await refused(database, vault, DEPOT, TAG, changed(TAG, id_tag="aBc1")) == [
-        "line 3: tag depot ABC1 stands on line 2 already; keep one of them."
+        "line 3: tag depot ABC1 ISO14443 stands on line 2 already; keep one of them."
     ]
     await take(database, vault, *ALL)
     assert (await take(database, vault, changed(TAG, id_tag="Abc1"))).same == {"tag": 1}
+
+
+async def test_a_tag_of_another_type_is_another_tag_and_a_group_may_charge_anybody(
+    database: Database, vault: Vault
+) -> None:
+    contract = changed(TAG, tag_type="eMAID")
+    done = await take(database, vault, changed(DEPOT, charges_anybody=True), OWNS, HELPS, ALICE, BOB, TAG, contract)
+    assert done.new["tag"] == 2
+    async with database.reading() as rows:
+        tags = (await rows.scalars(select(Tag).order_by(Tag.type))).all()
+        assert [(tag.id_tag, tag.type) for tag in tags] == [("ABC1", "ISO14443"), ("ABC1", "eMAID")]
+        assert (await rows.get_one(Group, "depot")).charges_anybody
+    assert (await take(database, vault, DEPOT)).changed == {"group": 1}, "it follows the file"
 
 
 async def test_a_field_that_stands_twice_in_a_line_is_named(database: Database, vault: Vault) -> None:

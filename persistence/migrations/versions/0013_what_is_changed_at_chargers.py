@@ -26,10 +26,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("order_id", name=op.f("pk_charger_changes")),
     )
-    with op.batch_alter_table("credentials") as table:
+    with op.batch_alter_table("credentials", reflect_kwargs={"resolve_fks": False}) as table:
         table.add_column(sa.Column("sendings", sa.Integer(), nullable=False, server_default=sa.text("0")))
         table.add_column(sa.Column("restarted_at", sa.DateTime(timezone=True), nullable=True))
-    with op.batch_alter_table("credentials") as table:
+    with op.batch_alter_table("credentials", reflect_kwargs={"resolve_fks": False}) as table:
         table.alter_column("sendings", server_default=None)
     with op.batch_alter_table("groups") as table:
         table.add_column(
@@ -58,7 +58,7 @@ def downgrade() -> None:
         table.drop_constraint(op.f("pk_tags"), type_="primary")
         table.drop_column("type")
         table.create_primary_key(op.f("pk_tags"), ["group_id", "id_tag"])
-    with op.batch_alter_table("credentials") as table:
+    with op.batch_alter_table("credentials", reflect_kwargs={"resolve_fks": False}) as table:
         table.drop_column("restarted_at")
         table.drop_column("sendings")
     with op.batch_alter_table("groups") as table:
