@@ -74,7 +74,7 @@ async def _gather(
     async with db.reading() as rows:
         sealed = await rows.scalars(select(Credential.sealed_key).where(Credential.sealed_key.is_not(None)))
         texts += [("a pending key", vault.unseal(key).decode()) for key in sealed if key is not None]
-    async with plain_http.client() as client:
+    async with plain_http.client(timeout=60) as client:  # every mail of the run
         mails = [mail["text"] for mail in (await client.get(f"{stage.mailbox}/api/messages")).json()]
     texts += [("a link's token", found) for mail in mails for found in _TOKEN.findall(mail)]
     secrets.texts = [(kind, text.encode()) for kind, text in texts]
