@@ -144,6 +144,9 @@ class Settings(BaseSettings):
     strict_key_end: bool = False
     """Whether the old key opens nothing any more once a charger has accepted a new one, as OCPP says (A01.FR.03); a
     charger that lied is locked out then. Never while it is enrolled."""
+    gateway_proxy_protocol: bool = False
+    """Whether TCP proxies before it begin each connection with the PROXY protocol (1 or 2), before TLS: those in
+    HANDOVER_TRUSTED_PROXIES; from anybody else it is read as it is."""
     gateway_behind_tls: bool = False
     """A proxy before it does the TLS, so that `ws` is no open line."""
     enrolment: str = "on"
@@ -271,6 +274,13 @@ class Settings(BaseSettings):
         if count <= others.data.get("stream_limit", 0):
             raise ValueError("it has to be more than HANDOVER_STREAM_LIMIT, or event streams take every place")
         return count
+
+    @field_validator("gateway_proxy_protocol")
+    @classmethod
+    def _of_somebody(cls, spoken: bool, others: ValidationInfo) -> bool:
+        if spoken and not others.data.get("trusted_proxies"):
+            raise ValueError("name the proxies that speak it in HANDOVER_TRUSTED_PROXIES")
+        return spoken
 
     @field_validator("gateway_tls_key")
     @classmethod
