@@ -24,15 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.charging import CONNECTIONS_KEPT, CONNECTOR_POWER_LIMIT, LOST_AFTER, OPEN_LIMIT
-from domain.limits import (
-    CODES_KEPT,
-    REFUSALS_KEPT,
-    REQUESTS_KEPT,
-    SHORTEST_CODES_KEPT,
-    SHORTEST_REFUSALS_KEPT,
-    SHORTEST_REQUESTS_KEPT,
-    CallLimits,
-)
+from domain.limits import CODES_KEPT, REFUSALS_KEPT, REQUESTS_KEPT, CallLimits
 from domain.policy import Policy
 from domain.proxies import ForwardedHeader, Proxies
 from domain.rights import DEFAULT_COOL_DOWN
@@ -194,13 +186,13 @@ class Settings(BaseSettings):
     """How long it is kept when chargers were connected: what they report of earlier is no more told from a lie. Of
     the worker, which takes it out."""
 
-    requests_kept: timedelta = Field(REQUESTS_KEPT, ge=SHORTEST_REQUESTS_KEPT)
+    requests_kept: timedelta = Field(REQUESTS_KEPT, ge=timedelta(days=7))
     """How long a request is kept once its transfer is over, and an idempotency key from its use on: as long a call may
     be repeated under it; 7 days at least. Of the worker, which takes them out."""
-    refusals_kept: timedelta = Field(REFUSALS_KEPT, ge=SHORTEST_REFUSALS_KEPT)
+    refusals_kept: timedelta = Field(REFUSALS_KEPT, ge=timedelta(days=1))
     """How long audit trails tell of what somebody was refused; a day at least, as some of that is written once a day.
     Of the worker, which takes it out."""
-    codes_kept: timedelta = Field(CODES_KEPT, ge=SHORTEST_CODES_KEPT)
+    codes_kept: timedelta = Field(CODES_KEPT, ge=timedelta(days=1))
     """How long one-time codes are kept once their transfer is over; a day at least, as a used one repeats its answer.
     Of the worker, which takes them out."""
 
