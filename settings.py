@@ -25,15 +25,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.charger import OcppVersion
 from domain.charging import CONNECTIONS_KEPT, CONNECTOR_POWER_LIMIT, LOST_AFTER, OPEN_LIMIT
-from domain.limits import (
-    CODES_KEPT,
-    REFUSALS_KEPT,
-    REQUESTS_KEPT,
-    SHORTEST_CODES_KEPT,
-    SHORTEST_REFUSALS_KEPT,
-    SHORTEST_REQUESTS_KEPT,
-    CallLimits,
-)
+from domain.limits import CODES_KEPT, REFUSALS_KEPT, REQUESTS_KEPT, CallLimits
 from domain.policy import Policy
 from domain.proxies import ForwardedHeader, Proxies
 from domain.rights import DEFAULT_COOL_DOWN
@@ -156,6 +148,9 @@ class Settings(BaseSettings):
     strict_key_end: bool = False
     """Whether the old key opens nothing any more once a charger has accepted a new one, as OCPP says (A01.FR.03); a
     charger that lied is locked out then. Never while it is enrolled."""
+    gateway_proxy_protocol: bool = False
+    """Whether TCP proxies before it begin each connection with the PROXY protocol (1 or 2), before TLS: those in
+    HANDOVER_TRUSTED_PROXIES; from anybody else it is read as it is."""
     gateway_behind_tls: bool = False
     """A proxy before it does the TLS, so that `ws` is no open line."""
     gateway_without_subprotocol: OcppVersion | None = None
@@ -206,13 +201,13 @@ class Settings(BaseSettings):
     """How long it is kept when chargers were connected: what they report of earlier is no more told from a lie. Of
     the worker, which takes it out."""
 
-    requests_kept: timedelta = Field(REQUESTS_KEPT, ge=SHORTEST_REQUESTS_KEPT)
+    requests_kept: timedelta = Field(REQUESTS_KEPT, ge=timedelta(days=7))
     """How long a request is kept once its transfer is over, and an idempotency key from its use on: as long a call may
     be repeated under it; 7 days at least. Of the worker, which takes them out."""
-    refusals_kept: timedelta = Field(REFUSALS_KEPT, ge=SHORTEST_REFUSALS_KEPT)
+    refusals_kept: timedelta = Field(REFUSALS_KEPT, ge=timedelta(days=1))
     """How long audit trails tell of what somebody was refused; a day at least, as some of that is written once a day.
     Of the worker, which takes it out."""
-    codes_kept: timedelta = Field(CODES_KEPT, ge=SHORTEST_CODES_KEPT)
+    codes_kept: timedelta = Field(CODES_KEPT, ge=timedelta(days=1))
     """How long one-time codes are kept once their transfer is over; a day at least, as a used one repeats its answer.
     Of the worker, which takes them out."""
 
@@ -286,6 +281,13 @@ class Settings(BaseSettings):
         if count <= others.data.get("stream_limit", 0):
             raise ValueError("it has to be more than HANDOVER_STREAM_LIMIT, or event streams take every place")
         return count
+
+    @field_validator("gateway_proxy_protocol")
+    @classmethod
+    def _of_somebody(cls, spoken: bool, others: ValidationInfo) -> bool:
+        if spoken and not others.data.get("trusted_proxies"):
+            raise ValueError("name the proxies that speak it in HANDOVER_TRUSTED_PROXIES")
+        return spoken
 
     @field_validator("gateway_tls_key")
     @classmethod

@@ -210,6 +210,7 @@ async def run_gateway(
             guesses_per_address=settings.gateway_guesses_per_address,
         ),
         proxies=settings.proxies,
+        proxy_protocol=settings.gateway_proxy_protocol,
         metrics=GatewayMetrics(instruments.registry, instruments.tracing.tracer),
     )
     await gateway.start()

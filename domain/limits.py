@@ -10,11 +10,6 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt
 REQUESTS_KEPT: Final = timedelta(days=90)
 REFUSALS_KEPT: Final = timedelta(days=90)
 CODES_KEPT: Final = timedelta(days=7)
-#: The shortest of these: for so long a call may be repeated under its key after an outage; what is written once a day
-#: is on record for a day; a used code repeats its answer for an hour.
-SHORTEST_REQUESTS_KEPT: Final = timedelta(days=7)
-SHORTEST_REFUSALS_KEPT: Final = timedelta(days=1)
-SHORTEST_CODES_KEPT: Final = timedelta(days=1)
 
 
 class CallLimits(BaseModel):

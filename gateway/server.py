@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -32,8 +32,9 @@ from gateway.enrolment import Enrolment, EnrolmentOptions
 from gateway.facts import OnFact, Reporter, Tasks
 from gateway.metrics import GatewayMetrics, Refused
 from gateway.orders import Orders
+from gateway.proxy_protocol import after_header
 from gateway.reports import ChargingRules
-from gateway.socket_limits import STANDARD, LimitedSocket, SocketLimits
+from gateway.socket_limits import STANDARD, LimitedSocket, Silent, SocketLimits
 from gateway.sweep import Sweep
 from gateway.tls import Certificate
 from gateway.upgrade import BadUpgrade, Presented, choose_subprotocol, offered_in, read_upgrade
@@ -82,6 +83,7 @@ class Gateway:
         without_subprotocol: OcppVersion | None = None,
         limits: SocketLimits = STANDARD,
         proxies: Proxies = NO_PROXIES,
+        proxy_protocol: bool = False,
         power_limit: float = CONNECTOR_POWER_LIMIT,
         lost_after: timedelta = LOST_AFTER,
         clock: Callable[[], float] = time.monotonic,
@@ -95,9 +97,10 @@ class Gateway:
         that people know are replaced as `enrolment` says, or not at all. The patiences are those of KeyRule. Sockets
         that have lost their right elsewhere are closed at a sweep, one `sweep_every`. It serves wss where there is a
         `certificate`, else ws; that is an `open_line` unless a proxy does the TLS. A charger that offers no subprotocol
-        speaks the version `without_subprotocol`, where that is given. `proxies` are those that are trusted. `clock`, in
-        seconds, is that of failed authentications; `metrics` counts and traces. The node writes a sign of life
-        `sign_every` so often, and looks `look_every` so often for sockets that wait for a charger's place.
+        speaks the version `without_subprotocol`, where that is given. `proxies` are those that are trusted; with
+        `proxy_protocol` they begin with its header. `clock`, in seconds, is that of failed authentications; `metrics`
+        counts and traces. The node writes a sign of life `sign_every` so often, and looks `look_every` so often for
+        sockets that wait for a charger's place.
         """
         self._db = db
         self._host = host
@@ -108,6 +111,8 @@ class Gateway:
         self._sweep_every = sweep_every
         self._limits = limits
         self._proxies = proxies
+        self._proxy_protocol = proxy_protocol
+        self._silent = Silent(limits.silent_at_once)
         self._guesses = AuthThrottle(limits, clock)
         self._tasks = Tasks()
         self._facts = Tasks()
@@ -163,6 +168,12 @@ class Gateway:
 
     async def start(self) -> None:
         """Release what a former process of this node held, then listen; raises PortTaken, Unavailable."""
+        make: Callable[..., Any] = partial(LimitedSocket, self._limits, self._proxies, self._silent)
+        context, within = None, self._limits.upgrade_within.total_seconds()
+        if self._certificate:
+            context = self._certificate.context
+        if self._proxy_protocol:  # TLS comes after the header
+            make, context = after_header(make, self._proxies, self._silent, context, within), None
         server = serve(
             self._hold,
             self._host,
@@ -173,11 +184,11 @@ class Gateway:
             compression=None,
             max_size=self._limits.frame_size or None,
             ping_interval=self._limits.ping_every.total_seconds() or None,
-            open_timeout=self._limits.upgrade_within.total_seconds(),
+            open_timeout=within,
             close_timeout=_CLOSE_PATIENCE,
             logger=_sockets_log,
-            create_connection=cast("type[ServerConnection]", partial(LimitedSocket, self._limits, self._proxies, {})),
-            ssl=self._certificate.context if self._certificate else None,
+            create_connection=cast("type[ServerConnection]", make),
+            ssl=context,
             start_serving=False,
         )
         try:
@@ -216,6 +227,7 @@ class Gateway:
         if self._server is not None:
             self._connections.give_up()
             self._server.close(code=CloseCode.SERVICE_RESTART, reason="the gateway restarts")
+            self._silent.close()
             await self._server.wait_closed()
         await self._tasks.stop()
         await self._facts.finish(_FACTS_PATIENCE)
@@ -248,7 +260,7 @@ class Gateway:
         address = cast("LimitedSocket", socket).address
         if wait := self._guesses.begin(address, presented.identity, presented.password):
             self._metrics.refused(Refused.RATE_LIMITED)
-            return _too_often(socket, wait)
+            return _later(socket, HTTPStatus.TOO_MANY_REQUESTS, "Failed too often; try again", wait)
         return await self._admit(socket, presented, address)
 
     async def _admit(self, socket: ServerConnection, presented: Presented, address: str) -> Response | None:
@@ -262,7 +274,7 @@ class Gateway:
             failed = admission.entry is Entry.REFUSED and admission.refused_for is not RefusedFor.ENDED
         except PlaceTaken as taken:
             self._metrics.refused(Refused.CONTESTED)
-            return _come_again(socket, taken.wait)
+            return _later(socket, HTTPStatus.SERVICE_UNAVAILABLE, "Try again", taken.wait)
         except Exception as error:  # noqa: BLE001 - whatever fails, the charger is told to try again
             if not isinstance(error, Unavailable):
                 _log.error("An upgrade failed: %s", type(error).__name__)  # a trace may hold keys
@@ -302,13 +314,7 @@ def _unauthorized(socket: ServerConnection) -> Response:
     return response
 
 
-def _come_again(socket: ServerConnection, wait: int) -> Response:
-    response = socket.respond(HTTPStatus.SERVICE_UNAVAILABLE, f"Try again in {wait} seconds.\n")
-    response.headers["Retry-After"] = str(wait)
-    return response
-
-
-def _too_often(socket: ServerConnection, wait: int) -> Response:
-    response = socket.respond(HTTPStatus.TOO_MANY_REQUESTS, f"Failed too often; try again in {wait} seconds.\n")
+def _later(socket: ServerConnection, status: HTTPStatus, text: str, wait: int) -> Response:
+    response = socket.respond(status, f"{text} in {wait} seconds.\n")
     response.headers["Retry-After"] = str(wait)
     return response

@@ -77,6 +77,36 @@ class Bucket:
         self._tokens -= 1
 
 
+class Silent:
+    """The connections of a gateway that have not asked for an upgrade yet, in the order of their coming.
+
+    Whoever holds many open and says nothing keeps nobody out: where there are too many the first one goes.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Bear so many at once; 0: any number."""
+        self._most = most
+        self._found: dict[object, asyncio.Transport] = {}
+
+    def add(self, who: object, transport: asyncio.Transport) -> None:
+        """Wait for what one asks."""
+        self._found[who] = transport
+        if 0 < self._most < len(self._found):
+            self._drop(next(iter(self._found)))
+
+    def remove(self, who: object) -> None:
+        """Wait for one no longer."""
+        self._found.pop(who, None)
+
+    def close(self) -> None:
+        """Wait for nobody any more."""
+        for who in list(self._found):
+            self._drop(who)
+
+    def _drop(self, who: object) -> None:
+        self._found.pop(who).abort()
+
+
 class LimitedSocket(ServerConnection):
     """A charger's socket within its limits.
 
@@ -90,19 +120,19 @@ class LimitedSocket(ServerConnection):
         self,
         limits: SocketLimits,
         proxies: Proxies,
-        silent: dict["LimitedSocket", None],
+        silent: Silent,
         protocol: ServerProtocol,
         server: Server,
         **options: Any,
     ) -> None:
-        """Be made by websockets' `serve`, which gives all but `limits`, the `proxies` that are trusted, and `silent`.
-
-        These are the sockets of the gateway that have not asked for their upgrade yet, in the order of their coming.
-        """
+        """Be made by websockets' `serve`, which gives all but `limits`, `proxies` that are trusted, and `silent`."""
         super().__init__(protocol, server, **options)
         self._limits = limits
         self._proxies = proxies
         self._silent = silent
+        self._told: tuple[str | None] | None = None
+        #: Keeps it until it has its connection: nobody else does.
+        self.opening: asyncio.Task[None] | None = None
         self._bucket = Bucket(limits.messages_per_second, limits.message_burst)
         self._garbage = 0
         self._heard_at = 0.0
@@ -111,28 +141,33 @@ class LimitedSocket(ServerConnection):
 
     @cached_property
     def address(self) -> str:
-        """What counts as one address of whoever asked for the upgrade; empty where it can't be told."""
-        peer, asked = self.remote_address, self.request
-        lines = asked.headers.get_all(self._proxies.header) if asked else ()
-        return network_of(self._proxies.client(peer[0], lines)) if peer else ""
+        """What counts as one address of whoever asked for the upgrade; empty where it can't be told.
+
+        Where the proxy before us knows nobody behind it, nobody behind it is believed.
+        """
+        peer = self.remote_address[0] if self.remote_address else ""
+        source = self._told[0] if self._told else peer
+        if source is None or self.request is None:
+            return network_of(peer)
+        return network_of(self._proxies.client(source, self.request.headers.get_all(self._proxies.header)))
+
+    def told_of(self, source: str | None) -> None:
+        """Take what a TCP proxy says of where it comes from; None: it does not know."""
+        self._told = (source,)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for what it asks; whoever holds many open and says nothing keeps nobody out."""
+        """Wait for what it asks."""
         super().connection_made(transport)
-        self._silent[self] = None
-        if 0 < self._limits.silent_at_once < len(self._silent):
-            first = next(iter(self._silent))
-            del self._silent[first]
-            first.transport.abort()
+        self._silent.add(self, self.transport)
 
     def process_event(self, event: Event) -> None:
         """Take what it asks, or one of its frames."""
-        self._silent.pop(self, None)
+        self._silent.remove(self)
         super().process_event(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give its place back."""
-        self._silent.pop(self, None)
+        self._silent.remove(self)
         super().connection_lost(exc)
 
     async def recv(self, decode: Any = None) -> Any:

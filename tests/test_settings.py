@@ -53,6 +53,10 @@ def test_event_streams_leave_places_for_calls(monkeypatch: pytest.MonkeyPatch) -
         read_settings()
     monkeypatch.setenv("HANDOVER_STREAM_LIMIT", "999")
     read_settings()
+    monkeypatch.delenv("HANDOVER_API_CONNECTIONS")
+    monkeypatch.setenv("HANDOVER_STREAM_LIMIT", "2000")
+    with pytest.raises(WrongSetting, match="HANDOVER_API_CONNECTIONS"):
+        read_settings()
 
 
 def test_each_setting_stands_in_the_docs_as_its_docstring_says_and_no_other_does() -> None:
