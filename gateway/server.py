@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
@@ -37,7 +37,7 @@ from gateway.reports import ChargingRules
 from gateway.socket_limits import STANDARD, LimitedSocket, Silent, SocketLimits
 from gateway.sweep import Sweep
 from gateway.tls import Certificate
-from gateway.upgrade import BadUpgrade, Presented, choose_subprotocol, offered_in, read_upgrade
+from gateway.upgrade import BadUpgrade, Presented, choose_subprotocol, later, offered_in, read_upgrade, unauthorized
 from persistence.chargers import gateway_nodes, present_connections
 from persistence.chargers.gateway_nodes import SIGN_EVERY
 from persistence.chargers.upgrades import Admission, Entry, OldKeys, RefusedFor
@@ -179,7 +179,7 @@ class Gateway:
             self._host,
             self._port,
             subprotocols=[Subprotocol(name) for name in DIALECTS],
-            select_subprotocol=lambda _, offered: _choose(offered),
+            select_subprotocol=lambda _, offered: choose_subprotocol(offered, DIALECTS, None),
             process_request=self._let_in,
             compression=None,
             max_size=self._limits.frame_size or None,
@@ -250,17 +250,17 @@ class Gateway:
             presented = read_upgrade(request.path, request.headers)
         except BadUpgrade as bad:
             return socket.respond(bad.status, bad.text)
-        spoken = _choose(offered_in(request.headers), self._without_subprotocol)
+        spoken = choose_subprotocol(offered_in(request.headers), DIALECTS, self._without_subprotocol)
         if spoken is None:
             return None  # it is closed once it is open
         self._spoken[socket] = spoken
         if presented is None:
             self._metrics.refused(Refused.NO_CREDENTIALS)
-            return _unauthorized(socket)
+            return unauthorized(socket)
         address = cast("LimitedSocket", socket).address
         if wait := self._guesses.begin(address, presented.identity, presented.password):
             self._metrics.refused(Refused.RATE_LIMITED)
-            return _later(socket, HTTPStatus.TOO_MANY_REQUESTS, "Failed too often; try again", wait)
+            return later(socket, HTTPStatus.TOO_MANY_REQUESTS, "Failed too often; try again", wait)
         return await self._admit(socket, presented, address)
 
     async def _admit(self, socket: ServerConnection, presented: Presented, address: str) -> Response | None:
@@ -274,7 +274,7 @@ class Gateway:
             failed = admission.entry is Entry.REFUSED and admission.refused_for is not RefusedFor.ENDED
         except PlaceTaken as taken:
             self._metrics.refused(Refused.CONTESTED)
-            return _later(socket, HTTPStatus.SERVICE_UNAVAILABLE, "Try again", taken.wait)
+            return later(socket, HTTPStatus.SERVICE_UNAVAILABLE, "Try again", taken.wait)
         except Exception as error:  # noqa: BLE001 - whatever fails, the charger is told to try again
             if not isinstance(error, Unavailable):
                 _log.error("An upgrade failed: %s", type(error).__name__)  # a trace may hold keys
@@ -286,7 +286,7 @@ class Gateway:
             if admission.refused_for is RefusedFor.ENDED:
                 self._ended.note(admission, address)
             self._metrics.refused(admission.refused_for or RefusedFor.WRONG_PASSWORD)
-            return _unauthorized(socket)
+            return unauthorized(socket)
         self._arrivals += 1
         self._admissions[socket] = (admission, self._arrivals, contender)
         return None
@@ -301,20 +301,3 @@ class Gateway:
         except Exception as error:
             _log.error("Holding a socket failed: %s", type(error).__name__)  # a trace may hold keys
             raise
-
-
-def _choose(offered: Sequence[str], without: str | None = None) -> Subprotocol | None:
-    chosen = choose_subprotocol(offered, DIALECTS, without)
-    return None if chosen is None else Subprotocol(chosen)
-
-
-def _unauthorized(socket: ServerConnection) -> Response:
-    response = socket.respond(HTTPStatus.UNAUTHORIZED, "Unknown identity or wrong password.\n")
-    response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
-    return response
-
-
-def _later(socket: ServerConnection, status: HTTPStatus, text: str, wait: int) -> Response:
-    response = socket.respond(status, f"{text} in {wait} seconds.\n")
-    response.headers["Retry-After"] = str(wait)
-    return response

@@ -1,4 +1,4 @@
-"""What a WebSocket upgrade says about who is there: the identity in its path, the Basic user name and password."""
+"""What a WebSocket upgrade says about who is there, in its path and its credentials; and how one is refused."""
 
 import binascii
 from base64 import b64decode
@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
+from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
+from websockets.http11 import Response
+from websockets.typing import Subprotocol
 
 from domain.caseless import caseless
 
@@ -73,12 +76,13 @@ def _identity_in(path: str) -> str | None:
     return identity
 
 
-def choose_subprotocol(offered: Sequence[str], spoken: Collection[str], without: str | None) -> str | None:
+def choose_subprotocol(offered: Sequence[str], spoken: Collection[str], without: str | None) -> Subprotocol | None:
     """Choose the first of the `spoken` subprotocols that is offered; `without` is that of who offers none.
 
     None: there is no common one. The handshake is completed then, and the connection closed (OCPP-J 1.6, 3.1.2).
     """
-    return next((name for name in spoken if name in offered), None) if offered else without
+    chosen = next((name for name in spoken if name in offered), None) if offered else without
+    return None if chosen is None else Subprotocol(chosen)
 
 
 def offered_in(headers: Headers) -> list[str]:
@@ -101,3 +105,17 @@ def _basic(headers: Headers) -> tuple[str, bytes] | None:
     if not colon or not name.isprintable() or not 0 < len(name) <= _LONGEST_IDENTITY:
         return None
     return name, password
+
+
+def unauthorized(socket: ServerConnection) -> Response:
+    """Answer whoever can't be told apart from a stranger."""
+    response = socket.respond(HTTPStatus.UNAUTHORIZED, "Unknown identity or wrong password.\n")
+    response.headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
+    return response
+
+
+def later(socket: ServerConnection, status: HTTPStatus, text: str, wait: int) -> Response:
+    """Answer with `text`, and in how many seconds to `wait` for the next try."""
+    response = socket.respond(status, f"{text} in {wait} seconds.\n")
+    response.headers["Retry-After"] = str(wait)
+    return response
