@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
@@ -17,6 +17,7 @@ from activities.accounts import DatabaseAccounts
 from activities.charge_points import DatabaseChargePoints
 from activities.charger import GatewayCharger
 from activities.contracts.wiring import implementations
+from activities.ended import EndedTransfers
 from activities.metrics import ActivityMetrics
 from activities.notices import Notices
 from activities.reconciler import DatabaseReconciler
@@ -74,8 +75,8 @@ def workflow_runner() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=restrictions)
 
 
-def transfer_worker(client: Client, steps: Sequence[object]) -> Worker:
-    """Make the worker of the workflows and of every step that is not at a charger."""
+def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[Interceptor] = ()) -> Worker:
+    """Make the worker of the workflows and of every step that is not at a charger; `guards` stand before each step."""
     return Worker(
         client,
         task_queue=TASK_QUEUE,
@@ -85,19 +86,19 @@ def transfer_worker(client: Client, steps: Sequence[object]) -> Worker:
         ],
         activities=[activity for step in steps for activity in implementations(step)],
         workflow_runner=workflow_runner(),
-        interceptors=[RefusalInterceptor()],
+        interceptors=[RefusalInterceptor(), *guards],
         graceful_shutdown_timeout=GRACE,
         sticky_queue_schedule_to_start_timeout=STICKY,
     )
 
 
-def gateway_worker(client: Client, charger: object, node: NodeId) -> Worker:
-    """Make the worker of the commands to the chargers whose sockets this node holds."""
+def gateway_worker(client: Client, charger: object, node: NodeId, guards: Sequence[Interceptor] = ()) -> Worker:
+    """Make the worker of the commands to the chargers whose sockets this node holds; `guards` stand before each."""
     return Worker(
         client,
         task_queue=gateway_queue(node),
         activities=implementations(charger),
-        interceptors=[RefusalInterceptor()],
+        interceptors=[RefusalInterceptor(), *guards],
         graceful_shutdown_timeout=GRACE,
         max_concurrent_activities=500,
     )
@@ -163,7 +164,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
             settings.session_open_limit,
         ),
     )
-    async with transfer_worker(client, steps):
+    async with transfer_worker(client, steps, [EndedTransfers(database)]):
         await keep_schedule(client, settings.reconcile_every)
         log.info("worker ready")
         await stop_requested().wait()
@@ -215,7 +216,7 @@ async def run_gateway(
     )
     await gateway.start()
     try:
-        async with gateway_worker(client, GatewayCharger(gateway), node):
+        async with gateway_worker(client, GatewayCharger(gateway), node, [EndedTransfers(database)]):
             log.info("gateway ready on port %s", gateway.port)
             await stop_requested().wait()
     finally:

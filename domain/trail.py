@@ -125,6 +125,8 @@ class TrailAction(StrEnum):
     """The parties were told: `subject`; of a charge point's news its `day`, too."""
     TAKEN_UP = "taken_up"
     """Its run was lost, and a new one went on: `state`."""
+    RESET = "reset"
+    """Its run was reset at Temporal after its end, and did nothing: `state`."""
     PARKED = "parked"
     """The records disagree, and an operator is needed: `finding`."""
     SETTLED = "settled"

@@ -10,7 +10,7 @@ from activities.contracts.declaring import may_run_again
 from activities.contracts.messages import Message
 from domain.policy import Policy
 from workflows.options import LOCAL_IN_ALL, LOCAL_RETRIES, LOCAL_TRY, Options, transaction
-from workflows.refusals import refusal_of
+from workflows.refusals import ended_of, refusal_of
 
 Ask = TypeVar("Ask", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
@@ -42,8 +42,8 @@ async def transact(
         except FailureError as error:  # a local activity's failure comes with or without an ActivityError round it
             if is_cancelled_exception(error):
                 raise
-            if refusal := refusal_of(error):
-                raise refusal from None
+            if final := refusal_of(error) or ended_of(error):
+                raise final from None
     return await call(method, ask, transaction(policy), summary=summary, for_ever=for_ever)
 
 
@@ -76,8 +76,8 @@ async def call(
             summary=summary,
         )
     except ActivityError as error:
-        if refusal := refusal_of(error):
-            raise refusal from None
+        if final := refusal_of(error) or ended_of(error):
+            raise final from None
         raise
 
 

@@ -67,13 +67,10 @@ class Approvals:
             if known := self._taken.get((decision, order_id)):
                 return TransferStatus(state=known, order_id=order_id)
             record = DecisionRecord(transfer_id=self._transfer_id, decision=decision, order_id=order_id)
-            decided = await transact(
-                Registry.decide,
-                record,
-                self._runner.policy,
-                summary=decision.value,
-                for_ever=True,
-            )
+            with self._runner.board.hearing():
+                decided = await transact(
+                    Registry.decide, record, self._runner.policy, summary=decision.value, for_ever=True
+                )
         self._taken[decision, decided.order_id] = decided.state
         self._follow(decision, decided)
         return TransferStatus(state=decided.state, order_id=decided.order_id)
@@ -116,7 +113,7 @@ class Approvals:
     @asynccontextmanager
     async def _in_turn(self) -> AsyncIterator[None]:
         """Be the only one at the decision, once it is known how the transfer stands."""
-        await workflow.wait_condition(lambda: self._board_state is not TransferState.REQUESTED)
+        await self._runner.board.until(lambda: self._board_state is not TransferState.REQUESTED)
         async with self._turn:
             yield
 

@@ -4,7 +4,12 @@ from collections.abc import Iterator
 
 from temporalio.exceptions import ActivityError, ApplicationError
 
-from domain.errors import REFUSALS, Refusal
+from activities.contracts.messages import ENDED
+from domain.errors import REFUSALS, HandoverError, Refusal
+
+
+class TransferEnded(HandoverError):
+    """The transfer has ended under another run: this one, which somebody has reset, is over at once."""
 
 
 def failure(refusal: Refusal) -> ApplicationError:
@@ -18,6 +23,12 @@ def refusal_of(error: BaseException | None) -> Refusal | None:
         if isinstance(cause, ApplicationError) and cause.type in REFUSALS:
             return REFUSALS[cause.type](cause.message)
     return None
+
+
+def ended_of(error: BaseException | None) -> TransferEnded | None:
+    """Find out whether a step was refused as its transfer has ended under another run."""
+    found = (cause for cause in causes(error) if isinstance(cause, ApplicationError) and cause.type == ENDED)
+    return next((TransferEnded(cause.message) for cause in found), None)
 
 
 def tries_of(error: ActivityError) -> int | None:

@@ -16,6 +16,7 @@ from domain.transfer import FINAL, Attention, StepName, StepState, TransferState
 from domain.transitions import Progress
 from domain.waits import Wait, wait_of
 from workflows.activity_calls import transact
+from workflows.refusals import TransferEnded
 from workflows.search_attributes import ATTENTION, STATE, STEP, WAITING_UNTIL
 
 _TIME = "%Y-%m-%d %H:%M:%S UTC"
@@ -40,6 +41,8 @@ class StatusBoard:
         self._changed = False
         self._closed = False
         self._writer: asyncio.Task[None] | None = None
+        self.over: TransferEnded | None = None
+        """What this run was refused with, as the transfer has ended under another one."""
 
     @property
     def state(self) -> TransferState:
@@ -133,6 +136,21 @@ class StatusBoard:
             self._show_details(f"{what} by {by:{_TIME}}; an operator is asked otherwise.")
             yield
 
+    @contextmanager
+    def hearing(self) -> Iterator[None]:
+        """Let the story hear of what is refused beside it, inside the block, as the transfer has ended."""
+        try:
+            yield
+        except TransferEnded as ended:
+            self.over = ended
+            raise
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something; raises TransferEnded where this run is over first."""
+        await workflow.wait_condition(lambda: condition() or self.over is not None)
+        if self.over is not None:
+            raise self.over
+
     def open(self) -> None:
         """Start writing: the transfer has a row from now on."""
         self._writer = asyncio.create_task(self._write())
@@ -182,7 +200,8 @@ class StatusBoard:
                 steps=tuple(self._unwritten),
             )
             self._changed, self._unwritten = False, []
-            await transact(Records.note, note, self.policy, summary="how the transfer stands", for_ever=True)
+            with self.hearing():
+                await transact(Records.note, note, self.policy, summary="how the transfer stands", for_ever=True)
 
 
 @contextmanager

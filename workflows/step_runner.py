@@ -145,7 +145,7 @@ class StepRunner:
                 return _Woken.RETRY
 
     def _interrupted(self) -> bool:
-        return self._resolution is not None or self._may_cancel_now()
+        return self._resolution is not None or self._may_cancel_now() or self.board.over is not None
 
     def _may_cancel_now(self) -> bool:
         waiting = self.board.state in {TransferState.AWAITING_ACCEPTANCE, TransferState.TRANSFERRING}
@@ -153,6 +153,8 @@ class StepRunner:
 
     def _take(self) -> OperatorAction | None:
         """Act on an interruption: raise, or give `retry`; None where there is none any more."""
+        if self.board.over is not None:
+            raise self.board.over
         resolution, self._resolution = self._resolution, None
         if self.board.state is TransferState.ROLLING_BACK:
             return OperatorAction.RETRY if resolution else None

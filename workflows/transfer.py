@@ -36,7 +36,7 @@ from workflows.messages import (
 )
 from workflows.options import letter
 from workflows.reconfiguration import Reconfiguration
-from workflows.refusals import failure
+from workflows.refusals import TransferEnded, failure
 from workflows.search_attributes import CHARGE_POINT, KIND
 from workflows.status import StatusBoard
 from workflows.step_runner import Canceller, RollBack, StepRunner
@@ -80,7 +80,12 @@ class TransferWorkflow:
     @workflow.run
     async def run(self, _order: TransferOrder) -> TransferOutcome:
         """See the transfer through to its outcome, whatever happens meanwhile."""
-        outcome = await to_the_end(self._story(), self._runner.raw_cancel)
+        try:
+            with self._board.hearing():
+                outcome = await to_the_end(self._story(), self._runner.raw_cancel)
+        except TransferEnded:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         return outcome
 
@@ -265,7 +270,7 @@ class TransferWorkflow:
     @workflow.update
     async def open(self) -> Opened:
         """Answer once the charge point is reserved; a refusal is raised with its code as the failure's type."""
-        await workflow.wait_condition(lambda: self._runner.plan is not None or self._refusal is not None)
+        await self._board.until(lambda: self._runner.plan is not None or self._refusal is not None)
         if self._refusal is not None:
             raise failure(self._refusal)
         return Opened(state=self._board.state)

@@ -1,5 +1,7 @@
 """What every step is asked with, or answers."""
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
 
 from domain.ids import TransferId
@@ -13,6 +15,10 @@ class Message(BaseModel):
 
 class Done(Message):
     """A step that has nothing to tell."""
+
+
+#: `type` of the ApplicationError of any step of a transfer that has ended under another run.
+ENDED: Final = "transfer_ended"
 
 
 class TransferRef(Message):

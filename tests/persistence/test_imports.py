@@ -322,6 +322,8 @@ async def test_an_identity_is_the_same_in_any_case_and_is_shown_as_it_was_import
     both = await refused(database, vault, *ALL[:-1], first, second)
     assert both == ["line 8: identity CP1 stands on line 7 already; keep one of them."]
     await take(database, vault, *ALL[:-1], first)
+    (clash,) = await refused(database, vault, second)
+    assert "another charge point has this identity already" in clash
     done = await take(database, vault, changed(FIRST, identity="cp1"))
     assert (done.same, done.changed) == ({"charge point": 1}, {})
     async with database.reading() as rows:

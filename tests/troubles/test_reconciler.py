@@ -13,6 +13,7 @@ import worker
 from activities.contracts.messages import Done
 from activities.contracts.notices import Tell
 from activities.contracts.reconciler import Settlement
+from activities.ended import EndedTransfers
 from domain.approval import Decision
 from domain.errors import Unavailable
 from domain.reconciliation import TAKE_UPS, Finding
@@ -31,7 +32,7 @@ async def hall(
 ) -> AsyncIterator[Hall]:
     monkeypatch.setattr("workflows.reconciliation.SETTLES_WITHIN", timedelta(seconds=1))
     hall = Hall(temporal, database, vault)
-    async with worker.transfer_worker(temporal, hall.steps):
+    async with worker.transfer_worker(temporal, hall.steps, [EndedTransfers(database)]):
         yield hall
 
 
@@ -68,12 +69,12 @@ async def test_a_run_that_was_terminated_before_the_end_was_told_tells_it(
     hall = Hall(temporal, database, vault)
     with monkeypatch.context() as patch:
         patch.setattr(NoLetters, "tell", _is_away)
-        async with worker.transfer_worker(temporal, hall.steps):
+        async with worker.transfer_worker(temporal, hall.steps, [EndedTransfers(database)]):
             await hall.ask()
             await hall.decide(Decision.DECLINE)
             assert await hall.reconcile() == {}, "it is about to be told"
             await hall.handle.terminate("by mistake")
-    async with worker.transfer_worker(temporal, hall.steps):
+    async with worker.transfer_worker(temporal, hall.steps, [EndedTransfers(database)]):
         assert await hall.reconcile() == {Finding.RUN_LOST: Settlement.MENDED}
         await hall.handle.result()
         assert await hall.trail() == ["reserved", "declined", "taken_up"]

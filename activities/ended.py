@@ -1,0 +1,57 @@
+"""Interceptor: what has ended stays as it ended, whatever run of its workflow comes after."""
+
+from typing import Any, Final
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from activities.contracts.messages import ENDED, TransferRef
+from domain.ids import workflow_id
+from persistence.session import Database
+from persistence.transfers import runs
+
+#: What a run begins with, before it knows whether another one was there: it changes nothing that is there already.
+_OPENING: Final = frozenset({"registry.validate", "registry.look_up", "registry.reserve", "registry.refuse"})
+_BENIGN: Final = ApplicationErrorCategory.BENIGN
+_TAKES_UP: Final = "registry.take_up"
+
+
+class EndedTransfers(Interceptor):
+    """Refuses every step of an ended transfer to a run that is not known to it: somebody has reset its workflow.
+
+    Such a run repeats what is on record as if it were yet to be done. The refusal, ENDED, is final.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Take where the runs are known."""
+        self._db = database
+
+    def intercept_activity(self, next_: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Wrap every activity."""
+        return _Guarded(next_, self._db)
+
+
+class _Guarded(ActivityInboundInterceptor):
+    def __init__(self, following: ActivityInboundInterceptor, database: Database) -> None:
+        super().__init__(following)
+        self._db = database
+
+    async def execute_activity(self, call: ExecuteActivityInput) -> Any:
+        ref, info = next(iter(call.args), None), activity.info()
+        run_id = info.workflow_run_id
+        if run_id and isinstance(ref, TransferRef) and info.workflow_id == workflow_id(ref.transfer_id):
+            await self._check(ref, run_id, info.activity_type)
+        return await super().execute_activity(call)
+
+    async def _check(self, ref: TransferRef, run_id: str, step: str) -> None:
+        if step in _OPENING:
+            return
+        async with self._db.reading() as rows:
+            if await runs.is_known(rows, ref.transfer_id, run_id):
+                return
+        async with self._db.writing() as rows:
+            ended = await runs.admit(rows, ref.transfer_id, run_id, takes_up=step == _TAKES_UP)
+        if ended is not None:
+            text = f"The transfer has ended as {ended.value} under an earlier run; this one changes nothing."
+            raise ApplicationError(text, type=ENDED, non_retryable=True, category=_BENIGN)
