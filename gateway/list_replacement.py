@@ -121,6 +121,8 @@ class ListReplacement:
             async with self._db.writing() as rows:
                 await charger_changes.drop_setting(rows, self._point, self._order_id, name)
             return False
+        if not seen:  # nor does it answer now
+            return False
         now = (await self._dialect.read({setting})).get(setting)
         return now is not None and now.strip().lower() == value
 

@@ -290,7 +290,9 @@ async def returned(system: System, case: Case) -> AsyncIterator[None]:
 
 async def at_rest(system: System, case: Case, transfer_id: str) -> None:
     """Wait until the charger is connected, out of quarantine, and has nothing left to be done that it does."""
-    refuses = case.trouble.at is Step.RELEASE and case.trouble.fault in {Fault.REJECT, Fault.NOT_SUPPORTED}
+    refuses = case.trouble.at is Step.RELEASE and case.trouble.fault in {
+        Fault.REJECT, Fault.NOT_SUPPORTED, Fault.ERROR,
+    }  # fmt: skip
     seen = ""
     try:
         async with asyncio.timeout(300):  # what it does not take at once is tried again a minute later, twice
