@@ -42,13 +42,18 @@ SETTINGS = {
     "HANDOVER_POLICY__ENROLMENT_PATIENCE": "PT15S",
     "HANDOVER_ENROLMENT": ENROLLED,
     "HANDOVER_GATEWAY_WITHOUT_SUBPROTOCOL": "1.6",
+    "HANDOVER_ENROLMENTS_PER_HOUR": "100000",
+    "HANDOVER_LIMITS__TRANSFERS_PER_HOUR": "0",
 }
-#: Of these, what `--production-timings` leaves short: waits for chargers that are away, and for operators.
-LEFT_SHORT = {
+#: Of these, what `--production-timings` leaves as it is: waits for chargers that are away and for operators, how many
+#: chargers are enrolled before, and how many transfers one person may start.
+LEFT_AS_IT_IS = {
     "HANDOVER_POLICY__OFFLINE_DEADLINE",
     "HANDOVER_POLICY__RETRIES_USED_UP",
     "HANDOVER_ENROLMENT",
     "HANDOVER_GATEWAY_WITHOUT_SUBPROTOCOL",
+    "HANDOVER_ENROLMENTS_PER_HOUR",
+    "HANDOVER_LIMITS__TRANSFERS_PER_HOUR",
 }
 #: Where a fault can't strike a charge point that is sent no key.
 NO_KEY_IS_SENT = frozenset({Step.ENROL, Step.ROTATE, Step.RESET})
@@ -155,7 +160,7 @@ async def lives(
         f"sqlite+aiosqlite:///{file}",
         lines,
         faults={case.charge_point: case.faults for case in chosen},
-        settings={name: value for name, value in SETTINGS.items() if quick or name in LEFT_SHORT},
+        settings={name: value for name, value in SETTINGS.items() if quick or name in LEFT_AS_IT_IS},
         quick=quick,
         known_to=KnownTo.PEOPLE,
         models={case.charge_point: NOT_ENROLLED for case in chosen if not case.enrolled},
