@@ -178,9 +178,8 @@ class Gateway:
             self._hold,
             self._host,
             self._port,
-            subprotocols=[Subprotocol(name) for name in DIALECTS],
-            select_subprotocol=lambda _, offered: choose_subprotocol(offered, DIALECTS, None),
             process_request=self._let_in,
+            process_response=self._name_subprotocol,
             compression=None,
             max_size=self._limits.frame_size or None,
             ping_interval=self._limits.ping_every.total_seconds() or None,
@@ -291,11 +290,17 @@ class Gateway:
         self._admissions[socket] = (admission, self._arrivals, contender)
         return None
 
+    def _name_subprotocol(self, socket: ServerConnection, request: Request, response: Response) -> None:
+        """Say which of the subprotocols that are offered is spoken."""
+        spoken = self._spoken.get(socket)
+        if spoken is not None and spoken in offered_in(request.headers):
+            response.headers["Sec-WebSocket-Protocol"] = spoken
+
     async def _hold(self, socket: ServerConnection) -> None:
         if socket not in self._spoken:
             await socket.close(CloseCode.PROTOCOL_ERROR, f"offer the subprotocol {' or '.join(DIALECTS)}")
             return
-        socket.protocol.subprotocol = self._spoken.pop(socket)  # one that was offered, or that of who offers none
+        socket.protocol.subprotocol = self._spoken.pop(socket)
         try:
             await self._connections.hold(cast("LimitedSocket", socket), *self._admissions.pop(socket))
         except Exception as error:

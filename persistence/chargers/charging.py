@@ -424,8 +424,11 @@ async def _periods(rows: AsyncSession, charge_point_id: ChargePointId) -> list[P
 
 
 def _kept(id_tag: str) -> str:
-    """Give a tag as a session keeps it; of one that is longer than any can be, the beginning."""
-    return caseless(id_tag)[:LONGEST_TAG]
+    """Give a tag as a session keeps it; of one that is longer than any can be, the beginning.
+
+    By bytes: a database that knows of no encoding counts those.
+    """
+    return caseless(id_tag).encode()[:LONGEST_TAG].decode(errors="ignore")
 
 
 async def _tag_status(rows: AsyncSession, group_id: str, id_tag: str, tag_type: TagType | None) -> TagStatus:

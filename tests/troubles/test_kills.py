@@ -42,7 +42,6 @@ from tools.simulator.simulation import Station
 ACCEPTED = ("reserved", "transferring", "ownership_changed", "told")
 LETTERS = {"asked", "code_sent"}
 NEW_KEY, OLD_KEY = Remembered(new_password=True), Remembered(new_password=False)
-FORMER = frozenset({"NORTH"})
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ WAYS = {
     "given to a user": Way(
         TO_USER,
         Registered("completed", "bob", "personal-bob", 1),
-        Remembered(new_password=True, blocks=FORMER),
+        Remembered(new_password=True),
         (*ACCEPTED, "resent", "completed"),
         keys=1,
         resends=True,
@@ -100,7 +99,7 @@ WAYS = {
         (*ACCEPTED, "rolling_back", "ownership_restored", "rolled_back"),
         keys=1,
         fault=Fault.REJECT,
-        rescued=Remembered(new_password=False, accepts=FORMER),
+        rescued=Remembered(new_password=False, accepts=frozenset({"NORTH"})),
     ),
     "restarted for its key": Way(
         OWNERSHIP,
@@ -113,7 +112,7 @@ WAYS = {
     "connection deleted": Way(
         {**TO_USER, "connection": "delete"},
         Registered("completed", "bob", "personal-bob", 1, keys=0),
-        Remembered(new_password=True, blocks=FORMER),
+        Remembered(new_password=True),
         (*ACCEPTED, "account_opened", "completed"),
         opens=True,
     ),
@@ -139,13 +138,13 @@ WAYS = {
     "moved": Way(
         {"kind": "move_to_group", "group_id": "south"},
         Registered("completed", "ada", "south", 1),
-        Remembered(new_password=False, accepts=frozenset({"SOUTH"}), blocks=FORMER),
+        Remembered(new_password=False, accepts=frozenset({"SOUTH"})),
         ("reserved", "ownership_changed", "completed", "told"),
     ),
     "terminated": Way(
         {**TO_USER, "connection": "delete"},
         Registered("completed", "bob", "personal-bob", 1, keys=0),
-        Remembered(new_password=True, blocks=FORMER),
+        Remembered(new_password=True),
         (*ACCEPTED, "taken_up", "completed"),
         terminated=True,
     ),
