@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -300,7 +301,8 @@ async def test_an_owner_changed_between_an_upgrade_and_its_claim_quarantines_it(
     assert decided.entry is Entry.CURRENT
     await world.order_key(quarantines_old=True)
     async with world.client() as socket:  # what it sends is of no matter, what it speaks is
-        claimed = await world.gateway._connections._claim(cast("Any", socket), decided, 9)
+        peer = SimpleNamespace(address="127.0.0.1", subprotocol=socket.subprotocol)
+        claimed = await world.gateway._connections._claim(cast("Any", peer), decided, 9)
     assert claimed is not None
     assert claimed.quarantined
     assert (await place(world)).quarantined
