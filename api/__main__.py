@@ -66,7 +66,7 @@ def main() -> None:
 async def _serve(settings: Settings) -> None:
     vault = _open_vault(settings)
     connection = read_connection(settings.temporal_address, settings.temporal_namespace)
-    listener = _listen(settings.api_host, settings.api_port)
+    listener = listen(settings.api_host, settings.api_port)
     ports = replace(settings.metrics_ports, own=None)  # the application answers /metrics itself
     instruments = open_instruments("handover-api", ports, traced=settings.traced, log_format=settings.log_format)
     database = Database(settings.database_url, lock_wait=PATIENT_LOCK_WAIT_SECONDS)
@@ -149,14 +149,17 @@ def _open_vault(settings: Settings) -> Vault:
         raise CannotStart(str(error)) from None
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
     """Take the port; raises CannotStart where it can't be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         text = f"port {port} on {host} can't be had ({error.strerror or error}); free it, or set HANDOVER_API_PORT."
         raise CannotStart(text) from error
+    # asyncio sets it on sockets of its own making alone; accepted ones have it from their listener
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 async def _check_database(database: Database) -> None:

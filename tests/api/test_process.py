@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api import __main__ as api_process
 from persistence.session import Database
 from tests.api.listeners import listening, say, slow_reader
 from tests.api.world import add_transfer
@@ -182,3 +183,11 @@ def eventually(so: Callable[[], bool]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    """Without that a call on a connection that is kept takes as long as the other side puts its acknowledgement off."""
+    with api_process.listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
