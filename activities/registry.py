@@ -131,6 +131,7 @@ class DatabaseRegistry(Registry):
         else:
             row.state = TransferState.TRANSFERRING.value
         rows.add(row)
+        await transfers.mark_started(rows, run.transfer_id, datetime.now(UTC))
         await rows.flush()
         rows.add_all(transfers.pending_steps(run.transfer_id))
         await rows.flush()

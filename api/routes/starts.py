@@ -138,10 +138,7 @@ async def _begin(backend: Backend, kept: KeptRequest) -> bool:
     if kept.started:
         return True
     try:
-        begun = await backend.transfers.start(kept.transfer_id)
+        return await backend.transfers.start(kept.transfer_id)
     except Refusal:
         await backend.requests.mark_refused(kept.transfer_id)
         raise
-    if begun:
-        await backend.requests.mark_started(kept.transfer_id)
-    return begun

@@ -24,6 +24,7 @@ from persistence.intake.limits import Counters
 from persistence.intake.orders import NewOrder
 from persistence.session import Database
 from persistence.tables import Request
+from persistence.transfers import transfers
 from persistence.vault import Vault
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -114,13 +115,9 @@ class Requests:
         return KeptRequest(transfer_id, started=False)
 
     async def mark_started(self, transfer_id: TransferId) -> None:
-        """Note that the request's workflow has answered, so that nobody starts it again."""
+        """Note that the request's workflow has answered, which its reservation notes, too: nobody starts it again."""
         async with self._db.writing() as rows:
-            await rows.execute(
-                update(Request)
-                .where(Request.transfer_id == transfer_id, Request.started_at.is_(None))
-                .values(started_at=datetime.now(UTC))
-            )
+            await transfers.mark_started(rows, transfer_id, datetime.now(UTC))
 
     async def mark_refused(self, transfer_id: TransferId) -> None:
         """Do as `mark_started` for a request that was refused: nobody is asked, so no question to its target counts."""

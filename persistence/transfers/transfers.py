@@ -120,6 +120,14 @@ def enter(row: Transfer, state: TransferState, now: datetime) -> None:
         row.finished_at = now
 
 
+async def mark_started(rows: AsyncSession, transfer_id: TransferId, now: datetime) -> None:
+    """Note that a request's workflow has reserved, so that nobody starts it again, whoever waits for its answer."""
+    await rows.execute(
+        update(Request).where(Request.transfer_id == transfer_id, Request.started_at.is_(None)).values(started_at=now),
+        execution_options={"synchronize_session": False},
+    )
+
+
 def pending_steps(transfer_id: TransferId) -> list[TransferStep]:
     """Give the rows of a transfer's steps, all pending."""
     return [

@@ -50,7 +50,7 @@ from persistence.tables import (
     TransferStep,
     User,
 )
-from persistence.transfers import parties, transfers
+from persistence.transfers import inconsistencies, parties, transfers
 from persistence.vault import Vault
 from tests.journeys.system import two_users
 from tests.orders import give
@@ -235,6 +235,19 @@ async def test_what_is_started_is_one_request(database: Database, vault: Vault) 
     async with database.reading() as rows:
         started = [(await rows.get_one(Request, ref.transfer_id)).started_at for ref in refs]
     assert [at is not None for at in started] == [True, True, False]
+
+
+async def test_what_is_reserved_is_started_whoever_waited_for_that(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    """Its caller may have been answered that it goes on by itself, and have gone."""
+    ref = await keep(database, vault, BOB_OWNS)
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    async with database.reading() as rows:
+        assert await inconsistencies.not_started(rows, soon) == [ref.transfer_id]
+    await registry.reserve(ref)
+    async with database.reading() as rows:
+        assert await inconsistencies.not_started(rows, soon) == []
 
 
 async def test_hands_change_of_one_charge_point_alone(

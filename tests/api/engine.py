@@ -20,6 +20,7 @@ from engine.transfers import StepAttempts
 from persistence.intake import orders
 from persistence.session import Database
 from persistence.tables import Code, Order, Request, Transfer
+from persistence.transfers import transfers
 from tests.api.world import add_transfer
 
 
@@ -77,6 +78,8 @@ class Engine(AbstractEngine):
             raise self.fails
         if self.worker_answers and not self.fails:
             await add_transfer(self.database, transfer_id, kind=request.kind, requested_by=request.user_id)
+            async with self.database.writing() as rows:
+                await transfers.mark_started(rows, transfer_id, datetime.now(UTC))
         return self.worker_answers
 
     async def _given(self, subject: TrailSubject, act: str, order_id: OrderId) -> Order:
