@@ -1,8 +1,10 @@
 """Starting a transfer, deciding on it, resolving it, and looking at what is tried of it."""
 
+import asyncio
 import secrets
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import FunctionType
@@ -131,7 +133,7 @@ class TemporalTransfers(Transfers):
         operation = self._run(transfer_id, WorkflowIDReusePolicy.REJECT_DUPLICATE)
         update_id = f"open-{transfer_id}"
         try:
-            async with as_refusals(timeout_is_unknown=True):
+            async with _heard(operation), as_refusals(timeout_is_unknown=True):
                 await self._client.execute_update_with_start_workflow(
                     TransferWorkflow.open,
                     start_workflow_operation=operation,
@@ -151,7 +153,7 @@ class TemporalTransfers(Transfers):
     async def take_up(self, transfer_id: TransferId) -> None:
         operation = self._run(transfer_id, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
         with suppress(Refusal):
-            async with as_refusals():
+            async with _heard(operation), as_refusals():
                 await self._client.execute_update_with_start_workflow(
                     TransferWorkflow.open,
                     start_workflow_operation=operation,
@@ -297,3 +299,14 @@ class TemporalTransfers(Transfers):
                 await self._handle(transfer_id).describe(rpc_timeout=timedelta(seconds=2))
         except NotFound:  # it may still come to be: no refusal of the request
             raise Unavailable(AWAY) from None
+
+
+@asynccontextmanager
+async def _heard(operation: WithStartWorkflowOperation[Any, Any]) -> AsyncIterator[None]:
+    """Hear what the start itself is answered: the SDK keeps that beside the update's answer, and logs it unheard."""
+    answer = asyncio.ensure_future(operation.workflow_handle())
+    answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+    try:
+        yield
+    finally:
+        answer.cancel()
