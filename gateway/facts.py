@@ -14,7 +14,8 @@ _log = logging.getLogger(__name__)
 
 #: How long a listener may take over one fact, in seconds: facts are in the database too, so one may be lost.
 _PATIENCE = 30
-#: How many facts of one charger are told within an hour: each wakes a workflow, which may wait for it for days.
+#: How many facts of one kind, of one charger, are told within an hour: each wakes a workflow, which may wait for it for
+#: days.
 FACTS_AN_HOUR = 30
 
 
@@ -80,15 +81,15 @@ class Reporter:
         self._on_fact = on_fact
         self._tasks = tasks
         self._hour = 0
-        self._told: Counter[ChargePointId] = Counter()
+        self._told: Counter[tuple[ChargePointId, Fact]] = Counter()
 
     def report(self, charge_point_id: ChargePointId, fact: Fact) -> None:
         """Tell that `fact` happened; returns at once. Of a charger that keeps coming and going no more is told."""
         if (hour := int(time.monotonic() // 3600)) != self._hour:
             self._hour = hour
             self._told.clear()
-        self._told[charge_point_id] += fact not in _RARE
-        if self._told[charge_point_id] > FACTS_AN_HOUR and fact not in _RARE:
+        self._told[charge_point_id, fact] += 1
+        if self._told[charge_point_id, fact] > FACTS_AN_HOUR and fact not in _RARE:
             return
         self._tasks.start(self._tell(charge_point_id, fact), f"the report that {charge_point_id} {fact.value}")
 
