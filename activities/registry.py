@@ -131,14 +131,10 @@ class DatabaseRegistry(Registry):
         else:
             row.state = TransferState.TRANSFERRING.value
         rows.add(row)
-        await transfers.mark_started(rows, run.transfer_id, datetime.now(UTC))
         await rows.flush()
-        rows.add_all(transfers.pending_steps(run.transfer_id))
-        await rows.flush()
-        for step in (StepName.VALIDATE_RIGHTS, StepName.LOOK_UP_TARGET, StepName.RESERVE):
-            await transfers.note_step(rows, run.transfer_id, step, StepState.DONE)
-        if facts.request.acceptance is Acceptance.NOT_REQUIRED:
-            await transfers.note_step(rows, run.transfer_id, StepName.ASK_RECIPIENT, StepState.SKIPPED)
+        now, asks = datetime.now(UTC), facts.request.acceptance is Acceptance.REQUIRED
+        rows.add_all(transfers.steps_at_reservation(run.transfer_id, now, asks=asks))
+        await transfers.mark_started(rows, run.transfer_id, now)
         await audit.append(
             rows,
             run.transfer_id,

@@ -1,6 +1,7 @@
 """Connects to the database, and opens the transactions of everybody else."""
 
 import asyncio
+import math
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -8,8 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Dialect, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.util import await_only
@@ -25,6 +26,8 @@ PATIENT_LOCK_WAIT_SECONDS = 10.0
 MIGRATION_WAIT_SECONDS = 60.0
 #: How long a server may be silent before it counts as away, as behind a cut link: longer than any wait for a lock.
 ANSWER_WITHIN_SECONDS = 15.0
+#: After how long without use a connection is asked whether it still lives, before it is used.
+RESTED_SECONDS = 5.0
 #: SQLSTATEs after which the same may go well in a moment (PostgreSQL's manual, appendix A): a lock that was not had in
 #: time, a deadlock, a server that shuts down, has crashed or is starting up, one that has no connection left.
 _NOT_NOW = frozenset({"55P03", "40P01", "57P01", "57P02", "57P03", "53300"})
@@ -48,7 +51,7 @@ class Database:
         #: readers wait for a connection here, in turn and for as long as it takes: the pool would give up on them
         self._readers = asyncio.Semaphore(pool_size)
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
-        options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "pool_pre_ping": not self.is_sqlite}
+        options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "pool_use_lifo": True}
         if not self.is_sqlite:
             options["connect_args"] = {
                 "timeout": 5,
@@ -59,6 +62,9 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", partial(_prepare_sqlite, lock_wait, not migrates))
             event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+        else:
+            event.listen(self.engine.sync_engine, "checkin", _note_rest)
+            event.listen(self.engine.sync_engine, "checkout", partial(_ping_after_rest, self.engine.dialect))
         self._reader = async_sessionmaker(self.engine, expire_on_commit=False)
         self._writer = async_sessionmaker(self.engine.execution_options(handover_writes=True), expire_on_commit=False)
 
@@ -97,6 +103,23 @@ class _Unavailable:
             and (error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _NOT_NOW)
         ):
             raise Unavailable(AWAY) from error
+
+
+def _note_rest(_connection: Any, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _ping_after_rest(dialect: Dialect, connection: Any, record: Any, _proxy: object) -> None:
+    """Ask a connection that has rested whether it still lives: one that was used just now most likely does.
+
+    Where it does not, the pool drops every connection that is as old, and opens another.
+    """
+    if time.monotonic() - record.info.get("rests_since", math.inf) < RESTED_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error:
+        raise DisconnectionError from None
 
 
 def _prepare_sqlite(lock_wait: float, foreign_keys: bool, connection: Any, _record: object) -> None:

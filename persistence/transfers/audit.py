@@ -25,19 +25,14 @@ async def append(
 ) -> bool:
     """Write one entry of `subject`'s trail, and say whether it is new; with `once` (domain.trail), a repeat is not.
 
-    `detail` is what
-    domain.trail says of the action: ids and words, never a key, and where somebody is only under its PLACES; what
-    somebody typed stands with the order `order_id`. Holds the trail's counter until the transaction ends.
+    `detail` is what domain.trail says of the action: ids and words, never a key, and where somebody is only under its
+    PLACES; what somebody typed stands with the order `order_id`. Holds the trail's counter until the transaction ends.
     """
-    if once is not None:
-        # the counter first: a twin that runs at the same time waits here, and then sees our entry
-        await _raise_counter(rows, subject, by=0)
-        seen = select(AuditEvent.sequence).where(AuditEvent.subject == subject, AuditEvent.once == once)
-        if (await rows.execute(seen)).first() is not None:
-            return False
+    # the counter first: a twin that runs at the same time waits here, and then finds our entry
     sequence = await _raise_counter(rows, subject, by=1)
-    rows.add(
-        AuditEvent(
+    entry = (
+        insert_into(rows, AuditEvent)
+        .values(
             subject=subject,
             sequence=sequence,
             at=datetime.now(UTC),
@@ -48,9 +43,13 @@ async def append(
             order_id=order_id,
             once=once,
         )
+        .on_conflict_do_nothing(index_elements=[AuditEvent.subject, AuditEvent.once])
+        .returning(AuditEvent.sequence)
     )
-    await rows.flush()
-    return True
+    if (await rows.execute(entry)).first() is not None:
+        return True
+    await _raise_counter(rows, subject, by=-1)
+    return False
 
 
 async def _raise_counter(rows: AsyncSession, subject: TrailSubject, *, by: int) -> int:

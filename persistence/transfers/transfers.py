@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger_orders import AT_WORK
@@ -128,14 +128,26 @@ async def mark_started(rows: AsyncSession, transfer_id: TransferId, now: datetim
     )
 
 
-def pending_steps(transfer_id: TransferId) -> list[TransferStep]:
-    """Give the rows of a transfer's steps, all pending."""
-    return [
-        TransferStep(
-            transfer_id=transfer_id, name=name.value, position=place, state=StepState.PENDING.value, attempts=0
+def steps_at_reservation(transfer_id: TransferId, now: datetime, *, asks: bool) -> list[TransferStep]:
+    """Give the rows of a transfer's steps: what led to its reservation is done, the rest still pending."""
+    done = {StepName.VALIDATE_RIGHTS, StepName.LOOK_UP_TARGET, StepName.RESERVE}
+    skipped = set() if asks else {StepName.ASK_RECIPIENT}
+
+    def row(place: int, name: StepName) -> TransferStep:
+        is_done, ended = name in done, name in done | skipped
+        state = StepState.DONE if is_done else StepState.SKIPPED if ended else StepState.PENDING
+        return TransferStep(
+            transfer_id=transfer_id,
+            name=name.value,
+            position=place,
+            state=state.value,
+            attempts=int(is_done),
+            started_at=now if is_done else None,
+            finished_at=now if ended else None,
+            last_error=None,
         )
-        for place, name in enumerate(STEPS, start=1)
-    ]
+
+    return [row(place, name) for place, name in enumerate(STEPS, start=1)]
 
 
 async def note_step(
@@ -151,19 +163,21 @@ async def note_step(
 
     `attempts` is how often it was tried so far, where that is known.
     """
-    now = datetime.now(UTC)
-    row = await rows.get(TransferStep, (transfer_id, name.value))
-    if row is None:
-        return
+    now, values = datetime.now(UTC), dict[str, Any]()
     if state is not None:
-        row.state = state.value
-        row.finished_at = now if state in _ENDED else None
+        values |= {"state": state.value, "finished_at": now if state in _ENDED else None}
     if state is not StepState.SKIPPED:  # what is left out may never have begun
-        row.started_at = row.started_at or now
-        row.attempts = max(row.attempts, attempts, 1)
+        tried = max(attempts, 1)
+        values["started_at"] = func.coalesce(TransferStep.started_at, now)
+        values["attempts"] = case((TransferStep.attempts < tried, tried), else_=TransferStep.attempts)
     if last_error is not None:
-        row.last_error = last_error
-    await rows.flush()
+        values["last_error"] = last_error
+    await rows.execute(
+        update(TransferStep)
+        .where(TransferStep.transfer_id == transfer_id, TransferStep.name == name.value)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def skip_pending(rows: AsyncSession, transfer_id: TransferId) -> None:

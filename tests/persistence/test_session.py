@@ -51,3 +51,34 @@ async def test_a_server_that_can_not_serve_now_is_unavailable(sqlstate: str, wha
             async with db.writing() as rows:
                 await rows.execute(text("SELECT 1"))
         await db.close()
+
+
+async def backend_of(db: Database) -> int:
+    async with db.reading() as rows:
+        return int((await rows.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+
+async def test_a_connection_that_died_at_rest_is_replaced_before_it_is_used(
+    postgres_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("persistence.session.RESTED_SECONDS", 0.0)
+    db, other = Database(postgres_server), Database(postgres_server)
+    resting = await backend_of(db)
+    async with other.writing() as rows:
+        await rows.execute(text(f"SELECT pg_terminate_backend({resting})"))
+    assert await backend_of(db) != resting
+    await db.close()
+    await other.close()
+
+
+async def test_a_connection_that_was_used_just_now_is_not_asked_whether_it_lives(
+    postgres_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db, pings = Database(postgres_server), list[object]()
+    monkeypatch.setattr(db.engine.dialect, "do_ping", pings.append)
+    first = await backend_of(db)
+    assert (await backend_of(db), pings) == (first, [])
+    monkeypatch.setattr("persistence.session.RESTED_SECONDS", 0.0)
+    await backend_of(db)
+    assert len(pings) == 1
+    await db.close()
