@@ -20,7 +20,6 @@ from activities.contracts.registry import (
     ResendRecord,
     Resent,
     TakenUp,
-    Validated,
     Whereabouts,
 )
 from activities.decisions import decide, party_of, resend, resent, taken
@@ -31,7 +30,6 @@ from domain.charge_point import Holding
 from domain.charger import KeyAnswer
 from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
 from domain.ids import ID_PATTERN, ChargePointId, GroupId, TransferId, UserId
-from domain.kinds import TransferKind
 from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN, UNDER_WAY
 from domain.trail import TrailAction
@@ -56,55 +54,31 @@ class DatabaseRegistry(Registry):
         self._vault = vault
         self._cool_down = cool_down
 
-    async def validate(self, run: TransferRun) -> Validated:
-        """Only reads. What was reserved or refused stands: a repeat after that says so, whatever the rights are now.
-
-        A run that is none of its transfer's is on record, once.
-        """
-        async with self._db.reading() as rows:
-            if started := await transfers.is_run_of(rows, run.transfer_id, run.workflow_id):
-                asked = await transfers.requested(rows, self._vault, run.transfer_id)
-                if row := reserved(await rows.get(Transfer, run.transfer_id)):
-                    kind = TransferKind(row.kind)
-                else:
-                    facts = await eligibility.gather(rows, asked)
-                    await eligibility.check_rights(rows, facts)
-                    eligibility.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
-                    kind = facts.request.kind
-        if not started:
-            log.warning("a workflow says that it is a transfer, and is none")
-            await self._note_unproven(run.transfer_id, OrderAct.START)
-            raise unproven()
-        return Validated(kind=kind, charge_point_id=asked.charge_point_id, policy=asked.policy)
-
     async def _note_unproven(self, transfer_id: TransferId, act: OrderAct) -> None:
         """Write it into the trail of a transfer that somebody has asked for; of any other there is none."""
         async with self._db.writing() as rows:
             if ID_PATTERN.fullmatch(transfer_id) and await rows.get(Request, transfer_id) is not None:
                 await orders.note_unproven(rows, transfer_id, act)
 
-    async def look_up(self, ref: TransferRef) -> Done:
-        """Only reads. What was reserved or refused stands, as for `validate`."""
-        async with self._db.reading() as rows:
-            if reserved(await rows.get(Transfer, ref.transfer_id)):
-                return Done()
-            facts = await eligibility.gather(rows, await transfers.requested(rows, self._vault, ref.transfer_id))
-            await eligibility.target_of(rows, facts)
-            return Done()
-
     async def reserve(self, run: TransferRun) -> Plan:
         """Insert the transfer's row, whose unique index reserves the charge point; a repeat gives the same plan.
 
-        A repeat after it was refused refuses it again.
+        What was reserved or refused stands: a repeat says so, whatever the rights are now. A run that is none of its
+        transfer's is on record, once.
         """
         try:
             async with self._db.writing() as rows:
-                row = reserved(await transfers.find(rows, run.transfer_id))
-                if row is None:
-                    row = await self._insert(rows, run)
-                return plan_of(row, run.run_id)
+                if await transfers.is_run_of(rows, run.transfer_id, run.workflow_id):
+                    asked = await transfers.requested(rows, self._vault, run.transfer_id)
+                    row = reserved(await transfers.find(rows, run.transfer_id))
+                    if row is None:
+                        row = await self._insert(rows, run, asked)
+                    return plan_of(row, run.run_id, asked.policy)
         except IntegrityError:
             return await self._reserved(run)
+        log.warning("a workflow says that it is a transfer, and is none")
+        await self._note_unproven(run.transfer_id, OrderAct.START)
+        raise unproven()
 
     async def _reserved(self, run: TransferRun) -> Plan:
         """Give the plan that an earlier try wrote whose answer was lost; else another transfer was first."""
@@ -112,15 +86,14 @@ class DatabaseRegistry(Registry):
             row = reserved(await rows.get(Transfer, run.transfer_id))
             if row is None:
                 raise TransferInProgress(UNDER_WAY)
-            return plan_of(row, run.run_id)
+            return plan_of(row, run.run_id, await transfers.policy_of(rows, run.transfer_id))
 
-    async def _insert(self, rows: AsyncSession, run: TransferRun) -> Transfer:
-        asked = await transfers.requested(rows, self._vault, run.transfer_id)
-        if await transfers.active_on(rows, asked.charge_point_id) not in {None, run.transfer_id}:
-            raise TransferInProgress(UNDER_WAY)
+    async def _insert(self, rows: AsyncSession, run: TransferRun, asked: transfers.Requested) -> Transfer:
         facts = await eligibility.gather(rows, asked)
         eligibility.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
         after = await eligibility.target_of(rows, facts)
+        if await transfers.active_on(rows, asked.charge_point_id) not in {None, run.transfer_id}:
+            raise TransferInProgress(UNDER_WAY)
         row = new_row(run, asked, facts.charge_point)
         row.active, row.run_id = True, run.run_id
         row.asked_over_owner = eligibility.takes_from_owner(facts, after)

@@ -9,6 +9,7 @@ from domain.charge_point import ChargePoint
 from domain.errors import REFUSALS
 from domain.ids import ChargePointId, UserId
 from domain.kinds import TransferKind
+from domain.policy import Policy
 from domain.transfer import Connection, DeviceSteps, IfOffline, RunningSession, TransferState, UntilNewKey, device_steps
 from domain.transitions import Change, Parties, Progress
 from persistence.tables import Transfer
@@ -72,7 +73,7 @@ def steps_of(row: Transfer) -> DeviceSteps:
     )
 
 
-def plan_of(row: Transfer, run_id: str) -> Plan:
+def plan_of(row: Transfer, run_id: str, policy: Policy) -> Plan:
     """Give the plan of a reserved transfer to a run of it: the same whenever it is asked for."""
     steps = steps_of(row)
     return Plan(
@@ -90,6 +91,7 @@ def plan_of(row: Transfer, run_id: str) -> Plan:
         quiet=steps.quiet,
         lists=steps.lists,
         rotate=steps.rotate,
+        policy=policy,
     )
 
 

@@ -6,18 +6,21 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
 
 from activities.contracts.records import Note, Records, StepNote
-from domain.ids import TransferId
+from domain.ids import ChargePointId, TransferId
+from domain.kinds import TransferKind
 from domain.policy import Policy
 from domain.transfer import FINAL, Attention, StepName, StepState, TransferState
 from domain.transitions import Progress
 from domain.waits import Wait, wait_of
 from workflows.activity_calls import transact
 from workflows.refusals import TransferEnded
-from workflows.search_attributes import ATTENTION, STATE, STEP, WAITING_UNTIL
+from workflows.search_attributes import ATTENTION, CHARGE_POINT, KIND, STATE, STEP, WAITING_UNTIL
 
 _TIME = "%Y-%m-%d %H:%M:%S UTC"
 #: The UI cuts the last lines off: these may go.
@@ -41,6 +44,11 @@ class StatusBoard:
         self._changed = False
         self._closed = False
         self._writer: asyncio.Task[None] | None = None
+        self._about: tuple[SearchAttributeUpdate[str], ...] = ()
+        self._shown: dict[str, object] = {}
+        """The search attributes as they were last upserted."""
+        self._flusher: asyncio.Task[None] | None = None
+        """Upserts them, once the workflow task has run as far as it can."""
         self.over: TransferEnded | None = None
         """What this run was refused with, as the transfer has ended under another one."""
 
@@ -161,16 +169,40 @@ class StatusBoard:
         if self._writer is not None:
             await self._writer
 
+    def about(self, kind: TransferKind, charge_point_id: ChargePointId) -> None:
+        """Show what the transfer is, once that is known."""
+        self._about = (KIND.value_set(kind.value), CHARGE_POINT.value_set(charge_point_id))
+
+    def flush(self) -> None:
+        """Upsert the search attributes that have changed; a transfer that is only asked for, and runs, has none yet.
+
+        Once in each workflow task, whatever changed in it: each upsert is an event, and a write of Temporal's.
+        """
+        self._flusher = None
+        if self.state is TransferState.REQUESTED and not self.attention:
+            return
+        shown: dict[str, SearchAttributeUpdate[Any]] = {
+            STATE.name: STATE.value_set(self.state.value),
+            ATTENTION.name: ATTENTION.value_set(self.attention.value) if self.attention else ATTENTION.value_unset(),
+            STEP.name: STEP.value_set(self.step.value) if self.step else STEP.value_unset(),
+            WAITING_UNTIL.name: WAITING_UNTIL.value_set(self.waiting_until)
+            if self.waiting_until
+            else WAITING_UNTIL.value_unset(),
+            **{update.key.name: update for update in self._about},
+        }
+        changed = [update for name, update in shown.items() if update.value != self._shown.get(name)]
+        if changed:
+            workflow.upsert_search_attributes(changed)
+            self._shown |= {update.key.name: update.value for update in changed}
+
     def _show(self) -> None:
-        workflow.upsert_search_attributes(
-            [
-                STATE.value_set(self.state.value),
-                ATTENTION.value_set(self.attention.value) if self.attention else ATTENTION.value_unset(),
-                STEP.value_set(self.step.value) if self.step else STEP.value_unset(),
-                WAITING_UNTIL.value_set(self.waiting_until) if self.waiting_until else WAITING_UNTIL.value_unset(),
-            ]
-        )
         self._show_details()
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._flush_soon())
+
+    async def _flush_soon(self) -> None:
+        """Upsert once everything that runs now has run."""
+        self.flush()
 
     def _show_details(self, expected: str = "") -> None:
         lines = [f"**{self.state.value}**" + (f", step `{self.step.value}`" if self.step else "")]

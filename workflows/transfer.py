@@ -37,7 +37,6 @@ from workflows.messages import (
 from workflows.options import letter
 from workflows.reconfiguration import Reconfiguration
 from workflows.refusals import TransferEnded, failure
-from workflows.search_attributes import CHARGE_POINT, KIND
 from workflows.status import StatusBoard
 from workflows.step_runner import Canceller, RollBack, StepRunner
 
@@ -87,6 +86,7 @@ class TransferWorkflow:
             await workflow.wait_condition(workflow.all_handlers_finished)
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
+        self._board.flush()
         return outcome
 
     async def _story(self) -> TransferOutcome:
@@ -105,15 +105,9 @@ class TransferWorkflow:
 
     async def _open(self) -> Plan:
         """Validate the rights, look up the target, reserve the charge point."""
-        validated = await self._register(
-            StepName.VALIDATE_RIGHTS, Registry.validate, "may the sender do this", self._run
-        )
-        self._board.policy = validated.policy
-        workflow.upsert_search_attributes(
-            [KIND.value_set(validated.kind.value), CHARGE_POINT.value_set(validated.charge_point_id)]
-        )
-        await self._register(StepName.LOOK_UP_TARGET, Registry.look_up, "who is to receive it", self._ref)
         plan = await self._register(StepName.RESERVE, Registry.reserve, "reserve the charge point", self._run)
+        self._board.policy = plan.policy
+        self._board.about(plan.kind, plan.charge_point_id)
         self._charger = ChargerCommands(self._ref.transfer_id, plan, self._runner)
         self._board.progress = replace(self._board.progress, connection=plan.connection)
         self._board.enter(await self._take_up() if plan.again else plan.state)

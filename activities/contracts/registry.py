@@ -23,15 +23,6 @@ from domain.transfer import (
 )
 
 
-class Validated(Message):
-    """The request is allowed."""
-
-    kind: TransferKind
-    charge_point_id: ChargePointId
-    policy: Policy = Policy()
-    """How long the transfer waits for what, as it was set when it was asked for."""
-
-
 class Plan(Message):
     """What a reserved transfer is going to do; fixed from then on."""
 
@@ -52,6 +43,8 @@ class Plan(Message):
     quiet: bool
     lists: bool
     rotate: bool
+    policy: Policy = Policy()
+    """How long the transfer waits for what, as it was set when it was asked for."""
 
 
 class DecisionRecord(TransferRef):
@@ -166,23 +159,14 @@ class Proof(Message):
 class Registry(ABC):
     """The register: each step one database transaction, local first unless it must be on record (`registry.*`)."""
 
-    @step("registry.validate", StepName.VALIDATE_RIGHTS, may_run_again=True)
-    @abstractmethod
-    async def validate(self, run: TransferRun) -> Validated:
-        """Check the sender's rights and the request; refuses NotAllowed, NotFound, CoolingDown, NotPossible.
-
-        NotAllowed, too, where nobody has asked for this transfer, or another workflow is it.
-        """
-
-    @step("registry.look_up", StepName.LOOK_UP_TARGET, may_run_again=True)
-    @abstractmethod
-    async def look_up(self, ref: TransferRef) -> Done:
-        """Look up the target; refuses NotPossible for oneself, the present owner, the same group."""
-
     @step("registry.reserve", StepName.RESERVE, may_run_again=True)
     @abstractmethod
     async def reserve(self, run: TransferRun) -> Plan:
-        """Reserve the charge point and write the transfer; refuses TransferInProgress."""
+        """Check the sender's rights and the request, look the target up, reserve the charge point, write the transfer.
+
+        Refuses NotAllowed, NotFound, CoolingDown, NotPossible, TransferInProgress; NotAllowed, too, where nobody has
+        asked for this transfer, or another workflow is it.
+        """
 
     @step("registry.refuse", may_run_again=True)
     @abstractmethod

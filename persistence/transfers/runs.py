@@ -12,10 +12,15 @@ from persistence.tables import Transfer, TransferStep
 from persistence.transfers import audit, transfers
 
 
-async def is_known(rows: AsyncSession, transfer_id: TransferId, run_id: str) -> bool:
-    """Whether a run is one that reserved the charge point, or went on with the transfer. Only reads."""
+async def is_known(rows: AsyncSession, transfer_id: TransferId, run_id: str) -> bool | None:
+    """Whether a run is one that reserved the charge point, or went on with the transfer. Only reads.
+
+    None: nobody has reserved anything for it yet.
+    """
     found = (await rows.execute(select(Transfer.run_id).where(Transfer.id == transfer_id))).one_or_none()
-    if found is None or found.run_id in {None, run_id}:
+    if found is None or found.run_id is None:
+        return None
+    if found.run_id == run_id:
         return True
     return await audit.action_of(rows, transfer_id, trail.taken_up(run_id)) is TrailAction.TAKEN_UP
 

@@ -96,7 +96,6 @@ async def test_an_owner_of_the_group_learns_of_no_address_whether_it_is_the_pres
 ) -> None:
     await set_user(database, "ada", phone=PHONE)
     run = await keep(database, vault, request_, "bob")
-    await registry.look_up(run)
     await registry.reserve(run)
     found = await row(database, run)
     assert (found.state, found.to_owner_id, found.to_group_id, found.asked_over_owner) == (
@@ -126,7 +125,7 @@ async def test_where_nobody_is_asked_the_present_owner_is_refused_at_once(
     unasked = OWNERS["mail"] | {"acceptance": Acceptance.NOT_REQUIRED}
     run = await keep(database, vault, unasked, "bob", Scope.WITHOUT_ACCEPTANCE)
     with pytest.raises(NotPossible, match="owns the charge point already"):
-        await registry.look_up(run)
+        await registry.reserve(run)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -138,7 +137,7 @@ async def test_ones_own_address_is_refused_whoever_else_has_it(
         await set_user(database, "ada", email="bob@example.com")
     run = await keep(database, vault, TO_BOB, "bob")
     with pytest.raises(NotPossible, match="to yourself"):
-        await registry.look_up(run)
+        await registry.reserve(run)
 
 
 # --- accounts that can't accept -----------------------------------------------------------------------------------

@@ -154,8 +154,6 @@ async def test_the_first_steps_of_a_reserved_transfer_stand_whatever_has_happene
     ref = await keep(database, vault, BOB_OWNS)
     plan = await registry.reserve(ref)
     await change(database, update(User).where(User.id == "ada").values(status="blocked"))
-    assert (await registry.validate(ref)).kind is TransferKind.TRANSFER_OWNERSHIP
-    await registry.look_up(ref)
     assert await registry.reserve(ref) == plan
 
 
@@ -164,9 +162,8 @@ async def test_a_refusal_stands_whatever_would_be_allowed_by_now(
 ) -> None:
     ref = await keep(database, vault, BOB_OWNS)
     await registry.refuse(RefusedRecord(**ref.model_dump(), code=ErrorCode.COOLING_DOWN, message="Wait."))
-    for step in (registry.validate, registry.look_up, registry.reserve):
-        with pytest.raises(CoolingDown, match="Wait"):
-            await step(ref)
+    with pytest.raises(CoolingDown, match="Wait"):
+        await registry.reserve(ref)
 
 
 async def test_a_change_that_comes_in_after_the_transfer_turned_round_changes_nothing(
@@ -223,7 +220,7 @@ async def test_a_run_of_another_name_is_not_the_transfer(
     ref = await keep(database, vault, BOB_OWNS)
     forged = ref.model_copy(update={"workflow_id": "transfer-of-somebody"})
     with pytest.raises(NotAllowed):
-        await registry.validate(forged)
+        await registry.reserve(forged)
 
 
 @pytest.mark.usefixtures("registry")
@@ -546,8 +543,6 @@ async def test_an_address_without_an_account_waits_and_binds_the_account_that_co
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     ref = await keep(database, vault, TO_BOB | {"recipient": "new@example.com"})
-    await registry.validate(ref)
-    await registry.look_up(ref)
     await registry.reserve(ref)
     assert (await row(database, ref)).to_owner_id is None
     with pytest.raises(NotAllowed):
@@ -563,7 +558,7 @@ async def test_an_address_without_an_account_is_refused_where_nobody_would_be_as
     unasked = TO_BOB | {"recipient": "no@example.com", "acceptance": Acceptance.NOT_REQUIRED}
     ref = await keep(database, vault, unasked, "ada", Scope.WITHOUT_ACCEPTANCE)
     with pytest.raises(NotPossible):
-        await registry.look_up(ref)
+        await registry.reserve(ref)
 
 
 async def test_a_deleted_connection_loses_every_key_with_the_change(
@@ -584,9 +579,9 @@ async def test_an_owner_change_cools_down_and_a_roll_back_does_not(
     await registry.reserve(ref)
     await registry.change_ownership(ref)
     with pytest.raises(CoolingDown):
-        await registry.validate(await keep(database, vault, TO_BOB | {"recipient": "x@example.com"}, sender="bob"))
+        await registry.reserve(await keep(database, vault, TO_BOB | {"recipient": "x@example.com"}, sender="bob"))
     await registry.restore_ownership(ref)
-    await registry.validate(await keep(database, vault, TO_BOB))
+    await registry.reserve(await keep(database, vault, TO_BOB))
 
 
 async def test_an_operators_start_has_its_reason_on_record(
@@ -611,17 +606,7 @@ async def test_a_roll_back_brings_the_former_cool_down_back(
     await registry.change_ownership(ref)
     await registry.restore_ownership(ref)
     with pytest.raises(CoolingDown):
-        await registry.validate(await keep(database, vault, TO_BOB))
-
-
-async def test_who_was_validated_before_the_owner_changed_cools_down_all_the_same(
-    registry: DatabaseRegistry, database: Database, vault: Vault
-) -> None:
-    ref = await keep(database, vault, BOB_OWNS)
-    await registry.validate(ref)
-    await change(database, update(ChargePoint).values(owner_changed_at=datetime.now(UTC)))
-    with pytest.raises(CoolingDown):
-        await registry.reserve(ref)
+        await registry.reserve(await keep(database, vault, TO_BOB))
 
 
 async def test_a_key_that_was_revoked_meanwhile_gives_no_right_any_more(

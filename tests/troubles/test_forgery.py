@@ -199,8 +199,8 @@ async def test_how_long_it_waits_is_the_requests_whoever_starts_it(hall: Hall) -
     assert await hall.client.start(hall.transfer_id)
     assert await hall.accept() == "transferring"
     run = TransferRun(transfer_id=hall.transfer_id, workflow_id=hall.handle.id, run_id="any")
-    validated = await DatabaseRegistry(hall.database, hall.vault).validate(run)
-    assert validated.policy.offline_deadline == timedelta(days=3)
+    plan = await DatabaseRegistry(hall.database, hall.vault).reserve(run)
+    assert plan.policy.offline_deadline == timedelta(days=3)
 
 
 async def test_an_ended_transfer_that_is_started_anew_stays_as_it_ended(hall: Hall) -> None:

@@ -20,7 +20,7 @@ async def test_a_transfer_that_nobody_is_asked_about_runs_through(stage: Set) ->
     await transfer.start()
     assert await transfer.outcome() == "completed"
     assert world.calls == [
-        "validate", "look_up", "reserve", "block_sessions", "quiet", "change_ownership", "replace_lists", "rotate",
+        "reserve", "block_sessions", "quiet", "change_ownership", "replace_lists", "rotate",
         "allow_sessions", "release", "finish", "tell_ended",
     ]  # fmt: skip
 

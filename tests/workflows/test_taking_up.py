@@ -13,7 +13,7 @@ from tests.workflows.conftest import Set, Stage
 from tests.workflows.world import World, asked, plan
 
 FORWARD = (
-    "validate", "look_up", "reserve", "block_sessions", "quiet", "change_ownership", "replace_lists", "rotate",
+    "reserve", "block_sessions", "quiet", "change_ownership", "replace_lists", "rotate",
     "allow_sessions", "release", "finish", "tell_ended",
 )  # fmt: skip
 BACK = ("withdraw_credentials", "restore_lists", "restore_ownership", "release", "finish", "tell_ended")

@@ -27,7 +27,6 @@ from activities.contracts.registry import (
     Resent,
     Taken,
     TakenUp,
-    Validated,
     Whereabouts,
 )
 from domain.approval import Decision
@@ -157,14 +156,6 @@ class World(Registry, Charger, Notices, Records):
 
     # registry
 
-    async def validate(self, run: TransferRun) -> Validated:
-        await self._call("validate")
-        return Validated(kind=self.plan.kind, charge_point_id=CHARGE_POINT, policy=self.policy)
-
-    async def look_up(self, ref: TransferRef) -> Done:
-        await self._call("look_up")
-        return Done()
-
     async def reserve(self, run: TransferRun) -> Plan:
         await self._call("reserve")
         if self.state is TransferState.REQUESTED:
@@ -175,7 +166,7 @@ class World(Registry, Charger, Notices, Records):
         )
         if self.plan.state is TransferState.TRANSFERRING:
             self.steps[StepName.ASK_RECIPIENT] = StepState.SKIPPED
-        return self.plan.model_copy(update={"again": run.run_id != self.run_id})
+        return self.plan.model_copy(update={"again": run.run_id != self.run_id, "policy": self.policy})
 
     async def refuse(self, refusal: RefusedRecord) -> Done:
         await self._call("refuse")
