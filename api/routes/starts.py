@@ -95,6 +95,7 @@ async def start(
         return problem(Unavailable(text), headers={"Location": place})
     view = await backend.transfer_reads.one(caller, kept.transfer_id)
     if view.refusal is not None:
+        await backend.requests.mark_refused(kept.transfer_id)  # where its workflow's own answer was not heard
         code, message = view.refusal
         raise REFUSALS.get(code, NotPossible)(message)
     response.status_code = 201 if begun else 202
