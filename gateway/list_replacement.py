@@ -65,7 +65,7 @@ class ListReplacement:
         if outcome is CommandOutcome.REJECTED:
             order = await self._plan(seen, block_former=not closed)
             outcome = await self._send(order)
-        if outcome is CommandOutcome.DONE and not in_force and seen.get(Setting.LIST_ENABLED) == _OFF:
+        if outcome is CommandOutcome.DONE and not in_force and _is(seen.get(Setting.LIST_ENABLED), _OFF):
             outcome = CommandOutcome.NOT_SUPPORTED
         limits = await self._dialect.clear_profiles()
         listed = order.blocked if outcome is CommandOutcome.DONE else 0
@@ -108,7 +108,7 @@ class ListReplacement:
         """
         name = self._dialect.NAMES[setting]
         was = seen.get(setting)
-        if was is not None and was.strip().lower() == value:
+        if _is(was, value):
             return True
         changed = SettingChanged(name, was, value)
         async with self._db.writing() as rows:
@@ -121,10 +121,9 @@ class ListReplacement:
             async with self._db.writing() as rows:
                 await charger_changes.drop_setting(rows, self._point, self._order_id, name)
             return False
-        if not seen:  # nor does it answer now
+        if not seen or outcome is CommandOutcome.SCHEDULED:  # nor does it answer now; or not before it restarts
             return False
-        now = (await self._dialect.read({setting})).get(setting)
-        return now is not None and now.strip().lower() == value
+        return _is((await self._dialect.read({setting})).get(setting), value)
 
     async def _set_back(self) -> None:
         """Set back what the order set, the last first; what the charger refuses, or never told, stays on record."""
@@ -151,7 +150,7 @@ class ListReplacement:
         if outcome is CommandOutcome.DONE:
             return True
         told, enabled = Setting.CACHE_ENABLED in seen, seen.get(Setting.CACHE_ENABLED)
-        if told and (enabled is None or enabled.strip().lower() == _OFF):
+        if told and (enabled is None or _is(enabled, _OFF)):
             return True
         return outcome is CommandOutcome.NOT_SUPPORTED and not told
 
@@ -179,6 +178,11 @@ class ListReplacement:
             if outcome is not CommandOutcome.DONE:
                 return CommandOutcome.REJECTED if outcome is CommandOutcome.STALE else outcome
         return CommandOutcome.DONE
+
+
+def _is(told: str | None, value: str) -> bool:
+    """Whether a setting is told to have a value, in whatever case."""
+    return told is not None and told.strip().lower() == value
 
 
 def _number(value: str | None) -> int | None:

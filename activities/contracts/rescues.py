@@ -26,9 +26,9 @@ class Rescued(TransferRef):
     lists: bool
     release: bool
     lists_not_supported: bool = False
+    """There is nothing to replace: the charger takes no list."""
     left: tuple[Shortfall, ...] = ()
     """With `lists`: what could not be done about former tags."""
-    """There is nothing to replace: the charger takes no list."""
 
 
 class Settled(Message):
