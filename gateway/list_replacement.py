@@ -158,7 +158,8 @@ class ListReplacement:
         limits = await self._limits(seen)
         async with self._db.writing() as rows:
             order = await local_lists.plan_list(rows, self._point, self._order_id, limits, block_former=block_former)
-        assert order is not None  # only a restoration has none  # noqa: S101
+        if order is None:
+            raise AssertionError("only a restoration may have nothing to send")
         return order
 
     async def _limits(self, seen: Settings) -> ListLimits:

@@ -1,12 +1,14 @@
 """How a charger is made to know the present group's tags and no others, in both versions, whatever it can't do."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from domain.charger import CommandOutcome, SettingChanged, Shortfall
+from gateway.facts import Fact
 from persistence.chargers import charger_changes
 from persistence.chargers.charger_changes import Changes
 from persistence.tables import Tag
@@ -241,3 +243,31 @@ async def test_versions_begin_anew_after_the_last_one(world: World, ocpp: Versio
         done = await world.gateway.orders.replace_lists(CP, ORDER, restore=False)
         assert done.outcome is CommandOutcome.DONE
         assert station.state.list_version == 1
+
+
+async def test_a_setting_that_takes_effect_with_a_restart_keeps_no_former_tag_from_charging_yet(world: World) -> None:
+    """It tells the new value at once; until it restarts the former tags have to be blocked."""
+    value = {"AllowOfflineTxForUnknownId": "True", "LocalAuthListEnabled": "true"}
+    listed: list[str] = []
+    await hand_over(world.database, datetime.now(UTC))
+    async with world.client() as socket:
+        await world.heard(Fact.CONNECTED)
+        replacing = asyncio.create_task(world.gateway.orders.replace_lists(CP, ORDER, restore=False))
+        while not replacing.done():
+            try:
+                _, number, action, said = json.loads(await asyncio.wait_for(socket.recv(), 1))
+            except TimeoutError:
+                continue
+            reply: dict[str, Any] = {"status": "Accepted"}
+            if action == "GetConfiguration":
+                known = [{"key": key, "readonly": False, "value": value[key]} for key in said["key"] if key in value]
+                reply = {"configurationKey": known}
+            elif action == "ChangeConfiguration":
+                value[said["key"]], reply = said["value"], {"status": "RebootRequired"}
+            elif action == "GetLocalListVersion":
+                reply = {"listVersion": 0}
+            elif action == "SendLocalList":
+                listed += [entry["idTag"] for entry in said["localAuthorizationList"]]
+            await socket.send(json.dumps([3, number, reply]))
+        assert (await replacing).outcome is CommandOutcome.DONE
+    assert listed == ["BEN1", "ANN1", "ANN2"]
