@@ -1,6 +1,5 @@
 """Where all rooms meet: the worker process and, with `--gateway`, a gateway process."""
 
-import asyncio
 import gc
 import logging
 import sys
@@ -8,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import uvloop
 from temporalio.client import Client
 from temporalio.worker import Interceptor, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -263,4 +263,4 @@ async def main(*, gateway: bool) -> int:
 
 
 if __name__ == "__main__":
-    leave(asyncio.run(main(gateway="--gateway" in sys.argv[1:])))
+    leave(uvloop.run(main(gateway="--gateway" in sys.argv[1:])))

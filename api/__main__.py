@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import cast
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from api.app import create_app
@@ -56,7 +57,7 @@ def main() -> None:
     try:
         settings = read_settings()
         start_logging(settings.log_level, settings.log_format)
-        asyncio.run(_serve(settings))
+        uvloop.run(_serve(settings))
     except (BadConnection, CannotStart, PortTaken, WrongSetting) as error:
         sys.stderr.write(f"api: {error}\n")
         leave(1)
