@@ -20,12 +20,14 @@ from activities.contracts.wiring import implementations
 from activities.ended import EndedTransfers
 from activities.metrics import ActivityMetrics
 from activities.notices import Notices
+from activities.outbox import DatabaseOutbox
 from activities.reconciler import DatabaseReconciler
 from activities.records import DatabaseRecords
 from activities.refusals import RefusalInterceptor
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
 from activities.retention import Kept
+from activities.transfer_letters import TransferLetters
 from domain.errors import HandoverError, Unavailable
 from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
 from domain.news import OwnerNews
@@ -54,6 +56,7 @@ from telemetry.logs import start_logging
 from workflows.accounts import AccountWorkflow
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.codes import OneTimeCodeWorkflow
+from workflows.outbox import OutboxWorkflow
 from workflows.owner_news import OwnerNewsWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
@@ -82,7 +85,7 @@ def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[In
         task_queue=TASK_QUEUE,
         workflows=[
             *(TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow),
-            *(OwnerNewsWorkflow, ReconciliationWorkflow, RotateKeyWorkflow, IdentifyWorkflow),
+            *(OutboxWorkflow, OwnerNewsWorkflow, ReconciliationWorkflow, RotateKeyWorkflow, IdentifyWorkflow),
         ],
         activities=[activity for step in steps for activity in implementations(step)],
         workflow_runner=workflow_runner(),
@@ -142,17 +145,20 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         password=password.get_secret_value() if password else None,
         starttls=settings.smtp_starttls,
     )
+    letters = database, vault, sender, settings.origin, settings.policy.offline_deadline
+    engine = TemporalEngine(client)
     steps = (
         DatabaseRegistry(database, vault, settings.cool_down),
         DatabaseAccounts(database, vault),
         DatabaseRecords(database),
         DatabaseRescues(database),
         DatabaseChargePoints(database),
-        Notices(database, vault, sender, settings.origin, settings.policy.offline_deadline),
+        Notices(*letters),
+        DatabaseOutbox(database, TransferLetters(*letters)),
         DatabaseReconciler(
             database,
             Requests(database, vault),
-            TemporalEngine(client),
+            engine,
             Runs(client),
             Kept(
                 places=settings.addresses_kept,
@@ -165,6 +171,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         ),
     )
     async with transfer_worker(client, steps, [EndedTransfers(database)]):
+        await engine.deliver_letters()
         await keep_schedule(client, settings.reconcile_every)
         log.info("worker ready")
         await stop_requested().wait()

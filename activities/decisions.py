@@ -6,7 +6,7 @@ from typing import assert_never
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.contracts.registry import Decided, DecisionRecord, Resent, Taken
+from activities.contracts.registry import Decided, DecisionRecord, Taken
 from activities.rows import parties_of, progress_of, steps_of
 from domain import trail
 from domain.actors import SYSTEM, TEMPORAL_UI, Actor
@@ -14,18 +14,20 @@ from domain.approval import Decision
 from domain.errors import NotAllowed, NotPossible, Refusal
 from domain.ids import GroupId, LinkId, OrderId, TransferId, UserId
 from domain.kinds import Decider, FoundBy, TransferKind, rules_of
+from domain.letters import Subject
 from domain.orders import OrderAct
 from domain.recipient import Standing
 from domain.rights import Role
 from domain.trail import TrailAction
-from domain.transfer import FINAL, Reason, TransferState, UntilNewKey
+from domain.transfer import FINAL, Reason, StepName, StepState, TransferState, UntilNewKey
 from domain.transitions import ACTION_OF, Action, check, check_theirs
 from persistence.intake import orders
 from persistence.links import approvals
 from persistence.people import accounts
 from persistence.tables import Order, Transfer
-from persistence.transfers import audit, eligibility, recipients, transfers
+from persistence.transfers import audit, eligibility, outbox, recipients, steps, transfers
 from persistence.transfers.recipients import Recipient
+from persistence.transfers.steps import StepChange
 from persistence.vault import Vault
 
 _ENDS = {
@@ -97,19 +99,19 @@ async def decide(rows: AsyncSession, vault: Vault, record: DecisionRecord, party
             row.to_owner_id, row.to_group_id = user_id, await accounts.personal_group(rows, user_id)
         known = trail.of_state(TransferState(row.state))
         await audit.append(rows, record.transfer_id, actor=actor, action=known, order_id=party.order_id, once=once)
-    steps = steps_of(row)
+    at_charger = steps_of(row)
     return Decided(
         state=TransferState(known),
         order_id=party.order_id,
-        quiet=steps.quiet,
-        lists=steps.lists,
-        rotate=steps.rotate,
+        quiet=at_charger.quiet,
+        lists=at_charger.lists,
+        rotate=at_charger.rotate,
         until_new_key=UntilNewKey(row.until_new_key),
     )
 
 
-async def resend(rows: AsyncSession, order: Order) -> Resent:
-    """Raise the generation of the links, while somebody is asked; a repeat gives the newest one and raises nothing.
+async def resend(rows: AsyncSession, order: Order) -> None:
+    """Raise the generation of the links, and have these sent, while somebody is asked; a repeat raises nothing.
 
     An operator's right was checked with their key.
     """
@@ -132,7 +134,7 @@ async def resend(rows: AsyncSession, order: Order) -> Resent:
             order_id=order_id,
             once=once,
         )
-    return Resent(generation=row.link_generation)
+        await outbox.queue(rows, transfer_id, [outbox.Letter(Subject.ASKED, row.link_generation)])
 
 
 async def resent(rows: AsyncSession, transfer_id: TransferId) -> tuple[OrderId, ...]:
@@ -225,6 +227,8 @@ async def _accept(rows: AsyncSession, vault: Vault, row: Transfer, actor_id: Use
         row.to_owner_id, row.to_group_id = after.owner_id, after.group_id
     row.accepted_by = actor_id
     transfers.enter(row, TransferState.TRANSFERRING, datetime.now(UTC))
+    await steps.note(rows, TransferId(row.id), [StepChange(StepName.ASK_RECIPIENT, StepState.DONE)])
+    await outbox.queue(rows, TransferId(row.id), [outbox.Letter(Subject.ACCEPTED)])
 
 
 async def _end(rows: AsyncSession, row: Transfer, state: TransferState, reason: Reason) -> None:
@@ -234,4 +238,5 @@ async def _end(rows: AsyncSession, row: Transfer, state: TransferState, reason: 
     transfers.enter(row, state, datetime.now(UTC))
     row.reason = reason.value
     if state in FINAL:
-        await transfers.skip_pending(rows, TransferId(row.id))
+        await steps.close(rows, TransferId(row.id))
+        await outbox.queue(rows, TransferId(row.id), [outbox.Letter(Subject.ENDED)])

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
@@ -33,8 +32,6 @@ log = logging.getLogger("handover.reconciler")
 
 #: How old a request is that nobody has started: its API process is not about to.
 LEFT_AFTER: Final = timedelta(seconds=30)
-#: How long after an end it is looked after that the parties are told: the engine forgets runs after a time.
-TOLD_WITHIN: Final = timedelta(days=1)
 #: How many findings one look gives: they go through the engine. The next look finds the others.
 AT_ONCE: Final = 500
 #: Of how many charge points one look tells that a session runs for too long.
@@ -57,6 +54,9 @@ class Engine(Protocol):
 
     async def tell_owner(self, charge_point_id: ChargePointId, news: OwnerNews) -> None:
         """Have owners told a piece of news about a charge point."""
+
+    async def deliver_letters(self) -> None:
+        """Have letters delivered from now on."""
 
 
 class EngineRuns(Protocol):
@@ -92,8 +92,9 @@ class DatabaseReconciler(Reconciler):
     # --- looking --------------------------------------------------------------------------------------------------
 
     async def look(self, _look: Look) -> Suspicions:
-        """Only reads, but for what was kept long enough: each look takes some of that out."""
+        """Only reads, but for what was kept long enough: each look takes some of that out, and has letters sent on."""
         now = datetime.now(UTC)
+        await self._engine.deliver_letters()
         await self._retention.forget(now)
         running = await self._runs.running()
         async with self._db.reading() as rows:
@@ -103,29 +104,21 @@ class DatabaseReconciler(Reconciler):
             inside = await inconsistencies.of_the_register(rows)
             stale = await charging_review.open_too_long(rows, now - self._open_limit, OPEN_AT_ONCE)
             known = await inconsistencies.states(rows, running)
-            untold = await inconsistencies.untold(rows, now - TOLD_WITHIN)
             parked = any(one.kind not in NEWS for one in await findings.parked(rows))
-        known |= untold
-        hints = [
-            one
-            for one, state in known.items()
-            if judge(state, running.get(one, Run(RunStatus.LOST)), told=one not in untold) is not None
-        ]
-        differ = await self._runs_that_differ({one: known[one] for one in hints[:AT_ONCE]}, untold)
+        hints = [one for one, state in known.items() if judge(state, running.get(one, Run(RunStatus.LOST))) is not None]
+        differ = await self._runs_that_differ({one: known[one] for one in hints[:AT_ONCE]})
         open_ = [(Finding.SESSION_LEFT_OPEN, one) for one in stale]  # last: they stay, and hold nothing else up
         found = [*left, *due, *told, *inside, *differ, *open_]
         items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
         return Suspicions(items=items, whole=max(len(found), len(hints)) <= AT_ONCE, parked=parked)
 
-    async def _runs_that_differ(
-        self, hinted: dict[TransferId, TransferState], untold: Container[TransferId]
-    ) -> list[tuple[Finding, str]]:
+    async def _runs_that_differ(self, hinted: dict[TransferId, TransferState]) -> list[tuple[Finding, str]]:
         """Compare transfers with their runs: what the list of runs only hints at is looked at for itself."""
         turn = asyncio.Semaphore(_ABREAST)
 
         async def one(transfer_id: TransferId, state: TransferState) -> tuple[Finding, str] | None:
             async with turn:
-                finding = judge(state, await self._runs.latest(transfer_id), told=transfer_id not in untold)
+                finding = judge(state, await self._runs.latest(transfer_id))
             return None if finding is None else (finding, transfer_id)
 
         looked = await asyncio.gather(*(one(transfer_id, state) for transfer_id, state in hinted.items()))
@@ -191,8 +184,7 @@ class DatabaseReconciler(Reconciler):
         async with self._db.reading() as rows:
             state = (await inconsistencies.states(rows, [transfer_id])).get(transfer_id)
             tries = await audit.count(rows, transfer_id, TrailAction.TAKEN_UP)
-            told = transfer_id not in await inconsistencies.untold(rows, datetime.now(UTC) - TOLD_WITHIN)
-        if state is None or judge(state, await self._runs.latest(transfer_id), told=told) is not Finding.RUN_LOST:
+        if state is None or judge(state, await self._runs.latest(transfer_id)) is not Finding.RUN_LOST:
             return Settlement.UNFOUNDED
         if tries >= TAKE_UPS:
             return await self._park(Finding.RUN_LOST, transfer_id)

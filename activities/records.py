@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.records import Note, Noted, Records
+from activities.rows import changes_of
 from domain import trail
 from domain.actors import TEMPORAL_UI, Actor
 from domain.ids import OrderId
@@ -12,7 +13,7 @@ from domain.orders import OrderAct
 from domain.transfer import FINAL, OperatorAction, TransferState
 from persistence.intake import orders
 from persistence.session import Database
-from persistence.transfers import audit, transfers
+from persistence.transfers import audit, steps, transfers
 from persistence.vault import fingerprint
 
 
@@ -26,26 +27,16 @@ class DatabaseRecords(Records):
     async def note(self, note: Note) -> Noted:
         """Write what the note says; a repeat writes the same, and its audit entry once.
 
-        What a transfer waits for is written while it is under way, and of an ended one what its letters wait for: a
-        late note can't bring it back.
+        What a transfer waits for is written while it is under way: a late note can't bring it back.
         """
         async with self._db.writing() as rows:
             row = await transfers.get(rows, note.transfer_id)
-            ended = TransferState(row.state) in FINAL
-            if not ended and note.state is not None:
-                transfers.enter(row, note.state, datetime.now(UTC))
-                row.reason = note.reason.value if note.reason else row.reason
-            if ended == note.ended:
+            if TransferState(row.state) not in FINAL:
+                if note.state is not None:
+                    transfers.enter(row, note.state, datetime.now(UTC))
+                    row.reason = note.reason.value if note.reason else row.reason
                 row.attention, row.waiting_until = note.attention.value, note.waiting_until
-            for step in note.steps:
-                await transfers.note_step(
-                    rows,
-                    note.transfer_id,
-                    step.name,
-                    step.state,
-                    last_error=step.last_error,
-                    attempts=step.attempts,
-                )
+            await steps.note(rows, note.transfer_id, changes_of(note.steps))
             if note.action is not None:
                 once = trail.noted(note.action, note.detail.get("update", ""))
                 await audit.append(

@@ -18,18 +18,18 @@ from activities.contracts.registry import (
     RefusedRecord,
     Registry,
     ResendRecord,
-    Resent,
     TakenUp,
     Whereabouts,
 )
 from activities.decisions import decide, party_of, resend, resent, taken
-from activities.rows import new_row, plan_of, refused_row, reserved
+from activities.rows import changes_of, letters_at_reservation, new_row, plan_of, refused_row, reserved
 from domain import trail
 from domain.actors import SYSTEM, operator, user
 from domain.charge_point import Holding
 from domain.charger import KeyAnswer
 from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
 from domain.ids import ID_PATTERN, ChargePointId, GroupId, TransferId, UserId
+from domain.letters import Subject
 from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN, UNDER_WAY
 from domain.trail import TrailAction
@@ -39,7 +39,8 @@ from persistence.intake import orders
 from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import Request, Transfer
-from persistence.transfers import audit, eligibility, transfers
+from persistence.transfers import audit, eligibility, outbox, steps, transfers
+from persistence.transfers.steps import StepChange
 from persistence.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -103,11 +104,13 @@ class DatabaseRegistry(Registry):
             row.expires_at = asked.requested_at + facts.request.expires_in
         else:
             row.state = TransferState.TRANSFERRING.value
+        transfers.wait_anew(row)
         rows.add(row)
         await rows.flush()
         now, asks = datetime.now(UTC), facts.request.acceptance is Acceptance.REQUIRED
-        rows.add_all(transfers.steps_at_reservation(run.transfer_id, now, asks=asks))
+        rows.add_all(steps.at_reservation(run.transfer_id, now, asks=asks))
         await transfers.mark_started(rows, run.transfer_id, now)
+        await outbox.queue(rows, run.transfer_id, letters_at_reservation(row))
         await audit.append(
             rows,
             run.transfer_id,
@@ -156,13 +159,14 @@ class DatabaseRegistry(Registry):
         await self._note_unproven(record.transfer_id, OrderAct(record.decision.value))
         raise unproven()
 
-    async def resend(self, record: ResendRecord) -> Resent:
+    async def resend(self, record: ResendRecord) -> Done:
         """Raise the links' generation; the same order again raises nothing. Without one it is on record, once."""
         try:
             async with self._db.writing() as rows:
                 await transfers.get(rows, record.transfer_id)  # before its order: decision 12
                 if order := await orders.find(rows, record.transfer_id, OrderAct.RESEND, record.order_id):
-                    return await resend(rows, order)
+                    await resend(rows, order)
+                    return Done()
         except Refusal as refusal:
             async with self._db.writing() as rows:
                 await orders.refuse(rows, record.transfer_id, OrderAct.RESEND, record.order_id, refusal)
@@ -174,14 +178,13 @@ class DatabaseRegistry(Registry):
         """Read, and write once a run that it takes up; what the transfer waited for is looked at afresh."""
         async with self._db.writing() as rows:
             row = await transfers.get(rows, run.transfer_id)
-            row.attention, row.waiting_until = "", None
+            transfers.wait_anew(row)
             detail, once, taken_up = {"state": row.state}, trail.taken_up(run.run_id), TrailAction.TAKEN_UP
             await audit.append(rows, run.transfer_id, actor=SYSTEM, action=taken_up, detail=detail, once=once)
             return TakenUp(
                 state=TransferState(row.state),
                 reason=Reason(row.reason) if row.reason else None,
                 decisions=await taken(rows, run.transfer_id),
-                generation=row.link_generation,
                 resent=await resent(rows, run.transfer_id),
             )
 
@@ -231,10 +234,10 @@ class DatabaseRegistry(Registry):
         version = await charge_points.change_holding(
             rows, facts.charge_point, after, transfer_id=ref.transfer_id, change="transfer", now=now, owner_since=now
         )
-        steps = eligibility.steps_for(facts, after)
-        if steps.revoke:
+        at_charger = eligibility.steps_for(facts, after)
+        if at_charger.revoke:
             await credentials.revoke_all(rows, facts.charge_point.id, now)
-        if steps.rotate:
+        if at_charger.rotate:
             row.new_key = await credentials.change_hands(
                 rows,
                 self._vault,
@@ -245,7 +248,7 @@ class DatabaseRegistry(Registry):
                 now=now,
             )
         transfers.enter(row, TransferState.RECONFIGURING, now)
-        await transfers.note_step(rows, ref.transfer_id, StepName.CHANGE_OWNERSHIP, StepState.DONE)
+        await steps.note(rows, ref.transfer_id, [StepChange(StepName.CHANGE_OWNERSHIP, StepState.DONE)])
         await audit.append(
             rows,
             ref.transfer_id,
@@ -337,7 +340,8 @@ class DatabaseRegistry(Registry):
             row.warnings = [warning.value for warning in end.warnings]
             row.due = not DUE.isdisjoint(end.warnings)
             await charge_points.allow_sessions(rows, ChargePointId(row.charge_point_id), end.transfer_id)
-            await transfers.skip_pending(rows, end.transfer_id)
+            await steps.close(rows, end.transfer_id, changes_of(end.steps))
+            await outbox.queue(rows, end.transfer_id, [outbox.Letter(Subject.ENDED)])
             await audit.append(
                 rows,
                 end.transfer_id,

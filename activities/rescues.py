@@ -6,10 +6,11 @@ from activities.contracts.messages import TransferRef
 from activities.contracts.rescues import Rescue, Rescued, Rescues, Settled
 from domain.actors import SYSTEM
 from domain.ids import ChargePointId
+from domain.letters import Subject
 from domain.trail import TrailAction
 from domain.transfer import TransferWarning
 from persistence.session import Database
-from persistence.transfers import audit, rescues, transfers
+from persistence.transfers import audit, outbox, rescues, transfers
 
 
 class DatabaseRescues(Rescues):
@@ -48,4 +49,6 @@ class DatabaseRescues(Rescues):
             if cleared:
                 detail = {"cleared": ",".join(cleared)}
                 await audit.append(rows, rescued.transfer_id, actor=SYSTEM, action=TrailAction.SETTLED, detail=detail)
+                if not row.due:
+                    await outbox.queue(rows, rescued.transfer_id, [outbox.Letter(Subject.SETTLED)])
             return Settled(done=not row.due)

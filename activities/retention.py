@@ -15,7 +15,7 @@ from domain.trail import PLACES_KEPT
 from persistence.chargers import charger_connections
 from persistence.intake import retention
 from persistence.session import Database
-from persistence.transfers import audit
+from persistence.transfers import audit, outbox
 
 log = logging.getLogger("handover.reconciler")
 
@@ -58,6 +58,7 @@ class Retention:
                 kept.requests,
                 "idempotency keys are no more kept",
             ),  # after the requests they go by
+            (outbox.forget, kept.requests, "letters are no more known to have been sent"),
             (retention.forget_codes, kept.codes, "one-time codes are no more kept"),
             (retention.forget_refusals, kept.refusals, "refusals are no more in audit trails"),
             (retention.forget_refused_orders, kept.refusals, "refused orders are no more kept"),

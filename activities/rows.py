@@ -1,19 +1,24 @@
 """A transfer's row: made from its request, and read back as the workflow's plan."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from activities.contracts.messages import TransferRef
+from activities.contracts.records import StepNote
 from activities.contracts.registry import Plan, RefusedRecord
 from domain.approval import reminders
 from domain.charge_point import ChargePoint
 from domain.errors import REFUSALS
 from domain.ids import ChargePointId, UserId
 from domain.kinds import TransferKind
+from domain.letters import Subject
 from domain.policy import Policy
 from domain.transfer import Connection, DeviceSteps, IfOffline, RunningSession, TransferState, UntilNewKey, device_steps
 from domain.transitions import Change, Parties, Progress
 from persistence.tables import Transfer
+from persistence.transfers.outbox import Letter
 from persistence.transfers.parties import changes_owner
+from persistence.transfers.steps import StepChange
 from persistence.transfers.transfers import Requested
 
 
@@ -82,8 +87,6 @@ def plan_of(row: Transfer, run_id: str, policy: Policy) -> Plan:
         state=TransferState.AWAITING_ACCEPTANCE if row.expires_at else TransferState.TRANSFERRING,
         again=row.run_id != run_id,
         expires_at=row.expires_at,
-        remind_at=tuple(reminders(row.requested_at, row.expires_at)) if row.expires_at else (),
-        tell_present_owner=row.asked_over_owner,
         running_session=RunningSession(row.running_session),
         if_offline=IfOffline(row.if_offline),
         until_new_key=UntilNewKey(row.until_new_key),
@@ -93,6 +96,21 @@ def plan_of(row: Transfer, run_id: str, policy: Policy) -> Plan:
         rotate=steps.rotate,
         policy=policy,
     )
+
+
+def letters_at_reservation(row: Transfer) -> list[Letter]:
+    """List what is written to people about a transfer that was just reserved, and what they are reminded of."""
+    letters = [Letter(Subject.REQUESTED)] if row.asked_over_owner else []
+    if row.expires_at:
+        reminded = enumerate(reminders(row.requested_at, row.expires_at), start=1)
+        letters.append(Letter(Subject.ASKED, generation=1))
+        letters += [Letter(Subject.ASKED, generation=1, reminder=number, due_at=at) for number, at in reminded]
+    return letters
+
+
+def changes_of(notes: Iterable[StepNote]) -> list[StepChange]:
+    """Take a workflow's notes on its steps as the changes of their rows."""
+    return [StepChange(note.name, note.state, note.last_error, note.attempts) for note in notes]
 
 
 def progress_of(row: Transfer, now: datetime) -> Progress:

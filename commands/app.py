@@ -29,6 +29,7 @@ _VERBS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
         "import": setting_up.import_file,
         "migrate": setting_up.migrate,
         "findings": setting_up.list_findings,
+        "letters": setting_up.list_letters,
         "models": setting_up.list_models,
         "new-secret-key": setting_up.new_secret_key,
     },

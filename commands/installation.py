@@ -11,7 +11,7 @@ from commands.database import do
 from commands.ends import Wrong
 from persistence.chargers import catalogue
 from persistence.importing.imports import ImportRefused, import_lines
-from persistence.transfers import findings
+from persistence.transfers import findings, outbox
 from persistence.vault import Vault
 from settings import read_settings
 
@@ -29,6 +29,11 @@ def list_models() -> None:
 def list_findings(*, everything: bool) -> None:
     """Print what the reconciler has found."""
     do(_list_findings(everything=everything))
+
+
+def list_letters() -> None:
+    """Print what could not be sent to people so far."""
+    do(_list_letters())
 
 
 async def _import(file: Path, rows: list[bytes]) -> None:
@@ -70,3 +75,15 @@ async def _list_findings(*, everything: bool) -> None:
     Console().print(table if found else nothing)
     if any(one.settled_at is None for one in found):
         typer.echo("What to do about each: docs/operations.md, “What the reconciler has found”.")
+
+
+async def _list_letters() -> None:
+    async with open_database() as db, db.reading() as rows:
+        found = await outbox.undelivered(rows)
+    table = Table("about", "of", "since", "tries", "last error", box=None)
+    for one in found:
+        since = f"{one.queued_at:%Y-%m-%d %H:%M}"
+        table.add_row(one.subject, one.transfer_id, since, str(one.tries), one.last_error or "")
+    Console().print(table if found else "Every letter that was due is sent.")
+    if found:
+        typer.echo("Each is tried again within a minute. What to mend: docs/operations.md, “A letter can't be sent”.")

@@ -1,4 +1,4 @@
-"""The verbs that set Handover up and look after it: import, migrate, models, findings, new-secret-key."""
+"""The verbs that set Handover up and look after it: import, migrate, models, findings, letters, new-secret-key."""
 
 from pathlib import Path
 from typing import Annotated
@@ -47,6 +47,13 @@ def list_findings(
     from commands import installation
 
     installation.list_findings(everything=everything)
+
+
+def list_letters() -> None:
+    """List the letters of transfers that could not be sent so far, and why."""
+    from commands import installation
+
+    installation.list_letters()
 
 
 def list_models() -> None:

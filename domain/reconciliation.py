@@ -75,14 +75,10 @@ class Run:
     """It has something under way that may bring it to another state."""
 
 
-def judge(state: TransferState, run: Run, *, told: bool = True) -> Finding | None:
-    """Compare the register's state of a transfer with its run; None where they agree.
-
-    A run that still tells the parties of an end agrees with it. So does an end that was `told` with a run that has
-    ended; one that was not, with a run that ended by itself: there was nobody to tell.
-    """
+def judge(state: TransferState, run: Run) -> Finding | None:
+    """Compare the register's state of a transfer with its run; None where they agree, as any run does with an end."""
     if run.status is RunStatus.RUNNING:
         return Finding.STATES_DISAGREE if run.state not in {None, state} and not run.busy else None
-    if state in FINAL and (told or run.status is RunStatus.COMPLETED):
+    if state in FINAL:
         return None
     return Finding.RUN_LOST if run.status is RunStatus.LOST else Finding.RUN_ENDED

@@ -275,9 +275,9 @@ def unproven(act: OrderAct) -> str:
     return f"{TrailAction.UNPROVEN.value}:{act.value}"
 
 
-def told(subject: str) -> str:
-    """Mark that the parties were told of something."""
-    return f"told:{subject}"
+def told(subject: str, reminder: int = 0) -> str:
+    """Mark that the parties were told of something, or reminded of it for the `reminder`-th time."""
+    return f"told:{subject}:{reminder}" if reminder else f"told:{subject}"
 
 
 def told_of_news(news: OwnerNews, occasion: str) -> str:

@@ -191,9 +191,8 @@ def _decided(state: TransferState, so: str) -> AlreadyDecided:
 
 
 def _nothing_to_try(progress: Progress) -> Refusal | None:
-    """After the end it is a letter that can't be sent; before it, a run that was lost goes on, too."""
-    over = progress.state in FINAL and progress.attention is not Attention.OPERATOR
-    return _over(progress.state, Action.RETRY) if over else None
+    """Before the end a run that was lost goes on, too."""
+    return _over(progress.state, Action.RETRY) if progress.state in FINAL else None
 
 
 def _no_roll_back(progress: Progress) -> Refusal | None:

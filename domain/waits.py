@@ -33,7 +33,7 @@ def wait_of(attention: Attention, state: TransferState) -> Wait:
                     "cancels too."
                 ),
                 then="it expires",
-                retry="Changes nothing: the recipient has been asked, and the decision is theirs.",
+                retry="Changes nothing: the recipient is asked, and the decision is theirs.",
             )
         case Attention.SESSION_RUNNING:
             wait = Wait(

@@ -7,6 +7,7 @@ from temporalio.client import Client
 
 from engine.chargers import Chargers, TemporalChargers
 from engine.links import Links, TemporalLinks
+from engine.outbox import TemporalOutbox
 from engine.transfers import TemporalTransfers, Transfers
 from persistence.links.signups import Signups
 
@@ -17,7 +18,7 @@ class Engine(Transfers, Links, Chargers):
     """What runs transfers, whatever it is."""
 
 
-class TemporalEngine(TemporalTransfers, TemporalLinks, TemporalChargers, Engine):
+class TemporalEngine(TemporalTransfers, TemporalLinks, TemporalChargers, TemporalOutbox, Engine):
     """One Temporal namespace."""
 
     def __init__(
@@ -27,3 +28,4 @@ class TemporalEngine(TemporalTransfers, TemporalLinks, TemporalChargers, Engine)
         TemporalTransfers.__init__(self, client, answer_within)
         TemporalLinks.__init__(self, client, answer_within, signups)
         TemporalChargers.__init__(self, client, answer_within)
+        TemporalOutbox.__init__(self, client, answer_within)

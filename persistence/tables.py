@@ -544,6 +544,42 @@ class TransferStep(Table):
     last_error: Mapped[str | None] = mapped_column(Text)
 
 
+class OutboxLetter(Table):
+    """A letter that a transfer owes: queued with what it follows from, sent by the outbox's workflow."""
+
+    __tablename__ = "outbox"
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    transfer_id: Mapped[str] = mapped_column(ForeignKey("transfers.id"))
+    subject: Mapped[str] = mapped_column(String(32))
+    """domain.letters.Subject."""
+    generation: Mapped[int]
+    reminder: Mapped[int]
+    queued_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    """When it is tried next; None: nothing is left to do about it."""
+    closed_at: Mapped[datetime | None]
+    tries: Mapped[int]
+    """How often it could not be handed over to all whom it is for."""
+    last_error: Mapped[str | None] = mapped_column(Text)
+    taken: Mapped[list[Any]]
+    """The Message-IDs under which it was handed over before the last try failed."""
+    __table_args__ = (
+        UniqueConstraint("transfer_id", "subject", "generation", "reminder"),
+        Index(
+            "ix_outbox_due_at",
+            "due_at",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_outbox_undelivered",
+            "queued_at",
+            sqlite_where=text("due_at IS NOT NULL AND tries > 0"),
+            postgresql_where=text("due_at IS NOT NULL AND tries > 0"),
+        ),
+    )
+
+
 class Order(Table):
     """What somebody has done to a transfer or a charge point, written before a workflow hears of it: by its id alone.
 

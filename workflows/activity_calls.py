@@ -1,6 +1,7 @@
 """Calls one activity: a transaction local first unless it must be on record, what reaches outside ordinary at once."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -15,6 +16,7 @@ from workflows.refusals import ended_of, refusal_of
 Ask = TypeVar("Ask", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
 ActivityMethod = Callable[[Any, Ask], Awaitable[Answer]]
+Shown = Callable[[], AbstractContextManager[None]]
 
 
 async def transact(
@@ -25,11 +27,13 @@ async def transact(
     summary: str,
     for_ever: bool = False,
     on_record: bool = False,
+    shown: Shown = nullcontext,
 ) -> Answer:
     """Run a step that is one short transaction.
 
     Local tries leave hardly a trace in the history; where they fail, the ordinary activity is what operators see, with
-    its attempts and last error. A refusal is raised as the domain's at once. `for_ever`: never gives up.
+    its attempts and last error. A refusal is raised as the domain's at once. `for_ever`: never gives up. `shown`: what
+    the ordinary activity runs in.
 
     A worker that dies in a workflow task takes the task's local activities out of the history, not out of the world:
     they run again, and what they read may be something else by then; an update that has only just arrived may be gone.
@@ -44,7 +48,7 @@ async def transact(
                 raise
             if final := refusal_of(error) or ended_of(error):
                 raise final from None
-    return await call(method, ask, transaction(policy), summary=summary, for_ever=for_ever)
+    return await call(method, ask, transaction(policy), summary=summary, for_ever=for_ever, shown=shown)
 
 
 async def call(
@@ -55,26 +59,28 @@ async def call(
     summary: str,
     task_queue: str | None = None,
     for_ever: bool = False,
+    shown: Shown = nullcontext,
 ) -> Answer:
     """Run an ordinary activity; raises the domain's refusal, or ActivityError once its retries are used up.
 
     Cancelling this waits for the activity to have taken notice: nothing it does may overlap with its compensation.
     """
     try:
-        return await workflow.execute_activity_method(
-            method,
-            ask,
-            task_queue=task_queue,
-            start_to_close_timeout=options.start_to_close,
-            schedule_to_close_timeout=None if for_ever else options.schedule_to_close,
-            schedule_to_start_timeout=options.schedule_to_start,
-            heartbeat_timeout=options.heartbeat,
-            retry_policy=options.retries,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
-            if options.heartbeat
-            else workflow.ActivityCancellationType.TRY_CANCEL,
-            summary=summary,
-        )
+        with shown():
+            return await workflow.execute_activity_method(
+                method,
+                ask,
+                task_queue=task_queue,
+                start_to_close_timeout=options.start_to_close,
+                schedule_to_close_timeout=None if for_ever else options.schedule_to_close,
+                schedule_to_start_timeout=options.schedule_to_start,
+                heartbeat_timeout=options.heartbeat,
+                retry_policy=options.retries,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+                if options.heartbeat
+                else workflow.ActivityCancellationType.TRY_CANCEL,
+                summary=summary,
+            )
     except ActivityError as error:
         if final := refusal_of(error) or ended_of(error):
             raise final from None

@@ -1,24 +1,20 @@
-"""Collects the decisions on a transfer: asks, reminds, expires. Exactly one decision wins."""
+"""Collects the decisions on a transfer, or expires. Exactly one decision wins."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from activities.contracts.notices import Ask, Notices
 from activities.contracts.registry import Decided, DecisionRecord, Plan, Registry, ResendRecord, TakenUp
 from domain.approval import Decision
 from domain.errors import AlreadyDecided
 from domain.ids import OrderId, TransferId
 from domain.transfer import Attention, StepName, TransferState
 from domain.transitions import ACTION_OF, Action
-from workflows.activity_calls import call, transact
+from workflows.activity_calls import transact
 from workflows.messages import TransferStatus
-from workflows.options import letter
 from workflows.step_runner import Canceller, RollBack, StepRunner
 
 
@@ -31,24 +27,16 @@ class Approvals:
         self._runner = runner
         self._taken: dict[tuple[Decision, OrderId | None], TransferState] = {}
         self._resent: set[OrderId] = set()
-        self._generation = 1
         self._turn = asyncio.Lock()
-        self._letter_again = False
 
     @property
     def _board_state(self) -> TransferState:
         return self._runner.board.state
 
-    @property
-    def accepted(self) -> bool:
-        """Whether the recipient has accepted, this run or an earlier one being told."""
-        return any(decision is Decision.ACCEPT for decision, _ in self._taken)
-
     def remember(self, earlier: TakenUp) -> None:
-        """Know what an earlier run was told, a repeat gets the same answer, and which links it has sent last."""
+        """Know what an earlier run was told, a repeat gets the same answer."""
         self._taken.update({(taken.decision, taken.order_id): taken.state for taken in earlier.decisions})
         self._resent.update(earlier.resent)
-        self._generation = earlier.generation
 
     # --- what the parties send ------------------------------------------------------------------------------------
 
@@ -102,11 +90,7 @@ class Approvals:
             self.check_resend(order_id)
             if order_id is None or order_id not in self._resent:
                 record = ResendRecord(transfer_id=self._transfer_id, order_id=order_id)
-                resent = await transact(
-                    Registry.resend, record, self._runner.policy, summary="new links", for_ever=True
-                )
-                self._generation = resent.generation
-                self._letter_again = True  # one that can't be sent is out of date
+                await transact(Registry.resend, record, self._runner.policy, summary="new links", for_ever=True)
                 self._resent |= {order_id} if order_id else set()
         return TransferStatus(state=self._board_state, order_id=order_id)
 
@@ -125,29 +109,24 @@ class Approvals:
     # --- the wait -------------------------------------------------------------------------------------------------
 
     async def collect(self, plan: Plan) -> TransferState:
-        """Ask the recipient, remind them, and give the state that the first decision led to; or expiry's."""
+        """Give the state that the first decision led to, or expiry's; that they are asked the register has written."""
         board = self._runner.board
-        board.begin(StepName.ASK_RECIPIENT, note=True)
-        board.wait_for(Attention.RECIPIENT, plan.expires_at)
-        letters = asyncio.ensure_future(self._send_letters(plan))
-        try:
-            while not self._decided():
-                await self._wait_for_decision(plan)
-        finally:
-            letters.cancel()
-        board.wait_for(Attention.NONE)
-        board.done(StepName.ASK_RECIPIENT)
+        board.begin(StepName.ASK_RECIPIENT, note=False)
+        board.wait_for(Attention.RECIPIENT, plan.expires_at, note=False)
+        while not self._decided():
+            await self._wait_for_decision(plan)
+        board.wait_for(Attention.NONE, note=False)
         return self._board_state
 
     def _decided(self) -> bool:
         return self._board_state is not TransferState.AWAITING_ACCEPTANCE
 
     async def _wait_for_decision(self, plan: Plan) -> None:
-        """Wait for a decision, the expiry, a cancel from the Temporal UI, or an operator's `retry` (of the letter)."""
+        """Wait for a decision, the expiry, a cancel from the Temporal UI, or an operator's `retry`."""
         left = (plan.expires_at or workflow.now()) - workflow.now()
         try:
-            if left > timedelta() and not await self._runner.wait(self._decided, left, "expiry"):
-                self._letter_again = True
+            if left > timedelta():
+                await self._runner.wait(self._decided, left, "expiry")
         except RollBack:
             await self._decide_alone(Decision.CANCEL)
         if plan.expires_at and workflow.now() >= plan.expires_at and not self._decided():
@@ -159,45 +138,3 @@ class Approvals:
             await self.take(decision)
         except AlreadyDecided:
             return
-
-    async def _send_letters(self, plan: Plan) -> None:
-        """Ask at once and after each resend, remind at the times of the plan; the decision ends it."""
-        asked, reminders = 0, list(enumerate(plan.remind_at, start=1))
-        while True:
-            if asked < self._generation:
-                asked = self._generation
-                await self._deliver(Ask(transfer_id=self._transfer_id, generation=asked), plan)
-            elif not await self._is_resent(asked, *reminders[:1]):
-                number, _ = reminders.pop(0)
-                ask = Ask(transfer_id=self._transfer_id, generation=asked, reminder=number)
-                await self._deliver(ask, plan)
-
-    async def _is_resent(self, asked: int, reminder: tuple[int, datetime] | None = None) -> bool:
-        """Wait for a resend (True) until the next reminder is due (False), if there is one."""
-        left = reminder[1] - workflow.now() if reminder else None
-        if reminder and left is not None and left <= timedelta():
-            return False
-        summary = f"reminder {reminder[0]}" if reminder else None
-        with contextlib.suppress(asyncio.TimeoutError):
-            await workflow.wait_condition(lambda: self._generation > asked, timeout=left, timeout_summary=summary)
-        return self._generation > asked
-
-    async def _deliver(self, ask: Ask, plan: Plan) -> None:
-        """Send one letter; where its retries are used up an operator is asked, and it is tried again later."""
-        summary = "reminder to the recipient" if ask.reminder else "approval link to the recipient"
-        while True:
-            try:
-                await call(Notices.ask, ask, letter(self._runner.policy), summary=summary)
-            except ActivityError as error:
-                if is_cancelled_exception(error):  # the decision has come: nobody waits for what became of the letter
-                    raise asyncio.CancelledError from error
-                problem = self._runner.choices(self._runner.tell(error))
-                self._runner.board.wait_for(Attention.OPERATOR, plan.expires_at, problem)
-                self._letter_again = False
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await workflow.wait_condition(
-                        lambda: self._letter_again, timeout=self._runner.policy.operator_retries_every
-                    )
-                self._runner.board.wait_for(Attention.RECIPIENT, plan.expires_at)
-            else:
-                return

@@ -1,9 +1,9 @@
 """The part of the story that happens at the charger: reach it, quiet it, replace its lists, rotate, prove, release."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType, is_cancelled_exception
@@ -164,12 +164,12 @@ class ChargerCommands:
             with self._runner.board.expecting("The charger was sent a key that only it knows, and is to come back", by):
                 await self._wait_for_news(by, seen, self._runner.policy.enrolment_patience)
 
-    async def await_new_key(self, until: datetime, remind: Callable[[], None]) -> bool:
+    async def await_new_key(self, until: datetime) -> bool:
         """Wait for the proof of the key that the new owner types; False where it did not come by `until`.
 
-        From the moment that one was handed out there is no way back. Half-way `remind` is called.
+        From the moment that one was handed out there is no way back.
         """
-        pauses, half = self._pauses(), workflow.now() + (until - workflow.now()) / 2
+        pauses = self._pauses()
         with self._runner.board.waiting(Attention.NEW_KEY, until):
             while True:
                 seen, status = self._news, await self._status()
@@ -177,8 +177,6 @@ class ChargerCommands:
                     self._runner.settle()
                 if status.proven or workflow.now() >= until:
                     return status.proven
-                if workflow.now() >= half:
-                    remind()
                 await self._wait_for_news(until, seen, next(pauses))
 
     async def keep_old_key(self) -> bool:
@@ -312,7 +310,8 @@ class ChargerCommands:
         async def attempt() -> A:
             self._sent.add(step)
             try:
-                return await call(step, order, options, summary=summary, task_queue=queue)
+                shown = self._runner.board.trying
+                return await call(step, order, options, summary=summary, task_queue=queue, shown=shown)
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
@@ -367,22 +366,22 @@ class ChargerCommands:
     # --- the register ---------------------------------------------------------------------------------------------
 
     async def _locate(self) -> Whereabouts:
-        return await self._runner.run(
-            lambda: transact(Registry.locate, self._ref, self._runner.policy, summary="where the charger is")
-        )
+        return await self._runner.run(lambda: self._step(Registry.locate, "where the charger is"))
 
     async def _status(self) -> CredentialsStatus:
-        return await self._runner.run(
-            lambda: transact(Registry.credentials, self._ref, self._runner.policy, summary="how far the rotation is")
-        )
+        return await self._runner.run(lambda: self._step(Registry.credentials, "how far the rotation is"))
 
     async def _transact(self, step: ActivityMethod[TransferRef, Done], summary: str) -> None:
-        await self._runner.run(lambda: transact(step, self._ref, self._runner.policy, summary=summary))
+        await self._runner.run(lambda: self._step(step, summary))
 
     async def _call_off(self, step: ActivityMethod[TransferRef, Proof], summary: str) -> bool:
-        policy = self._runner.policy
-        answer = await self._runner.run(lambda: transact(step, self._ref, policy, summary=summary, on_record=True))
-        return answer.proven
+        return (await self._runner.run(lambda: self._step(step, summary, on_record=True))).proven
+
+    def _step(
+        self, step: ActivityMethod[TransferRef, A], summary: str, *, on_record: bool = False
+    ) -> Coroutine[Any, Any, A]:
+        shown, policy = self._runner.board.trying, self._runner.policy
+        return transact(step, self._ref, policy, summary=summary, on_record=on_record, shown=shown)
 
     def _order(self, *, stop_session: bool = False, restore: bool = False) -> DeviceOrder:
         return DeviceOrder(

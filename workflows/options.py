@@ -18,6 +18,8 @@ LOCAL_RETRIES: Final = RetryPolicy(
 )
 #: An ordinary step that takes longer than this is shown as `retrying`.
 SHOWN_AS_RETRYING_AFTER: Final = timedelta(seconds=10)
+#: How steps stand is written after so long, where nothing else is to be written, which takes it along: for readers.
+NOTED_AFTER: Final = timedelta(seconds=2)
 #: How often a command is sent to a node that the database names and that does not take it, before the charger
 #: counts as offline until something new is heard of it.
 LOOK_UPS: Final = 3
@@ -40,7 +42,7 @@ class Options:
     """Of one ordinary activity."""
 
     start_to_close: timedelta
-    schedule_to_close: timedelta
+    schedule_to_close: timedelta | None
     schedule_to_start: timedelta | None
     heartbeat: timedelta | None
     retries: RetryPolicy
@@ -84,6 +86,17 @@ def letter(policy: Policy) -> Options:
         schedule_to_start=None,
         heartbeat=None,
         retries=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
+    )
+
+
+def delivery() -> Options:
+    """Give those of the sending of letters, for a quarter of an hour at most: a worker that is gone is noticed soon."""
+    return Options(
+        start_to_close=timedelta(minutes=15),
+        schedule_to_close=None,
+        schedule_to_start=None,
+        heartbeat=timedelta(seconds=10),
+        retries=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10)),
     )
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from activities.contracts.notices import Subject
 from activities.contracts.registry import Changed, Plan
 from domain.charger import NO_LIST, CommandOutcome, Shortfall
 from domain.transfer import (
@@ -35,10 +34,10 @@ class Reconfiguration:
         runner: StepRunner,
         undo: Compensations,
         warnings: list[TransferWarning],
-        tell: Callable[[Subject, int], None],
+        tell_of_key: Callable[[datetime], Awaitable[None]],
     ) -> None:
-        """Take the plan and the tools of one transfer; `tell` sends news, or a reminder of it, beside the story."""
-        self._tell = tell
+        """Take the plan and the tools of one transfer; `tell_of_key` has the new owner told, and reminded at a time."""
+        self._tell_of_key = tell_of_key
         self._plan = plan
         self._charger = charger
         self._runner = runner
@@ -117,10 +116,10 @@ class Reconfiguration:
         if serves and self._rotates is False:
             until = workflow.now()
         self._board.begin(step, note=True)
-        self._tell(Subject.NEW_KEY, 0)
+        await self._tell_of_key(workflow.now() + (until - workflow.now()) / 2)
         try:
             with self._runner.may_be_left():
-                proven = await self._charger.await_new_key(until, lambda: self._tell(Subject.NEW_KEY, 1))
+                proven = await self._charger.await_new_key(until)
         except LeftUndone as left:
             return self._leave_known(left.message, TransferWarning.LEFT_UNDONE_BY_OPERATOR)
         except RollBack as turn:

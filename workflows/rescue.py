@@ -1,4 +1,4 @@
-"""Does at a charger that is back what an ended transfer had left to do there, and tells the parties."""
+"""Does at a charger that is back what an ended transfer had left to do there."""
 
 import asyncio
 from contextlib import suppress
@@ -12,7 +12,6 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.contracts.charger import Charger, DeviceAnswer, DeviceOrder
 from activities.contracts.messages import Done, TransferRef
-from activities.contracts.notices import Notices, Subject, Tell
 from activities.contracts.registry import Registry
 from activities.contracts.rescues import Rescue, Rescued, Rescues
 from domain.charger import NO_LIST, CommandOutcome, Shortfall
@@ -21,7 +20,7 @@ from domain.ids import gateway_queue
 from domain.policy import Policy
 from workflows.activity_calls import ActivityMethod, call, transact
 from workflows.messages import TransferOrder
-from workflows.options import device, letter
+from workflows.options import device
 
 #: How often one rescue is tried again by itself.
 TRIES: Final = 3
@@ -47,13 +46,13 @@ class RescueWorkflow:
 
     @workflow.run
     async def run(self, _order: TransferOrder) -> Done:
-        """Replace the lists, put the charger back into service, clear the warnings, tell the parties."""
+        """Replace the lists, put the charger back into service, clear the warnings; the parties are told by letter."""
         tries = 0
         while True:
             seen = self._news
             rescue = await self._begin()
             if rescue.ready and await self._work(rescue):
-                return await self._tell()
+                return Done()
             tries += rescue.ready
             if rescue.ready and tries < TRIES:
                 with suppress(asyncio.TimeoutError):
@@ -85,10 +84,6 @@ class RescueWorkflow:
         )
         settled = await transact(Rescues.settle, done, self._policy, summary="what is left to do", for_ever=True)
         return settled.done
-
-    async def _tell(self) -> Done:
-        news = Tell(transfer_id=self._ref.transfer_id, subject=Subject.SETTLED)
-        return await call(Notices.tell, news, letter(self._policy), summary="tell the parties", for_ever=True)
 
     async def _begin(self) -> Rescue:
         rescue = await transact(Rescues.begin, self._ref, self._policy, summary="what is left to do", for_ever=True)

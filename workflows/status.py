@@ -15,10 +15,12 @@ from activities.contracts.records import Note, Records, StepNote
 from domain.ids import ChargePointId, TransferId
 from domain.kinds import TransferKind
 from domain.policy import Policy
-from domain.transfer import FINAL, Attention, StepName, StepState, TransferState
+from domain.transfer import Attention, StepName, StepState, TransferState
 from domain.transitions import Progress
 from domain.waits import Wait, wait_of
 from workflows.activity_calls import transact
+from workflows.alarm import Alarm
+from workflows.options import NOTED_AFTER, SHOWN_AS_RETRYING_AFTER
 from workflows.refusals import TransferEnded
 from workflows.search_attributes import ATTENTION, CHARGE_POINT, KIND, STATE, STEP, WAITING_UNTIL
 
@@ -41,7 +43,11 @@ class StatusBoard:
         self._problem = ""
         self._unwritten: list[StepNote] = []
         self._failed: set[StepName] = set()
-        self._changed = False
+        self._alarm = Alarm(self._look)
+        self._note_by: datetime | None = None
+        """By when what is unwritten is to be written; None: nothing is."""
+        self._trying_since: datetime | None = None
+        """Since when an ordinary step is being tried; None: none is."""
         self._closed = False
         self._writer: asyncio.Task[None] | None = None
         self._about: tuple[SearchAttributeUpdate[str], ...] = ()
@@ -76,8 +82,7 @@ class StatusBoard:
         """Show the step that runs; with `note`, write it too (the register's own steps write themselves)."""
         self.progress = replace(self.progress, step=step)
         if note:
-            self._unwritten.append(StepNote(name=step, state=StepState.RUNNING))
-            self._changed = True
+            self._keep(StepNote(name=step, state=StepState.RUNNING))
         self._show()
 
     def done(self, step: StepName, remark: str | None = None) -> None:
@@ -101,8 +106,7 @@ class StatusBoard:
     def given_up(self, step: StepName, error: str, attempts: int) -> None:
         """Write what a step failed with that waits for an operator, and how often it was tried."""
         if self._writer is not None:
-            self._unwritten.append(StepNote(name=step, last_error=error, attempts=attempts))
-            self._changed = True
+            self._keep(StepNote(name=step, last_error=error, attempts=attempts))
 
     def compensated(self, step: StepName) -> None:
         """Write that a step is undone; of one that failed the error says more."""
@@ -110,18 +114,57 @@ class StatusBoard:
             self._end(step, StepState.COMPENSATED, None)
 
     def _end(self, step: StepName, state: StepState, remark: str | None) -> None:
-        self._unwritten.append(StepNote(name=step, state=state, last_error=remark))
-        self._changed = True
+        self._keep(StepNote(name=step, state=state, last_error=remark))
 
-    def wait_for(self, attention: Attention, until: datetime | None = None, problem: str = "") -> None:
-        """Show what the transfer waits for, and what else there is to say; `Attention.NONE` once it runs again."""
+    def _keep(self, note: StepNote) -> None:
+        """Write how a step stands soon: many are over before anybody could read it."""
+        self._unwritten.append(note)
+        if self._note_by is None:
+            self._note_by = workflow.now() + NOTED_AFTER
+            self._alarm.set(self._note_by)
+
+    def take_notes(self) -> tuple[StepNote, ...]:
+        """Give how the steps stand to whoever writes to the transfer now, who takes it along."""
+        notes, self._unwritten, self._note_by = tuple(self._unwritten), [], None
+        return notes
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Show the transfer as `retrying` where what is tried inside the block takes long."""
+        self._trying_since = workflow.now()
+        self._alarm.set(self._trying_since + NOTED_AFTER)
+        try:
+            yield
+        finally:
+            self._trying_since = None
+
+    def _look(self) -> None:
+        """See what is due: the writer's waits look at the time by themselves."""
+        now = workflow.now()
+        if self._note_by is not None and self._note_by > now:
+            self._alarm.set(self._note_by)
+        if self._trying_since is not None:
+            shown_at = self._trying_since + SHOWN_AS_RETRYING_AFTER
+            if shown_at > now:
+                self._alarm.set(shown_at)
+            elif self.attention is Attention.NONE:
+                self.wait_for(Attention.RETRYING)
+
+    def wait_for(
+        self, attention: Attention, until: datetime | None = None, problem: str = "", *, note: bool = True
+    ) -> None:
+        """Show what the transfer waits for, and what else there is to say; `Attention.NONE` once it runs again.
+
+        With `note` it is written, too: the register's own steps write themselves.
+        """
         if (attention, until, problem) == (self.attention, self.waiting_until, self._problem):
             return
         if attention is not self.attention:
             self._since = workflow.now()
         self.progress = replace(self.progress, attention=attention)
         self.waiting_until, self._problem = until, problem
-        self._changed = True
+        if note:
+            self._note_by = workflow.now()
         self._show()
 
     @contextmanager
@@ -218,20 +261,21 @@ class StatusBoard:
             return f"{since}."
         return f"{since}; until {self.waiting_until:{_TIME}}, then {wait.then}."
 
+    def _is_due(self) -> bool:
+        return self._note_by is not None and self._note_by <= workflow.now()
+
     async def _write(self) -> None:
-        """Write the newest standing whenever it has changed; a database that is away delays it, nothing else."""
+        """Write the newest standing once that is due; a database that is away delays it, nothing else."""
         while True:
-            await workflow.wait_condition(lambda: self._changed or self._closed)
-            if not self._changed:
+            await workflow.wait_condition(lambda: self._is_due() or self._closed)
+            if self._note_by is None:
                 return
             note = Note(
                 transfer_id=self._transfer_id,
                 attention=self.attention,
                 waiting_until=self.waiting_until,
-                ended=self.state in FINAL,
-                steps=tuple(self._unwritten),
+                steps=self.take_notes(),
             )
-            self._changed, self._unwritten = False, []
             with self.hearing():
                 await transact(Records.note, note, self.policy, summary="how the transfer stands", for_ever=True)
 

@@ -17,7 +17,6 @@ from domain.errors import HandoverError
 from domain.policy import Policy
 from domain.transfer import Attention, OperatorAction, Reason, StepName, TransferState
 from domain.transitions import Action, Change, Progress, check, effect
-from workflows.options import SHOWN_AS_RETRYING_AFTER
 from workflows.refusals import tries_of
 from workflows.status import StatusBoard
 
@@ -186,12 +185,9 @@ class StepRunner:
                     await self._ask_operator(error)
 
     async def _finish(self, task: asyncio.Future[Any]) -> bool:
-        """Wait for `task`, shown as `retrying` where it takes long; False where it is to be tried anew."""
+        """Wait for `task`; False where it is to be tried anew."""
         try:
-            woken = await self._wait(task.done, SHOWN_AS_RETRYING_AFTER, "shown as retrying from here")
-            if woken is _Woken.TIME_OVER:
-                self.board.wait_for(Attention.RETRYING)
-                woken = await self._wait(task.done)
+            woken = await self._wait(task.done)
             if woken is _Woken.MET:
                 task.result()
         except (Exception, asyncio.CancelledError):  # nothing else: a workflow that is put away waits for nothing

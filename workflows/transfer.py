@@ -1,15 +1,15 @@
-"""The story of one transfer: validate, look up, reserve, ask, quiet, change, reconfigure, tell - or undo it all."""
+"""The story of one transfer: validate, look up, reserve, ask, quiet, change, reconfigure - or undo it all."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import NoReturn, TypeVar
 
 from temporalio import workflow
 
-from activities.contracts.messages import Done, Message, TransferRef, TransferRun
-from activities.contracts.notices import Notices, Subject, Tell
+from activities.contracts.messages import Message, TransferRef, TransferRun
+from activities.contracts.outbox import Outbox, Queue
 from activities.contracts.records import Note, Records
 from activities.contracts.registry import Changed, Finish, Plan, Proof, RefusedRecord, Registry
 from domain.actors import SYSTEM, TEMPORAL_UI
@@ -17,11 +17,12 @@ from domain.approval import Decision
 from domain.errors import HandoverError, NotAllowed, Refusal
 from domain.ids import OrderId
 from domain.kinds import FoundBy, rules_of
+from domain.letters import Subject
 from domain.policy import Policy
 from domain.trail import TrailAction
 from domain.transfer import FINAL, OperatorAction, Reason, StepName, TransferState, TransferWarning
 from domain.transitions import Action
-from workflows.activity_calls import ActivityMethod, call, transact
+from workflows.activity_calls import ActivityMethod, transact
 from workflows.approvals import Approvals
 from workflows.charger import ChargerCommands
 from workflows.compensation import Compensations, to_the_end
@@ -34,7 +35,6 @@ from workflows.messages import (
     TransferOutcome,
     TransferStatus,
 )
-from workflows.options import letter
 from workflows.reconfiguration import Reconfiguration
 from workflows.refusals import TransferEnded, failure
 from workflows.status import StatusBoard
@@ -59,9 +59,6 @@ class TransferWorkflow:
         self._warnings: list[TransferWarning] = []
         self._refusal: Refusal | None = None
         self._charger: ChargerCommands | None = None
-        self._letters: list[asyncio.Future[Done]] = []
-        """Those that are sent beside the story."""
-        self._told: set[tuple[Subject, int]] = set()
         self._turned: Reason | None = None
         """Why a roll-back that is taken up was begun."""
 
@@ -94,12 +91,8 @@ class TransferWorkflow:
             plan = await self._open()
         except Refusal as refusal:
             return await self._refuse(refusal)
-        if plan.tell_present_owner:
-            self._tell_beside(Subject.REQUESTED, "tell the present owner")
         ended = self._board.state in FINAL
         state = self._board.state if ended else await self._carry_out(plan)
-        await self._tell_parties()
-        await asyncio.gather(*self._letters)
         await self._board.close()
         return TransferOutcome(state=state)
 
@@ -138,8 +131,6 @@ class TransferWorkflow:
             if (state := await self._approvals.collect(plan)) is not TransferState.TRANSFERRING:
                 return state
             plan = self._runner.plan or plan
-        if self._approvals.accepted:
-            self._tell_beside(Subject.ACCEPTED, "tell sender and owner that it was accepted")
         device = Reconfiguration(
             plan, self._required_charger(), self._runner, self._undo, self._warnings, self._tell_of_key
         )
@@ -234,30 +225,21 @@ class TransferWorkflow:
         """Write the outcome and release the charge point."""
         self._board.begin(StepName.TELL_PARTIES, note=False)
         end = Finish(
-            transfer_id=self._ref.transfer_id, state=state, reason=reason, warnings=tuple(dict.fromkeys(self._warnings))
+            transfer_id=self._ref.transfer_id,
+            state=state,
+            reason=reason,
+            warnings=tuple(dict.fromkeys(self._warnings)),
+            steps=self._board.take_notes(),
         )
         summary = f"finish as {state.value}"
         await transact(Registry.finish, end, self._policy, summary=summary, for_ever=True)
         self._board.enter(state)
         return state
 
-    def _tell_beside(self, subject: Subject, summary: str, reminder: int = 0) -> None:
-        """Send news beside the story, which does not wait for it: a present owner may cancel."""
-        news = Tell(transfer_id=self._ref.transfer_id, subject=subject, reminder=reminder)
-        sending = call(Notices.tell, news, letter(self._policy), summary=summary, for_ever=True)
-        self._letters.append(asyncio.ensure_future(sending))
-
-    def _tell_of_key(self, subject: Subject, reminder: int) -> None:
-        """Tell the new owner that a key is to be typed, or remind them of it: each once."""
-        if (subject, reminder) not in self._told:
-            self._told.add((subject, reminder))
-            self._tell_beside(subject, "tell the new owner to type a key", reminder)
-
-    async def _tell_parties(self) -> None:
-        news = Tell(transfer_id=self._ref.transfer_id, subject=Subject.ENDED)
-        self._board.begin(StepName.TELL_PARTIES, note=True)
-        await self._runner.run(lambda: call(Notices.tell, news, letter(self._policy), summary="tell the parties"))
-        self._board.done(StepName.TELL_PARTIES)
+    async def _tell_of_key(self, remind_at: datetime) -> None:
+        """Have the new owner told that a key is to be typed, and reminded of it."""
+        letter = Queue(transfer_id=self._ref.transfer_id, subject=Subject.NEW_KEY, remind_at=remind_at)
+        await transact(Outbox.queue, letter, self._policy, summary="a letter about the new key", for_ever=True)
 
     # --- what others send -----------------------------------------------------------------------------------------
 
@@ -347,11 +329,13 @@ class TransferWorkflow:
     async def _register(self, name: StepName, step: ActivityMethod[Q, A], summary: str, ask: Q) -> A:
         """Run one of the register's steps, which writes its own row."""
         self._board.begin(name, note=False)
-        return await self._runner.run(lambda: transact(step, ask, self._policy, summary=summary))
+        shown, policy = self._board.trying, self._policy
+        return await self._runner.run(lambda: transact(step, ask, policy, summary=summary, shown=shown))
 
     def _undoing(self, step: ActivityMethod[TransferRef, A], summary: str) -> Callable[[], Awaitable[None]]:
         async def undo() -> None:
-            await self._runner.run(lambda: transact(step, self._ref, self._policy, summary=summary))
+            shown = self._board.trying
+            await self._runner.run(lambda: transact(step, self._ref, self._policy, summary=summary, shown=shown))
 
         return undo
 
@@ -361,7 +345,6 @@ class TransferWorkflow:
             transfer_id=self._ref.transfer_id,
             attention=self._board.attention,
             waiting_until=self._board.waiting_until,
-            ended=self._board.state in FINAL,
             resolution=order.action,
             order_id=order.order_id,
             detail={"step": step.value if step else "", "update": _update_id()},

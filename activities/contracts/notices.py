@@ -1,43 +1,12 @@
-"""Letters."""
+"""Letters that have a workflow of their own."""
 
 from abc import ABC, abstractmethod
 from datetime import date
-from enum import StrEnum
 
 from activities.contracts.declaring import step
-from activities.contracts.messages import Done, Message, TransferRef
+from activities.contracts.messages import Done, Message
 from domain.ids import ChargePointId, LinkId
 from domain.news import OwnerNews
-from domain.transfer import StepName
-
-
-class Ask(TransferRef):
-    """The question to the recipient. `reminder` 0 asks, by the link of `generation`; 1 and on remind, by the newest."""
-
-    generation: int = 1
-    reminder: int = 0
-
-
-class Subject(StrEnum):
-    """What the parties are told of."""
-
-    REQUESTED = "requested"
-    """To a present owner who did not ask."""
-    ACCEPTED = "accepted"
-    """To the sender and the present owner: the recipient has."""
-    ENDED = "ended"
-    SETTLED = "settled"
-    """What it had left to do at the charger is done."""
-    NEW_KEY = "new_key"
-    """To the new owner, who is to type a key into the charger."""
-
-
-class Tell(TransferRef):
-    """A piece of news for the parties; who gets it and what it says follows from the transfer's state."""
-
-    subject: Subject
-    reminder: int = 0
-    """Of `new_key`: 0 tells, 1 and on remind; each is a letter of its own."""
 
 
 class SendCode(Message):
@@ -60,16 +29,6 @@ class TellOwner(Message):
 
 class Notices(ABC):
     """Letters (`notices.*`): delivered at least once, each with a Message-ID that stays the same."""
-
-    @step("notices.ask", StepName.ASK_RECIPIENT)
-    @abstractmethod
-    async def ask(self, ask: Ask) -> Done:
-        """Send the recipient the approval link; an address without a usable account is asked to open one."""
-
-    @step("notices.tell", StepName.TELL_PARTIES)
-    @abstractmethod
-    async def tell(self, tell: Tell) -> Done:
-        """Tell the parties."""
 
     @step("notices.send_code")
     @abstractmethod

@@ -36,8 +36,6 @@ class Note(TransferRef):
 
     attention: Attention = Attention.NONE
     waiting_until: datetime | None = None
-    ended: bool = False
-    """Noted after the end, when its letters may still wait; what was noted before it and comes late counts no more."""
     state: TransferState | None = None
     reason: Reason | None = None
     steps: tuple[StepNote, ...] = ()

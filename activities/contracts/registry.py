@@ -5,6 +5,7 @@ from datetime import datetime
 
 from activities.contracts.declaring import step
 from activities.contracts.messages import Done, Message, TransferRef, TransferRun
+from activities.contracts.records import StepNote
 from domain.approval import Decision
 from domain.charger import KeyAnswer
 from domain.errors import ErrorCode
@@ -34,8 +35,6 @@ class Plan(Message):
     """An earlier run reserved it: this one goes on where the transfer stands."""
     expires_at: datetime | None
     """Until when the recipient may decide; None where nobody is asked."""
-    remind_at: tuple[datetime, ...] = ()
-    tell_present_owner: bool
     running_session: RunningSession
     if_offline: IfOffline
     until_new_key: UntilNewKey = UntilNewKey.SERVE
@@ -58,12 +57,6 @@ class ResendRecord(TransferRef):
     """An order that whoever must decide is asked anew."""
 
     order_id: OrderId | None
-
-
-class Resent(Message):
-    """Which links are valid from now on."""
-
-    generation: int
 
 
 class Decided(Message):
@@ -92,8 +85,6 @@ class TakenUp(Message):
     state: TransferState
     reason: Reason | None = None
     decisions: tuple[Taken, ...] = ()
-    generation: int = 1
-    """Of the links that are valid."""
     resent: tuple[OrderId, ...] = ()
     """Every order to resend so far."""
 
@@ -114,6 +105,8 @@ class Finish(TransferRef):
     state: TransferState
     reason: Reason | None = None
     warnings: tuple[TransferWarning, ...] = ()
+    steps: tuple[StepNote, ...] = ()
+    """How its steps stand, where that is not written yet."""
 
 
 class RefusedRecord(TransferRun):
@@ -180,8 +173,8 @@ class Registry(ABC):
 
     @step("registry.resend", StepName.ASK_RECIPIENT)
     @abstractmethod
-    async def resend(self, record: ResendRecord) -> Resent:
-        """Let every link sent so far die, for new ones; refuses NotAllowed, AlreadyDecided, TooLate."""
+    async def resend(self, record: ResendRecord) -> Done:
+        """Let every link sent so far die, and have new ones sent; refuses NotAllowed, AlreadyDecided, TooLate."""
 
     @step("registry.take_up")
     @abstractmethod

@@ -11,13 +11,14 @@ from activities.contracts.accounts import Accounts
 from activities.contracts.charge_points import ChargePoints, ChargerOnDemand
 from activities.contracts.charger import Charger
 from activities.contracts.notices import Notices
+from activities.contracts.outbox import Outbox
 from activities.contracts.reconciler import Reconciler
 from activities.contracts.records import Records
 from activities.contracts.registry import Registry
 from activities.contracts.rescues import Rescues
 
 #: What transfers do, and what is done about them.
-OF_TRANSFERS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Accounts, Records, Rescues, Reconciler)
+OF_TRANSFERS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Outbox, Accounts, Records, Rescues, Reconciler)
 
 
 CONTRACTS: tuple[type[ABC], ...] = (*OF_TRANSFERS, ChargePoints, ChargerOnDemand)

@@ -10,10 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.ids import TransferId
 from domain.keys import KeyPurpose
 from domain.reconciliation import Finding
-from domain.trail import TOLD_OF_END
 from domain.transfer import FINAL, Connection, TransferState, TransferWarning
 from persistence.chargers.charger_keys import KeyState
-from persistence.tables import AuditEvent, ChargePoint, Credential, OwnershipPeriod, Request, Transfer
+from persistence.tables import ChargePoint, Credential, OwnershipPeriod, Request, Transfer
 
 #: Warnings with which a charger keeps its former key for good reason.
 _KEEPS_OLD_KEY: Final = {
@@ -44,14 +43,6 @@ async def states(rows: AsyncSession, also: Collection[TransferId]) -> dict[Trans
     ended = [one for one in also if one not in found][:_AT_ONCE]
     found |= {row.id: TransferState(row.state) for row in await rows.execute(query.where(Transfer.id.in_(ended)))}
     return {TransferId(one): state for one, state in found.items()}
-
-
-async def untold(rows: AsyncSession, since: datetime) -> dict[TransferId, TransferState]:
-    """Give the state of transfers that ended after `since`, and whose parties were not told of it, or not all yet."""
-    told = exists().where(AuditEvent.subject == Transfer.id, AuditEvent.once == TOLD_OF_END)
-    ended = Transfer.state.in_(FINAL - {TransferState.REFUSED}), Transfer.finished_at >= since
-    found = await rows.execute(select(Transfer.id, Transfer.state).where(*ended, ~told))
-    return {TransferId(row.id): TransferState(row.state) for row in found}
 
 
 async def of_the_register(rows: AsyncSession) -> list[tuple[Finding, str]]:

@@ -6,9 +6,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import trail
 from domain.actors import SYSTEM, TEMPORAL_UI
 from domain.ids import TransferId
-from domain.trail import TOLD_OF_END, TrailAction
-from domain.transfer import FINAL, StepName, StepState, TransferState
-from persistence.tables import Transfer, TransferStep
+from domain.trail import TrailAction
+from domain.transfer import FINAL, TransferState
+from persistence.tables import Transfer
 from persistence.transfers import audit, transfers
 
 
@@ -31,11 +31,11 @@ async def admit(
     """Let another run than those that are known write; else give the state that its transfer has ended in.
 
     That is a run that somebody has reset to some earlier event: of one that is under way it counts as taken up. Each is
-    on record once. `takes_up`: it asks where the transfer stands, and may still tell the parties of its end.
+    on record once. `takes_up`: it asks where the transfer stands.
     """
     row = await transfers.get(rows, transfer_id)
     state = TransferState(row.state)
-    over = state in FINAL and (not takes_up or await _is_told(rows, transfer_id))
+    over = state in FINAL
     if takes_up and not over:
         return None
     await audit.append(
@@ -47,11 +47,3 @@ async def admit(
         once=trail.taken_up(run_id),
     )
     return state if over else None
-
-
-async def _is_told(rows: AsyncSession, transfer_id: TransferId) -> bool:
-    """Whether nothing is left to be told of an end: the parties were, or there was nobody."""
-    if await audit.action_of(rows, transfer_id, TOLD_OF_END) is not None:
-        return True
-    step = await rows.get(TransferStep, (transfer_id, StepName.TELL_PARTIES.value))
-    return step is not None and step.state == StepState.DONE.value

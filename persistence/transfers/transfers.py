@@ -1,10 +1,10 @@
-"""Transfers, their steps, and the requests they come from."""
+"""Transfers, and the requests they come from."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger_orders import AT_WORK
@@ -17,18 +17,13 @@ from domain.transfer import (
     FINAL,
     Attention,
     Connection,
-    StepName,
-    StepState,
     TransferState,
     TransferWarning,
     UntilNewKey,
     may_follow,
 )
-from persistence.tables import ApiKey, Request, Transfer, TransferStep
+from persistence.tables import ApiKey, Request, Transfer
 from persistence.vault import Vault
-
-STEPS = tuple(StepName)
-_ENDED = {StepState.DONE, StepState.SKIPPED, StepState.FAILED, StepState.COMPENSATED}
 
 
 @dataclass(frozen=True)
@@ -120,76 +115,18 @@ def enter(row: Transfer, state: TransferState, now: datetime) -> None:
         row.finished_at = now
 
 
+def wait_anew(row: Transfer) -> None:
+    """Write what a transfer waits for as it is reserved, or taken up: its recipient, or nobody."""
+    asks = row.state == TransferState.AWAITING_ACCEPTANCE.value
+    row.attention = Attention.RECIPIENT.value if asks else Attention.NONE.value
+    row.waiting_until = row.expires_at if asks else None
+
+
 async def mark_started(rows: AsyncSession, transfer_id: TransferId, now: datetime) -> None:
     """Note that a request's workflow has reserved, so that nobody starts it again, whoever waits for its answer."""
     await rows.execute(
         update(Request).where(Request.transfer_id == transfer_id, Request.started_at.is_(None)).values(started_at=now),
         execution_options={"synchronize_session": False},
-    )
-
-
-def steps_at_reservation(transfer_id: TransferId, now: datetime, *, asks: bool) -> list[TransferStep]:
-    """Give the rows of a transfer's steps: what led to its reservation is done, the rest still pending."""
-    done = {StepName.VALIDATE_RIGHTS, StepName.LOOK_UP_TARGET, StepName.RESERVE}
-    skipped = set() if asks else {StepName.ASK_RECIPIENT}
-
-    def row(place: int, name: StepName) -> TransferStep:
-        is_done, ended = name in done, name in done | skipped
-        state = StepState.DONE if is_done else StepState.SKIPPED if ended else StepState.PENDING
-        return TransferStep(
-            transfer_id=transfer_id,
-            name=name.value,
-            position=place,
-            state=state.value,
-            attempts=int(is_done),
-            started_at=now if is_done else None,
-            finished_at=now if ended else None,
-            last_error=None,
-        )
-
-    return [row(place, name) for place, name in enumerate(STEPS, start=1)]
-
-
-async def note_step(
-    rows: AsyncSession,
-    transfer_id: TransferId,
-    name: StepName,
-    state: StepState | None,
-    *,
-    last_error: str | None = None,
-    attempts: int = 0,
-) -> None:
-    """Write how a step stands (None: as before); its times follow from its state. An error stays until the next one.
-
-    `attempts` is how often it was tried so far, where that is known.
-    """
-    now, values = datetime.now(UTC), dict[str, Any]()
-    if state is not None:
-        values |= {"state": state.value, "finished_at": now if state in _ENDED else None}
-    if state is not StepState.SKIPPED:  # what is left out may never have begun
-        tried = max(attempts, 1)
-        values["started_at"] = func.coalesce(TransferStep.started_at, now)
-        values["attempts"] = case((TransferStep.attempts < tried, tried), else_=TransferStep.attempts)
-    if last_error is not None:
-        values["last_error"] = last_error
-    await rows.execute(
-        update(TransferStep)
-        .where(TransferStep.transfer_id == transfer_id, TransferStep.name == name.value)
-        .values(values)
-        .execution_options(synchronize_session=False)
-    )
-
-
-async def skip_pending(rows: AsyncSession, transfer_id: TransferId) -> None:
-    """Mark what an ended transfer never came to as skipped."""
-    await rows.execute(
-        update(TransferStep)
-        .where(
-            TransferStep.transfer_id == transfer_id,
-            TransferStep.state == StepState.PENDING.value,
-            TransferStep.name != StepName.TELL_PARTIES.value,
-        )
-        .values(state=StepState.SKIPPED.value)
     )
 
 

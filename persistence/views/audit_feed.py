@@ -4,38 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, String, and_, case, column, exists, or_, select, values
-from sqlalchemy.orm import aliased
+from sqlalchemy import Integer, String, and_, column, false, func, or_, select, values
 
-from domain.trail import TOLD_OF_END, TrailSubject
-from domain.transfer import FINAL, StepName, StepState, TransferState
+from domain.trail import TrailSubject
+from domain.transfer import FINAL
 from persistence.people.callers import Caller
 from persistence.session import Database
-from persistence.tables import AuditCounter, AuditEvent, Transfer, TransferStep
+from persistence.tables import AuditCounter, AuditEvent, Transfer
 from persistence.views.transfer_views import EventView, event_view
 
-_TOLD: Final = and_(TransferStep.transfer_id == Transfer.id, TransferStep.name == StepName.TELL_PARTIES.value)
-
-
-def _over() -> ColumnElement[bool]:
-    """Whether a transfer has ended and its parties were told; one that was refused at once has nobody to tell.
-
-    The entry counts, not only the step: that a letter to a recipient who has not accepted is still tried is not shown.
-    """
-    ended = [state.value for state in FINAL - {TransferState.REFUSED}]
-    entry = aliased(AuditEvent)
-    told = or_(
-        TransferStep.state.in_([StepState.DONE.value, StepState.SKIPPED.value]),
-        exists().where(entry.subject == Transfer.id, entry.once == TOLD_OF_END),
-    )
-    return case(
-        (Transfer.state == TransferState.REFUSED.value, True),
-        (and_(Transfer.state.in_(ended), told), True),
-        else_=False,
-    )
-
-
-_OVER: Final = _over()
+#: Whether a transfer has ended: nothing but letters follows.
+_OVER: Final = func.coalesce(Transfer.state.in_([state.value for state in FINAL]), false())
 
 
 @dataclass(frozen=True)
@@ -59,7 +38,7 @@ class Entry:
 class News:
     """What is new: the entries of each trail in their order, and the trails that are over.
 
-    A transfer's is, once everything was said of it; a charge point's never.
+    A transfer's is, once it has ended: that its parties were told may follow. A charge point's never.
     """
 
     entries: Mapping[TrailSubject, list[Entry]]
@@ -86,7 +65,6 @@ class AuditFeed:
             select(AuditCounter.last, _OVER)
             .select_from(AuditCounter)
             .outerjoin(Transfer, Transfer.id == AuditCounter.subject)
-            .outerjoin(TransferStep, _TOLD)
             .where(AuditCounter.subject == subject)
         )
         async with self._db.reading() as rows:
@@ -108,7 +86,6 @@ class AuditFeed:
                 and_(AuditEvent.subject == cte.c.subject, AuditEvent.sequence > cte.c.sequence),
             )
             .outerjoin(Transfer, Transfer.id == cte.c.subject)
-            .outerjoin(TransferStep, _TOLD)
             .where(or_(AuditEvent.sequence.is_not(None), _OVER))
             .order_by(cte.c.subject, AuditEvent.sequence)
             .limit(limit)

@@ -17,7 +17,7 @@ from domain.actors import SYSTEM
 from domain.ids import owner_news_workflow_id
 from domain.news import OwnerNews
 from domain.reconciliation import TAKE_UPS, UNCERTAIN, Finding
-from domain.trail import TOLD_OF_END, TrailAction, of_charge_point, told_of_news
+from domain.trail import TrailAction, of_charge_point, told_of_news
 from domain.transfer import Reason, TransferState
 from engine.engine import TemporalEngine
 from engine.runs import Runs
@@ -69,13 +69,7 @@ async def ended(
         await change(database, update(Transfer).values(state="rolling_back"))
     reason = Reason.OPERATOR if state is TransferState.ROLLED_BACK else None
     await registry.finish(Finish(transfer_id=ref.transfer_id, state=state, reason=reason))
-    await told(database, ref)
     return ref
-
-
-async def told(database: Database, ref: TransferRef) -> None:
-    async with database.writing() as rows:
-        await audit.append(rows, ref.transfer_id, actor=SYSTEM, action=TrailAction.TOLD, once=TOLD_OF_END)
 
 
 async def key(database: Database, ref: TransferRef) -> Credential:
@@ -192,8 +186,6 @@ async def test_a_reservation_of_which_the_engine_knows_nothing_is_a_lost_run(
     await registry.reserve(ref)
     assert await found(reconciler) == {Finding.RUN_LOST: ref.transfer_id}
     await change(database, update(Transfer).values(active=False, state="cancelled", finished_at=datetime.now(UTC)))
-    assert await found(reconciler) == {Finding.RUN_LOST: ref.transfer_id}, "nobody was told of its end"
-    await told(database, ref)
     assert await found(reconciler) == {}
     lost = Suspicion(kind=Finding.RUN_LOST, subject=ref.transfer_id)
     done = await reconciler.settle(Suspicions(items=(lost,)))

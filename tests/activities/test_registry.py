@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from activities.contracts.messages import TransferRef, TransferRun
-from activities.contracts.records import Note
+from activities.contracts.records import Note, StepNote
 from activities.contracts.registry import Decided, DecisionRecord, Finish, RefusedRecord
 from activities.records import DatabaseRecords
 from activities.registry import DatabaseRegistry
@@ -44,19 +44,23 @@ from persistence.tables import (
     Credential,
     Membership,
     Order,
+    OutboxLetter,
     OwnershipPeriod,
     Request,
     Transfer,
     TransferStep,
     User,
 )
-from persistence.transfers import inconsistencies, parties, transfers
+from persistence.transfers import inconsistencies, parties, steps
+from persistence.transfers.steps import StepChange
 from persistence.vault import Vault
 from tests.journeys.system import two_users
 from tests.orders import give
 from tools.demo.findings import Registered, in_database
 
 CP = ChargePointId("cp-1")
+#: What is in the outbox of a transfer that asks: the question, and two reminders.
+ASKED = {("asked", 1, 0), ("asked", 1, 1), ("asked", 1, 2)}
 TO_BOB: dict[str, Any] = {
     "kind": TransferKind.TRANSFER_TO_USER, "recipient": "bob@example.com", "recipient_channel": Channel.EMAIL,
     "acceptance": Acceptance.REQUIRED,
@@ -373,7 +377,7 @@ async def test_a_step_began_when_it_began(registry: DatabaseRegistry, database: 
     began = []
     for state in (StepState.RUNNING, StepState.DONE):
         async with database.writing() as rows:
-            await transfers.note_step(rows, ref.transfer_id, StepName.QUIET_CHARGER, state)
+            await steps.note(rows, ref.transfer_id, [StepChange(StepName.QUIET_CHARGER, state)])
         async with database.reading() as rows:
             began.append((await rows.get_one(TransferStep, (ref.transfer_id, "quiet_charger"))).started_at)
     assert began[0] is not None
@@ -507,7 +511,7 @@ async def test_an_expired_request_can_not_be_accepted_before_the_clock_has_said_
 @pytest.mark.parametrize(
     ("user", "decision"), [("bob", Decision.DECLINE), ("ada", Decision.CANCEL), (None, Decision.EXPIRE)]
 )
-async def test_an_end_by_decision_leaves_no_step_to_come_but_the_letters(
+async def test_an_end_by_decision_leaves_no_step_to_come(
     registry: DatabaseRegistry, database: Database, vault: Vault, user: str | None, decision: Decision
 ) -> None:
     ref = await keep(database, vault, TO_BOB)
@@ -516,7 +520,9 @@ async def test_an_end_by_decision_leaves_no_step_to_come_but_the_letters(
         await decide(database, vault, user, decision, ref)
     else:
         await registry.decide(DecisionRecord(transfer_id=ref.transfer_id, decision=decision))
-    assert await pending(database, ref) == {"tell_parties"}
+    assert await steps_in(database, ref, "pending") == set()
+    assert {"ask_recipient", "tell_parties"} <= await steps_in(database, ref, "done")
+    assert await queued(database, ref) == {*ASKED, ("ended", 0, 0)}
 
 
 async def test_a_cancel_that_rolls_back_leaves_the_steps_to_the_roll_back(
@@ -524,9 +530,9 @@ async def test_a_cancel_that_rolls_back_leaves_the_steps_to_the_roll_back(
 ) -> None:
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
-    before = await pending(database, ref)
+    before = await steps_in(database, ref, "pending")
     await decide(database, vault, "ada", Decision.CANCEL, ref)
-    assert await pending(database, ref) == before
+    assert await steps_in(database, ref, "pending") == before
 
 
 async def test_who_was_blocked_before_they_accept_reads_whom_to_ask(
@@ -652,26 +658,72 @@ async def test_a_late_note_brings_no_ended_transfer_back(
     assert (found.state, found.attention, found.active) == ("declined", "", False)
 
 
-async def test_letters_of_an_ended_transfer_that_wait_for_an_operator_are_seen(
+async def test_letters_are_queued_with_what_they_follow_from(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     ref = await keep(database, vault, TO_BOB)
     await registry.reserve(ref)
-    await decide(database, vault, "bob", Decision.DECLINE, ref)
-    records = DatabaseRecords(database)
-    await records.note(Note(transfer_id=ref.transfer_id, attention=Attention.OPERATOR, ended=True))
+    assert await queued(database, ref) == ASKED
+    await registry.reserve(ref)
+    await decide(database, vault, "bob", Decision.ACCEPT, ref)
+    assert await queued(database, ref) == {*ASKED, ("accepted", 0, 0)}
+    await registry.change_ownership(ref)
+    await registry.finish(Finish(transfer_id=ref.transfer_id, state=TransferState.COMPLETED))
+    assert await queued(database, ref) == {*ASKED, ("accepted", 0, 0), ("ended", 0, 0)}
+
+
+async def test_whoever_is_asked_is_waited_for_from_the_reservation_on(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    await registry.reserve(ref)
     found = await row(database, ref)
-    assert (found.state, found.attention, found.active) == ("declined", "operator", False)
-    await records.note(Note(transfer_id=ref.transfer_id, ended=True))
-    assert (await row(database, ref)).attention == ""
+    assert (found.attention, found.waiting_until) == ("recipient", found.expires_at)
+    assert await steps_in(database, ref, "running") == {"ask_recipient"}
+    await decide(database, vault, "bob", Decision.ACCEPT, ref)
+    found = await row(database, ref)
+    assert (found.attention, found.waiting_until) == ("", None)
+    assert "ask_recipient" in await steps_in(database, ref, "done")
 
 
-async def pending(database: Database, ref: TransferRef) -> set[str]:
+async def test_what_was_not_written_of_the_steps_is_written_with_the_end(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, BOB_OWNS)
+    await registry.reserve(ref)
+    await registry.change_ownership(ref)
+    notes = (
+        StepNote(name=StepName.ROTATE_CREDENTIALS, state=StepState.RUNNING),
+        StepNote(name=StepName.ROTATE_CREDENTIALS, state=StepState.SKIPPED, last_error="It was away."),
+        StepNote(name=StepName.RELEASE_CHARGER, state=StepState.SKIPPED),
+    )
+    end = Finish(transfer_id=ref.transfer_id, state=TransferState.COMPLETED_WITH_WARNINGS, steps=notes)
+    await registry.finish(end)
+    async with database.reading() as rows:
+        rotated = await rows.get_one(TransferStep, (ref.transfer_id, "rotate_credentials"))
+        released = await rows.get_one(TransferStep, (ref.transfer_id, "release_charger"))
+        lists = await rows.get_one(TransferStep, (ref.transfer_id, "replace_lists"))
+    assert (rotated.state, rotated.attempts, rotated.last_error) == ("skipped", 1, "It was away.")
+    assert rotated.started_at is not None
+    assert rotated.finished_at is not None
+    assert (released.state, released.attempts, released.started_at) == ("skipped", 0, None)
+    assert (lists.state, lists.finished_at, lists.last_error) == ("skipped", None, None)
+    assert await steps_in(database, ref, "pending") == set()
+
+
+async def steps_in(database: Database, ref: TransferRef, state: str) -> set[str]:
     async with database.reading() as rows:
         wanted = select(TransferStep.name).where(
-            TransferStep.transfer_id == ref.transfer_id, TransferStep.state == "pending"
+            TransferStep.transfer_id == ref.transfer_id, TransferStep.state == state
         )
         return set(await rows.scalars(wanted))
+
+
+async def queued(database: Database, ref: TransferRef) -> set[tuple[str, int, int]]:
+    """List what lies in a transfer's outbox, by subject, generation of the links, and reminder."""
+    async with database.reading() as rows:
+        letters = await rows.scalars(select(OutboxLetter).where(OutboxLetter.transfer_id == ref.transfer_id))
+        return {(letter.subject, letter.generation, letter.reminder) for letter in letters}
 
 
 async def blocked(database: Database) -> TransferId | None:

@@ -9,11 +9,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from sqlalchemy import event
 
-from activities.contracts.notices import Subject
 from api.app import create_app
 from api.metrics import HttpMetrics
 from domain.actors import SYSTEM
 from domain.ids import TransferId
+from domain.letters import Subject
 from domain.trail import TrailAction, told
 from persistence.session import Database
 from persistence.tables import TransferStep

@@ -7,13 +7,13 @@ from datetime import date
 
 import pytest
 
-from activities.contracts.notices import Subject
 from domain import trail
 from domain.actors import Actor
 from domain.approval import Decision
 from domain.charger_orders import ChargerOrder
 from domain.errors import ErrorCode
 from domain.ids import ID_PATTERN, ChargePointId, LinkId, OrderId
+from domain.letters import Subject
 from domain.trail import Attempt, TrailAction, of_charge_point, tells_place, without_places
 from domain.transfer import FINAL, OperatorAction, TransferState
 from tests.conftest import ROOT

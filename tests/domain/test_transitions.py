@@ -96,11 +96,9 @@ def test_a_cancel_counts_until_the_change_of_ownership_begins(change: Change) ->
 
 
 @pytest.mark.parametrize("attention", Attention)
-def test_what_can_be_tried_again_after_the_end_is_a_letter_that_can_not_be_sent(attention: Attention) -> None:
-    parked = attention is Attention.OPERATOR
+def test_after_the_end_nothing_can_be_tried_again(attention: Attention) -> None:
     for state in S:
-        possible = refusal(A.RETRY, Progress(state, attention=attention)) is None
-        assert possible is (parked or state not in FINAL)
+        assert (refusal(A.RETRY, Progress(state, attention=attention)) is None) is (state not in FINAL)
 
 
 @pytest.mark.parametrize("connection", Connection)
@@ -159,9 +157,7 @@ def test_retry_names_the_step_that_it_tries(state: TransferState) -> None:
 
 
 @pytest.mark.parametrize("state", ENDED)
-def test_of_an_ended_transfer_only_the_letters_can_be_tried_again(state: TransferState) -> None:
-    parked = Progress(state, StepName.TELL_PARTIES, Attention.OPERATOR)
-    assert effect(OperatorAction.RETRY, parked) == "Tries the step tell_parties again now."
+def test_of_an_ended_transfer_nothing_can_be_tried_again(state: TransferState) -> None:
     for action in OperatorAction:
         assert effect(action, Progress(state)).startswith(f"{NOT_POSSIBLE}the transfer is {state.value}")
 

@@ -5,7 +5,7 @@ import uuid
 from datetime import timedelta
 
 from activities.contracts.messages import Done
-from activities.contracts.notices import Ask, Notices, SendCode, Tell, TellOwner
+from activities.contracts.notices import Notices, SendCode, TellOwner
 from activities.records import DatabaseRecords
 from activities.registry import DatabaseRegistry
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
@@ -21,12 +21,6 @@ from tests.journeys.system import two_users
 
 
 class NoLetters(Notices):
-    async def ask(self, ask: Ask) -> Done:
-        return Done()
-
-    async def tell(self, tell: Tell) -> Done:
-        return Done()
-
     async def send_code(self, order: SendCode) -> Done:
         return Done()
 

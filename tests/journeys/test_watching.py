@@ -58,7 +58,7 @@ async def test_metrics_lines_and_traces_tell_of_the_same_transfers(tmp_path: Pat
             refused = await ada.post("/v1/charge-points/cp-1/transfers", json=TO_SELF)
             assert (await see_it_end(ada, done))["state"] == "completed"
             await written(system, "gateway", lambda line: "retried" in line["message"])
-            await written(system, "worker", lambda line: "step notices.tell: retried" in line["message"])
+            await written(system, "worker", lambda line: line["message"].startswith("a letter about ended is put off"))
             exported = await scrape([f"{system.stage.api}/metrics", *(address(port) for port in ports.values())])
         assert refused.status_code in {403, 409}
         check_names(exported)
@@ -83,7 +83,7 @@ def check_lines(system: System, *, done: str, retried: str) -> None:
     assert any(line["transfer_id"] == done for line in lines(system, "api") if line["logger"] == "api.metrics")
     for part, ended, transfer_id in (
         ("worker", "registry.reserve: done", done),
-        ("worker", "notices.tell: retried (unavailable)", done),
+        ("worker", "registry.finish: done", done),
         ("gateway", "charger.rotate: done", done),
         ("gateway", "charger.replace_lists: retried (unavailable)", retried),
     ):

@@ -9,6 +9,7 @@ import psutil
 from temporalio.api.enums.v1 import PendingActivityState
 
 from domain.ids import TransferId, workflow_id
+from engine.outbox import OUTBOX
 from tests.journeys.people import ask, see_it_end
 from tests.journeys.system import System, running, two_users
 
@@ -24,9 +25,9 @@ async def test_a_graceful_stop_hands_back_what_can_not_end(tmp_path: Path, sqlit
             system.supervisor.signal(part, signal.SIGSTOP)
         async with system.user("ada") as ada, system.user("bob") as bob:
             transfer_id = await ask(ada, "cp-1", TO_BOB, "deploy")
-            await at_work(system, transfer_id, "notices.ask")
+            await at_work(system, OUTBOX, "outbox.deliver")
             assert (await bob.post(f"/v1/transfers/{transfer_id}/accept")).status_code == 200
-            await at_work(system, transfer_id, "charger.quiet")
+            await at_work(system, workflow_id(TransferId(transfer_id)), "charger.quiet")
             began = time.monotonic()
             leaving = {part: system.supervisor.pid(part) for part in ("worker", "gateway", "api")}
             for part in leaving:
@@ -42,9 +43,9 @@ async def test_a_graceful_stop_hands_back_what_can_not_end(tmp_path: Path, sqlit
             assert actions.count("ownership_changed") == 1
 
 
-async def at_work(system: System, transfer_id: str, step: str) -> None:
-    """Wait until a step is under way in some process."""
-    handle = system.client.get_workflow_handle(workflow_id(TransferId(transfer_id)))
+async def at_work(system: System, workflow: str, step: str) -> None:
+    """Wait until a step of a workflow is under way in some process."""
+    handle = system.client.get_workflow_handle(workflow)
     async with asyncio.timeout(30):
         while True:
             pending = (await handle.describe()).raw_description.pending_activities

@@ -18,7 +18,7 @@ import tools.stage.supervisor
 from activities.contracts.wiring import OF_TRANSFERS, wire_names
 from domain.ids import TransferId, rescue_workflow_id, workflow_id
 from persistence.session import Database
-from persistence.tables import AuditEvent, Code, Credential, OwnershipPeriod, Transfer, User
+from persistence.tables import AuditEvent, Code, Credential, OutboxLetter, OwnershipPeriod, Transfer, User
 from tests.journeys.people import (
     LOOK_EVERY,
     PATIENCE,
@@ -350,7 +350,8 @@ async def settled(system: System, transfer_id: str) -> None:
         while True:
             async with system.db.reading() as rows:
                 left = (await rows.get_one(Transfer, transfer_id)).due
-            if not left:
+            unsent = OutboxLetter.due_at.is_not(None) & (OutboxLetter.reminder == 0)
+            if not left and not await how_many(system.db, (OutboxLetter.transfer_id == transfer_id) & unsent):
                 break
             await asyncio.sleep(0.2)  # the worker's doing: there is nothing here to wait on
     with contextlib.suppress(RPCError):  # most need no rescue

@@ -10,19 +10,16 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 import worker
-from activities.contracts.messages import Done
-from activities.contracts.notices import Tell
 from activities.contracts.reconciler import Settlement
 from activities.ended import EndedTransfers
 from domain.approval import Decision
-from domain.errors import Unavailable
 from domain.reconciliation import TAKE_UPS, Finding
 from domain.transfer import TransferState
 from engine.schedule import RECONCILE, keep_schedule
 from persistence.session import Database
 from persistence.tables import Request, Transfer
 from persistence.vault import Vault
-from tests.journeys.requests import NoLetters, keep_a_request
+from tests.journeys.requests import keep_a_request
 from tests.troubles.hall import Hall
 
 
@@ -60,29 +57,6 @@ async def test_a_terminated_transfer_is_taken_up_and_ends(hall: Hall) -> None:
         "ownership_changed",
         "completed_with_warnings",
     ]
-
-
-async def test_a_run_that_was_terminated_before_the_end_was_told_tells_it(
-    temporal: Client, database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("workflows.reconciliation.SETTLES_WITHIN", timedelta(seconds=1))
-    hall = Hall(temporal, database, vault)
-    with monkeypatch.context() as patch:
-        patch.setattr(NoLetters, "tell", _is_away)
-        async with worker.transfer_worker(temporal, hall.steps, [EndedTransfers(database)]):
-            await hall.ask()
-            await hall.decide(Decision.DECLINE)
-            assert await hall.reconcile() == {}, "it is about to be told"
-            await hall.handle.terminate("by mistake")
-    async with worker.transfer_worker(temporal, hall.steps, [EndedTransfers(database)]):
-        assert await hall.reconcile() == {Finding.RUN_LOST: Settlement.MENDED}
-        await hall.handle.result()
-        assert await hall.trail() == ["reserved", "declined", "taken_up"]
-        assert await hall.reconcile() == {}, "there was nobody to tell"
-
-
-async def _is_away(_self: NoLetters, _tell: Tell) -> Done:
-    raise Unavailable("The mail server is away.")
 
 
 async def test_a_transfer_that_is_lost_again_and_again_is_parked_until_an_operator_takes_it_up(hall: Hall) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from domain.errors import AlreadyDecided, NotAllowed, TooLate
 from domain.ids import OrderId, UserId
 from domain.transfer import Attention, OperatorAction, TransferState
 from tests.workflows.conftest import Set, Stage
-from tests.workflows.world import ENDS, World, asked, plan
+from tests.workflows.world import ENDS, World, asked
 from workflows.messages import TransferOutcome
 
 RECIPIENT, SENDER = UserId("recipient"), UserId("sender")
@@ -30,10 +29,9 @@ async def decide(transfer: Stage, decision: Decision, user: UserId) -> str:
 async def test_an_accepted_transfer_goes_on(stage: Set) -> None:
     transfer = await stage(World(plan=asked()))
     await transfer.start()
-    await transfer.world.until(lambda: transfer.world.attention is Attention.RECIPIENT and transfer.world.letters)
+    await transfer.world.until(lambda: transfer.world.reached["reserve"])
     assert await decide(transfer, Decision.ACCEPT, RECIPIENT) == "transferring"
     assert await transfer.outcome() == "completed"
-    assert set(transfer.world.letters) == {"ask0", "accepted", "ended"}
 
 
 @pytest.mark.recorded
@@ -65,18 +63,6 @@ async def test_a_transfer_nobody_decides_expires(stage: Set) -> None:
     await transfer.start()
     assert await transfer.outcome() == "expired"
     assert "change_ownership" not in transfer.world.calls
-
-
-async def test_a_reminder_is_sent_at_its_time(stage: Set) -> None:
-    waiting = asked()
-    due = datetime.now(UTC) + timedelta(seconds=1)
-    transfer = await stage(World(plan=waiting.model_copy(update={"remind_at": (due,)})))
-    await transfer.start()
-    await transfer.world.until(lambda: "ask1" in transfer.world.letters)
-    assert datetime.now(UTC) >= due
-    assert transfer.world.letters[0] == "ask0"
-    await decide(transfer, Decision.DECLINE, RECIPIENT)
-    await transfer.outcome()
 
 
 async def test_decisions_at_the_same_moment_have_one_winner(stage: Set) -> None:
@@ -139,7 +125,7 @@ async def test_a_cancel_while_a_session_is_waited_for_rolls_back(stage: Set) -> 
     assert await decide(transfer, Decision.CANCEL, SENDER) == "rolling_back"
     assert await transfer.outcome() == "rolled_back"
     assert transfer.world.reason == "cancelled"
-    assert transfer.world.calls[-4:] == ["allow_sessions", "release", "finish", "tell_ended"]
+    assert transfer.world.calls[-3:] == ["allow_sessions", "release", "finish"]
 
 
 async def test_a_cancel_after_the_change_has_begun_is_too_late(stage: Set) -> None:
@@ -180,7 +166,7 @@ async def test_a_cancel_from_the_temporal_ui_interrupts_no_compensation(stage: S
     transfer = await stage(World())
     await cancelled_while(transfer, "restore_ownership")
     assert await transfer.outcome() == "rolled_back"
-    assert transfer.world.calls[-5:] == ["restore_ownership", "allow_sessions", "release", "finish", "tell_ended"]
+    assert transfer.world.calls[-4:] == ["restore_ownership", "allow_sessions", "release", "finish"]
 
 
 @pytest.mark.parametrize("compensation", ["withdraw_credentials", "restore_lists", "release"])
@@ -188,8 +174,8 @@ async def test_nor_does_it_any_other_one(stage: Set, compensation: str) -> None:
     transfer = await stage(World())
     await cancelled_while(transfer, compensation)
     assert await transfer.outcome() == "rolled_back"
-    assert transfer.world.calls[-6:] == [
-        "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish", "tell_ended",
+    assert transfer.world.calls[-5:] == [
+        "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish",
     ]  # fmt: skip
 
 
@@ -207,14 +193,6 @@ async def test_one_plain_shield_would_not_do(stage: Set, monkeypatch: pytest.Mon
     with pytest.raises(WorkflowFailureError):
         await transfer.outcome()
     assert "restore_ownership" not in transfer.world.calls
-
-
-@pytest.mark.recorded
-async def test_a_present_owner_who_did_not_ask_is_told_at_once(stage: Set) -> None:
-    transfer = await stage(World(plan=plan(tell_present_owner=True)))
-    await transfer.start()
-    await transfer.outcome()
-    assert sorted(transfer.world.letters) == ["ended", "requested"]
 
 
 async def test_an_operator_rolls_back_an_unanswered_transfer_as_cancelled(stage: Set) -> None:
@@ -236,4 +214,3 @@ async def test_an_acceptance_that_can_lead_to_nothing_ends_it_before_the_charger
     state = await transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, OrderId("a-1"))
     assert (state, await transfer.outcome()) == ("cancelled", "cancelled")
     assert "quiet" not in world.calls
-    assert world.letters == ["ask0", "ended"], "nobody is told that it was accepted"

@@ -93,8 +93,7 @@ def parked(world: World) -> bool:
 
 
 POINTS = {
-    "asked": Point(set_to(), lambda world: world.letters, asked=True),
-    "asked, and no letter goes": Point(breaks("ask"), parked, asked=True),
+    "asked": Point(set_to(), lambda world: world.reached["reserve"], asked=True),
     "being made quiet": Point(gate("quiet"), lambda world: world.steps.get(StepName.QUIET_CHARGER)),
     "waits for a session": Point(
         set_to(session_running=True), lambda world: world.attention is Attention.SESSION_RUNNING
@@ -122,7 +121,6 @@ POINTS = {
         at=parked,
         keeps=True,
     ),
-    "over, and no letter goes": Point(breaks("tell_ended"), parked),
 }
 #: Of a kind follows who may do what, not when; each point is tried with one.
 CASES = [

@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.contracts.messages import Done
-from activities.contracts.notices import Ask, Notices, SendCode, Tell, TellOwner
+from activities.contracts.notices import Notices, SendCode, TellOwner
 from domain.errors import Unavailable
 from domain.ids import ChargePointId, owner_news_workflow_id
 from domain.news import OwnerNews
@@ -24,12 +24,6 @@ class Letters(Notices):
 
     away: int = 0
     orders: list[TellOwner] = field(default_factory=list)
-
-    async def ask(self, ask: Ask) -> Done:
-        raise AssertionError
-
-    async def tell(self, tell: Tell) -> Done:
-        raise AssertionError
 
     async def send_code(self, order: SendCode) -> Done:
         raise AssertionError

@@ -21,7 +21,7 @@ async def test_a_transfer_that_nobody_is_asked_about_runs_through(stage: Set) ->
     assert await transfer.outcome() == "completed"
     assert world.calls == [
         "reserve", "block_sessions", "quiet", "change_ownership", "replace_lists", "rotate",
-        "allow_sessions", "release", "finish", "tell_ended",
+        "allow_sessions", "release", "finish",
     ]  # fmt: skip
 
 
@@ -58,7 +58,7 @@ async def test_lost_rights_roll_back_what_was_done(stage: Set) -> None:
     assert await transfer.outcome() == "rolled_back"
     assert world.reason == "rights_lost"
     assert world.calls[-6:] == [
-        "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish", "tell_ended",
+        "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish",
     ]  # fmt: skip
 
 
@@ -74,7 +74,6 @@ async def test_a_charger_that_rejects_its_credentials_rolls_everything_back(stag
     assert undone == [
         "withdraw_credentials",  # decides whether there is a way back
         "restore_lists", "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish",
-        "tell_ended",
     ]  # fmt: skip
 
 
@@ -105,7 +104,7 @@ async def test_a_deleted_connection_is_closed_and_nothing_rotated(stage: Set) ->
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() == "completed"
-    assert world.calls[-5:] == ["allow_sessions", "release", "disconnect", "finish", "tell_ended"]
+    assert world.calls[-4:] == ["allow_sessions", "release", "disconnect", "finish"]
     assert "rotate" not in world.calls
 
 

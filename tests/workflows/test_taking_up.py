@@ -14,9 +14,9 @@ from tests.workflows.world import World, asked, plan
 
 FORWARD = (
     "reserve", "block_sessions", "quiet", "change_ownership", "replace_lists", "rotate",
-    "allow_sessions", "release", "finish", "tell_ended",
+    "allow_sessions", "release", "finish",
 )  # fmt: skip
-BACK = ("withdraw_credentials", "restore_lists", "restore_ownership", "release", "finish", "tell_ended")
+BACK = ("withdraw_credentials", "restore_lists", "restore_ownership", "release", "finish")
 
 
 async def terminated_at(transfer: Stage, step: str) -> None:
@@ -49,7 +49,7 @@ async def test_a_roll_back_goes_on_where_its_run_was_terminated(stage: Set, step
     await transfer.client.take_up(transfer.transfer_id)
     assert await transfer.outcome() == "rolled_back"
     assert (world.owner, world.reason) == ("before", "charger_rejected")
-    assert world.calls[-1] == "tell_ended"
+    assert world.calls[-1] == "finish"
     assert "restore_lists" in world.calls
     assert "release" in world.calls
 
@@ -64,7 +64,6 @@ async def test_a_terminated_roll_back_undoes_everything_again(stage: Set) -> Non
     undone = world.calls[world.calls.index("take_up") + 1 :]
     assert undone == [
         "restore_lists", "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish",
-        "tell_ended",
     ]  # fmt: skip
 
 
@@ -87,7 +86,6 @@ async def test_what_a_terminated_run_was_told_is_known(stage: Set) -> None:
         await transfer.client.decide(transfer.transfer_id, Decision.DECLINE, OrderId("user:recipient"))
     world.gates.pop("quiet").set()
     assert await transfer.outcome() == "completed"
-    assert world.reached["tell_accepted"] > 1  # whether the earlier run's was sent, the register knows
 
 
 async def test_who_decides_on_a_lost_run_is_asked_for_patience_not_told_that_it_ended(stage: Set) -> None:

@@ -14,33 +14,19 @@ from tests.workflows.world import World, plan
 
 async def test_it_does_not_end_while_an_operator_waits_for_their_answer(stage: Set) -> None:
     world = World()
-    world.fail["tell_ended"] = [ApplicationError("no mail server", non_retryable=True)]
+    world.fail["release"] = [ApplicationError("no answer", non_retryable=True)]
     world.gates["note_resolution"] = asyncio.Event()
     transfer = await stage(world)
     await transfer.start()
     await world.until(lambda: world.attention is Attention.OPERATOR)
     answer = asyncio.create_task(transfer.client.resolve(transfer.transfer_id, OperatorAction.RETRY, OrderId("1")))
-    await world.until(lambda: "ended" in world.letters and world.reached["note_resolution"])
+    await world.until(lambda: "finish" in world.calls and world.reached["note_resolution"])
     result = asyncio.create_task(transfer.handle.result())
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(result), 1)
     world.gates["note_resolution"].set()
     await answer
     assert (await result).state.value == "completed"
-
-
-async def test_it_does_not_end_before_the_letters_beside_it_are_sent(stage: Set) -> None:
-    world = World(plan=plan(tell_present_owner=True))
-    world.gates["tell_requested"] = asyncio.Event()
-    transfer = await stage(world)
-    await transfer.start()
-    await world.until(lambda: "ended" in world.letters)
-    result = asyncio.create_task(transfer.handle.result())
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(asyncio.shield(result), 1)
-    world.gates["tell_requested"].set()
-    assert (await result).state.value == "completed"
-    assert world.letters == ["ended", "requested"]
 
 
 async def test_while_its_end_is_written_it_shows_what_follows_and_there_is_no_way_back(stage: Set) -> None:

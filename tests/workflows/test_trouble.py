@@ -180,20 +180,6 @@ async def test_a_failing_compensation_waits_for_an_operator_and_is_never_left_ou
     assert world.owner == "before"
 
 
-async def test_letters_about_the_end_wait_for_an_operator_too(stage: Set) -> None:
-    world = World()
-    world.fail["tell_ended"] = broken()
-    transfer = await stage(world)
-    await transfer.start()
-    await parked(transfer)
-    assert (world.state, world.noted_ended) == (TransferState.COMPLETED, True)
-    assert "step `tell_parties`" in await transfer.page()
-    world.fail["tell_ended"].clear()
-    await resolve(transfer, OperatorAction.RETRY)
-    assert await transfer.outcome() == "completed"
-    assert world.attention is Attention.NONE
-
-
 async def test_it_tries_again_without_an_operator(stage: Set) -> None:
     world = World()
     world.fail["quiet"] = broken()

@@ -11,8 +11,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder, Rotated
 from activities.contracts.messages import Done, TransferRef, TransferRun
-from activities.contracts.notices import Ask, Notices, SendCode, Tell, TellOwner
-from activities.contracts.records import Note, Noted, Records
+from activities.contracts.outbox import Deliver, Outbox, Queue
+from activities.contracts.records import Note, Noted, Records, StepNote
 from activities.contracts.registry import (
     Changed,
     CredentialsStatus,
@@ -24,7 +24,6 @@ from activities.contracts.registry import (
     RefusedRecord,
     Registry,
     ResendRecord,
-    Resent,
     Taken,
     TakenUp,
     Whereabouts,
@@ -69,7 +68,6 @@ def plan(**given: Any) -> Plan:
         "charge_point_id": CHARGE_POINT,
         "state": TransferState.TRANSFERRING,
         "expires_at": None,
-        "tell_present_owner": False,
         "running_session": RunningSession.WAIT,
         "if_offline": IfOffline.COMPLETE,
         "connection": Connection.KEEP,
@@ -87,7 +85,7 @@ def asked(seconds: float = 3600, **given: Any) -> Plan:
 
 
 @dataclass
-class World(Registry, Charger, Notices, Records):
+class World(Registry, Charger, Outbox, Records):
     """Everything a transfer touches. `fail[name]` holds the errors that its next calls raise, in order."""
 
     plan: Plan = field(default_factory=plan)
@@ -127,7 +125,6 @@ class World(Registry, Charger, Notices, Records):
     """All that were noted."""
     decided: dict[str, bool] | None = None
     """The steps that an acceptance leads to; None: the plan's own."""
-    noted_ended: bool = False
     warnings: tuple[TransferWarning, ...] = ()
     reason: str | None = None
     decisions: tuple[Taken, ...] = ()
@@ -136,7 +133,7 @@ class World(Registry, Charger, Notices, Records):
     """What each decision leads to."""
     steps: dict[StepName, StepState] = field(default_factory=dict)
     errors: dict[StepName, tuple[str, int]] = field(default_factory=dict)
-    letters: list[str] = field(default_factory=list)
+    letters: list[Queue] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def _call(self, name: str) -> None:
@@ -164,8 +161,9 @@ class World(Registry, Charger, Notices, Records):
         self.steps |= dict.fromkeys(
             (StepName.VALIDATE_RIGHTS, StepName.LOOK_UP_TARGET, StepName.RESERVE), StepState.DONE
         )
-        if self.plan.state is TransferState.TRANSFERRING:
-            self.steps[StepName.ASK_RECIPIENT] = StepState.SKIPPED
+        asks = self.plan.state is TransferState.AWAITING_ACCEPTANCE
+        self.steps.setdefault(StepName.ASK_RECIPIENT, StepState.RUNNING if asks else StepState.SKIPPED)
+        self._wait_anew()
         return self.plan.model_copy(update={"again": run.run_id != self.run_id, "policy": self.policy})
 
     async def refuse(self, refusal: RefusedRecord) -> Done:
@@ -182,31 +180,40 @@ class World(Registry, Charger, Notices, Records):
         if decision is Decision.CANCEL and self.state is TransferState.TRANSFERRING:
             state = TransferState.ROLLING_BACK
         self.state = state
+        self._wait_anew()
+        if self.steps.get(StepName.ASK_RECIPIENT) is StepState.RUNNING:
+            self.steps[StepName.ASK_RECIPIENT] = StepState.DONE
         self.reason = "cancelled" if decision is Decision.CANCEL else None
         self.decisions += (Taken(decision=decision, order_id=order_id, state=state),)
         own = {"quiet": self.plan.quiet, "lists": self.plan.lists, "rotate": self.plan.rotate}
         steps = own if self.decided is None else self.decided
         return Decided(state=state, order_id=order_id, **steps)
 
-    async def resend(self, record: ResendRecord) -> Resent:
+    async def resend(self, record: ResendRecord) -> Done:
         order_id = self._given(record.order_id)
         if order_id is None:
             raise unproven()
         await self._call(f"resend:{order_id}")
         if order_id not in self.resent:
             self.resent += (order_id,)
-        return Resent(generation=1 + len(self.resent))
+        return Done()
 
     def _given(self, order_id: OrderId | None) -> OrderId | None:
         return None if order_id in self.unproven else order_id
 
+    def _wait_anew(self) -> None:
+        """Wait for what the register itself writes: the recipient, or nobody."""
+        asks = self.state is TransferState.AWAITING_ACCEPTANCE
+        self.attention = Attention.RECIPIENT if asks else Attention.NONE
+        self.attentions.append(self.attention)
+
     async def take_up(self, run: TransferRun) -> TakenUp:
         await self._call("take_up")
+        self._wait_anew()
         return TakenUp(
             state=self.state,
             reason=Reason(self.reason) if self.reason else None,
             decisions=self.decisions,
-            generation=1 + len(self.resent),
             resent=self.resent,
         )
 
@@ -245,6 +252,9 @@ class World(Registry, Charger, Notices, Records):
         await self._call("finish")
         self.state, self.warnings = end.state, end.warnings
         self.reason = end.reason.value if end.reason else None
+        self.attention = Attention.NONE
+        self._note_steps(end.steps)
+        self.steps[StepName.TELL_PARTIES] = StepState.DONE
         return Done()
 
     async def locate(self, ref: TransferRef) -> Whereabouts:
@@ -307,45 +317,32 @@ class World(Registry, Charger, Notices, Records):
 
     # letters and records
 
-    async def ask(self, ask: Ask) -> Done:
-        await self._call("ask")
-        again = f" of {ask.generation}" if ask.generation > 1 else ""
-        self._sent(f"ask{ask.reminder}{again}")
-        return Done()
-
-    async def tell(self, tell: Tell) -> Done:
-        await self._call(f"tell_{tell.subject.value}")
-        self._sent(tell.subject.value + (f"+{tell.reminder}" if tell.reminder else ""))
-        return Done()
-
-    async def send_code(self, order: SendCode) -> Done:
-        await self._call("send_code")
-        return Done()
-
-    async def tell_owner(self, order: TellOwner) -> Done:
-        await self._call(f"tell_owner_{order.news.value}")
-        self._sent(order.news.value)
-        return Done()
-
-    def _sent(self, letter: str) -> None:
+    async def queue(self, letter: Queue) -> Done:
+        await self._call("queue")
         self.letters.append(letter)
-        self.changed.set()
+        return Done()
+
+    async def deliver(self, order: Deliver) -> Done:
+        raise AssertionError("letters are none of a transfer's run")
 
     async def note(self, note: Note) -> Noted:
-        self.attention, self.noted_ended = note.attention, note.ended
+        self.attention = note.attention
         self.attentions.append(note.attention)
         if note.resolution is not None:
             await self._call("note_resolution")
         if note.state is not None:
             self.state = note.state
             self.reason = note.reason.value if note.reason else self.reason
-        for step in note.steps:
+        self._note_steps(note.steps)
+        self.changed.set()
+        return Noted(order_id=self._given(note.order_id))
+
+    def _note_steps(self, notes: tuple[StepNote, ...]) -> None:
+        for step in notes:
             if step.state is not None:
                 self.steps[step.name] = step.state
             if step.last_error is not None:
                 self.errors[step.name] = (step.last_error, step.attempts)
-        self.changed.set()
-        return Noted(order_id=self._given(note.order_id))
 
     async def until(self, holds: Any) -> None:
         """Wait for an event after which `holds()`; raises AssertionError with how it stands where none comes."""

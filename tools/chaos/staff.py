@@ -27,6 +27,7 @@ _OPEN: Final = text(
     " OR EXISTS (SELECT 1 FROM transfers t WHERE t.active)"
     " OR EXISTS (SELECT 1 FROM transfers t WHERE t.state <> 'refused' AND NOT EXISTS"
     "  (SELECT 1 FROM audit_events a WHERE a.subject = t.id AND a.once = :told))"
+    " OR EXISTS (SELECT 1 FROM outbox o WHERE o.due_at IS NOT NULL AND o.reminder = 0)"
     " OR EXISTS (SELECT 1 FROM charge_points c LEFT JOIN charger_links l ON l.charge_point_id = c.id"
     "  WHERE l.node IS NULL)"
 ).bindparams(told=TOLD_OF_END)
@@ -107,10 +108,7 @@ class Staff:
             await self.answer()
 
     async def _is_open(self) -> bool:
-        """Whether anything is under way, due, or not yet where it belongs.
-
-        A workflow outlives the end of its transfer while a letter of it, as that it was accepted, is still tried.
-        """
+        """Whether anything is under way, due, not yet sent, or not yet where it belongs."""
         async with self._site.db.reading() as rows:
             if await rows.scalar(_OPEN):
                 return True

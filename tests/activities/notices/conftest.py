@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from activities.notices import Notices
+from activities.transfer_letters import TransferLetters
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.activities.notices.letters import ORIGIN
@@ -28,3 +29,8 @@ async def world(database: Database, vault: Vault) -> World:
 @pytest.fixture
 def notices(world: World, mailbox: Mailbox) -> Notices:
     return Notices(world.database, world.vault, mailbox.sender(), ORIGIN)
+
+
+@pytest.fixture
+def letters(world: World, mailbox: Mailbox) -> TransferLetters:
+    return TransferLetters(world.database, world.vault, mailbox.sender(), ORIGIN)

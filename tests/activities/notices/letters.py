@@ -2,27 +2,43 @@
 
 import re
 
-from activities.contracts.notices import Ask, Subject, Tell
-from activities.notices import Notices
+from activities.transfer_letters import TransferLetters
+from domain.ids import TransferId
+from domain.letters import Subject
 from notices.mail import MailSender
+from persistence.tables import OutboxLetter
 from tests.activities.notices.world import TRANSFER, World
 from tests.notices.mailbox import MAIL_FROM, Mailbox
 from tools.stage.ports import free_port
 
 ORIGIN = "https://handover.example/"
-ASK, REMIND = Ask(transfer_id=TRANSFER), Ask(transfer_id=TRANSFER, reminder=1)
-ENDED = Tell(transfer_id=TRANSFER, subject=Subject.ENDED)
-REQUESTED = Tell(transfer_id=TRANSFER, subject=Subject.REQUESTED)
-ACCEPTED = Tell(transfer_id=TRANSFER, subject=Subject.ACCEPTED)
-NEW_KEY = Tell(transfer_id=TRANSFER, subject=Subject.NEW_KEY)
-NEW_KEY_REMINDER = Tell(transfer_id=TRANSFER, subject=Subject.NEW_KEY, reminder=1)
-SETTLED = Tell(transfer_id=TRANSFER, subject=Subject.SETTLED)
 
 
-def away(world: World) -> Notices:
+def asked(generation: int = 1, reminder: int = 0, transfer_id: TransferId = TRANSFER) -> OutboxLetter:
+    """A question as it lies in the outbox."""
+    return news(Subject.ASKED, reminder, generation, transfer_id)
+
+
+def news(subject: Subject, reminder: int = 0, generation: int = 0, transfer_id: TransferId = TRANSFER) -> OutboxLetter:
+    """A letter as it lies in the outbox."""
+    return OutboxLetter(
+        id=0,
+        transfer_id=transfer_id,
+        subject=subject.value,
+        generation=generation,
+        reminder=reminder,
+        tries=0,
+        taken=[],
+    )
+
+
+def away(world: World) -> TransferLetters:
     """Letters whose mail server is away."""
-    sender = MailSender(host="127.0.0.1", port=free_port(), mail_from=MAIL_FROM, timeout=2)
-    return Notices(world.database, world.vault, sender, ORIGIN)
+    return TransferLetters(world.database, world.vault, no_mail_server(), ORIGIN)
+
+
+def no_mail_server() -> MailSender:
+    return MailSender(host="127.0.0.1", port=free_port(), mail_from=MAIL_FROM, timeout=2)
 
 
 def recipients(mailbox: Mailbox) -> list[str]:

@@ -12,13 +12,17 @@ from domain.ids import ChargePointId
 from domain.news import OwnerNews
 from domain.trail import of_charge_point, tells_place
 from persistence import tables
-from tests.activities.notices.letters import away, recipients
+from tests.activities.notices.letters import ORIGIN, no_mail_server, recipients
 from tests.activities.notices.world import World
 from tests.notices.mailbox import Mailbox, text_of
 
 POINT = ChargePointId("cp-1")
 DAY = date(2026, 11, 29)
 NOON = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)
+
+
+def no_mail(world: World) -> Notices:
+    return Notices(world.database, world.vault, no_mail_server(), ORIGIN)
 
 
 def news(of: OwnerNews, **changes: Any) -> TellOwner:
@@ -227,7 +231,7 @@ async def test_it_goes_to_who_owns_it_at_that_moment(world: World, notices: Noti
 async def test_with_the_mail_server_away_it_is_to_be_tried_again(world: World) -> None:
     await happens(world, "two_holders")
     with pytest.raises(Unavailable):
-        await away(world).tell_owner(news(OwnerNews.TWO_HOLDERS))
+        await no_mail(world).tell_owner(news(OwnerNews.TWO_HOLDERS))
     assert await told(world) == []
 
 
@@ -302,7 +306,7 @@ async def test_where_the_mail_server_is_away_the_former_owner_is_told_later(
 ) -> None:
     await add_sessions(world, "adam")
     with pytest.raises(Unavailable):
-        await away(world).tell_owner(news(LATE))
+        await no_mail(world).tell_owner(news(LATE))
     assert await told(world) == []
     await notices.tell_owner(news(LATE))
     assert recipients(mailbox) == ["adam@example.org"]

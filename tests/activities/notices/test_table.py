@@ -8,12 +8,14 @@ from sqlalchemy import delete
 
 from activities.contracts.notices import SendCode
 from activities.notices import Notices
+from activities.transfer_letters import TransferLetters
 from domain.ids import LinkId
 from domain.kinds import TransferKind
+from domain.letters import Subject
 from domain.transfer import TransferState
 from notices.letters import ENDS
 from persistence import tables
-from tests.activities.notices.letters import ACCEPTED, ASK, ENDED, NEW_KEY, REMIND, REQUESTED, SETTLED, recipients
+from tests.activities.notices.letters import asked, news, recipients
 from tests.activities.notices.world import World
 from tests.conftest import ROOT
 from tests.notices.mailbox import Mailbox
@@ -84,41 +86,47 @@ ACCEPTED_BY: Final = {
 }  # fmt: skip
 #: Ends that come after an acceptance.
 AFTER: Final = {TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS, TransferState.ROLLED_BACK}
-Send = Callable[[Notices, World], Awaitable[object]]
+Send = Callable[[TransferLetters, Notices, World], Awaitable[object]]
 
 
-async def code(notices: Notices, world: World) -> None:
-    await notices.ask(ASK)
+async def code(letters: TransferLetters, notices: Notices, world: World) -> None:
+    await letters.send(asked())
     for link in await world.all(tables.ApprovalLink):
         await world.change(tables.ApprovalLink, link.id, codes_asked=1)
         await notices.send_code(SendCode(link_id=LinkId(link.id), number=1))
 
 
-async def new_key(notices: Notices, world: World) -> None:
+async def new_key(letters: TransferLetters, _notices: Notices, world: World) -> None:
     [transfer] = await world.all(tables.Transfer)
     await world.change(tables.ChargePoint, "cp-1", owner_id=transfer.to_owner_id)
-    await notices.tell(NEW_KEY)
+    await letters.send(news(Subject.NEW_KEY))
     await world.change(tables.ChargePoint, "cp-1", owner_id="bruno")
 
 
-def letters() -> dict[str, tuple[Send, TransferState]]:
+def sendings() -> dict[str, tuple[Send, TransferState]]:
     """What is sent, and the state that the transfer is in then."""
     waits, runs = TransferState.AWAITING_ACCEPTANCE, TransferState.TRANSFERRING
     return {
-        "asked": (lambda notices, _: notices.ask(ASK), waits),
-        "reminder": (lambda notices, _: notices.ask(REMIND), waits),
+        "asked": (lambda letters, *_: letters.send(asked()), waits),
+        "reminder": (lambda letters, *_: letters.send(asked(reminder=1)), waits),
         "code": (code, waits),
-        "requested": (lambda notices, _: notices.tell(REQUESTED), waits),
-        "accepted": (lambda notices, _: notices.tell(ACCEPTED), runs),
+        "requested": (lambda letters, *_: letters.send(news(Subject.REQUESTED)), waits),
+        "accepted": (lambda letters, *_: letters.send(news(Subject.ACCEPTED)), runs),
         "new_key": (new_key, TransferState.RECONFIGURING),
-        **{state.value: (lambda notices, _: notices.tell(ENDED), state) for state in TransferState if state in ENDS},
-        "settled": (lambda notices, _: notices.tell(SETTLED), TransferState.COMPLETED),
+        **{
+            state.value: (lambda letters, *_: letters.send(news(Subject.ENDED)), state)
+            for state in TransferState
+            if state in ENDS
+        },
+        "settled": (lambda letters, *_: letters.send(news(Subject.SETTLED)), TransferState.COMPLETED),
     }
 
 
-async def send(world: World, notices: Notices, mailbox: Mailbox, kind: TransferKind, letter: str) -> str:
+async def send(
+    world: World, letters: TransferLetters, notices: Notices, mailbox: Mailbox, kind: TransferKind, letter: str
+) -> str:
     """Send a letter about a transfer of its own; gives whom it went to, in the table's words."""
-    sending, state = letters()[letter]
+    sending, state = sendings()[letter]
     values: dict[str, Any] = {"state": state.value, "active": state not in ENDS}
     if state in AFTER | {TransferState.TRANSFERRING, TransferState.RECONFIGURING}:
         values["accepted_by"] = ACCEPTED_BY[kind]
@@ -131,7 +139,7 @@ async def send(world: World, notices: Notices, mailbox: Mailbox, kind: TransferK
     if kind is TransferKind.TRANSFER_OWNERSHIP:  # somebody there who has no other part in it
         async with world.database.writing() as rows:
             rows.add(tables.Membership(group_id="north", user_id="yann", role="admin"))
-    await sending(notices, world)
+    await sending(letters, notices, world)
     found = {WORDS[kind][address.partition("@")[0]] for address in recipients(mailbox)}
     if "target" in found:
         found = found - {"target"} | {"target's owners" if state not in ENDS else "target's owners and admins"}
@@ -146,14 +154,14 @@ async def send(world: World, notices: Notices, mailbox: Mailbox, kind: TransferK
 
 
 async def test_the_table_says_whom_each_letter_goes_to(
-    world: World, notices: Notices, mailbox: Mailbox, request: pytest.FixtureRequest
+    world: World, letters: TransferLetters, notices: Notices, mailbox: Mailbox, request: pytest.FixtureRequest
 ) -> None:
     kinds = (TransferKind.TRANSFER_TO_USER, TransferKind.TRANSFER_OWNERSHIP, TransferKind.MOVE_TO_GROUP)
     rows = [
         f"| {letter.replace('_', ' ')} | "
-        + " | ".join([await send(world, notices, mailbox, kind, letter) for kind in kinds])
+        + " | ".join([await send(world, letters, notices, mailbox, kind, letter) for kind in kinds])
         + " |\n"
-        for letter in letters()
+        for letter in sendings()
     ]
     page = HEAD + "".join(rows) + TAIL
     if request.config.getoption("--write-tables"):

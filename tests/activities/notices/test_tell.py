@@ -5,23 +5,24 @@ from typing import Any
 
 import pytest
 
-from activities.notices import Notices
+from activities.transfer_letters import TransferLetters
 from domain.errors import Unavailable
 from domain.ids import ChargePointId
 from domain.keys import KeyPurpose, KnownTo
+from domain.letters import Subject
 from persistence import tables
 from persistence.chargers.charger_keys import KeyState, new_key
-from tests.activities.notices.letters import ACCEPTED, ASK, ENDED, NEW_KEY, NEW_KEY_REMINDER, REQUESTED, recipients
+from tests.activities.notices.letters import asked, news, recipients
 from tests.activities.notices.world import NOW, TRANSFER, World
 from tests.notices.mailbox import Mailbox, text_of
 
 
 async def test_a_present_owner_who_did_not_ask_is_told_without_the_recipient_s_name(
-    world: World, notices: Notices, mailbox: Mailbox
+    world: World, letters: TransferLetters, mailbox: Mailbox
 ) -> None:
     await world.to_user()
-    await notices.tell(REQUESTED)
-    await notices.tell(REQUESTED)
+    await letters.send(news(Subject.REQUESTED))
+    await letters.send(news(Subject.REQUESTED))
     assert recipients(mailbox) == ["bruno@example.org"]
     text = text_of(mailbox.letters[0])
     assert "Amélie Durand" in text
@@ -30,15 +31,15 @@ async def test_a_present_owner_who_did_not_ask_is_told_without_the_recipient_s_n
     assert await world.trail() == [("system", "told", {"subject": "requested"})]
 
 
-async def test_a_present_owner_who_asked_is_not_told(world: World, notices: Notices, mailbox: Mailbox) -> None:
+async def test_a_present_owner_who_asked_is_not_told(world: World, letters: TransferLetters, mailbox: Mailbox) -> None:
     await world.to_user(asked_over_owner=False)
-    await notices.tell(REQUESTED)
+    await letters.send(news(Subject.REQUESTED))
     assert mailbox.letters == []
 
 
-async def test_the_end_reaches_every_party_once(world: World, notices: Notices, mailbox: Mailbox) -> None:
+async def test_the_end_reaches_every_party_once(world: World, letters: TransferLetters, mailbox: Mailbox) -> None:
     await world.to_user(state="completed", accepted_by="zoe", active=False)
-    await notices.tell(ENDED)
+    await letters.send(news(Subject.ENDED))
     assert recipients(mailbox) == ["adam@example.org", "amelie@example.org", "bruno@example.org", "zoe@example.org"]
     assert len({letter["Message-ID"] for letter in mailbox.letters}) == 4
     assert "vous appartient maintenant" in text_of(mailbox.to("zoe@example.org")[0])
@@ -49,10 +50,10 @@ async def test_the_end_reaches_every_party_once(world: World, notices: Notices, 
 
 @pytest.mark.parametrize("state", ["declined", "cancelled", "expired"])
 async def test_before_acceptance_nobody_learns_whose_the_address_is(
-    world: World, notices: Notices, mailbox: Mailbox, state: str
+    world: World, letters: TransferLetters, mailbox: Mailbox, state: str
 ) -> None:
     await world.to_user(state=state, reason=state, active=False)
-    await notices.tell(ENDED)
+    await letters.send(news(Subject.ENDED))
     assert recipients(mailbox) == ["adam@example.org", "amelie@example.org", "bruno@example.org", "zoe@example.org"]
     for letter in mailbox.letters:
         assert "Zoé" not in str(letter)
@@ -60,34 +61,34 @@ async def test_before_acceptance_nobody_learns_whose_the_address_is(
 
 
 async def test_a_letter_to_a_recipient_who_has_not_accepted_that_is_put_off_is_not_in_the_trail(
-    world: World, notices: Notices, mailbox: Mailbox
+    world: World, letters: TransferLetters, mailbox: Mailbox
 ) -> None:
     """The others are told, and that is on record, before it is tried; it is tried until it is taken."""
     await world.to_user(state="expired", reason="expired", active=False)
     mailbox.answers["zoe@example.org"] = "450 4.2.1 later"
     with pytest.raises(Unavailable):
-        await notices.tell(ENDED)
+        await letters.send(news(Subject.ENDED))
     others = ["adam@example.org", "amelie@example.org", "bruno@example.org"]
     assert recipients(mailbox) == others
     assert await world.trail() == [("system", "told", {"subject": "ended"})]
     mailbox.answers.clear()
-    await notices.tell(ENDED)
+    await letters.send(news(Subject.ENDED))
     assert recipients(mailbox) == [*others, "zoe@example.org"]
     assert len(await world.trail()) == 1
 
 
 async def test_an_address_without_an_account_leaves_the_same_trail(
-    world: World, notices: Notices, mailbox: Mailbox
+    world: World, letters: TransferLetters, mailbox: Mailbox
 ) -> None:
     await world.to_user("nobody@example.net", to=None, state="expired", reason="expired", active=False)
-    await notices.tell(ENDED)
+    await letters.send(news(Subject.ENDED))
     assert recipients(mailbox) == ["adam@example.org", "amelie@example.org", "bruno@example.org"]
     assert await world.trail() == [("system", "told", {"subject": "ended"})]
 
 
 @pytest.mark.parametrize("changed", [True, False])
 async def test_a_target_that_was_not_asked_is_told_only_where_something_changed(
-    world: World, notices: Notices, mailbox: Mailbox, changed: bool
+    world: World, letters: TransferLetters, mailbox: Mailbox, changed: bool
 ) -> None:
     await world.move(state="rolled_back", reason="session_deadline", acceptance="not_required", active=False)
     if changed:
@@ -104,16 +105,16 @@ async def test_a_target_that_was_not_asked_is_told_only_where_something_changed(
                     change="transfer",
                 )
             )
-    await notices.tell(ENDED)
+    await letters.send(news(Subject.ENDED))
     assert ("zoe@example.org" in recipients(mailbox)) is changed
     assert "Vous aviez demandé" in text_of(mailbox.to("amelie@example.org")[0])
 
 
 async def test_a_move_tells_its_sender_that_they_are_the_owner(
-    world: World, notices: Notices, mailbox: Mailbox
+    world: World, letters: TransferLetters, mailbox: Mailbox
 ) -> None:
     await world.move(state="completed_with_warnings", warnings=["lists_due"], active=False)
-    await notices.tell(ENDED)
+    await letters.send(news(Subject.ENDED))
     theirs = text_of(mailbox.to("amelie@example.org")[0])
     assert "Vous en êtes maintenant propriétaire." in theirs
     assert "la liste actuelle des badges RFID" in theirs
@@ -121,39 +122,41 @@ async def test_a_move_tells_its_sender_that_they_are_the_owner(
     assert "mute" not in " ".join(recipients(mailbox))
 
 
-async def test_an_owner_who_stays_is_not_told_that_it_is_gone(world: World, notices: Notices, mailbox: Mailbox) -> None:
+async def test_an_owner_who_stays_is_not_told_that_it_is_gone(
+    world: World, letters: TransferLetters, mailbox: Mailbox
+) -> None:
     await world.move(to_owner_id="bruno", state="completed", active=False)
-    await notices.tell(ENDED)
+    await letters.send(news(Subject.ENDED))
     text = text_of(mailbox.to("bruno@example.org")[0])
     assert "Its owner is the same as before." in text
     assert "no longer yours" not in text
 
 
 @pytest.mark.parametrize("state", ["refused"])
-async def test_a_refusal_is_not_mailed(world: World, notices: Notices, mailbox: Mailbox, state: str) -> None:
+async def test_a_refusal_is_not_mailed(world: World, letters: TransferLetters, mailbox: Mailbox, state: str) -> None:
     await world.to_user(state=state, reason="not_allowed", active=False)
-    await notices.tell(ENDED)
+    await letters.send(news(Subject.ENDED))
     assert mailbox.letters == []
     assert await world.trail() == []
 
 
 async def test_one_dead_mailbox_does_not_hold_up_the_others(
-    world: World, notices: Notices, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+    world: World, letters: TransferLetters, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     await world.to_user(state="cancelled", reason="cancelled", active=False)
     mailbox.answers["adam@example.org"] = "550 5.1.1 gone"
     with caplog.at_level(logging.DEBUG):
-        await notices.tell(ENDED)
+        await letters.send(news(Subject.ENDED))
     assert recipients(mailbox) == ["amelie@example.org", "bruno@example.org", "zoe@example.org"]
     ours = [record.getMessage() for record in caplog.records if record.name.startswith(("activities", "notices"))]
     assert not any("example.org" in entry for entry in ours)
 
 
 async def test_an_acceptance_is_told_to_sender_and_present_owner(
-    world: World, notices: Notices, mailbox: Mailbox
+    world: World, letters: TransferLetters, mailbox: Mailbox
 ) -> None:
     await world.to_user(state="transferring", accepted_by="zoe")
-    await notices.tell(ACCEPTED)
+    await letters.send(news(Subject.ACCEPTED))
     assert recipients(mailbox) == ["amelie@example.org", "bruno@example.org"]
     sender = text_of(mailbox.to("amelie@example.org")[0])
     assert "Zoé Martin a accepté votre demande" in sender
@@ -165,25 +168,29 @@ async def test_an_acceptance_is_told_to_sender_and_present_owner(
     assert await world.trail() == [("system", "told", {"subject": "accepted"})]
 
 
-async def test_whoever_accepts_needs_no_letter_about_it(world: World, notices: Notices, mailbox: Mailbox) -> None:
+async def test_whoever_accepts_needs_no_letter_about_it(
+    world: World, letters: TransferLetters, mailbox: Mailbox
+) -> None:
     await world.move(state="transferring", accepted_by="bruno")
-    await notices.tell(ACCEPTED)
+    await letters.send(news(Subject.ACCEPTED))
     assert recipients(mailbox) == ["amelie@example.org"]
 
 
 @pytest.mark.parametrize("changes", [{}, {"state": "completed", "accepted_by": "zoe", "active": False}])
 async def test_an_acceptance_that_is_none_or_no_news_is_not_told(
-    world: World, notices: Notices, mailbox: Mailbox, changes: dict[str, Any]
+    world: World, letters: TransferLetters, mailbox: Mailbox, changes: dict[str, Any]
 ) -> None:
     await world.to_user(**changes)
-    await notices.tell(ACCEPTED)
+    await letters.send(news(Subject.ACCEPTED))
     assert mailbox.letters == []
     assert await world.trail() == []
 
 
-async def test_a_request_that_has_ended_is_nothing_to_cancel(world: World, notices: Notices, mailbox: Mailbox) -> None:
+async def test_a_request_that_has_ended_is_nothing_to_cancel(
+    world: World, letters: TransferLetters, mailbox: Mailbox
+) -> None:
     await world.to_user(state="completed", accepted_by="zoe", active=False)
-    await notices.tell(REQUESTED)
+    await letters.send(news(Subject.REQUESTED))
     assert mailbox.letters == []
 
 
@@ -196,11 +203,11 @@ async def waits_for_key(world: World, **changes: Any) -> None:
 
 
 async def test_the_new_owner_is_told_of_the_key_to_type_and_reminded_by_another_letter(
-    world: World, notices: Notices, mailbox: Mailbox
+    world: World, letters: TransferLetters, mailbox: Mailbox
 ) -> None:
     await waits_for_key(world, waiting_until=NOW, until_new_key="quarantine")
-    for tell in (NEW_KEY, NEW_KEY, NEW_KEY_REMINDER, NEW_KEY_REMINDER):
-        await notices.tell(tell)
+    for reminder in (0, 0, 1, 1):
+        await letters.send(news(Subject.NEW_KEY, reminder))
 
     assert recipients(mailbox) == ["zoe@example.org", "zoe@example.org"]
     first, second = mailbox.letters
@@ -225,22 +232,22 @@ async def test_the_new_owner_is_told_of_the_key_to_type_and_reminded_by_another_
     ],
 )
 async def test_the_new_owner_is_reminded_for_as_long_as_the_key_is_due(
-    world: World, notices: Notices, mailbox: Mailbox, changes: dict[str, Any], told: bool
+    world: World, letters: TransferLetters, mailbox: Mailbox, changes: dict[str, Any], told: bool
 ) -> None:
     await waits_for_key(world, **changes)
-    await notices.tell(NEW_KEY_REMINDER)
+    await letters.send(news(Subject.NEW_KEY, 1))
     assert recipients(mailbox) == (["zoe@example.org"] if told else [])
 
 
-async def test_who_owns_it_no_more_is_not_reminded(world: World, notices: Notices, mailbox: Mailbox) -> None:
+async def test_who_owns_it_no_more_is_not_reminded(world: World, letters: TransferLetters, mailbox: Mailbox) -> None:
     await waits_for_key(world, state="completed_with_warnings", warnings=["old_key_known"], active=False)
     await world.change(tables.ChargePoint, "cp-1", owner_id="adam")
-    await notices.tell(NEW_KEY_REMINDER)
+    await letters.send(news(Subject.NEW_KEY, 1))
     assert mailbox.letters == []
 
 
 async def test_the_question_and_the_end_say_what_was_connected_when_the_key_was_made(
-    world: World, notices: Notices, mailbox: Mailbox
+    world: World, letters: TransferLetters, mailbox: Mailbox
 ) -> None:
     key = new_key(
         ChargePointId("cp-1"),
@@ -255,9 +262,9 @@ async def test_the_question_and_the_end_say_what_was_connected_when_the_key_was_
     async with world.database.writing() as rows:
         rows.add(key)
     await world.to_user(if_offline="roll_back")
-    await notices.ask(ASK)
+    await letters.send(asked())
     await world.change(tables.Transfer, TRANSFER, state="completed", accepted_by="zoe", active=False)
-    await notices.tell(ENDED)
+    await letters.send(news(Subject.ENDED))
 
     theirs = [" ".join(text_of(letter).split()) for letter in mailbox.to("zoe@example.org")]
     assert len(theirs) == 2
