@@ -14,7 +14,7 @@ from domain.errors import ErrorCode
 from domain.ids import ChargePointId, GroupId, TransferId
 from domain.kinds import TransferKind
 from domain.transfer import Attention, TransferState
-from persistence.views.transfer_reads import TransferFilter
+from persistence.views.transfer_filter import TransferFilter
 
 router = APIRouter(prefix="/transfers", tags=["transfers"])
 

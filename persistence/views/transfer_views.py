@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Row
 
 from domain.actors import Actor, ActorKind
 from domain.charge_point import Holding
@@ -26,9 +28,13 @@ from domain.transfer import (
     UntilNewKey,
 )
 from persistence.chargers.charger_changes import Changes
+from persistence.chargers.credentials import OrderKeys
 from persistence.people.callers import Caller
-from persistence.tables import AuditEvent, ChargePoint, Request, Transfer, TransferStep
+from persistence.tables import AuditEvent, ChargePoint, Request, Transfer
 from persistence.views.visibility import attention_in_sight, knows_recipient
+
+#: A row of TransferStep's table.
+StepRow: TypeAlias = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -108,15 +114,14 @@ class EventView:
 
 def transfer_view(
     row: Transfer,
-    steps: Sequence[TransferStep],
+    steps: Sequence[StepRow],
     deciders: frozenset[UserId],
     caller: Caller,
     *,
-    key_settled: bool,
+    keys: OrderKeys,
     at_charger: Changes,
-    sendings: int,
 ) -> TransferView:
-    """Show a transfer to `caller`, who may see it; its key was sent `sendings` times."""
+    """Show a transfer to `caller`, who may see it."""
     state = TransferState(row.state)
     attention = attention_in_sight(row, caller)
     as_it_is = attention == row.attention
@@ -141,10 +146,10 @@ def transfer_view(
         requested_at=row.requested_at,
         expires_at=row.expires_at,
         finished_at=row.finished_at,
-        steps=tuple(_with_sendings(_step(step) if known else _masked_step(step, row), sendings) for step in steps),
+        steps=tuple(_with_sendings(_step(step) if known else _masked_step(step, row), keys.sendings) for step in steps),
         refusal=_refusal(row) if state is TransferState.REFUSED else None,
         deciders=deciders,
-        key_settled=key_settled,
+        key_settled=keys.settled,
         at_charger=at_charger,
     )
 
@@ -226,7 +231,7 @@ def _refusal(row: Transfer) -> tuple[ErrorCode, str] | None:
     return ErrorCode(row.reason), row.refusal or "The transfer was refused."
 
 
-def _step(row: TransferStep) -> StepView:
+def _step(row: StepRow) -> StepView:
     return StepView(
         StepName(row.name), StepState(row.state), row.attempts, row.started_at, row.finished_at, row.last_error
     )
@@ -239,7 +244,7 @@ def _with_sendings(view: StepView, sendings: int) -> StepView:
     return replace(view, attempts=max(view.attempts, sendings))
 
 
-def _masked_step(step: TransferStep, transfer: Transfer) -> StepView:
+def _masked_step(step: StepRow, transfer: Transfer) -> StepView:
     """Show a step to who may not know the recipient: not how the letters to them fare (`attention_in_sight`)."""
     view = _step(step)
     if view.name not in _LETTERS:
