@@ -659,6 +659,12 @@ class AuditEvent(Table):
             postgresql_where=text("tells_place"),
         ),
         Index("ix_audit_events_refusals", "at", sqlite_where=text(REFUSED), postgresql_where=text(REFUSED)),
+        Index(  # an order that goes is looked for here
+            "ix_audit_events_order_id",
+            "order_id",
+            sqlite_where=text("order_id IS NOT NULL"),
+            postgresql_where=text("order_id IS NOT NULL"),
+        ),
     )
 
 

@@ -11,15 +11,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.reconciler import POINTS_AT_ONCE, REQUESTS_AT_ONCE
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.rights import Scope
 from domain.trail import of_charge_point
 from domain.transfer import Attention, TransferState
 from persistence.chargers import charging_review
+from persistence.intake import retention
 from persistence.people.callers import Caller
 from persistence.session import Database
-from persistence.transfers import inconsistencies, rescues
+from persistence.transfers import audit, inconsistencies, rescues
+from persistence.transfers.inconsistencies import Slice
 from persistence.vault import Vault
 from persistence.views.audit_feed import AuditFeed
 from persistence.views.charge_point_trails import ChargePointTrails
@@ -102,8 +106,8 @@ async def plan(database: Database, statement: str, parameters: Any, how: str = "
 
 
 def reads_of(database: Database) -> Mapping[str, Read]:
-    """Give every list's read, the metrics, and what the reconciler looks at, by what each is called in a report."""
-    return _lists(database) | _feeds(database) | _looks(database)
+    """Give every list's read, the metrics, what the reconciler looks at and takes out, by its name in a report."""
+    return _lists(database) | _feeds(database) | _looks(database) | _deletions(database)
 
 
 def _caller(user_id: str, *scopes: Scope) -> Caller:
@@ -166,6 +170,9 @@ def _feeds(database: Database) -> dict[str, Read]:
 
 
 def _looks(database: Database) -> dict[str, Read]:
+    points = Slice(until=f"cp-{POINTS_AT_ONCE:07}")
+    requests = Slice(until=f"trf_E{REQUESTS_AT_ONCE:09}")
+
     async def look(question: Callable[..., Awaitable[object]], *more: Any) -> object:
         async with database.reading() as rows:
             return await question(rows, *more)
@@ -174,12 +181,28 @@ def _looks(database: Database) -> dict[str, Read]:
     return {
         "metrics": metrics.read,
         "look: requests not started": lambda: look(inconsistencies.not_started, now),
-        "look: the register": lambda: look(inconsistencies.of_the_register),
+        "look: the register": lambda: look(inconsistencies.of_the_register, points),
+        "look: requests without a row": lambda: look(inconsistencies.rowless, requests),
         "look: states": lambda: look(inconsistencies.states, []),
         "look: ends untold": lambda: look(inconsistencies.untold, now - timedelta(days=1)),
         "look: work due": lambda: look(rescues.waiting, now),
         "look: former owners untold": lambda: look(charging_review.untold, now.date()),
         "look: sessions left open": lambda: look(charging_review.open_too_long, now - timedelta(days=7), 100),
+    }
+
+
+def _deletions(database: Database) -> dict[str, Read]:
+    async def forget(forget: Callable[[AsyncSession, datetime, int], Awaitable[int]]) -> object:
+        async with database.reading() as rows:  # nothing of it is committed
+            return await forget(rows, datetime.now(UTC) - timedelta(days=1000), 500)
+
+    return {
+        "forget: requests": lambda: forget(retention.forget_requests),
+        "forget: idempotency keys": lambda: forget(retention.forget_keys),
+        "forget: codes": lambda: forget(retention.forget_codes),
+        "forget: refusals": lambda: forget(retention.forget_refusals),
+        "forget: refused orders": lambda: forget(retention.forget_refused_orders),
+        "forget: places": lambda: forget(audit.forget_places),
     }
 
 

@@ -36,6 +36,7 @@ NEW = {
     "ix_requests_requested_at": ("requests", ["requested_at"], None),
     "ix_idempotency_keys_created_at": ("idempotency_keys", ["created_at"], None),
     "ix_orders_refused": ("orders", ["at"], "refusal IS NOT NULL"),
+    "ix_audit_events_order_id": ("audit_events", ["order_id"], "order_id IS NOT NULL"),
     "ix_audit_events_refusals": (
         "audit_events",
         ["at"],
