@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from activities.contracts.reconciler import (
     Look,
+    Place,
     Reconciled,
     Reconciler,
     Reconciliation,
@@ -26,6 +27,7 @@ from domain.transfer import FINAL, Attention, TransferState
 from persistence.chargers import charge_points, charging_review, credentials
 from persistence.intake.requests import Requests
 from persistence.session import Database
+from persistence.tables import ChargePoint, Request
 from persistence.transfers import audit, findings, inconsistencies, rescues, transfers
 
 log = logging.getLogger("handover.reconciler")
@@ -34,6 +36,9 @@ log = logging.getLogger("handover.reconciler")
 LEFT_AFTER: Final = timedelta(seconds=30)
 #: How many findings one look gives: they go through the engine. The next look finds the others.
 AT_ONCE: Final = 500
+#: How many charge points, and how many requests, one look compares with what is on record of them.
+POINTS_AT_ONCE: Final = 5000
+REQUESTS_AT_ONCE: Final = 20_000
 #: Of how many charge points one look tells that a session runs for too long.
 OPEN_AT_ONCE: Final = 100
 #: How many are looked at, or settled, beside each other.
@@ -91,26 +96,39 @@ class DatabaseReconciler(Reconciler):
 
     # --- looking --------------------------------------------------------------------------------------------------
 
-    async def look(self, _look: Look) -> Suspicions:
-        """Only reads, but for what was kept long enough: each look takes some of that out, and has letters sent on."""
+    async def look(self, look: Look) -> Suspicions:
+        """Only reads, but for what was kept long enough: each look takes some of that out. Letters are sent on.
+
+        Each transfer under way is looked at, and of charge points and requests a slice; with what is parked, so that it
+        is seen whether that has settled.
+        """
         now = datetime.now(UTC)
         await self._engine.deliver_letters()
         await self._retention.forget(now)
         running = await self._runs.running()
         async with self._db.reading() as rows:
+            parked = [one for one in await findings.parked(rows) if one.kind not in NEWS]
+            subjects = [one.subject for one in parked]
+            points = await inconsistencies.cut(rows, ChargePoint.id, look.place.charge_point, POINTS_AT_ONCE, subjects)
+            requests = await inconsistencies.cut(
+                rows, Request.transfer_id, look.place.request, REQUESTS_AT_ONCE, subjects
+            )
             left = [(Finding.NOT_STARTED, one) for one in await inconsistencies.not_started(rows, now - LEFT_AFTER)]
             told = [(Finding.FORMER_OWNER_UNTOLD, one) for one in await charging_review.untold(rows, now.date())]
             due = [(Finding.WORK_DUE, one) for one in await rescues.waiting(rows, now)]
-            inside = await inconsistencies.of_the_register(rows)
+            inside = await inconsistencies.of_the_register(rows, points)
             stale = await charging_review.open_too_long(rows, now - self._open_limit, OPEN_AT_ONCE)
-            known = await inconsistencies.states(rows, running)
-            parked = any(one.kind not in NEWS for one in await findings.parked(rows))
+            known = await inconsistencies.states(rows, running) | await inconsistencies.rowless(rows, requests)
         hints = [one for one, state in known.items() if judge(state, running.get(one, Run(RunStatus.LOST))) is not None]
         differ = await self._runs_that_differ({one: known[one] for one in hints[:AT_ONCE]})
         open_ = [(Finding.SESSION_LEFT_OPEN, one) for one in stale]  # last: they stay, and hold nothing else up
         found = [*left, *due, *told, *inside, *differ, *open_]
-        items = tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE])
-        return Suspicions(items=items, whole=max(len(found), len(hints)) <= AT_ONCE, parked=parked)
+        return Suspicions(
+            items=tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE]),
+            whole=max(len(found), len(hints)) <= AT_ONCE and set(subjects) <= points.also,
+            parked=bool(parked),
+            next=Place(charge_point=points.until, request=requests.until),
+        )
 
     async def _runs_that_differ(self, hinted: dict[TransferId, TransferState]) -> list[tuple[Finding, str]]:
         """Compare transfers with their runs: what the list of runs only hints at is looked at for itself."""
@@ -182,7 +200,7 @@ class DatabaseReconciler(Reconciler):
     async def _take_up(self, transfer_id: TransferId) -> Settlement:
         """Start a lost run anew: every step may be taken again. One that is lost again and again is parked."""
         async with self._db.reading() as rows:
-            state = (await inconsistencies.states(rows, [transfer_id])).get(transfer_id)
+            state = await inconsistencies.state_of(rows, transfer_id)
             tries = await audit.count(rows, transfer_id, TrailAction.TAKEN_UP)
         if state is None or judge(state, await self._runs.latest(transfer_id)) is not Finding.RUN_LOST:
             return Settlement.UNFOUNDED

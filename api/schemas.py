@@ -86,7 +86,6 @@ class Step(_Shown):
     @classmethod
     def of(cls, view: StepView, live: StepAttempts | None) -> "Step":
         """Show a step; while it is being retried, with what the engine says of it at this moment."""
-        live = None if view.tries_hidden else live
         attempts = max(view.attempts, live.attempts) if live else view.attempts
         error = (live.last_error if live else None) or view.last_error
         return cls(

@@ -8,7 +8,6 @@ from typing import Final
 from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
-from domain.ids import NodeId
 from gateway.charger_sockets import ChargerSocket, ChargerSockets
 from gateway.contests import Contests
 from gateway.credentials import KeyRule
@@ -19,17 +18,18 @@ from persistence.session import Database
 _log = logging.getLogger(__name__)
 #: How long a socket whose keys were all revoked stays: the transfer's last orders go over it before it is disconnected.
 LAST_ORDERS: Final = timedelta(seconds=60)
+#: So many sockets are looked at in one go: meanwhile the process does nothing else.
+_AT_ONCE: Final = 200
 
 
 class Sweep:
     """Looks at every socket of this node again and again."""
 
     def __init__(
-        self, db: Database, node: NodeId, sockets: ChargerSockets, rule: KeyRule, contests: Contests, every: timedelta
+        self, db: Database, sockets: ChargerSockets, rule: KeyRule, contests: Contests, every: timedelta
     ) -> None:
-        """Look at the `sessions` of `node` every so often."""
+        """Look at all of `sockets` every so often."""
         self._db = db
-        self._node = node
         self._sockets = sockets
         self._rule = rule
         self._contests = contests
@@ -52,21 +52,22 @@ class Sweep:
         End quarantines whose reason is gone: a charger that stays connected sends no BootNotification that would.
         """
         held = self._sockets.all()
-        if not held:
-            return
+        for first in range(0, len(held), _AT_ONCE):
+            await self._look_at(held[first : first + _AT_ONCE])
+
+    async def _look_at(self, some: list[ChargerSocket]) -> None:
         async with self._db.reading() as rows:
-            found = await present_connections.statuses_on(rows, self._node)
-            gone = [socket.charge_point_id for socket in held if socket.charge_point_id not in found]
-            found |= await present_connections.statuses(rows, gone)
+            found = await present_connections.statuses(rows, [socket.charge_point_id for socket in some])
             freed = [
                 socket
-                for socket in held
+                for socket in some
                 if socket.quarantined
                 and not await self._rule.quarantines(rows, socket.charge_point_id, socket.credential_id)
             ]
         now = datetime.now(UTC)
-        for socket in held:
-            self._judge(socket, found.get(socket.charge_point_id, ConnectionStatus()), now)
+        for socket in some:
+            if self._sockets.find(socket.charge_point_id) is socket:  # others were seen off meanwhile
+                self._judge(socket, found.get(socket.charge_point_id, ConnectionStatus()), now)
         for socket in freed:
             if not socket.over:
                 await self._rule.lift_quarantine(socket)

@@ -1,7 +1,7 @@
 """Every table, in the words of the domain. Times are aware UTC; ids are texts."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from domain.tags import TagType
+from domain.trail import REFUSALS
 from persistence.caseless import Caseless
 
 ID = String(80)
@@ -136,7 +137,7 @@ class ChargePoint(Table):
     name: Mapped[str] = mapped_column(Text)
     location: Mapped[str | None] = mapped_column(Text)
     owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
-    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"), index=True)
+    group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"))
     version: Mapped[int]
     owner_version: Mapped[int] = mapped_column(default=0)
     """The version with which the present owner's time began: a key that was made under an earlier one is not theirs."""
@@ -155,7 +156,16 @@ class ChargePoint(Table):
     """Whether it takes a key that it is sent; None until that was seen, and again once its firmware has changed."""
     until_new_key: Mapped[str | None] = mapped_column(String(16))
     """What keys older than its owner open (domain.transfer.UntilNewKey); empty where none does any more."""
-    __table_args__ = (Index("uq_charge_points_identity_caseless", Caseless(identity), unique=True),)
+    __table_args__ = (
+        Index("uq_charge_points_identity_caseless", Caseless(identity), unique=True),
+        Index("ix_charge_points_group_id_id", "group_id", "id"),
+        Index(
+            "ix_charge_points_sessions_blocked_by",
+            "sessions_blocked_by",
+            sqlite_where=text("sessions_blocked_by IS NOT NULL"),
+            postgresql_where=text("sessions_blocked_by IS NOT NULL"),
+        ),
+    )
 
 
 class OwnershipPeriod(Table):
@@ -403,7 +413,13 @@ class ChargingSession(Table):
 
     __table_args__ = (
         Index("ix_charging_sessions_reference", "charge_point_id", "reference"),
-        Index("ix_charging_sessions_open", "charge_point_id", "stopped_at"),
+        Index("ix_charging_sessions_charge_point_id_id", "charge_point_id", "id"),
+        Index(
+            "ix_charging_sessions_running",
+            *("charge_point_id", "arrived_at"),
+            sqlite_where=text("stopped_at IS NULL"),
+            postgresql_where=text("stopped_at IS NULL"),
+        ),
         *(
             Index(name, "charge_point_id", sqlite_where=text(which), postgresql_where=text(which))
             for name, which in (
@@ -451,7 +467,7 @@ class Request(Table):
     sealed_body: Mapped[bytes] = mapped_column(LargeBinary)
     policy: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """domain.policy.Policy as it was set when it was asked for."""
-    requested_at: Mapped[datetime]
+    requested_at: Mapped[datetime] = mapped_column(index=True)
     started_at: Mapped[datetime | None]
     """When its workflow answered; empty: to be started again."""
     __table_args__ = (
@@ -465,13 +481,17 @@ class Request(Table):
     )
 
 
+#: Whether a transfer waits for something, or is under way.
+WAITING: Final = "active OR attention <> ''"
+
+
 class Transfer(Table):
     """A transfer as readers see it. `active` is true while it reserves its charge point: one row at most."""
 
     __tablename__ = "transfers"
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
-    state: Mapped[str] = mapped_column(String(32), index=True)
+    state: Mapped[str] = mapped_column(String(32))
     attention: Mapped[str] = mapped_column(String(32))
     waiting_until: Mapped[datetime | None]
     reason: Mapped[str | None] = mapped_column(String(64))
@@ -488,14 +508,14 @@ class Transfer(Table):
     new_key: Mapped[bool | None] = mapped_column(Boolean)
     """Whether it waits for its new owner to type a key; None before the change, and once it turned back."""
     from_group_id: Mapped[str] = mapped_column(ForeignKey("groups.id"))
-    from_owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    from_owner_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     to_group_id: Mapped[str | None] = mapped_column(ForeignKey("groups.id"))
-    to_owner_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
+    to_owner_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     """Known to the platform; shown to the sender of a transfer to a user only once it is accepted."""
     accepted_by: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     asked_over_owner: Mapped[bool] = mapped_column(Boolean)
     """It takes the charge point from an owner who did not ask."""
-    requested_by: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    requested_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
     requested_at: Mapped[datetime]
     run_id: Mapped[str | None] = mapped_column(ID)
     """The run of its workflow that reserved it: any other goes on where the transfer stands."""
@@ -526,6 +546,22 @@ class Transfer(Table):
         ),
         Index("ix_transfers_finished_at", "finished_at"),
         Index("ix_transfers_requested_at_id", "requested_at", "id"),
+        *(  # each way in which a list finds its transfers, in the list's order
+            Index(f"ix_transfers_{column}_requested_at_id", column, "requested_at", "id")
+            for column in (
+                *("state", "charge_point_id", "requested_by"),
+                *("from_owner_id", "to_owner_id", "from_group_id", "to_group_id"),
+            )
+        ),
+        *(  # the same, of few
+            Index(
+                f"ix_transfers_{column}_requested_at_id",
+                *(column, "requested_at", "id"),
+                sqlite_where=text(which),
+                postgresql_where=text(which),
+            )
+            for column, which in (("accepted_by", "accepted_by IS NOT NULL"), ("attention", WAITING))
+        ),
         Index("ix_transfers_due", "charge_point_id", sqlite_where=text("due"), postgresql_where=text("due")),
     )
 
@@ -619,7 +655,17 @@ class Order(Table):
             sqlite_where=text("request_id IS NULL"),
             postgresql_where=text("request_id IS NULL"),
         ),
+        Index(
+            "ix_orders_refused",
+            "at",
+            sqlite_where=text("refusal IS NOT NULL"),
+            postgresql_where=text("refusal IS NOT NULL"),
+        ),
     )
+
+
+#: Whether an entry tells of a refusal: another action (domain.trail) takes a migration of the index.
+REFUSED: Final = f"action IN ({', '.join(sorted(repr(action.value) for action in REFUSALS))})"
 
 
 class AuditEvent(Table):
@@ -647,6 +693,13 @@ class AuditEvent(Table):
             "at",
             sqlite_where=text("tells_place"),
             postgresql_where=text("tells_place"),
+        ),
+        Index("ix_audit_events_refusals", "at", sqlite_where=text(REFUSED), postgresql_where=text(REFUSED)),
+        Index(  # an order that goes is looked for here
+            "ix_audit_events_order_id",
+            "order_id",
+            sqlite_where=text("order_id IS NOT NULL"),
+            postgresql_where=text("order_id IS NOT NULL"),
         ),
     )
 
@@ -743,4 +796,4 @@ class IdempotencyKey(Table):
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
     fingerprint: Mapped[str] = mapped_column(String(64))
     """A keyed MAC of the call and its body: bodies hold addresses, which a plain hash would not hide."""
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)

@@ -20,18 +20,23 @@ class ReconciliationWorkflow:
 
     @workflow.run
     async def run(self, look: Look) -> Reconciled:
-        """Settle what is found; gives what was done about each."""
+        """Settle what is found; gives what was done about each.
+
+        It goes on where the run before it has come to; each of its two looks is at the same.
+        """
+        if (last := workflow.get_last_completion_result(Reconciled)) is not None:
+            look = Look(place=last.next)
         found = await call(Reconciler.look, look, housekeeping(), summary="first look")
         routine = tuple(one for one in found.items if one.kind in ROUTINE)
         done = await self._settle(Suspicions(items=routine), "start what was left") if routine else Reconciled()
         suspected = {one for one in found.items if one.kind not in ROUTINE}
         if not suspected and not found.parked:
-            return done
+            return Reconciled(items=done.items, next=found.next)
         await workflow.sleep(SETTLES_WITHIN, summary="what is on its way settles")
         again = await call(Reconciler.look, look, housekeeping(), summary="second look")
         confirmed = tuple(one for one in again.items if one in suspected)
         settled = await self._settle(Suspicions(items=confirmed, whole=again.whole), "mend or park")
-        return Reconciled(items=(*done.items, *settled.items))
+        return Reconciled(items=(*done.items, *settled.items), next=found.next)
 
     async def _settle(self, confirmed: Suspicions, summary: str) -> Reconciled:
         return await call(Reconciler.settle, confirmed, housekeeping(), summary=summary)

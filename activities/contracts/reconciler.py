@@ -8,8 +8,17 @@ from activities.contracts.messages import Message
 from domain.reconciliation import Finding
 
 
+class Place(Message):
+    """How far a look at everything has come that takes several: the last ids that were looked at; empty: none."""
+
+    charge_point: str = ""
+    request: str = ""
+
+
 class Look(Message):
-    """A look at everything."""
+    """A look at everything; at what is too much for one look from a place on."""
+
+    place: Place = Place()
 
 
 class Suspicion(Message):
@@ -27,6 +36,8 @@ class Suspicions(Message):
     """It is all there was: what was parked before and is not among it has settled."""
     parked: bool = False
     """Something was parked before and may have settled since."""
+    next: Place = Place()
+    """Where the next look goes on."""
 
 
 class Settlement(StrEnum):
@@ -54,6 +65,8 @@ class Reconciled(Message):
     """What became of each."""
 
     items: tuple[Reconciliation, ...] = ()
+    next: Place = Place()
+    """Where the next run's look goes on."""
 
 
 class Reconciler(ABC):

@@ -52,6 +52,9 @@ class _Shown(Collector):
             yield from _of_heap(
                 "handover_rescues_due", "Ended transfers with work left at a charger.", self._figures.due
             )
+            yield from _of_heap(
+                "handover_letters_undelivered", "Letters that were tried and not taken.", self._figures.letters
+            )
             text = "How often the most stubborn charger did not take what is due."
             yield GaugeMetricFamily("handover_rescue_tries_max", text, self._figures.most_rescue_tries)
             text = "What register, workflows and credentials disagree about, for a person to decide."

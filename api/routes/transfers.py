@@ -13,8 +13,8 @@ from api.paging import cut
 from domain.errors import ErrorCode
 from domain.ids import ChargePointId, GroupId, TransferId
 from domain.kinds import TransferKind
-from domain.transfer import Attention, TransferState
-from persistence.views.transfer_reads import TransferFilter
+from domain.transfer import ACTIVE, Attention, TransferState
+from persistence.views.transfer_filter import TransferFilter
 
 router = APIRouter(prefix="/transfers", tags=["transfers"])
 
@@ -67,7 +67,7 @@ async def transfer(caller: CallerDep, backend: BackendDep, transfer_id: PathId) 
     `state` says where it is, `attention` what it waits for, `actions` what you may do about it now.
     """
     view = await backend.transfer_reads.one(caller, TransferId(transfer_id))
-    live = await backend.transfers.step_attempts(view.id) if view.at_work else {}
+    live = await backend.transfers.step_attempts(view.id) if view.state in ACTIVE else {}
     return schemas.Transfer.of(view, caller, live)
 
 

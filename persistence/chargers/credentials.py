@@ -5,12 +5,12 @@ A key that people know is never replaced by sending a new one once its owner has
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import and_, case, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger import REFUSALS, TAKEN, KeyAnswer
@@ -295,19 +295,30 @@ async def revoke_all(rows: AsyncSession, charge_point_id: ChargePointId, now: da
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-async def settled_among(rows: AsyncSession, order_ids: Sequence[str]) -> set[str]:
-    """Say of which orders the key is proven, or was given to the new owner to type. One query; only reads."""
+class OrderKeys(NamedTuple):
+    """What is known of the keys that an order made."""
+
+    settled: bool = False
+    """One is proven, or was given to the new owner to type."""
+    sendings: int = 0
+    """How often one was sent."""
+
+
+async def keys_among(rows: AsyncSession, orders: Mapping[str, str]) -> dict[str, OrderKeys]:
+    """Say of orders, each with its charge point, what is known of their keys; of those that made any.
+
+    One query, by the charge points, of which there is an index; only reads.
+    """
     proven = and_(Credential.proved_at.is_not(None), Credential.withdrawn_at.is_(None))
     handed_out = and_(Credential.state == KeyState.PENDING, Credential.purpose == KeyPurpose.TYPED)
-    query = select(Credential.order_id).where(Credential.order_id.in_(order_ids), or_(proven, handed_out))
-    return {order_id for order_id in await rows.scalars(query) if order_id is not None}
-
-
-async def sendings_among(rows: AsyncSession, order_ids: Sequence[str]) -> dict[str, int]:
-    """Say how often each order's key was sent. One query; only reads."""
-    query = select(Credential.order_id, func.max(Credential.sendings)).where(Credential.order_id.in_(order_ids))
-    found = (await rows.execute(query.group_by(Credential.order_id))).all()
-    return {order_id: sent for order_id, sent in found if order_id is not None}
+    settled = func.max(case((or_(proven, handed_out), 1), else_=0))
+    query = (
+        select(Credential.order_id, settled, func.max(Credential.sendings))
+        .where(Credential.charge_point_id.in_(set(orders.values())), Credential.order_id.in_(orders))
+        .group_by(Credential.order_id)
+    )
+    found = (await rows.execute(query)).all()
+    return {order_id: OrderKeys(bool(is_settled), sent) for order_id, is_settled, sent in found if order_id}
 
 
 async def status(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> CredentialStatus:

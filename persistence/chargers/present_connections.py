@@ -188,15 +188,6 @@ async def statuses(
     rows: AsyncSession, charge_point_ids: Collection[ChargePointId]
 ) -> dict[ChargePointId, ConnectionStatus]:
     """Say for each of these chargers what its sockets' right rests on. One query; only reads."""
-    return await _statuses(rows, PresentConnection.charge_point_id.in_(charge_point_ids)) if charge_point_ids else {}
-
-
-async def statuses_on(rows: AsyncSession, node: NodeId) -> dict[ChargePointId, ConnectionStatus]:
-    """Say the same of every charger whose newest claim is `node`'s. One query; only reads."""
-    return await _statuses(rows, PresentConnection.node == node)
-
-
-async def _statuses(rows: AsyncSession, which: ColumnElement[bool]) -> dict[ChargePointId, ConnectionStatus]:
     living = and_(Credential.charge_point_id == PresentConnection.charge_point_id, Credential.state != KeyState.REVOKED)
     revoked = select(func.max(Credential.revoked_at)).where(
         Credential.charge_point_id == PresentConnection.charge_point_id
@@ -224,9 +215,9 @@ async def _statuses(rows: AsyncSession, which: ColumnElement[bool]) -> dict[Char
             PresentConnection.address,
         )
         .join(ChargePoint, ChargePoint.id == PresentConnection.charge_point_id)
-        .where(which)
+        .where(PresentConnection.charge_point_id.in_(charge_point_ids))
     )
-    found = (await rows.execute(query)).all()
+    found = (await rows.execute(query)).all() if charge_point_ids else ()
     return {
         ChargePointId(row[0]): ConnectionStatus(
             row[1], bool(row[2]), bool(row[3]), row[4], bool(row[5]), bool(row[6]), row[7], row[8]

@@ -7,13 +7,13 @@ those that somebody else is at, and gives how many it deleted: fewer than `limit
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, exists, func, select, tuple_
+from sqlalchemy import Select, delete, exists, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.trail import REFUSALS
 from domain.transfer import FINAL
 from persistence.tables import (
+    REFUSED,
     ApprovalLink,
     AuditCounter,
     AuditEvent,
@@ -33,8 +33,9 @@ async def forget_requests(rows: AsyncSession, before: datetime, limit: int) -> i
     """Delete requests of transfers that ended earlier, and leave nothing to do at the charger or to an operator."""
     settled = (_ENDED, ~Transfer.due, Transfer.attention == "")
     ended_at = func.coalesce(Transfer.finished_at, Transfer.requested_at)
+    asked = Request.requested_at < before  # they were asked for before they ended: it says where to look
     wanted = select(Request.transfer_id).join(Transfer, Transfer.id == Request.transfer_id)
-    return await _forget(rows, wanted.where(*settled, ended_at < before), limit, Request, Request.transfer_id)
+    return await _forget(rows, wanted.where(asked, *settled, ended_at < before), limit, Request, Request.transfer_id)
 
 
 async def forget_keys(rows: AsyncSession, before: datetime, limit: int) -> int:
@@ -62,7 +63,7 @@ async def forget_refusals(rows: AsyncSession, before: datetime, limit: int) -> i
         select(AuditEvent.subject, AuditEvent.sequence)
         .join(AuditCounter, AuditCounter.subject == AuditEvent.subject)
         .where(
-            AuditEvent.action.in_([action.value for action in REFUSALS]),
+            text(f"({REFUSED})"),  # in the words of its index
             AuditEvent.at < before,
             AuditEvent.sequence < AuditCounter.last,
         )

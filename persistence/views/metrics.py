@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Unavailable
 from domain.keys import KnownTo
-from domain.transfer import FINAL
+from domain.transfer import ACTIVE
 from persistence.chargers.charger_keys import KeyState
 from persistence.session import Database
-from persistence.tables import ChargePoint, Credential, Finding, Request, Transfer, TransferStep
+from persistence.tables import WAITING, ChargePoint, Credential, Finding, OutboxLetter, Request, Transfer, TransferStep
+from persistence.views.ended_transfers import EndedTransfers, number_by_state
 
-_FINAL: Final = [state.value for state in FINAL]
 #: How many seconds the database may take, and for how many what was read is good: whoever asks shows no key.
 _PATIENCE: Final = 3
 _GOOD_FOR: Final = 5
+#: For how many seconds it is good what changes within days.
+_LASTS: Final = 300
+#: Of how many waiting transfers of one attention, the oldest, the steps are looked at first; and of how many at most.
+_FIRST, _MOST = 50, 2000
 #: For how long people may know a key that the charger could have replaced, before somebody is to look.
 KNOWN_LONG: Final = timedelta(days=30)
 
@@ -54,6 +58,8 @@ class Metrics:
     """Requests whose workflow has not answered yet."""
     due: Heap
     """Ended transfers with something left to do at their charger."""
+    letters: Heap
+    """Letters that were tried and not taken; the age is that of whatever should have been sent."""
     most_rescue_tries: int
     """How often the most stubborn of their chargers was there and did not take it."""
     parked: Mapping[str, int]
@@ -71,6 +77,9 @@ class MetricReads:
         self._turn = asyncio.Lock()
         self._read_at: float | None = None
         self._latest: Metrics | None = None
+        self._ended = EndedTransfers()
+        self._known_keys: dict[bool, int] = {}
+        self._keys_read_at: float | None = None
 
     async def latest(self) -> Metrics | None:
         """Give the figures; None where the database does not answer."""
@@ -78,32 +87,54 @@ class MetricReads:
             if self._read_at is None or time.monotonic() - self._read_at > _GOOD_FOR:
                 try:
                     async with asyncio.timeout(_PATIENCE):
-                        self._latest = await read_metrics(self._db)
+                        self._latest = await self.read()
                 except (Unavailable, TimeoutError):
                     self._latest = None
                 self._read_at = time.monotonic()
             return self._latest
 
+    async def read(self) -> Metrics:
+        """Read them; raises Unavailable.
 
-async def read_metrics(db: Database) -> Metrics:
-    """Read them; raises Unavailable."""
-    now = datetime.now(UTC)
-    async with db.reading() as rows:
-        states = await rows.execute(select(Transfer.state, func.count()).group_by(Transfer.state))
-        due = select(func.count(), func.min(Transfer.finished_at), func.max(Transfer.rescue_tries))
-        due_number, due_since, tries = (await rows.execute(due.where(Transfer.due))).one()
-        asked = select(func.count(), func.min(Request.requested_at)).where(Request.started_at.is_(None))
-        unstarted, asked_since = (await rows.execute(asked)).one()
-        parked = select(Finding.kind, func.count()).where(Finding.settled_at.is_(None)).group_by(Finding.kind)
-        return Metrics(
-            states={row[0]: row[1] for row in states},
-            waiting=await _waiting(rows, now),
-            unstarted=Heap(unstarted, _age(asked_since, now)),
-            due=Heap(due_number, _age(due_since, now)),
-            most_rescue_tries=tries or 0,
-            parked={row[0]: row[1] for row in await rows.execute(parked)},
-            known_keys=await _known_keys(rows, now),
-        )
+        What grows for ever is not counted each time, and of what is open nothing is read but indexes.
+        """
+        now = datetime.now(UTC)
+        async with self._db.reading() as rows:
+            due = select(func.count(), func.min(Transfer.finished_at), func.max(Transfer.rescue_tries))
+            due_number, due_since, tries = (await rows.execute(due.where(Transfer.due))).one()
+            asked = select(func.count(), func.min(Request.requested_at)).where(Request.started_at.is_(None))
+            unstarted, asked_since = (await rows.execute(asked)).one()
+            parked = select(Finding.kind, func.count()).where(Finding.settled_at.is_(None)).group_by(Finding.kind)
+            return Metrics(
+                states=await _open(rows) | await self._ended.count(rows, now),
+                waiting=await _waiting(rows, now),
+                unstarted=Heap(unstarted, _age(asked_since, now)),
+                due=Heap(due_number, _age(due_since, now)),
+                letters=await _letters(rows, now),
+                most_rescue_tries=tries or 0,
+                parked={row[0]: row[1] for row in await rows.execute(parked)},
+                known_keys=await self._keys(rows, now),
+            )
+
+    async def _keys(self, rows: AsyncSession, now: datetime) -> dict[bool, int]:
+        if self._keys_read_at is None or time.monotonic() - self._keys_read_at > _LASTS:
+            self._known_keys, self._keys_read_at = await _known_keys(rows, now), time.monotonic()
+        return self._known_keys
+
+
+_WAITING: Final = text(f"({WAITING})")  # in the words of the index
+
+
+async def _open(rows: AsyncSession) -> dict[str, int]:
+    found = await rows.execute(number_by_state().where(Transfer.state.in_([state.value for state in ACTIVE])))
+    return {row[0]: row[1] for row in found}
+
+
+async def _letters(rows: AsyncSession, now: datetime) -> Heap:
+    failed = OutboxLetter.due_at.is_not(None), OutboxLetter.tries > 0
+    number, since = (await rows.execute(select(func.count(), func.min(OutboxLetter.queued_at)).where(*failed))).one()
+    due = (await rows.execute(select(func.min(OutboxLetter.due_at)))).scalar_one()
+    return Heap(number, max(_age(since, now), _age(due, now)))
 
 
 async def _known_keys(rows: AsyncSession, now: datetime) -> dict[bool, int]:
@@ -120,23 +151,38 @@ async def _known_keys(rows: AsyncSession, now: datetime) -> dict[bool, int]:
 
 
 async def _waiting(rows: AsyncSession, now: datetime) -> dict[str, Waiting]:
-    began = (
-        select(func.max(TransferStep.started_at))
-        .where(TransferStep.transfer_id == Transfer.id)
-        .correlate(Transfer)
-        .scalar_subquery()
-    )
-    since = func.coalesce(began, Transfer.requested_at)
     query = (
-        select(Transfer.attention, func.count(), func.min(Transfer.requested_at), func.min(since))
-        .where(or_(Transfer.state.not_in(_FINAL), Transfer.attention != ""))
+        select(Transfer.attention, func.count(), func.min(Transfer.requested_at))
+        .where(_WAITING)
         .group_by(Transfer.attention)
     )
     found = (await rows.execute(query)).all()
     return {
-        attention: Waiting(number, _age(requested, now), _age(step, now))
-        for attention, number, requested, step in found
+        attention: Waiting(number, _age(requested, now), _age(await _oldest_step(rows, attention), now))
+        for attention, number, requested in found
     }
+
+
+async def _oldest_step(rows: AsyncSession, attention: str) -> datetime | None:
+    """Say since when the slowest of one attention has been in its present step.
+
+    No step is older than its transfer: those that were asked for since the oldest step that was met can't have an older
+    one. Where very many were asked for before that, the oldest of them are looked at.
+    """
+    oldest, seen = None, 0
+    for many in (_FIRST, _MOST):
+        query = select(Transfer.id, Transfer.requested_at).where(_WAITING, Transfer.attention == attention)
+        if oldest is not None:
+            query = query.where(Transfer.requested_at < oldest)
+        some = query.order_by(Transfer.requested_at, Transfer.id).offset(seen).limit(many).subquery()
+        began = select(func.max(TransferStep.started_at)).where(TransferStep.transfer_id == some.c.id)
+        since = func.coalesce(began.scalar_subquery(), some.c.requested_at)
+        number, found = (await rows.execute(select(func.count(), func.min(since)).select_from(some))).one()
+        oldest = min(filter(None, (oldest, found)), default=None)
+        seen += number
+        if number < many:
+            break
+    return oldest
 
 
 def _age(since: datetime | None, now: datetime) -> timedelta:

@@ -99,12 +99,14 @@ class Reads:
 
     async def charge_points(self, caller: Caller, *, after: str = "", limit: int) -> list[ChargePointView]:
         """List the charge points of the caller's groups by id, from the one behind `after`."""
-        rows = await self._rows(_charge_points(caller, ChargePoint.id > after).limit(limit))
+        page = _page(caller, after, limit, lateral=not self._db.is_sqlite).subquery()
+        rows = await self._rows(_charge_points().join(page, page.c.id == ChargePoint.id).order_by(ChargePoint.id))
         return [_charge_point(row) for row in rows]
 
     async def charge_point(self, caller: Caller, charge_point_id: ChargePointId) -> ChargePointView:
         """Give one charge point; raises NotFound."""
-        rows = await self._rows(_charge_points(caller, ChargePoint.id == charge_point_id))
+        which = (ChargePoint.id == charge_point_id, _in_sight(caller, ChargePoint.group_id))
+        rows = await self._rows(_charge_points().where(*which))
         return _charge_point(_only(rows, "There is no such charge point, or you are not a member of its group."))
 
     async def ownership(
@@ -143,15 +145,29 @@ def _groups(caller: Caller, which: ColumnElement[bool]) -> _Rows:
     return wanted.where(which, _in_sight(caller, Group.id)).order_by(Group.id)
 
 
-def _charge_points(caller: Caller, which: ColumnElement[bool]) -> _Rows:
+def _page(caller: Caller, after: str, limit: int, *, lateral: bool) -> Select[str]:
+    """Select the ids of a page of charge points, from the one behind `after`.
+
+    `lateral`: the database can look into each of the caller's groups for a page by itself, however many charge points
+    these have, or others; else into all at once.
+    """
+    wanted = select(ChargePoint.id).where(ChargePoint.id > after).order_by(ChargePoint.id).limit(limit)
+    if caller.operator:
+        return wanted
+    if not lateral:
+        return wanted.where(ChargePoint.group_id.in_(groups_of(caller.id)))
+    groups = groups_of(caller.id).subquery()
+    each = wanted.where(ChargePoint.group_id == groups.c.group_id).lateral()
+    return select(each.c.id).select_from(groups.join(each, true())).order_by(each.c.id).limit(limit)
+
+
+def _charge_points() -> _Rows:
     active = (Transfer.charge_point_id == ChargePoint.id) & Transfer.active
     return (
         select(ChargePoint, PresentConnection, Credential, is_released(), is_contended(), Transfer.id)
         .outerjoin(PresentConnection, PresentConnection.charge_point_id == ChargePoint.id)
         .outerjoin(Credential, keys_in_use.OF_POINT)
         .outerjoin(Transfer, active)
-        .where(which, _in_sight(caller, ChargePoint.group_id))
-        .order_by(ChargePoint.id)
     )
 
 

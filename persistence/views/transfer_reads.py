@@ -1,46 +1,34 @@
 """What a caller may see of transfers, of requests that are still to start, and of audit trails; it is read-only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charge_point import Holding
 from domain.errors import NotFound
-from domain.ids import ChargePointId, GroupId, TransferId, UserId
-from domain.kinds import Decider, TransferKind, kinds_that
+from domain.ids import TransferId, UserId
+from domain.kinds import Decider, kinds_that
 from domain.request import TransferRequest
 from domain.rights import Role
-from domain.transfer import Attention, TransferState
+from domain.transfer import TransferState
 from persistence.chargers import charger_changes, credentials
 from persistence.chargers.charger_changes import Changes
+from persistence.chargers.credentials import OrderKeys
 from persistence.people import accounts
 from persistence.people.callers import Caller
 from persistence.session import Database
-from persistence.tables import AuditEvent, ChargePoint, Membership, Request, Transfer, TransferStep
+from persistence.tables import AuditEvent, Membership, Request, Transfer, TransferStep
 from persistence.transfers import recipients
 from persistence.vault import Vault
-from persistence.views.transfer_views import EventView, TransferView, event_view, requested_view, transfer_view
-from persistence.views.visibility import attention_is, now_in_group, of_group, trail_in_sight, transfer_in_sight
+from persistence.views.transfer_filter import TransferFilter
+from persistence.views.transfer_pages import page_of_requests, page_of_transfers, requests_without_transfer
+from persistence.views.transfer_views import EventView, StepRow, TransferView, event_view, requested_view, transfer_view
+from persistence.views.visibility import trail_in_sight, transfer_in_sight
 
 NO_TRANSFER: Final = "There is no such transfer, or you have no part in it."
-
-
-@dataclass(frozen=True)
-class TransferFilter:
-    """Which transfers are wanted; None: any. `before` is the place (requested_at, id) of the last one seen."""
-
-    state: TransferState | None = None
-    attention: Attention | None = None
-    kind: TransferKind | None = None
-    charge_point_id: ChargePointId | None = None
-    group_id: GroupId | None = None
-    """Of either side, or the charge point's now. A request that has not started: the charge point's now."""
-    requested_before: datetime | None = None
-    before: tuple[datetime, TransferId] | None = None
 
 
 class TransferReads:
@@ -70,9 +58,10 @@ class TransferReads:
         async with self._db.reading() as rows:
             if asked := await self._asked_since(rows, caller, transfer_id):
                 return asked
-            found = await self._transfers(rows, caller, Transfer.id == transfer_id)
-            found = found or await self._requests(rows, caller, Request.transfer_id == transfer_id)
-            found = found or await self._transfers(rows, caller, Transfer.id == transfer_id)
+            it = select(Transfer).where(Transfer.id == transfer_id, transfer_in_sight(caller))
+            found = await self._transfers(rows, caller, it)
+            found = found or await self._requests(rows, _asked(caller, transfer_id))
+            found = found or await self._transfers(rows, caller, it)
         if not found:
             raise NotFound(NO_TRANSFER)
         return found[0]
@@ -94,9 +83,11 @@ class TransferReads:
         """List transfers, the latest request first."""
         async with self._db.reading() as rows:
             waiting: list[TransferView] = []
-            if wanted.state in {None, TransferState.REQUESTED} and wanted.attention in {None, Attention.NONE}:
-                waiting = await self._requests(rows, caller, *_of_requests(wanted, caller), limit=limit)
-            found = await self._transfers(rows, caller, *_of_transfers(wanted, caller), limit=limit)
+            if wanted.has_requests:
+                waiting = await self._requests(rows, page_of_requests(wanted, caller, limit))
+            found = await self._transfers(
+                rows, caller, page_of_transfers(wanted, caller, limit, lateral=not self._db.is_sqlite)
+            )
         known = {view.id for view in found}
         found += [view for view in waiting if view.id not in known]
         return sorted(found, key=lambda view: (view.requested_at, view.id), reverse=True)[:limit]
@@ -108,26 +99,23 @@ class TransferReads:
         """
         wanted = select(AuditEvent).where(AuditEvent.subject == transfer_id, AuditEvent.sequence > after)
         async with self._db.reading() as rows:
-            row = (await rows.execute(_joined(Transfer.id == transfer_id, trail_in_sight(caller)))).first()
-            if row is None and not await self._requests(rows, caller, Request.transfer_id == transfer_id):
-                row = (await rows.execute(_joined(Transfer.id == transfer_id, trail_in_sight(caller)))).first()
+            it = select(Transfer).where(Transfer.id == transfer_id, trail_in_sight(caller))
+            row = (await rows.execute(it)).first()
+            if row is None and not await self._requests(rows, _asked(caller, transfer_id)):
+                row = (await rows.execute(it)).first()
                 if row is None:
                     raise NotFound(NO_TRANSFER)
             entries = (await rows.scalars(wanted.order_by(AuditEvent.sequence).limit(limit))).all()
         return [event_view(entry, row[0] if row else None, caller) for entry in entries]
 
-    async def _transfers(
-        self, rows: AsyncSession, caller: Caller, *which: ColumnElement[bool], limit: int = 1
-    ) -> list[TransferView]:
-        wanted = _joined(*which, transfer_in_sight(caller)).order_by(Transfer.requested_at.desc(), Transfer.id.desc())
-        return await self._views(rows, caller, [row[0] for row in await rows.execute(wanted.limit(limit))])
+    async def _transfers(self, rows: AsyncSession, caller: Caller, wanted: Select[Transfer]) -> list[TransferView]:
+        return await self._views(rows, caller, [row[0] for row in await rows.execute(wanted)])
 
     async def _views(self, rows: AsyncSession, caller: Caller, found: Sequence[Transfer]) -> list[TransferView]:
         steps = await _steps(rows, [row.id for row in found])
         of_groups = kinds_that(lambda rules: rules.decider is Decider.TARGET_GROUP_OWNERS)  # others take the same time
         owners = await _owners(rows, {row.to_group_id for row in found if row.kind in of_groups and row.to_group_id})
-        settled = await credentials.settled_among(rows, [row.id for row in found])
-        sendings = await credentials.sendings_among(rows, [row.id for row in found])
+        keys = await credentials.keys_among(rows, {row.id: row.charge_point_id for row in found})
         changes = await charger_changes.of(rows, [row.id for row in found])
         return [
             transfer_view(
@@ -135,26 +123,13 @@ class TransferReads:
                 steps.get(row.id, []),
                 owners.get(row.to_group_id, frozenset()),
                 caller,
-                key_settled=row.id in settled,
+                keys=keys.get(row.id, OrderKeys()),
                 at_charger=changes.get(row.id, Changes()),
-                sendings=sendings.get(row.id, 0),
             )
             for row in found
         ]
 
-    async def _requests(
-        self, rows: AsyncSession, caller: Caller, *which: ColumnElement[bool], limit: int = 1
-    ) -> list[TransferView]:
-        """Read requests that no transfer came of yet: for who asked, and operators."""
-        wanted = (
-            select(Request, ChargePoint)
-            .join(ChargePoint, ChargePoint.id == Request.charge_point_id)
-            .where(*which, ~select(Transfer.id).where(Transfer.id == Request.transfer_id).exists())
-            .order_by(Request.requested_at.desc(), Request.transfer_id.desc())
-            .limit(limit)
-        )
-        if not caller.operator:
-            wanted = wanted.where(Request.user_id == caller.id)
+    async def _requests(self, rows: AsyncSession, wanted: Select[*tuple[Any, ...]]) -> list[TransferView]:
         found = (await rows.execute(wanted)).all()
         return [requested_view(request, point, self._body(request)) for request, point in found]
 
@@ -162,52 +137,17 @@ class TransferReads:
         return TransferRequest.model_validate_json(self._vault.unseal(request.sealed_body))
 
 
-def _joined(*which: ColumnElement[bool]) -> Select[Transfer]:
-    return select(Transfer).join(ChargePoint, ChargePoint.id == Transfer.charge_point_id).where(*which)
+def _asked(caller: Caller, transfer_id: TransferId) -> Select[*tuple[Any, ...]]:
+    """Select the request of a transfer that is still to come: for who asked, and operators."""
+    wanted = requests_without_transfer().where(Request.transfer_id == transfer_id)
+    return wanted if caller.operator else wanted.where(Request.user_id == caller.id)
 
 
-def _of_transfers(wanted: TransferFilter, caller: Caller) -> list[ColumnElement[bool]]:
-    which = []
-    if wanted.state is not None:
-        which.append(Transfer.state == wanted.state.value)
-    if wanted.attention is not None:
-        which.append(attention_is(wanted.attention, caller))
-    if wanted.kind is not None:
-        which.append(Transfer.kind == wanted.kind.value)
-    if wanted.charge_point_id is not None:
-        which.append(Transfer.charge_point_id == wanted.charge_point_id)
-    if wanted.group_id is not None:
-        which.append(of_group(caller, wanted.group_id))
-    if wanted.requested_before is not None:
-        which.append(Transfer.requested_at < wanted.requested_before)
-    if wanted.before is not None:
-        which.append(_before(Transfer.requested_at, Transfer.id, wanted.before))
-    return which
-
-
-def _of_requests(wanted: TransferFilter, caller: Caller) -> list[ColumnElement[bool]]:
-    which = []
-    if wanted.kind is not None:
-        which.append(Request.kind == wanted.kind.value)
-    if wanted.charge_point_id is not None:
-        which.append(Request.charge_point_id == wanted.charge_point_id)
-    if wanted.group_id is not None:
-        which.append(now_in_group(caller, wanted.group_id))
-    if wanted.requested_before is not None:
-        which.append(Request.requested_at < wanted.requested_before)
-    if wanted.before is not None:
-        which.append(_before(Request.requested_at, Request.transfer_id, wanted.before))
-    return which
-
-
-def _before(at: Any, key: Any, place: tuple[datetime, TransferId]) -> ColumnElement[bool]:
-    return or_(at < place[0], and_(at == place[0], key < place[1]))
-
-
-async def _steps(rows: AsyncSession, ids: Sequence[str]) -> dict[str, list[TransferStep]]:
-    wanted = select(TransferStep).where(TransferStep.transfer_id.in_(ids)).order_by(TransferStep.position)
-    found: dict[str, list[TransferStep]] = {}
-    for step in await rows.scalars(wanted) if ids else ():
+async def _steps(rows: AsyncSession, ids: Sequence[str]) -> dict[str, list[StepRow]]:
+    """Read steps as bare rows: a page has hundreds, and as objects of SQLAlchemy they take longer than all the rest."""
+    wanted = select(*TransferStep.__table__.c).where(TransferStep.transfer_id.in_(ids)).order_by(TransferStep.position)
+    found: dict[str, list[StepRow]] = {}
+    for step in await rows.execute(wanted) if ids else ():
         found.setdefault(step.transfer_id, []).append(step)
     return found
 

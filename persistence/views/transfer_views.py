@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Row
 
 from domain.actors import Actor, ActorKind
 from domain.charge_point import Holding
@@ -13,8 +15,6 @@ from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.trail import TrailAction, without_places
 from domain.transfer import (
-    ACTIVE,
-    FINAL,
     Acceptance,
     Attention,
     Connection,
@@ -26,9 +26,13 @@ from domain.transfer import (
     UntilNewKey,
 )
 from persistence.chargers.charger_changes import Changes
+from persistence.chargers.credentials import OrderKeys
 from persistence.people.callers import Caller
-from persistence.tables import AuditEvent, ChargePoint, Request, Transfer, TransferStep
-from persistence.views.visibility import attention_in_sight, knows_recipient
+from persistence.tables import AuditEvent, ChargePoint, Request, Transfer
+from persistence.views.visibility import knows_recipient
+
+#: A row of TransferStep's table.
+StepRow: TypeAlias = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,6 @@ class StepView:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     last_error: str | None = None
-    tries_hidden: bool = False
-    """How its tries fare is nothing for this caller, so neither is what the engine says of them."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,6 @@ class TransferView:
         pending = [step.name for step in self.steps if step.state is StepState.PENDING]
         return next(iter(running + pending), None)
 
-    @property
-    def at_work(self) -> bool:
-        """Whether its workflow may be trying something: the letters about its end are, when it has ended."""
-        return self.state in ACTIVE or self.step(StepName.TELL_PARTIES) is StepState.RUNNING
-
 
 @dataclass(frozen=True)
 class EventView:
@@ -108,25 +105,22 @@ class EventView:
 
 def transfer_view(
     row: Transfer,
-    steps: Sequence[TransferStep],
+    steps: Sequence[StepRow],
     deciders: frozenset[UserId],
     caller: Caller,
     *,
-    key_settled: bool,
+    keys: OrderKeys,
     at_charger: Changes,
-    sendings: int,
 ) -> TransferView:
-    """Show a transfer to `caller`, who may see it; its key was sent `sendings` times."""
+    """Show a transfer to `caller`, who may see it."""
     state = TransferState(row.state)
-    attention = attention_in_sight(row, caller)
-    as_it_is = attention == row.attention
     known = knows_recipient(row, caller)
     return TransferView(
         id=TransferId(row.id),
         kind=TransferKind(row.kind),
         state=state,
-        attention=attention,
-        waiting_until=row.waiting_until if as_it_is else row.expires_at if attention else None,
+        attention=Attention(row.attention),
+        waiting_until=row.waiting_until,
         reason=row.reason,
         warnings=tuple(row.warnings),
         charge_point_id=ChargePointId(row.charge_point_id),
@@ -141,10 +135,10 @@ def transfer_view(
         requested_at=row.requested_at,
         expires_at=row.expires_at,
         finished_at=row.finished_at,
-        steps=tuple(_with_sendings(_step(step) if known else _masked_step(step, row), sendings) for step in steps),
+        steps=tuple(_with_sendings(_step(step), keys.sendings) for step in steps),
         refusal=_refusal(row) if state is TransferState.REFUSED else None,
         deciders=deciders,
-        key_settled=key_settled,
+        key_settled=keys.settled,
         at_charger=at_charger,
     )
 
@@ -169,8 +163,6 @@ def requested_view(row: Request, point: ChargePoint, body: TransferRequest) -> T
     )
 
 
-#: The steps that send letters to the recipient.
-_LETTERS: Final = frozenset({StepName.ASK_RECIPIENT, StepName.TELL_PARTIES})
 #: Whom an entry names that the caller may not know.
 _UNNAMED: Final = "recipient"
 _MASKED: Final[Mapping[str, str]] = {
@@ -226,7 +218,7 @@ def _refusal(row: Transfer) -> tuple[ErrorCode, str] | None:
     return ErrorCode(row.reason), row.refusal or "The transfer was refused."
 
 
-def _step(row: TransferStep) -> StepView:
+def _step(row: StepRow) -> StepView:
     return StepView(
         StepName(row.name), StepState(row.state), row.attempts, row.started_at, row.finished_at, row.last_error
     )
@@ -237,14 +229,3 @@ def _with_sendings(view: StepView, sendings: int) -> StepView:
     if view.name is not StepName.ROTATE_CREDENTIALS:
         return view
     return replace(view, attempts=max(view.attempts, sendings))
-
-
-def _masked_step(step: TransferStep, transfer: Transfer) -> StepView:
-    """Show a step to who may not know the recipient: not how the letters to them fare (`attention_in_sight`)."""
-    view = _step(step)
-    if view.name not in _LETTERS:
-        return view
-    view = replace(view, attempts=min(view.attempts, 1), last_error=None, tries_hidden=True)
-    if TransferState(transfer.state) in FINAL and view.state in {StepState.RUNNING, StepState.DONE}:
-        return replace(view, state=StepState.DONE, finished_at=transfer.finished_at)
-    return view

@@ -1,29 +1,54 @@
-"""Who may see which transfer, and which period (docs/rules.md), as conditions on rows and ChargePoint."""
+"""Who may see which transfer, and which period (docs/rules.md), as conditions on their rows."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.ids import GroupId, UserId
 from domain.kinds import Decider, TransferKind, kinds_that, rules_of
 from domain.rights import Role
-from domain.transfer import FINAL, Acceptance, Attention, TransferState
+from domain.transfer import Acceptance, TransferState
 from persistence.people.callers import Caller, groups_of
 from persistence.tables import ChargePoint, OwnershipPeriod, Transfer
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way in which transfers are found: by a column that names one of some ids, which an index has in its order.
+
+    Those that are found so are further narrowed by `only`, of which no part is a join: it is asked of one after the
+    other, until there are enough.
+    """
+
+    column: InstrumentedAttribute[Any]
+    ids: UserId | GroupId | Select[str]
+    """The one id that it has to name; or the question for several."""
+    only: ColumnElement[bool]
+
+    @property
+    def condition(self) -> ColumnElement[bool]:
+        """Whether a transfer is found so."""
+        named = self.column.in_(self.ids) if isinstance(self.ids, Select) else self.column == self.ids
+        return and_(named, self.only)
+
+
+def ways_of(caller: Caller) -> tuple[Way, ...]:
+    """Give the ways in which a caller who is no operator sees transfers; a refused one is its sender's alone."""
+    return (*_took_part(caller.id), *_is_asked(caller.id), *_present_side(caller.id))
+
+
 def transfer_in_sight(caller: Caller) -> ColumnElement[bool]:
-    """Whether the caller may see a transfer; a refused one is its sender's alone."""
-    if caller.operator:
-        return true()
-    return _seen(caller.id, _took_part(caller.id), _is_asked(caller.id), _present_side(caller.id))
+    """Whether the caller may see a transfer."""
+    return true() if caller.operator else or_(*(way.condition for way in ways_of(caller)))
 
 
 def trail_in_sight(caller: Caller) -> ColumnElement[bool]:
     """Whether the caller may see its audit trail too: not who is only asked whether they accept."""
     if caller.operator:
         return true()
-    return _seen(caller.id, _took_part(caller.id), _present_side(caller.id))
+    return or_(*(way.condition for way in (*_took_part(caller.id), *_present_side(caller.id))))
 
 
 def period_in_sight(caller: Caller) -> ColumnElement[bool]:
@@ -55,42 +80,17 @@ def hides_recipient(transfer: Transfer) -> bool:
     )
 
 
-def attention_in_sight(transfer: Transfer, caller: Caller) -> Attention:
-    """Give what a transfer waits for, as the caller may know it.
+def ways_of_group(caller: Caller, group_id: GroupId) -> tuple[Way, ...]:
+    """Give the ways in which a transfer is a group's: from it, to it, or of a charge point that is in it now.
 
-    How the letters to a recipient fare would tell whether the address has an account: who may not know them reads, of a
-    transfer that waits for them, `recipient`, and of one that has ended nothing.
+    The one that it goes to counts for who may know the recipient; the one that the charge point is in now for that
+    group's members. What a caller may see of transfers at all comes on top.
     """
-    attention = Attention(transfer.attention)
-    if not attention or knows_recipient(transfer, caller):
-        return attention
-    if transfer.state == TransferState.AWAITING_ACCEPTANCE.value:
-        return Attention.RECIPIENT
-    return Attention.NONE if TransferState(transfer.state) in FINAL else attention
-
-
-def attention_is(attention: Attention, caller: Caller) -> ColumnElement[bool]:
-    """Say in SQL whether `attention_in_sight` is this one."""
-    column: ColumnElement[Any] = Transfer.attention.expression
-    hidden = not_(_recipient_known(caller))
-    waits = and_(Transfer.state == TransferState.AWAITING_ACCEPTANCE.value, column != Attention.NONE.value)
-    over = Transfer.state.in_([state.value for state in FINAL])
-    seen = case(
-        (and_(hidden, waits), Attention.RECIPIENT.value), (and_(hidden, over), Attention.NONE.value), else_=column
-    )
-    return seen == attention.value
-
-
-def of_group(caller: Caller, group_id: GroupId) -> ColumnElement[bool]:
-    """Whether a transfer is from or to a group, or of a charge point that is in it now, as far as the caller may know.
-
-    That is the group it came from; the one it goes to, to who may know the recipient; and the one that the charge point
-    is in now, to that group's members.
-    """
-    return or_(
-        Transfer.from_group_id == group_id,
-        and_(Transfer.to_group_id == group_id, _recipient_known(caller)),
-        now_in_group(caller, group_id),
+    inside = select(ChargePoint.id).where(now_in_group(caller, group_id))
+    return (
+        Way(Transfer.from_group_id, group_id, true()),
+        Way(Transfer.to_group_id, group_id, _recipient_known(caller)),
+        Way(Transfer.charge_point_id, inside, true()),
     )
 
 
@@ -112,34 +112,31 @@ def _recipient_known(caller: Caller) -> ColumnElement[bool]:
     )
 
 
-def _seen(user_id: UserId, *reasons: ColumnElement[bool]) -> ColumnElement[bool]:
-    return or_(Transfer.requested_by == user_id, and_(Transfer.state != TransferState.REFUSED.value, or_(*reasons)))
+_NOT_REFUSED: ColumnElement[bool] = Transfer.state != TransferState.REFUSED.value
 
 
-def _took_part(user_id: UserId) -> ColumnElement[bool]:
-    """Whether they gave it, accepted it, or received it without being asked."""
+def _took_part(user_id: UserId) -> tuple[Way, ...]:
+    """Whether they asked for it, gave it, accepted it, or received it without being asked."""
     not_asked = Transfer.acceptance == Acceptance.NOT_REQUIRED.value
-    return or_(
-        Transfer.from_owner_id == user_id,
-        Transfer.accepted_by == user_id,
-        and_(Transfer.to_owner_id == user_id, not_asked),
+    return (
+        Way(Transfer.requested_by, user_id, true()),
+        Way(Transfer.from_owner_id, user_id, _NOT_REFUSED),
+        Way(Transfer.accepted_by, user_id, _NOT_REFUSED),
+        Way(Transfer.to_owner_id, user_id, and_(_NOT_REFUSED, not_asked)),
     )
 
 
-def _is_asked(user_id: UserId) -> ColumnElement[bool]:
+def _is_asked(user_id: UserId) -> tuple[Way, ...]:
     """Whether the decision is theirs: the recipient's, or any owner's of the target group (domain.kinds)."""
     group = Transfer.kind.in_(kinds_that(lambda rules: rules.decider is Decider.TARGET_GROUP_OWNERS))
-    required = Transfer.acceptance == Acceptance.REQUIRED.value
-    return and_(
-        required,
-        or_(
-            and_(~group, Transfer.to_owner_id == user_id),
-            and_(group, Transfer.to_group_id.in_(groups_of(user_id, Role.OWNER))),
-        ),
+    asked = and_(_NOT_REFUSED, Transfer.acceptance == Acceptance.REQUIRED.value)
+    return (
+        Way(Transfer.to_owner_id, user_id, and_(asked, ~group)),
+        Way(Transfer.to_group_id, groups_of(user_id, Role.OWNER), and_(asked, group)),
     )
 
 
-def _present_side(user_id: UserId) -> ColumnElement[bool]:
+def _present_side(user_id: UserId) -> tuple[Way, ...]:
     """Whether they are in the charge point's group, and it was that group's before or after this transfer.
 
     After it only once the ownership has changed: a target group sees nothing of a transfer that it only may get.
@@ -147,12 +144,18 @@ def _present_side(user_id: UserId) -> ColumnElement[bool]:
     changed = (
         select(OwnershipPeriod.version)
         .where(OwnershipPeriod.charge_point_id == Transfer.charge_point_id, OwnershipPeriod.transfer_id == Transfer.id)
-        .exists()
+        .limit(1)
+        .correlate(Transfer)
+        .scalar_subquery()
     )
-    return and_(
-        ChargePoint.group_id.in_(groups_of(user_id)),
-        or_(
-            Transfer.from_group_id == ChargePoint.group_id,
-            and_(Transfer.to_group_id == ChargePoint.group_id, changed),
-        ),
+    present = (
+        select(ChargePoint.group_id)
+        .where(ChargePoint.id == Transfer.charge_point_id)
+        .correlate(Transfer)
+        .scalar_subquery()
+    )
+    mine = groups_of(user_id)
+    return (
+        Way(Transfer.from_group_id, mine, and_(_NOT_REFUSED, present == Transfer.from_group_id)),
+        Way(Transfer.to_group_id, mine, and_(_NOT_REFUSED, present == Transfer.to_group_id, changed.is_not(None))),
     )

@@ -1,6 +1,7 @@
 """What the reconciler finds in the register, and what it does about it, on both databases and a real engine."""
 
 import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from sqlalchemy import select, text, update
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.contracts.messages import TransferRef
-from activities.contracts.reconciler import Look, Settlement, Suspicion, Suspicions
+from activities.contracts.reconciler import Look, Place, Settlement, Suspicion, Suspicions
 from activities.contracts.registry import Finish
 from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
@@ -239,6 +240,62 @@ async def test_what_is_uncertain_is_parked_and_told_once(
     assert await parked(database) == []
     async with database.reading() as rows:
         assert [one.times for one in await findings.every(rows)] == [1]
+
+
+async def add_points(database: Database, *ids: str) -> None:
+    """Write charge points that no ledger knows."""
+    async with database.writing() as rows:
+        point = await rows.get_one(ChargePoint, CP)
+        of_both = {"owner_id": point.owner_id, "group_id": point.group_id}
+        rows.add_all(ChargePoint(id=one, identity=one, name=one, version=0, ocpp="1.6", **of_both) for one in ids)
+
+
+async def test_what_is_too_much_for_one_look_is_gone_through_by_several(
+    reconciler: DatabaseReconciler, database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.reconciler.POINTS_AT_ONCE", 2)
+    monkeypatch.setattr("activities.reconciler.REQUESTS_AT_ONCE", 1)
+    await add_points(database, "z1", "z2", "z3")  # behind all others
+    asked = [(await keep(database, vault, BOB_OWNS)).transfer_id for _ in range(2)]
+    for one in asked:
+        await Requests(database, vault).mark_started(one)
+
+    seen, places, place = Counter[tuple[Finding, str]](), list[Place](), Place()
+    for _ in range(12):
+        look = await reconciler.look(Look(place=place))
+        seen.update((one.kind, one.subject) for one in look.items)
+        places.append(place := look.next)
+
+    assert set(seen) == {
+        *((Finding.LEDGER_DISAGREES, point) for point in ("z1", "z2", "z3")),
+        *((Finding.RUN_LOST, one) for one in asked),
+    }
+    assert all(2 <= times <= 6 for times in seen.values()), "each now and then, and none at each look"
+    assert Place() in {Place(charge_point=one.charge_point) for one in places}, "it begins anew"
+
+
+async def test_what_is_parked_is_looked_at_each_time_so_that_only_what_has_settled_is_closed(
+    reconciler: DatabaseReconciler, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.reconciler.POINTS_AT_ONCE", 1)
+    await add_points(database, "z1", "z2")
+    far = Place(charge_point="z1")
+    await reconciler.settle(await reconciler.look(Look(place=far)))
+    assert await parked(database) == [("ledger_disagrees", "z2")]
+
+    near = await reconciler.look(Look())  # at the first charge point alone
+    assert near.whole
+    await reconciler.settle(near)
+    assert await parked(database) == [("ledger_disagrees", "z2")], "it still disagrees"
+
+    async with database.writing() as rows:
+        point = await rows.get_one(ChargePoint, "z2")
+        of_both = {"owner_id": point.owner_id, "group_id": point.group_id}
+        rows.add(
+            OwnershipPeriod(charge_point_id="z2", version=0, started_at=datetime.now(UTC), change="import", **of_both)
+        )
+    await reconciler.settle(await reconciler.look(Look()))
+    assert await parked(database) == []
 
 
 async def test_an_unknown_transfer_is_no_reason_to_stop(reconciler: DatabaseReconciler) -> None:

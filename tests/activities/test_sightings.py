@@ -93,7 +93,7 @@ async def test_news_is_nothing_to_settle(reconciler: DatabaseReconciler, databas
     async with database.reading() as rows:
         every = {one.kind: (one.settlement, one.times, one.settled_at) for one in await findings.every(rows)}
         assert await findings.parked(rows) == []
-        assert NEWS.isdisjoint(kind for kind, _ in await inconsistencies.of_the_register(rows))
+        assert NEWS.isdisjoint(kind for kind, _ in await inconsistencies.of_the_register(rows, inconsistencies.Slice()))
     assert every == {kind.value: ("seen", 1, NOW) for kind in NEWS}
     made_up = Suspicion(kind=Finding.TWO_HOLDERS, subject=CP)
     settled = await reconciler.settle(Suspicions(items=(made_up,), whole=True, parked=False))

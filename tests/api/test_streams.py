@@ -13,10 +13,8 @@ from api.app import create_app
 from api.metrics import HttpMetrics
 from domain.actors import SYSTEM
 from domain.ids import TransferId
-from domain.letters import Subject
-from domain.trail import TrailAction, told
+from domain.trail import TrailAction
 from persistence.session import Database
-from persistence.tables import TransferStep
 from persistence.transfers import audit
 from persistence.vault import Vault
 from tests.api.engine import Engine
@@ -56,43 +54,23 @@ async def test_a_trail_longer_than_a_page_comes_whole_and_a_stream_resumes_behin
         assert await stream.take(1) == [206]
 
 
-async def test_it_ends_once_the_parties_are_told_and_then_there_is_nothing_more_to_come_back_for(
+async def test_it_ends_with_the_transfer_and_then_there_is_nothing_more_to_come_back_for(
     address: str, world: Database
 ) -> None:
     await say(world)
     async with listening(address) as stream:
         assert await stream.take(1) == [1]
         await end(world, told=False)
-        assert await stream.take(1) == [2]
-        await say(world)
-        assert await stream.take(1) == [3]
-        await end(world)
-        assert await stream.rest() == [4, 5]
-    async with listening(address, after=5) as again:
-        assert again.answer.status_code == 204
-        assert again.answer.headers["cache-control"] == "no-store"
-    async with listening(address, after=3) as again:
-        assert await again.rest() == [4, 5]
-
-    await say(world)  # as what was due at its charger is, when it is back
-    async with listening(address, after=5) as again:
-        assert await again.rest() == [6]
-
-
-async def test_that_a_letter_to_a_hidden_recipient_is_still_tried_holds_no_stream_open(
-    address: str, world: Database
-) -> None:
-    await end(world, told=False)
-    async with listening(address) as stream:
-        assert await stream.take(1) == [1]
-        async with world.writing() as rows:
-            (await rows.get_one(TransferStep, ("trf_1", "tell_parties"))).state = "running"
-            await audit.append(
-                rows, TransferId("trf_1"), actor=SYSTEM, action=TrailAction.TOLD, once=told(Subject.ENDED)
-            )
         assert await stream.rest() == [2]
     async with listening(address, after=2) as again:
         assert again.answer.status_code == 204
+        assert again.answer.headers["cache-control"] == "no-store"
+    async with listening(address, after=1) as again:
+        assert await again.rest() == [2]
+
+    await say(world)  # as that its parties were told, or what was due at its charger when it is back
+    async with listening(address, after=2) as again:
+        assert await again.rest() == [3]
 
 
 async def test_of_a_refused_transfer_nobody_is_told_so_its_stream_ends_at_once(address: str, world: Database) -> None:

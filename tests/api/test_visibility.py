@@ -10,15 +10,10 @@ from sqlalchemy import update
 from domain.actors import SYSTEM, link
 from domain.ids import LinkId, TransferId
 from domain.trail import TrailAction
-from domain.transfer import StepName
-from engine.transfers import StepAttempts
 from persistence.session import Database
-from persistence.tables import ChargePoint, Membership, Transfer, TransferStep
+from persistence.tables import ChargePoint, Membership, Transfer
 from persistence.transfers import audit
-from tests.api.engine import Engine
 from tests.api.world import add, add_transfer, bearer, change, charge_point, period
-
-LETTERS = (StepName.ASK_RECIPIENT, StepName.TELL_PARTIES)
 
 
 async def test_a_member_sees_the_charge_points_of_their_groups_only(
@@ -144,59 +139,6 @@ async def test_the_audit_trail_does_not_tell_why_a_link_was_refused(
 
     assert [(event["action"], event["detail"]) for event in olga] == [("accept_refused", {})] * 2
     assert [event["detail"] for event in oscar] == codes
-
-
-@pytest.mark.parametrize("account", [True, False])
-async def test_how_the_letters_to_a_recipient_fare_tells_nobody_that_the_address_has_an_account(
-    http: httpx.AsyncClient, database: Database, engine: Engine, account: bool
-) -> None:
-    """A mail server that puts one mailbox off, like greylisting, does so to accounts alone."""
-    address: dict[str, Any] = {} if account else {"to_owner_id": None, "to_group_id": None}
-    put_off = "the mail server said 450"
-    now, week = datetime.now(UTC), datetime.now(UTC) + timedelta(days=7)
-    waits = {"attention": "operator", "waiting_until": now, "expires_at": week} | address
-    await add_transfer(database, "trf_1", steps={"ask_recipient": "running"}, **waits)
-    over = {"attention": "retrying", "waiting_until": now, "finished_at": now} | address
-    ended = {"ask_recipient": "done", "tell_parties": "running"}
-    await add_transfer(database, "trf_2", state="declined", charge_point_id="cp-2", steps=ended, **over)
-    async with database.writing() as rows:
-        troubled = {"attempts": 7, "last_error": put_off, "finished_at": None}
-        await rows.execute(update(TransferStep).where(TransferStep.state != "pending").values(**troubled))
-
-    engine.attempts = {name: StepAttempts(7, put_off, paused=True) for name in LETTERS}
-
-    async def seen(name: str) -> dict[str, tuple[str, object, list[tuple[Any, ...]]]]:
-        items = (await http.get("/v1/transfers", headers=bearer(name))).json()["items"]
-        steps = {
-            item["id"]: [
-                (step["state"], step["attempts"], step["last_error"], step["paused"])
-                for step in (await http.get(f"/v1/transfers/{item['id']}", headers=bearer(name))).json()["steps"]
-                if step["name"] in LETTERS
-            ]
-            for item in items
-        }
-        return {item["id"]: (item["attention"], item["waiting_until"], steps[item["id"]]) for item in items}
-
-    async def listed(name: str, attention: str) -> list[str]:
-        answer = await http.get(f"/v1/transfers?attention={attention}", headers=bearer(name))
-        return [item["id"] for item in answer.json()["items"]]
-
-    for name in ("olga", "adam"):
-        saw = await seen(name)
-        assert saw["trf_1"][0] == "recipient"
-        assert datetime.fromisoformat(str(saw["trf_1"][1])) == week
-        assert saw["trf_1"][2] == [("running", 1, None, False), ("pending", 0, None, False)]
-        assert [await listed(name, attention) for attention in ("recipient", "operator", "retrying")] == [
-            ["trf_1"], [], [],
-        ]  # fmt: skip
-    assert (await seen("olga"))["trf_2"] == ("", None, [("done", 1, None, False), ("done", 1, None, False)])
-    assert (await seen("oscar"))["trf_2"][2] == [(state, 7, put_off, True) for state in ("done", "running")]
-    assert [await listed("oscar", attention) for attention in ("recipient", "operator", "retrying")] == [
-        [], ["trf_1"], ["trf_2"],
-    ]  # fmt: skip
-    if account:
-        assert (await seen("rita"))["trf_1"][0] == "operator"
-        assert await listed("rita", "operator") == ["trf_1"]
 
 
 async def test_the_recipient_is_known_to_everybody_once_they_accepted(

@@ -416,7 +416,8 @@ async def test_a_key_is_waited_for_by_an_ended_transfer_only_while_that_has_it_t
 async def test_which_orders_leave_no_way_back(rule: Rule) -> None:
     async def settled() -> set[str]:
         async with rule.database.reading() as rows:
-            return await credentials.settled_among(rows, [ORDER, OTHER])
+            keys = await credentials.keys_among(rows, {ORDER: CP, OTHER: CP})
+        return {order for order, known in keys.items() if known.settled}
 
     await rule.change_hands()
     assert await settled() == set()

@@ -9,7 +9,8 @@ from domain.ids import TransferId, UserId
 from persistence.people.callers import Caller
 from persistence.session import Database
 from persistence.vault import Vault
-from persistence.views.transfer_reads import TransferFilter, TransferReads
+from persistence.views.transfer_filter import TransferFilter
+from persistence.views.transfer_reads import TransferReads
 from tests.activities.test_registry import run_of
 from tests.journeys.requests import keep_a_request
 

@@ -1,14 +1,16 @@
 """The reconciler's run: routine at once, anything else only where a second look finds it again."""
 
+import asyncio
 import uuid
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleSpec
 
 from activities.contracts.reconciler import (
     Look,
+    Place,
     Reconciled,
     Reconciler,
     Reconciliation,
@@ -33,8 +35,11 @@ class Finds(Reconciler):
 
     looks: list[Suspicions]
     settled: list[Suspicions] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    """From where on each was."""
 
     async def look(self, look: Look) -> Suspicions:
+        self.places.append(look.place)
         return self.looks.pop(0)
 
     async def settle(self, confirmed: Suspicions) -> Reconciled:
@@ -89,3 +94,22 @@ async def test_what_was_parked_is_looked_at_again_so_that_it_can_be_closed(
     finds = Finds([Suspicions(parked=True, whole=True), Suspicions(parked=True, whole=True)])
     assert await run(temporal, finds, monkeypatch, request) == []
     assert finds.settled == [Suspicions(whole=True)]
+
+
+async def test_a_run_goes_on_where_the_one_before_it_has_come_to_and_looks_twice_at_the_same(
+    temporal: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.reconciliation.SETTLES_WITHIN", timedelta(milliseconds=10))
+    here, there = Place(charge_point="cp_1", request="trf_1"), Place(charge_point="cp_2")
+    nothing = Suspicions(next=here)
+    finds = Finds([nothing, Suspicions(items=(FOREIGN,), next=there), Suspicions(next=there), nothing])
+    name = f"reconcile-{uuid.uuid4().hex}"
+    action = ScheduleActionStartWorkflow(ReconciliationWorkflow.run, Look(), id=name, task_queue=TASK_QUEUE)
+    async with transfer_worker(temporal, [finds]):
+        schedule = await temporal.create_schedule(name, Schedule(action=action, spec=ScheduleSpec()))
+        for looks in (1, 3, 4):
+            await schedule.trigger()
+            while len(finds.places) < looks or (await schedule.describe()).info.running_actions:
+                await asyncio.sleep(0.1)
+        await schedule.delete()
+    assert finds.places == [Place(), here, here, there]
