@@ -16,6 +16,17 @@ class Scale:
     """One at a time."""
     counted: int = 20
     """Transfers of each shape whose cost is counted."""
+    waiting: int = 2000
+    """Transfers that wait for a recipient."""
+    expiring: int = 1000
+    """Of these, half at most: all expire in the same second."""
+    charge_points: int = 100_000
+    imported: int = 100_000
+    calls: int = 1000
+    """Over one connection, in each round."""
+    reads: int = 100
+    stations: int = 5000
+    overload_seconds: int = 20
 
 
 FULL: Final = Scale()
@@ -25,4 +36,12 @@ SHORT: Final = Scale(
     moves=20,
     alone=5,
     counted=5,
+    waiting=60,
+    expiring=30,
+    charge_points=5000,
+    imported=2000,
+    calls=100,
+    reads=20,
+    stations=200,
+    overload_seconds=3,
 )
