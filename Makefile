@@ -76,6 +76,10 @@ check: .venv/has-dev ## Run linter, formatter, types, dead code, import contract
 	  export HANDOVER_DATABASE_URL="sqlite+aiosqlite:///$$scratch/check.db"; \
 	  $(BIN)/alembic upgrade head && $(BIN)/alembic check
 
+.PHONY: bench
+bench: .venv/has-dev ## Measure transfers beside the same work by hand, on PostgreSQL and Temporal's own server; ARGS=--short
+	@$(BIN)/python -m tools.bench $(ARGS)
+
 .PHONY: bench-gateway
 bench-gateway: .venv/has-dev ## Measure a gateway with 5,000 stations beside a bare WebSocket server; ARGS='--stations 500'
 	@$(BIN)/python -m tools.bench.gateway $(ARGS)

@@ -4,12 +4,13 @@ import asyncio
 import signal
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 import docker.errors
 from sqlalchemy import text
 from testcontainers.community.postgres import PostgresContainer
@@ -23,7 +24,7 @@ from tools.stage.supervisor import Part, Report, Supervisor
 
 _USER: Final = "test"
 _MISSING: Final = (
-    "make chaos needs PostgreSQL: install its programs (Debian: postgresql), or start a container engine that can have "
+    "PostgreSQL is needed: install its programs (Debian: postgresql), or start a container engine that can have "
     "the image that HANDOVER_TEST_POSTGRES_IMAGE names."
 )
 
@@ -37,6 +38,8 @@ class Server:
     """A PostgreSQL that runs."""
 
     port: int
+    pid: int
+    """Of its first process: those of its connections are its children."""
     crash: Callable[[], Awaitable[None]]
     """Shut it down in `immediate` mode, which is a crash that needs recovery, and have it started again."""
 
@@ -44,30 +47,42 @@ class Server:
         """Give its URL, or that of a link to it that is at `port`."""
         return _url(port or self.port)
 
+    def dsn(self, database: str) -> str:
+        """Give the URL of one of its databases as asyncpg takes it."""
+        return f"postgresql://{_USER}:{_USER}@{HOST}:{self.port}/{database}"
+
 
 def _url(port: int) -> str:
     return f"postgresql+asyncpg://{_USER}:{_USER}@{HOST}:{port}/postgres"
 
 
 @asynccontextmanager
-async def running(logs: Path, report: Report, port: int) -> AsyncIterator[Server]:
-    """Have a PostgreSQL with an empty database at `port` inside the block; raises NoServer."""
+async def running(
+    logs: Path, report: Report, port: int, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Server]:
+    """Have a PostgreSQL with an empty database at `port` inside the block, `settings` in force; raises NoServer."""
+    settings = settings or {}
     if found := programs():
         supervisor = Supervisor(logs, report)
         with tempfile.TemporaryDirectory(prefix="handover-chaos-") as folder:
             try:
-                yield await _own(supervisor, found, Path(folder), port)
+                yield await _own(supervisor, found, Path(folder), port, settings)
             finally:
                 await supervisor.stop()  # before its folder goes
     else:
         container = await asyncio.to_thread(_container, port)
         try:
-            yield Server(port, lambda: asyncio.to_thread(_crash, container))
+            if settings:
+                await _set(port, settings)
+                await asyncio.to_thread(container.get_wrapped_container().restart)
+                await when(lambda: _answers(_url(port)))(lambda: True)
+            pid = await asyncio.to_thread(_first_process, container)
+            yield Server(port, pid, lambda: asyncio.to_thread(_crash, container))
         finally:
             await asyncio.to_thread(container.stop)
 
 
-async def _own(supervisor: Supervisor, found: Path, folder: Path, port: int) -> Server:
+async def _own(supervisor: Supervisor, found: Path, folder: Path, port: int, settings: Mapping[str, str]) -> Server:
     """Start the machine's own, as its own user where we are root; the supervisor starts it again after a crash."""
     as_user = unprivileged(folder)
     # changing the user forgets whom a process is to die with
@@ -77,13 +92,14 @@ async def _own(supervisor: Supervisor, found: Path, folder: Path, port: int) -> 
     await asyncio.to_thread(subprocess.run, make, check=True, capture_output=True, cwd=folder)
     server = [str(found / "postgres"), "-D", str(data), "-p", str(port), "-c", f"listen_addresses={HOST}"]
     server += ["-c", f"unix_socket_directories={folder}"]
+    server += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     url = _url(port)
     await supervisor.start(Part("postgres", [*dies_with_us, *server], when(lambda: _answers(url))))
 
     async def crash() -> None:
         supervisor.signal("postgres", signal.SIGQUIT)
 
-    return Server(port, crash)
+    return Server(port, supervisor.pid("postgres"), crash)
 
 
 async def _answers(url: str) -> bool:
@@ -106,6 +122,22 @@ def _container(port: int) -> PostgresContainer:
         return container.with_bind_ports(5432, port).start()
     except docker.errors.APIError:
         raise NoServer(_MISSING) from None
+
+
+async def _set(port: int, settings: Mapping[str, str]) -> None:
+    """Have settings in force from its next start on."""
+    connection = await asyncpg.connect(_url(port).replace("+asyncpg", ""))
+    try:
+        for name, value in settings.items():
+            await connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    finally:
+        await connection.close()
+
+
+def _first_process(container: PostgresContainer) -> int:
+    wrapped = container.get_wrapped_container()
+    wrapped.reload()
+    return int(wrapped.attrs["State"]["Pid"])
 
 
 def _crash(container: PostgresContainer) -> None:

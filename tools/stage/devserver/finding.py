@@ -43,7 +43,7 @@ async def _find_or_build(report: Report, download_seconds: float, build_seconds:
         except WayFailed as failure:
             report(f"Temporal dev server: {failure}")
     target = cached_program()
-    async with _alone(target.with_suffix(".lock")):
+    async with alone(target.with_suffix(".lock")):
         if target.exists():  # whoever had the lock before us has made it
             return await _in_cache()
         for make, seconds in ((download, download_seconds), (build, build_seconds)):
@@ -72,7 +72,7 @@ async def _in_cache() -> Path:
 
 
 @asynccontextmanager
-async def _alone(lock: Path) -> AsyncIterator[None]:
+async def alone(lock: Path) -> AsyncIterator[None]:
     """Let one process at a time make the program: tests and a demo may start together."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as held:

@@ -47,7 +47,7 @@ async def build(target: Path, report: Report, seconds: float) -> Path:
             await run(
                 [go, "install", "-v", MODULE],
                 seconds=seconds,
-                on_line=_Progress(report).line,
+                on_line=Progress(report).line,
                 env={**os.environ, "GOBIN": folder},
             )
         except WayFailed as failure:
@@ -68,7 +68,7 @@ def _programs(folder: Path) -> list[Path]:
     return [file for file in folder.iterdir() if file.is_file() and os.access(file, os.X_OK)]
 
 
-class _Progress:
+class Progress:
     """Says every few seconds how many packages were built."""
 
     def __init__(self, report: Report) -> None:

@@ -1,0 +1,36 @@
+"""The gateway under many stations, beside a bare WebSocket server: what counts of `make bench-gateway`."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from tools.bench.laps import milli
+from tools.bench.measuring import Load, Measured, measure_both
+from tools.bench.scale import Scale
+from tools.stage.supervisor import Report
+
+
+async def stations_beside(scale: Scale, report: Report) -> Mapping[str, Any]:
+    """Put both under the same load, one after the other."""
+    seconds = 30 if scale.stations >= 1000 else 6
+    load = Load(scale.stations, seconds=seconds, every=seconds / 3, rest=seconds / 3)
+    gateway, bare = await asyncio.to_thread(measure_both, load)
+    ours, theirs = _figures(gateway), _figures(bare)
+    ratios = {name: round(ours[name] / theirs[name], 2) for name in ours if theirs[name]}
+    report(f"  {scale.stations} stations, beside a bare server: {ratios}")
+    return {
+        "stations": scale.stations,
+        "good": gateway.good and bare.good,
+        "gateway": ours,
+        "bare": theirs,
+        "ratios": ratios,
+    }
+
+
+def _figures(measured: Measured) -> dict[str, float]:
+    return {
+        "memory_kib": round(measured.connection_bytes / 1024, 1),
+        "heartbeat_cpu_us": round(measured.heartbeat_cpu * 1e6, 1),
+        "arrival_cpu_us": round(measured.arrival_cpu * 1e6, 1),
+        "heartbeat_p99_ms": milli(measured.beats.answers, 99),
+    }
