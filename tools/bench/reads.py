@@ -16,7 +16,8 @@ from persistence.people.callers import Callers
 from persistence.session import Database
 from persistence.vault import Vault
 from persistence.views.reads import Reads
-from persistence.views.transfer_reads import TransferFilter, TransferReads
+from persistence.views.transfer_filter import TransferFilter
+from persistence.views.transfer_reads import TransferReads
 from tools.bench.crowds import LONER, add_past, register
 from tools.bench.laps import milli
 from tools.bench.scale import Scale
