@@ -1,5 +1,7 @@
 """What each letter about a transfer says, taken from the rows: to its reader no more than they may know."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypedDict
 
@@ -10,7 +12,7 @@ from domain.ids import ChargePointId, TransferId
 from domain.keys import KeyInUse
 from domain.kinds import FoundBy, TransferKind, rules_of
 from domain.transfer import Attention, Connection, IfOffline, Reason, TransferState, TransferWarning, UntilNewKey
-from notices.letters import AcceptedLetter, AskLetter, CodeLetter, EndedLetter, NewKeyLetter, RequestedLetter
+from notices.letters import AcceptedLetter, Addressee, AskLetter, CodeLetter, EndedLetter, NewKeyLetter, RequestedLetter
 from persistence.chargers import charger_changes, keys_in_use
 from persistence.links.approvals import SentCode
 from persistence.tables import User
@@ -83,14 +85,14 @@ class Drafts:
         )
 
     async def ended(
-        self, rows: AsyncSession, facts: TransferFacts, person: Told, kind: type[EndedLetter]
-    ) -> EndedLetter:
-        """Draft what somebody is told of the end, or of what was settled after it."""
+        self, rows: AsyncSession, facts: TransferFacts, told: Sequence[Told], kind: type[EndedLetter]
+    ) -> list[EndedLetter]:
+        """Draft what each of these people is told of the end, or of what was settled after it."""
         transfer, about = facts.transfer, self._about(facts)
         changes = await charger_changes.of_one(rows, transfer.id)
-        return kind(
+        letter = kind(
             **about,
-            addressee=person.addressee,
+            addressee=Addressee.OWNER,
             state=TransferState(transfer.state),
             reason=Reason(transfer.reason) if transfer.reason else None,
             warnings=tuple(TransferWarning(warning) for warning in transfer.warnings),
@@ -98,10 +100,12 @@ class Drafts:
             former_tags=changes.former_tags,
             charge_point_id=transfer.charge_point_id,
             new_owner=await find_new_owner(rows, transfer),
-            former_owner=about["owner_changes"] and person.user_id == transfer.from_owner_id,
+            former_owner=False,
             key=await _key(rows, facts),
             until_new_key=UntilNewKey(transfer.until_new_key),
         )
+        former = transfer.from_owner_id if about["owner_changes"] else None
+        return [replace(letter, addressee=person.addressee, former_owner=person.user_id == former) for person in told]
 
     def new_key(self, facts: TransferFacts, *, reminder: bool) -> NewKeyLetter:
         """Draft what the new owner is told who is to type a key into the charger."""

@@ -107,11 +107,13 @@ async def find_told_of_end(rows: AsyncSession, transfer: Transfer) -> list[Told]
         addressees[UserId(transfer.to_owner_id)] = Addressee.RECIPIENT
     addressees.setdefault(UserId(transfer.requested_by), Addressee.SENDER)
     addressees.setdefault(UserId(transfer.from_owner_id), Addressee.OWNER)
-    for admin_id in await accounts.members(rows, GroupId(transfer.from_group_id), *ADMINS):
+    groups = [GroupId(transfer.from_group_id), *([GroupId(transfer.to_group_id)] if transfer.to_group_id else ())]
+    admins = await accounts.members_of(rows, groups, ADMINS)
+    for admin_id in admins[groups[0]]:
         addressees.setdefault(admin_id, Addressee.GROUP)
     others = {user_id for user_id, addressee in addressees.items() if addressee is not Addressee.RECIPIENT}
-    if involved and transfer.to_group_id:
-        for admin_id in await accounts.members(rows, GroupId(transfer.to_group_id), *ADMINS):
+    if involved:
+        for admin_id in admins[groups[-1]]:
             addressees.setdefault(admin_id, Addressee.GROUP)
     hides = hides_recipient(transfer)
     told = await _reachable(rows, addressees)

@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -34,12 +35,12 @@ from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN, UNDER_WAY
 from domain.trail import TrailAction
 from domain.transfer import DUE, FINAL, Acceptance, Reason, StepName, StepState, TransferState, UntilNewKey
-from persistence.chargers import charge_points, charger_keys, charging, contenders, credentials, present_connections
+from persistence.chargers import charge_points, contenders, credentials, present_connections
 from persistence.intake import orders
 from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import Request, Transfer
-from persistence.transfers import audit, eligibility, outbox, steps, transfers
+from persistence.transfers import at_charger, audit, eligibility, outbox, steps, transfers
 from persistence.transfers.steps import StepChange
 from persistence.vault import Vault
 
@@ -69,8 +70,8 @@ class DatabaseRegistry(Registry):
         """
         try:
             async with self._db.writing() as rows:
-                if await transfers.is_run_of(rows, run.transfer_id, run.workflow_id):
-                    asked = await transfers.requested(rows, self._vault, run.transfer_id)
+                asked = await transfers.requested_by_run(rows, self._vault, run.transfer_id, run.workflow_id)
+                if asked is not None:
                     row = reserved(await transfers.find(rows, run.transfer_id))
                     if row is None:
                         row = await self._insert(rows, run, asked)
@@ -93,8 +94,6 @@ class DatabaseRegistry(Registry):
         facts = await eligibility.gather(rows, asked)
         eligibility.check_waiting_time(facts, datetime.now(UTC), self._cool_down)
         after = await eligibility.target_of(rows, facts)
-        if await transfers.active_on(rows, asked.charge_point_id) not in {None, run.transfer_id}:
-            raise TransferInProgress(UNDER_WAY)
         row = new_row(run, asked, facts.charge_point)
         row.active, row.run_id = True, run.run_id
         row.asked_over_owner = eligibility.takes_from_owner(facts, after)
@@ -108,7 +107,7 @@ class DatabaseRegistry(Registry):
         rows.add(row)
         await rows.flush()
         now, asks = datetime.now(UTC), facts.request.acceptance is Acceptance.REQUIRED
-        rows.add_all(steps.at_reservation(run.transfer_id, now, asks=asks))
+        await steps.begin(rows, run.transfer_id, now, asks=asks)
         await transfers.mark_started(rows, run.transfer_id, now)
         await outbox.queue(rows, run.transfer_id, letters_at_reservation(row))
         await audit.append(
@@ -118,17 +117,17 @@ class DatabaseRegistry(Registry):
             action=TrailAction.RESERVED,
             once=trail.once(TrailAction.RESERVED),
             detail={"kind": row.kind, "state": row.state},
-            order_id=await orders.start_of(rows, run.transfer_id),
+            order_id=asked.order_id,
         )
         return row
 
     async def refuse(self, refusal: RefusedRecord) -> Done:
         """Insert a refused row; a repeat, or one that was reserved after all, changes nothing."""
         async with self._db.writing() as rows:
-            if not await transfers.is_run_of(rows, refusal.transfer_id, refusal.workflow_id):
+            asked = await transfers.requested_by_run(rows, self._vault, refusal.transfer_id, refusal.workflow_id)
+            if asked is None:
                 return Done()
             if await transfers.find(rows, refusal.transfer_id) is None:
-                asked = await transfers.requested(rows, self._vault, refusal.transfer_id)
                 charge_point = await charge_points.get(rows, asked.charge_point_id)
                 rows.add(refused_row(refusal, asked, charge_point))
                 await audit.append(
@@ -208,20 +207,21 @@ class DatabaseRegistry(Registry):
         """Change once: the ledger has one `transfer` entry per transfer."""
         async with self._db.writing() as rows:
             row = await transfers.get(rows, ref.transfer_id)
-            version = await charge_points.change_of(rows, ref.transfer_id, "transfer")
+            ahead = TransferState(row.state) is TransferState.TRANSFERRING
+            version = None if ahead else await charge_points.change_of(rows, ref.transfer_id, "transfer")
             if version is None:
-                version = await self._change(rows, ref, row)
-            keys = await charger_keys.read_keys(rows, ChargePointId(row.charge_point_id))
-            return Changed(version=version, new_key=bool(row.new_key), rotates=keys.holder.rotates)
+                return await self._change(rows, ref, row)
+            point = await charge_points.get(rows, ChargePointId(row.charge_point_id))
+            return Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates)
 
-    async def _change(self, rows: AsyncSession, ref: TransferRef, row: Transfer) -> int:
+    async def _change(self, rows: AsyncSession, ref: TransferRef, row: Transfer) -> Changed:
         if TransferState(row.state) is not TransferState.TRANSFERRING:  # a try that comes in after the story turned
             raise TooLate(f"The transfer is {row.state}; its ownership change comes too late.")
         await accounts.hold_roles(rows)
-        await charge_points.lock(rows, ChargePointId(row.charge_point_id))
+        point = await charge_points.lock(rows, ChargePointId(row.charge_point_id))  # and with it whoever changes a key
         now = datetime.now(UTC)  # once nobody else is at it: whatever was booked to the present holder is earlier
         asked = await transfers.requested(rows, self._vault, ref.transfer_id)
-        facts = await eligibility.gather(rows, asked)
+        facts = await eligibility.gather(rows, asked, point)
         after = await eligibility.check_rights(rows, facts)
         if after is None:
             after = await eligibility.check_still_usable(rows, facts, UserId(row.to_owner_id or ""))
@@ -229,15 +229,14 @@ class DatabaseRegistry(Registry):
             raise NotAllowed("Roles changed since the request: somebody else would become the owner; start it again.")
         if facts.charge_point.version != row.from_version:
             raise NotAllowed("The charge point changed hands since the request; see who has it, then start it again.")
-        await charger_keys.lock_keys(rows, facts.charge_point.id)  # no upgrade in between: it locks them too
         opened = await present_connections.opened(rows, facts.charge_point.id)
         version = await charge_points.change_holding(
             rows, facts.charge_point, after, transfer_id=ref.transfer_id, change="transfer", now=now, owner_since=now
         )
-        at_charger = eligibility.steps_for(facts, after)
-        if at_charger.revoke:
+        device_steps = eligibility.steps_for(facts, after)
+        if device_steps.revoke:
             await credentials.revoke_all(rows, facts.charge_point.id, now)
-        if at_charger.rotate:
+        if device_steps.rotate:
             row.new_key = await credentials.change_hands(
                 rows,
                 self._vault,
@@ -260,15 +259,14 @@ class DatabaseRegistry(Registry):
         )
         if after.owner_id != facts.charge_point.holding.owner_id:
             await contenders.ask_again(rows, facts.charge_point.id)
-        return version
+        return Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates)
 
     async def restore_ownership(self, ref: TransferRef) -> Changed:
         """Restore once: the ledger has one `roll_back` entry per transfer; nothing where it never changed."""
         async with self._db.writing() as rows:
             row = await transfers.get(rows, ref.transfer_id)
-            await charge_points.lock(rows, ChargePointId(row.charge_point_id))
+            present = await charge_points.lock(rows, ChargePointId(row.charge_point_id))
             now = datetime.now(UTC)
-            present = await charge_points.get(rows, ChargePointId(row.charge_point_id))
             changed = await charge_points.change_of(rows, ref.transfer_id, "transfer")
             if changed is None or await charge_points.change_of(rows, ref.transfer_id, "roll_back"):
                 return Changed(version=present.version)
@@ -355,21 +353,20 @@ class DatabaseRegistry(Registry):
     async def locate(self, ref: TransferRef) -> Whereabouts:
         """Only reads."""
         async with self._db.reading() as rows:
-            charge_point_id = await transfers.charge_point_of(rows, ref.transfer_id)
-            place = await present_connections.whereabouts(rows, charge_point_id)
+            found = await at_charger.of_transfer(rows, ref.transfer_id)
             return Whereabouts(
-                node=place.node,
-                generation=place.generation,
-                quarantined=place.quarantined,
-                session_running=await charging.session_running(rows, charge_point_id),
-                enrolment_sent_at=await credentials.enrolment_sent_at(rows, charge_point_id),
+                node=found.place.node,
+                generation=found.place.generation,
+                quarantined=found.place.quarantined,
+                session_running=found.session_running,
+                enrolment_sent_at=found.enrolment_sent_at,
             )
 
     async def credentials(self, ref: TransferRef) -> CredentialsStatus:
         """Only reads."""
         async with self._db.reading() as rows:
-            charge_point_id = await transfers.charge_point_of(rows, ref.transfer_id)
-            status = await credentials.status(rows, charge_point_id, ref.transfer_id)
+            point = select(Transfer.charge_point_id).where(Transfer.id == ref.transfer_id).scalar_subquery()
+            status = await credentials.status(rows, point, ref.transfer_id)
             known = status.answer if status.has_key else KeyAnswer.REJECTED
             return CredentialsStatus(
                 answer=KeyAnswer(known) if known else None,

@@ -173,8 +173,10 @@ class TransferLetters:
     ) -> tuple[list[Outgoing], list[Outgoing]]:
         kind = SettledLetter if letter.subject == Subject.SETTLED else EndedLetter
         letters: tuple[list[Outgoing], list[Outgoing]] = [], []
-        for person in await find_told_of_end(rows, facts.transfer):
-            draft = await self._drafts.ended(rows, facts, person, kind)
+        told = await find_told_of_end(rows, facts.transfer)
+        if not told:
+            return letters
+        for person, draft in zip(told, await self._drafts.ended(rows, facts, told, kind), strict=True):
             letters[person.hidden].append(self._outgoing(letter, person, draft))
         return letters
 

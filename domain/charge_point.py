@@ -28,6 +28,8 @@ class ChargePoint:
     """The version with which the present owner's time began."""
     until_new_key: UntilNewKey | None = None
     """What keys that are older than the owner open; None where none does."""
+    rotates: bool | None = None
+    """Whether the charger takes keys that it is sent; None where that was not seen yet."""
 
 
 @dataclass(frozen=True)

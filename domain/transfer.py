@@ -171,6 +171,10 @@ _NEXT: Final[dict[TransferState, frozenset[TransferState]]] = {
 FINAL: Final = frozenset(state for state in TransferState if state not in _NEXT)
 #: The states in which a charge point is reserved: one transfer at most is in one of them.
 ACTIVE: Final = frozenset(TransferState) - FINAL - {TransferState.REQUESTED}
+#: Those in which nothing of what is moved has changed yet: neither keys nor anything at the charger.
+BEFORE_CHANGE: Final = frozenset(
+    {TransferState.REQUESTED, TransferState.AWAITING_ACCEPTANCE, TransferState.TRANSFERRING}
+)
 
 
 def may_follow(before: TransferState, after: TransferState) -> bool:

@@ -686,6 +686,12 @@ class AuditEvent(Table):
     """What makes a repeat of the same entry no second one."""
     tells_place: Mapped[bool] = mapped_column(Boolean, default=False)
     """Its detail tells where somebody is, which is not kept for ever."""
+    salt: Mapped[str | None] = mapped_column(String(32))
+    """What the detail's digest is salted with; None once something was taken out of the detail."""
+    digest: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 over the salt and the detail as JSON with sorted keys."""
+    hash: Mapped[str | None] = mapped_column(String(64))
+    """SHA-256 over what never changes of the entry, and the hash of the one before it (persistence.transfers.audit)."""
     __table_args__ = (
         UniqueConstraint("subject", "once"),
         Index(
@@ -710,6 +716,8 @@ class AuditCounter(Table):
     __tablename__ = "audit_counters"
     subject: Mapped[str] = mapped_column(ID, primary_key=True)
     last: Mapped[int]
+    hash: Mapped[str | None] = mapped_column(String(64))
+    """Of the last entry; None where that has none."""
 
 
 class Finding(Table):

@@ -123,10 +123,14 @@ class StatusBoard:
             self._note_by = workflow.now() + NOTED_AFTER
             self._alarm.set(self._note_by)
 
-    def take_notes(self) -> tuple[StepNote, ...]:
-        """Give how the steps stand to whoever writes to the transfer now, who takes it along."""
-        notes, self._unwritten, self._note_by = tuple(self._unwritten), [], None
-        return notes
+    @property
+    def unwritten(self) -> tuple[StepNote, ...]:
+        """How steps stand that is not written yet: whoever writes to the transfer now takes it along."""
+        return tuple(self._unwritten)
+
+    def written(self) -> None:
+        """Know that all of it is written."""
+        self._unwritten, self._note_by = [], None
 
     @contextmanager
     def trying(self) -> Iterator[None]:
@@ -274,8 +278,9 @@ class StatusBoard:
                 transfer_id=self._transfer_id,
                 attention=self.attention,
                 waiting_until=self.waiting_until,
-                steps=self.take_notes(),
+                steps=self.unwritten,
             )
+            self.written()
             with self.hearing():
                 await transact(Records.note, note, self.policy, summary="how the transfer stands", for_ever=True)
 

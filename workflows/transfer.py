@@ -229,10 +229,11 @@ class TransferWorkflow:
             state=state,
             reason=reason,
             warnings=tuple(dict.fromkeys(self._warnings)),
-            steps=self._board.take_notes(),
+            steps=self._board.unwritten,
         )
         summary = f"finish as {state.value}"
         await transact(Registry.finish, end, self._policy, summary=summary, for_ever=True)
+        self._board.written()
         self._board.enter(state)
         return state
 

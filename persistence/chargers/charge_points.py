@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charge_point import ChargePoint, Holding
@@ -15,7 +15,10 @@ from persistence import tables
 
 async def get(rows: AsyncSession, charge_point_id: ChargePointId) -> ChargePoint:
     """Read a charge point; raises NotFound."""
-    row = await rows.get(tables.ChargePoint, charge_point_id)
+    return _as_rules_need_it(await rows.get(tables.ChargePoint, charge_point_id))
+
+
+def _as_rules_need_it(row: tables.ChargePoint | None) -> ChargePoint:
     if row is None:
         raise NotFound("There is no such charge point.")
     return ChargePoint(
@@ -25,20 +28,25 @@ async def get(rows: AsyncSession, charge_point_id: ChargePointId) -> ChargePoint
         owner_changed_at=row.owner_changed_at,
         owner_version=row.owner_version,
         until_new_key=UntilNewKey(row.until_new_key) if row.until_new_key else None,
+        rotates=row.rotates,
     )
 
 
-async def lock(rows: AsyncSession, charge_point_id: ChargePointId) -> None:
+async def lock(rows: AsyncSession, charge_point_id: ChargePointId) -> ChargePoint:
     """Keep everybody else from changing a charge point, its keys or its sessions' holder until the transaction ends.
 
-    Of all that hangs on a charge point this is locked first: who locks in one order never waits in a circle.
+    Of all that hangs on a charge point this is locked first: who locks in one order never waits in a circle. Raises
+    NotFound.
     """
-    await rows.execute(_row(charge_point_id).with_for_update(key_share=True))
+    wanted = select(tables.ChargePoint).where(tables.ChargePoint.id == charge_point_id)
+    wanted = wanted.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return _as_rules_need_it((await rows.execute(wanted)).scalar_one_or_none())
 
 
 async def hold(rows: AsyncSession, charge_point_id: ChargePointId) -> None:
     """Let nobody change who has a charge point until the transaction ends; others may hold it too."""
-    await rows.execute(_row(charge_point_id).with_for_update(read=True))
+    held = select(tables.ChargePoint.id).where(tables.ChargePoint.id == charge_point_id)
+    await rows.execute(held.with_for_update(read=True))
 
 
 async def change_of(rows: AsyncSession, transfer_id: TransferId, change: str) -> int | None:
@@ -117,7 +125,3 @@ async def allow_sessions(rows: AsyncSession, charge_point_id: ChargePointId, by:
         .where(tables.ChargePoint.id == charge_point_id, tables.ChargePoint.sessions_blocked_by == by)
         .values(sessions_blocked_by=None)
     )
-
-
-def _row(charge_point_id: ChargePointId) -> Select[str]:
-    return select(tables.ChargePoint.id).where(tables.ChargePoint.id == charge_point_id)

@@ -17,7 +17,6 @@ from domain.ids import ChargePointId
 from domain.keys import KeyPurpose, KnownTo
 from domain.trail import TrailAction, of_charge_point
 from domain.transfer import UntilNewKey
-from persistence.chargers import charge_points
 from persistence.tables import ChargePoint, Credential
 from persistence.transfers import audit
 from persistence.vault import Vault
@@ -115,7 +114,6 @@ async def lock_keys(rows: AsyncSession, charge_point_id: ChargePointId) -> Keys:
 
     The charge point's row is locked first: it is there where no key is. Raises NotFound.
     """
-    await charge_points.lock(rows, charge_point_id)
     return await _read(rows, charge_point_id, locked=True)
 
 
@@ -125,7 +123,8 @@ async def read_keys(rows: AsyncSession, charge_point_id: ChargePointId) -> Keys:
 
 
 async def _read(rows: AsyncSession, charge_point_id: ChargePointId, *, locked: bool) -> Keys:
-    found = (await rows.execute(select(*HOLDER).where(ChargePoint.id == charge_point_id))).one_or_none()
+    holder = select(*HOLDER).where(ChargePoint.id == charge_point_id)
+    found = (await rows.execute(holder.with_for_update(key_share=True) if locked else holder)).one_or_none()
     if found is None:
         raise NotFound("There is no such charge point.")
     query = (

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, cast
 
-from sqlalchemy import CursorResult, Select, exists, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.caseless import caseless
@@ -404,8 +404,12 @@ async def keep_stop(
 
 async def session_running(rows: AsyncSession, charge_point_id: ChargePointId) -> bool:
     """Whether a charging session runs. Only reads."""
-    runs = exists().where(ChargingSession.charge_point_id == charge_point_id, ChargingSession.stopped_at.is_(None))
-    return bool((await rows.execute(select(runs))).scalar_one())
+    return bool((await rows.execute(select(runs_at(charge_point_id)))).scalar_one())
+
+
+def runs_at(charge_point_id: Any) -> ColumnElement[bool]:
+    """Give the condition that a charging session runs at a charge point: an id, or the column of one."""
+    return exists().where(ChargingSession.charge_point_id == charge_point_id, ChargingSession.stopped_at.is_(None))
 
 
 async def running_sessions(rows: AsyncSession, charge_point_id: ChargePointId) -> list[Running]:

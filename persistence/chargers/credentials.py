@@ -8,9 +8,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, case, exists, func, or_, select, update
+from sqlalchemy import Select, and_, case, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger import REFUSALS, TAKEN, KeyAnswer
@@ -321,9 +321,10 @@ async def keys_among(rows: AsyncSession, orders: Mapping[str, str]) -> dict[str,
     return {order_id: OrderKeys(bool(is_settled), sent) for order_id, is_settled, sent in found if order_id}
 
 
-async def status(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> CredentialStatus:
-    """Say how far an order's rotation is; of an order without a key: nothing happened. Only reads."""
-    query = select(Credential).where(Credential.charge_point_id == charge_point_id, Credential.order_id == order_id)
+async def status(rows: AsyncSession, charge_point_id: Any, order_id: str) -> CredentialStatus:
+    """Say how far an order's rotation is at a charge point (an id, or a query of one); without a key: nothing was."""
+    point = Credential.charge_point_id == charge_point_id
+    query = select(Credential).where(point, Credential.order_id == order_id)
     found = (await rows.scalars(query.order_by(Credential.created_at.desc(), Credential.id))).all()
     if not found:
         return CredentialStatus()
@@ -362,13 +363,17 @@ async def enrolment_sent_at(rows: AsyncSession, charge_point_id: ChargePointId) 
 
     None where there is none, it was refused, or it waits for a restart. Only reads.
     """
-    query = select(Credential.last_sent_at).where(
+    return (await rows.execute(enrolment_sent_to(charge_point_id))).scalar_one_or_none()
+
+
+def enrolment_sent_to(charge_point_id: Any) -> Select[datetime | None]:
+    """Give the query of `enrolment_sent_at` for a charge point: an id, or the column of one."""
+    return select(Credential.last_sent_at).where(
         Credential.charge_point_id == charge_point_id,
         Credential.state == KeyState.PENDING,
         Credential.purpose.in_(OWN),
         Credential.answer.is_(None) | Credential.answer.in_((KeyAnswer.ACCEPTED.value, KeyAnswer.UNKNOWN.value)),
     )
-    return (await rows.execute(query)).scalar_one_or_none()
 
 
 async def _has_key_of(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str) -> bool:

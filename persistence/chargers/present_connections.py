@@ -166,13 +166,20 @@ async def clear_dead(rows: AsyncSession, now: datetime) -> None:
 
 async def whereabouts(rows: AsyncSession, charge_point_id: ChargePointId) -> Place:
     """Say where the charger is. Only reads."""
-    query = select(PresentConnection.node, PresentConnection.generation, PresentConnection.quarantined, is_open())
-    row = (await rows.execute(query.where(PresentConnection.charge_point_id == charge_point_id))).one_or_none()
-    if row is None:
-        return Place(None, 0, quarantined=False)
-    if not row[3]:
-        return Place(None, row[1], quarantined=False)
-    return Place(NodeId(row[0] or ""), row[1], row[2])
+    query = select(*PLACE, is_open()).where(PresentConnection.charge_point_id == charge_point_id)
+    row = (await rows.execute(query)).one_or_none()
+    return place_of(*(row or (None, None, None, False)))
+
+
+#: The columns that `place_of` takes, before whether it is open.
+PLACE: Final = (PresentConnection.node, PresentConnection.generation, PresentConnection.quarantined)
+
+
+def place_of(node: str | None, generation: int | None, quarantined: bool | None, is_open_: bool | None) -> Place:
+    """Make a Place of its columns; all are None where the charger never connected."""
+    if not is_open_:
+        return Place(None, generation or 0, quarantined=False)
+    return Place(NodeId(node or ""), generation or 0, bool(quarantined))
 
 
 async def opened(rows: AsyncSession, charge_point_id: ChargePointId) -> Opened | None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain import trail
 from domain.actors import TEMPORAL_UI, Actor
 from domain.errors import REFUSALS, Refusal
-from domain.ids import ID_PATTERN, LinkId, OrderId, TransferId, UserId
+from domain.ids import ID_PATTERN, LinkId, OrderId, UserId
 from domain.orders import OrderAct
 from domain.trail import TrailAction, TrailSubject
 from persistence.inserts import insert_into
@@ -116,10 +116,3 @@ async def given_by(rows: AsyncSession, subject: TrailSubject) -> dict[tuple[str,
     """Give the decisions that were ordered on a transfer, by act and actor. Only reads."""
     wanted = select(Order.act, Order.actor, Order.id).where(Order.subject == subject, Order.request_id.is_(None))
     return {(act, Actor(actor)): OrderId(found) for act, actor, found in await rows.execute(wanted)}
-
-
-async def start_of(rows: AsyncSession, transfer_id: TransferId) -> OrderId | None:
-    """Give the order to start a transfer; None where its request says all there is. Only reads."""
-    wanted = select(Order.id).where(Order.subject == transfer_id, Order.act == OrderAct.START.value)
-    found = (await rows.execute(wanted)).scalar_one_or_none()
-    return OrderId(found) if found else None

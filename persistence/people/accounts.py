@@ -1,5 +1,6 @@
 """Users, groups and roles, as the rules need them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -17,15 +18,17 @@ from persistence.vault import Vault
 _ROLES: Final = 7_203_412
 
 
-async def role_in(rows: AsyncSession, user_id: UserId, group_id: GroupId) -> Role | None:
-    """Give the user's role in the group, None where they are no member or their account is not active."""
+async def roles(
+    rows: AsyncSession, users: Collection[UserId], groups: Collection[GroupId]
+) -> dict[tuple[UserId, GroupId], Role]:
+    """Give the roles of users in groups, of active accounts; a pair that is not in it is no membership."""
     query = (
-        select(Membership.role)
+        select(Membership.user_id, Membership.group_id, Membership.role)
         .join(User, User.id == Membership.user_id)
-        .where(Membership.user_id == user_id, Membership.group_id == group_id, User.status == "active")
+        .where(Membership.user_id.in_(users), Membership.group_id.in_(groups), User.status == "active")
     )
-    role = (await rows.execute(query)).scalar_one_or_none()
-    return Role(role) if role else None
+    found = await rows.execute(query)
+    return {(UserId(user), GroupId(group)): Role(role) for user, group, role in found}
 
 
 async def hold_roles(rows: AsyncSession, *, to_change: bool = False) -> None:
@@ -41,12 +44,20 @@ async def hold_roles(rows: AsyncSession, *, to_change: bool = False) -> None:
 
 async def members(rows: AsyncSession, group_id: GroupId, *roles: Role) -> frozenset[UserId]:
     """Give the active members of a group that have one of `roles`."""
+    return (await members_of(rows, [group_id], roles))[group_id]
+
+
+async def members_of(
+    rows: AsyncSession, groups: Collection[GroupId], roles: Collection[Role]
+) -> dict[GroupId, frozenset[UserId]]:
+    """Give of each of these groups the active members that have one of `roles`."""
     query = (
-        select(Membership.user_id)
+        select(Membership.group_id, Membership.user_id)
         .join(User, User.id == Membership.user_id)
-        .where(Membership.group_id == group_id, Membership.role.in_(roles), User.status == "active")
+        .where(Membership.group_id.in_(groups), Membership.role.in_(roles), User.status == "active")
     )
-    return frozenset(UserId(user) for user in (await rows.execute(query)).scalars())
+    found = (await rows.execute(query)).all()
+    return {one: frozenset(UserId(user) for group, user in found if group == one) for one in groups}
 
 
 async def is_usable(rows: AsyncSession, user_id: UserId) -> bool:

@@ -1,5 +1,6 @@
 """Holds the domain's rules against the facts in the database: at the request, and again just before the change."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -13,6 +14,7 @@ from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.rights import (
     TO_ONESELF,
+    Role,
     Sender,
     check_cool_down,
     check_move,
@@ -36,21 +38,26 @@ class Facts:
     charge_point: ChargePoint
     sender: Sender
     request: TransferRequest
+    roles: Mapping[tuple[UserId, GroupId], Role]
+    """Those of sender, present owner and wished-for owner, in the present and the wished-for group."""
 
 
-async def gather(rows: AsyncSession, asked: Requested) -> Facts:
-    """Read the charge point and the sender's roles of today; raises NotAllowed for a sender who is no usable user."""
-    charge_point = await charge_points.get(rows, asked.charge_point_id)
-    if not await accounts.is_usable(rows, asked.sender_id):
+async def gather(rows: AsyncSession, asked: Requested, charge_point: ChargePoint | None = None) -> Facts:
+    """Read the charge point, unless it is given, and the roles of today; raises NotAllowed for an unusable sender."""
+    charge_point = charge_point or await charge_points.get(rows, asked.charge_point_id)
+    if not asked.sender_active:
         raise NotAllowed("The account that asked is not active any more.")
-    target = asked.request.group_id
+    holding, request = charge_point.holding, asked.request
+    target = GroupId(request.group_id) if request.group_id else None
+    users = {asked.sender_id, holding.owner_id, *([UserId(request.user_id)] if request.user_id else ())}
+    roles = await accounts.roles(rows, users, {holding.group_id, *([target] if target else ())})
     sender = Sender(
         id=asked.sender_id,
-        role=await accounts.role_in(rows, asked.sender_id, charge_point.holding.group_id),
-        role_in_target=await accounts.role_in(rows, asked.sender_id, target) if target else None,
+        role=roles.get((asked.sender_id, holding.group_id)),
+        role_in_target=roles.get((asked.sender_id, target)) if target else None,
         scopes=asked.scopes,
     )
-    return Facts(charge_point, sender, asked.request)
+    return Facts(charge_point, sender, request, roles)
 
 
 async def check_rights(rows: AsyncSession, facts: Facts) -> Holding | None:
@@ -64,11 +71,11 @@ async def check_rights(rows: AsyncSession, facts: Facts) -> Holding | None:
             target = GroupId(request.group_id or "")
             if sender.operator and not await accounts.group_exists(rows, target):
                 raise NotFound("There is no such group.")
-            owner_role = await accounts.role_in(rows, charge_point.holding.owner_id, target)
+            owner_role = facts.roles.get((charge_point.holding.owner_id, target))
             return check_move(charge_point, sender, target, owner_role)
         case TransferKind.TRANSFER_OWNERSHIP:
             recipient = UserId(request.user_id or "")
-            role = await accounts.role_in(rows, recipient, charge_point.holding.group_id)
+            role = facts.roles.get((recipient, charge_point.holding.group_id))
             return check_ownership(charge_point, sender, recipient, role)
         case TransferKind.TRANSFER_TO_USER:
             check_to_user(charge_point, sender, request.acceptance)

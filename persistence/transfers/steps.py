@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, null, true, update
+from sqlalchemy import ColumnElement, and_, case, func, insert, literal, null, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import TransferId
@@ -30,26 +30,25 @@ class StepChange:
     """It has begun, whatever became of it: what is left out may never have."""
 
 
-def at_reservation(transfer_id: TransferId, now: datetime, *, asks: bool) -> list[TransferStep]:
-    """Give the rows of a transfer's steps: what led to its reservation is done, the recipient asked from now on."""
+async def begin(rows: AsyncSession, transfer_id: TransferId, now: datetime, *, asks: bool) -> None:
+    """Insert a transfer's steps: what led to its reservation is done, the recipient asked from now on."""
     known = dict.fromkeys((StepName.VALIDATE_RIGHTS, StepName.LOOK_UP_TARGET, StepName.RESERVE), StepState.DONE)
     known[StepName.ASK_RECIPIENT] = StepState.RUNNING if asks else StepState.SKIPPED
 
-    def row(place: int, name: StepName) -> TransferStep:
+    def row(place: int, name: StepName) -> dict[str, Any]:
         state = known.get(name, StepState.PENDING)
         begun = state in {StepState.DONE, StepState.RUNNING}
-        return TransferStep(
-            transfer_id=transfer_id,
-            name=name.value,
-            position=place,
-            state=state.value,
-            attempts=int(begun),
-            started_at=now if begun else None,
-            finished_at=now if state in _ENDED else None,
-            last_error=None,
-        )
+        return {
+            "transfer_id": transfer_id,
+            "name": name.value,
+            "position": place,
+            "state": state.value,
+            "attempts": int(begun),
+            "started_at": now if begun else None,
+            "finished_at": now if state in _ENDED else None,
+        }
 
-    return [row(place, name) for place, name in enumerate(StepName, start=1)]
+    await rows.execute(insert(TransferStep).values([row(place, name) for place, name in enumerate(StepName, start=1)]))
 
 
 async def note(rows: AsyncSession, transfer_id: TransferId, changes: Iterable[StepChange]) -> None:

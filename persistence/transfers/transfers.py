@@ -1,15 +1,17 @@
 """Transfers, and the requests they come from."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger_orders import AT_WORK
 from domain.errors import NotFound, TransferInProgress
-from domain.ids import ID_PATTERN, ChargePointId, TransferId, UserId, workflow_id
+from domain.ids import ID_PATTERN, ChargePointId, OrderId, TransferId, UserId, workflow_id
+from domain.orders import OrderAct
 from domain.policy import Policy
 from domain.request import TransferRequest
 from domain.rights import Scope
@@ -22,7 +24,7 @@ from domain.transfer import (
     UntilNewKey,
     may_follow,
 )
-from persistence.tables import ApiKey, Request, Transfer
+from persistence.tables import ApiKey, Order, Request, Transfer, User
 from persistence.vault import Vault
 
 
@@ -36,21 +38,34 @@ class Requested:
     request: TransferRequest
     requested_at: datetime
     policy: Policy
+    sender_active: bool = True
+    """Whether the account that asked is usable."""
+    order_id: OrderId | None = None
+    """The order to start it; None where the request says all there is."""
 
 
 async def requested(rows: AsyncSession, vault: Vault, transfer_id: TransferId) -> Requested:
     """Read the request of a transfer, with the scopes that its API key still gives; raises NotFound."""
-    row = await rows.get(Request, transfer_id)
-    if row is None:
+    wanted = (
+        select(Request, ApiKey.revoked_at, User.status, Order.id)
+        .join(User, User.id == Request.user_id)
+        .outerjoin(ApiKey, ApiKey.id == Request.api_key_id)
+        .outerjoin(Order, and_(Order.subject == Request.transfer_id, Order.act == OrderAct.START.value))
+        .where(Request.transfer_id == transfer_id)
+    )
+    found = (await rows.execute(wanted)).one_or_none()
+    if found is None:
         raise NotFound("There is no such transfer.")
-    key = await rows.get(ApiKey, row.api_key_id) if row.api_key_id else None
+    row, revoked_at, status, order_id = found
     return Requested(
         sender_id=UserId(row.user_id),
-        scopes=frozenset() if key and key.revoked_at else frozenset(Scope(scope) for scope in row.scopes),
+        scopes=frozenset() if revoked_at else frozenset(Scope(scope) for scope in row.scopes),
         charge_point_id=ChargePointId(row.charge_point_id),
         request=TransferRequest.model_validate_json(vault.unseal(row.sealed_body)),
         requested_at=row.requested_at,
         policy=Policy.model_validate(row.policy),
+        sender_active=status == "active",
+        order_id=OrderId(order_id) if order_id else None,
     )
 
 
@@ -60,11 +75,13 @@ async def policy_of(rows: AsyncSession, transfer_id: TransferId) -> Policy:
     return Policy.model_validate((await rows.execute(wanted)).scalar_one())
 
 
-async def is_run_of(rows: AsyncSession, transfer_id: TransferId, name: str) -> bool:
-    """Whether a workflow of the id `name` is this transfer's, and somebody has asked for it. Only reads."""
+async def requested_by_run(rows: AsyncSession, vault: Vault, transfer_id: TransferId, name: str) -> Requested | None:
+    """Read the request that a workflow of the id `name` says it carries out; None where nobody has asked for that."""
     if name != workflow_id(transfer_id) or ID_PATTERN.fullmatch(transfer_id) is None:
-        return False
-    return await rows.get(Request, transfer_id) is not None
+        return None
+    with suppress(NotFound):
+        return await requested(rows, vault, transfer_id)
+    return None
 
 
 async def find(rows: AsyncSession, transfer_id: TransferId) -> Transfer | None:

@@ -13,7 +13,7 @@ from domain.ids import TransferId, UserId
 from domain.kinds import Decider, kinds_that
 from domain.request import TransferRequest
 from domain.rights import Role
-from domain.transfer import TransferState
+from domain.transfer import BEFORE_CHANGE, TransferState
 from persistence.chargers import charger_changes, credentials
 from persistence.chargers.charger_changes import Changes
 from persistence.chargers.credentials import OrderKeys
@@ -68,11 +68,12 @@ class TransferReads:
 
     async def _asked_since(self, rows: AsyncSession, caller: Caller, transfer_id: TransferId) -> TransferView | None:
         """Give a transfer that waits for its recipient, to that one alone, where no account was found at its start."""
-        waits = Transfer.state == TransferState.AWAITING_ACCEPTANCE.value
-        row = (await rows.scalars(select(Transfer).where(Transfer.id == transfer_id, waits))).one_or_none()
-        request = await rows.get(Request, transfer_id)
-        if row is None or row.to_owner_id is not None or request is None:
+        unknown = Transfer.state == TransferState.AWAITING_ACCEPTANCE.value, Transfer.to_owner_id.is_(None)
+        it = select(Transfer, Request).join(Request, Request.transfer_id == Transfer.id)
+        asked = (await rows.execute(it.where(Transfer.id == transfer_id, *unknown))).one_or_none()
+        if asked is None:
             return None
+        row, request = asked
         if (await recipients.find(rows, row, self._body(request))).acceptor != caller.id:
             return None
         group = await accounts.personal_group(rows, caller.id)
@@ -115,8 +116,9 @@ class TransferReads:
         steps = await _steps(rows, [row.id for row in found])
         of_groups = kinds_that(lambda rules: rules.decider is Decider.TARGET_GROUP_OWNERS)  # others take the same time
         owners = await _owners(rows, {row.to_group_id for row in found if row.kind in of_groups and row.to_group_id})
-        keys = await credentials.keys_among(rows, {row.id: row.charge_point_id for row in found})
-        changes = await charger_changes.of(rows, [row.id for row in found])
+        begun = {row.id: row.charge_point_id for row in found if TransferState(row.state) not in BEFORE_CHANGE}
+        keys = await credentials.keys_among(rows, begun) if begun else {}
+        changes = await charger_changes.of(rows, list(begun)) if begun else {}
         return [
             transfer_view(
                 row,

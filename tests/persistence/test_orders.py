@@ -14,14 +14,6 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ONE, OTHER = TransferId("trf_1"), TransferId("trf_2")
 
 
-async def test_the_order_to_start_is_that_transfers_own(database: Database) -> None:
-    given = {one: await give(database, one, "start", "operator:staff", reason=one) for one in (ONE, OTHER)}
-    await give(database, ONE, "cancel", "operator:staff")
-    async with database.reading() as rows:
-        assert {one: await orders.start_of(rows, one) for one in given} == given
-        assert await orders.start_of(rows, TransferId("trf_3")) is None
-
-
 @pytest.mark.parametrize(
     ("subject", "act", "found"),
     [(ONE, OrderAct.CANCEL, True), (OTHER, OrderAct.CANCEL, False), (ONE, OrderAct.ACCEPT, False)],

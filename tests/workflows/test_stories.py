@@ -57,7 +57,7 @@ async def test_lost_rights_roll_back_what_was_done(stage: Set) -> None:
     await transfer.start()
     assert await transfer.outcome() == "rolled_back"
     assert world.reason == "rights_lost"
-    assert world.calls[-6:] == [
+    assert world.calls[-5:] == [
         "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish",
     ]  # fmt: skip
 

@@ -12,7 +12,6 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from activities.contracts.charger import NOT_CONNECTED
-from domain.approval import Decision
 from domain.charger import CommandOutcome, KeyAnswer
 from domain.errors import NotAllowed, NotPossible, TooLate
 from domain.ids import OrderId
@@ -28,7 +27,7 @@ from domain.transfer import (
 )
 from domain.transitions import Change, Progress, effect
 from tests.workflows.conftest import POLICY, Set, Stage
-from tests.workflows.world import World, asked, plan
+from tests.workflows.world import World, plan
 from worker import transfer_worker
 from workflows.options import LOOK_UPS, WAKE_UPS
 
@@ -320,7 +319,7 @@ async def test_a_revoked_charger_that_fails_is_closed_at_once(stage: Set) -> Non
     await transfer.start()
     assert await transfer.outcome() == "completed_with_warnings"
     assert world.warnings == (TransferWarning.LISTS_DUE,)
-    assert world.calls[-3:] == ["disconnect", "finish", "tell_ended"]
+    assert world.calls[-2:] == ["disconnect", "finish"]
 
 
 @pytest.mark.parametrize("name", ["replace_lists", "release"])
@@ -378,20 +377,6 @@ async def test_a_proof_that_nobody_told_of_leaves_no_way_back(stage: Set) -> Non
         await resolve(transfer, OperatorAction.ROLL_BACK)
     await transfer.client.tell_charger_news(transfer.transfer_id, world.plan.charge_point_id, "proved")
     assert await transfer.outcome() == "completed"
-
-
-async def test_an_accept_leaves_no_letter_behind(stage: Set) -> None:
-    world = World(plan=asked())
-    world.fail["ask"] = broken()
-    transfer = await stage(world)
-    await transfer.start()
-    await world.until(lambda: world.reached["ask"])
-    await transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, OrderId("user:recipient"))
-    assert await transfer.outcome() == "completed"
-    assert world.attention is Attention.NONE
-    asks = world.reached["ask"]
-    await transfer.handle.result()
-    assert world.reached["ask"] == asks
 
 
 async def test_a_worker_that_stops_in_the_middle_leaves_nothing_behind_in_its_process(

@@ -1,0 +1,44 @@
+"""What a transfer has to know of its charger at one moment, by one query."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import NotFound
+from domain.ids import TransferId
+from persistence.chargers import charging, credentials, present_connections
+from persistence.chargers.present_connections import Place
+from persistence.tables import PresentConnection, Transfer
+
+
+class AtCharger(NamedTuple):
+    """Where a charger is, and what goes on there."""
+
+    place: Place
+    session_running: bool
+    enrolment_sent_at: datetime | None
+    """When a key was sent that is still to be answered, in place of its owner's own."""
+
+
+async def of_transfer(rows: AsyncSession, transfer_id: TransferId) -> AtCharger:
+    """Say how it is at a transfer's charger. Only reads; raises NotFound."""
+    point = Transfer.charge_point_id
+    wanted = (
+        select(
+            charging.runs_at(point),
+            credentials.enrolment_sent_to(point).scalar_subquery(),
+            *present_connections.PLACE,
+            present_connections.is_open(),
+        )
+        .select_from(Transfer)
+        .outerjoin(PresentConnection, PresentConnection.charge_point_id == point)
+        .where(Transfer.id == transfer_id)
+    )
+    row = (await rows.execute(wanted)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such transfer.")
+    running, sent_at, node, generation, quarantined, is_open = row
+    place = present_connections.place_of(node, generation, quarantined, is_open)
+    return AtCharger(place, bool(running), sent_at)
