@@ -1,5 +1,6 @@
 """What the verbs that set up do on a database that is up to date."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -10,7 +11,8 @@ from commands.database import database as open_database
 from commands.database import do
 from commands.ends import Wrong
 from persistence.chargers import catalogue
-from persistence.importing.imports import ImportRefused, import_lines
+from persistence.importing.imports import import_lines
+from persistence.importing.problems import ImportRefused
 from persistence.transfers import findings, outbox
 from persistence.vault import Vault
 from settings import read_settings
@@ -18,7 +20,7 @@ from settings import read_settings
 
 def take_file(file: Path) -> None:
     """Import a file, and say what was new."""
-    do(_import(file, file.read_bytes().splitlines()))
+    do(_import(file))
 
 
 def list_models() -> None:
@@ -36,14 +38,21 @@ def list_letters() -> None:
     do(_list_letters())
 
 
-async def _import(file: Path, rows: list[bytes]) -> None:
+def _lines_of(file: Path) -> Iterator[bytes]:
+    """Read a file's lines, however they end, none before it is asked for."""
+    with file.open("rb") as opened:
+        for piece in opened:
+            yield from piece.splitlines()
+
+
+async def _import(file: Path) -> None:
     try:
         vault = Vault(read_settings().server_keys())
     except ValueError as error:
         raise Wrong(str(error)) from None
     async with open_database() as db:
         try:
-            done = await import_lines(db, vault, rows)
+            done = await import_lines(db, vault, _lines_of(file))
         except ImportRefused as refusal:
             raise Wrong("\n".join([f"{file}: nothing was taken.", *refusal.problems])) from None
     for word, counts in (("new", done.new), ("changed", done.changed), ("as before", done.same)):

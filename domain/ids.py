@@ -12,8 +12,10 @@ LinkId = NewType("LinkId", str)
 NodeId = NewType("NodeId", str)
 OrderId = NewType("OrderId", str)
 
+#: So many characters an id has at most.
+LONGEST_ID = 64
 #: What an id may look like: also the form that an import file's ids must have.
-ID_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+ID_PATTERN = re.compile(rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,{LONGEST_ID - 1}}}$")
 
 #: The task queue of the workflows and of every activity that is not a charger's.
 TASK_QUEUE = "handover"

@@ -9,10 +9,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, event
+from sqlalchemy import Connection, Dialect, NullPool, event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.util import await_only
 
 from domain.errors import Unavailable
@@ -26,6 +26,8 @@ PATIENT_LOCK_WAIT_SECONDS = 10.0
 MIGRATION_WAIT_SECONDS = 60.0
 #: How long a server may be silent before it counts as away, as behind a cut link: longer than any wait for a lock.
 ANSWER_WITHIN_SECONDS = 15.0
+#: The same where one statement does the work of many.
+LONG_ANSWER_WITHIN_SECONDS = 600.0
 #: After how long without use a connection is asked whether it still lives, before it is used.
 RESTED_SECONDS = 5.0
 #: What PostgreSQL takes a page that an index leads to to cost, where the next one costs 1: it is in memory, or on a
@@ -55,22 +57,11 @@ class Database:
         #: readers wait for a connection here, in turn and for as long as it takes: the pool would give up on them
         self._readers = asyncio.Semaphore(pool_size)
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
-        options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size, "pool_use_lifo": True}
+        engine = partial(_engine, url, lock_wait, foreign_keys=not migrates)
+        answer_within = None if migrates else ANSWER_WITHIN_SECONDS
+        self.engine = engine(answer_within, pool_size=pool_size, pool_use_lifo=True)
+        self.engine_apart = engine(LONG_ANSWER_WITHIN_SECONDS, poolclass=NullPool)
         if not self.is_sqlite:
-            options["connect_args"] = {
-                "timeout": 5,
-                "command_timeout": None if migrates else ANSWER_WITHIN_SECONDS,
-                "server_settings": {
-                    "lock_timeout": f"{int(lock_wait * 1000)}",
-                    "application_name": "handover",
-                    "random_page_cost": RANDOM_PAGE_COST,
-                },
-            }
-        self.engine: AsyncEngine = create_async_engine(url, **options)
-        if self.is_sqlite:
-            event.listen(self.engine.sync_engine, "connect", partial(_prepare_sqlite, lock_wait, not migrates))
-            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
-        else:
             event.listen(self.engine.sync_engine, "checkin", _note_rest)
             event.listen(self.engine.sync_engine, "checkout", partial(_ping_after_rest, self.engine.dialect))
         # each statement of READ COMMITTED has a snapshot of its own anyway: without a BEGIN, two round trips less
@@ -96,9 +87,62 @@ class Database:
             async with self._turn, self._writer.begin() as rows:
                 yield rows
 
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator["Apart"]:
+        """Open a connection for what takes long, and close it at the end of the block: its temporary tables go with it.
+
+        Raises Unavailable as `reading` and `writing` do.
+        """
+        with _Unavailable():
+            async with self.engine_apart.connect() as connection:
+                yield Apart(connection, self._turn)
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+class Apart:
+    """One connection, and its transactions one after the other."""
+
+    def __init__(self, connection: AsyncConnection, turn: AbstractAsyncContextManager[None]) -> None:
+        """Take the connection, and what writers to SQLite in this process wait for."""
+        self._connection, self._turn = connection, turn
+
+    @asynccontextmanager
+    async def staging(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that writes to no more than the connection's own temporary tables."""
+        await self._connection.execution_options(handover_writes=False)
+        async with AsyncSession(self._connection) as rows, rows.begin():
+            yield rows
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """Open a writing transaction, like Database.writing."""
+        async with self._turn:
+            await self._connection.execution_options(handover_writes=True)
+            async with AsyncSession(self._connection) as rows, rows.begin():
+                yield rows
+
+
+def _engine(url: str, lock_wait: float, answer_within: float | None, *, foreign_keys: bool, **pool: Any) -> AsyncEngine:
+    """Make an engine whose connections wait so many seconds for a lock, and for an answer of a server."""
+    options: dict[str, Any] = {"hide_parameters": True, **pool}
+    if not url.startswith("sqlite"):
+        options["connect_args"] = {
+            "timeout": 5,
+            "command_timeout": answer_within,
+            "server_settings": {
+                "lock_timeout": f"{int(lock_wait * 1000)}",
+                "application_name": "handover",
+                "random_page_cost": RANDOM_PAGE_COST,
+            },
+        }
+    engine = create_async_engine(url, **options)
+    if url.startswith("sqlite"):
+        event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, lock_wait, foreign_keys))
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
 
 
 class _Unavailable:

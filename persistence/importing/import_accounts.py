@@ -1,192 +1,193 @@
 """The users, groups, memberships and tags of an import, beside those that the database has."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Subquery,
+    and_,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    union,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.ids import ID_PATTERN
-from domain.rights import Role
-from persistence.importing.import_lines import (
-    ChargePointLine,
-    GroupLine,
-    ImportLines,
-    MembershipLine,
-    TagLine,
-    UserLine,
-)
-from persistence.tables import Group, Membership, Table, Tag, User
-
-_CHUNK = 500
-
-Row = TypeVar("Row", bound=Table)
+from domain.ids import LONGEST_ID
+from domain.rights import ADMINS, Role
+from persistence.importing.comparing import Check, Groups, Users
+from persistence.importing.stage import GROUPS, MEMBERSHIPS, TAGS, USERS
+from persistence.tables import ChargePoint, Group, Membership, Transfer
 
 
-@dataclass
-class Imported:
-    """How many rows of each kind came in, changed, or were there already."""
-
-    new: Counter[str] = field(default_factory=Counter)
-    changed: Counter[str] = field(default_factory=Counter)
-    same: Counter[str] = field(default_factory=Counter)
-
-
-class Shelf:
-    """One import's transaction: finds rows, and adds or changes them, counting."""
-
-    def __init__(self, rows: AsyncSession, lines: ImportLines, now: datetime) -> None:
-        """Work in `session`, which the caller commits or rolls back."""
-        self.session, self.lines, self.now = rows, lines, now
-        self.done = Imported()
-
-    def wrong(self, number: int, text: str) -> None:
-        """Note what is wrong with a line; an empty text is only the consequence of another wrong line."""
-        if text:
-            self.lines.problems.append((number, text))
-
-    async def rows(self, table: type[Row], column: Any, values: Iterable[str | None]) -> list[Row]:
-        """Find the rows whose `column` is one of `values`."""
-        wanted = sorted({value for value in values if value is not None})
-        found: list[Row] = []
-        for start in range(0, len(wanted), _CHUNK):
-            only: ColumnElement[bool] = column.in_(wanted[start : start + _CHUNK])
-            found += (await self.session.scalars(select(table).where(only))).all()
-        return found
-
-    def keep(self, kind: str, row: Row | None, fresh: Row, follows: Sequence[str] = ()) -> Row:
-        """Add `fresh` where there is no `row` yet; else let the attributes `follows` of `row` follow it."""
-        if row is None:
-            self.session.add(fresh)
-            self.done.new[kind] += 1
-            return fresh
-        changed = [name for name in follows if getattr(row, name) != getattr(fresh, name)]
-        for name in changed:
-            setattr(row, name, getattr(fresh, name))
-        (self.done.changed if changed else self.done.same)[kind] += 1
-        return row
+def _groups() -> Check:
+    owner, here, other = Users(GROUPS.c.personal_of), Group.__table__.alias(), Group.__table__.alias()
+    joined = owner.join(GROUPS).outerjoin(here, here.c.id == GROUPS.c.id)
+    joined = joined.outerjoin(other, and_(other.c.personal_of == owner.named, other.c.id != GROUPS.c.id))
+    changes = and_(here.c.id.is_not(None), here.c.personal_of.is_distinct_from(owner.named))
+    return Check(
+        table=GROUPS,
+        source=joined,
+        whens=[*owner.whens(), (changes, "changes"), (other.c.id.is_not(None), "second")],
+        texts={
+            "changes": "`personal_of` of a group that is there can't change; give this one another id.",
+            "second": "user {user} has a personal group already; take this line out.",
+        },
+        user=owner.named,
+        group=GROUPS.c.id,
+        only=(~GROUPS.c.by_itself,),
+        is_built_on=True,
+    )
 
 
-class Accounts:
-    """Users, groups and memberships as they are once the file is in."""
+class Personal:
+    """The one personal group of each staged user: the database's, the file's, or one that comes by itself."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        """Start empty; `load` reads what the database has."""
-        self._shelf, self._lines = shelf, shelf.lines
-        self.users: dict[str, User] = {}
-        self.groups: dict[str, Group] = {}
-        self.memberships: dict[tuple[str, str], Membership] = {}
-        self.changed_roles: list[tuple[int, Membership]] = []
-        self._personal: dict[str, str] = {}
+    def __init__(self) -> None:
+        """Begin the joins."""
+        self._here, self._line = Group.__table__.alias(), GROUPS.alias()
+        ours = and_(self._line.c.personal_of == USERS.c.id, ~self._line.c.wrong, ~self._line.c.by_itself)
+        joined = USERS.outerjoin(self._here, self._here.c.personal_of == USERS.c.id).outerjoin(self._line, ours)
+        self.id = func.coalesce(self._line.c.id, self._here.c.id, literal("personal-") + USERS.c.id)
+        self.is_there = or_(self._here.c.id.is_not(None), self._line.c.id.is_not(None))
+        self._namesake, self._staged = Group.__table__.alias(), GROUPS.alias()
+        same = and_(self._staged.c.id == self.id, ~self._staged.c.wrong, ~self._staged.c.by_itself)
+        self.source: FromClause = joined.outerjoin(self._namesake, self._namesake.c.id == self.id)
+        self.source = self.source.outerjoin(self._staged, same)
 
-    async def load(self) -> None:
-        """Read what the file speaks of and the database has."""
-        groups, members = self._lines.of(GroupLine), self._lines.of(MembershipLine)
-        tags, charge_points = self._lines.of(TagLine), self._lines.of(ChargePointLine)
-        users = {line.id for _, line in self._lines.of(UserLine)} | {line.personal_of for _, line in groups}
-        named = {f"personal-{user}" for user in users}
-        users |= {line.user_id for _, line in members} | {line.owner_id for _, line in charge_points}
-        named |= {line.id for _, line in groups} | {line.group_id for _, line in members}
-        named |= {line.group_id for _, line in tags} | {line.group_id for _, line in charge_points}
-        self.users = {row.id: row for row in await self._shelf.rows(User, User.id, users)}
-        found = await self._shelf.rows(Group, Group.id, named)
-        found += await self._shelf.rows(Group, Group.personal_of, users)
-        self.groups = {row.id: row for row in found}
-        self._personal = {row.personal_of: row.id for row in found if row.personal_of is not None}
-        memberships = await self._shelf.rows(Membership, Membership.group_id, self.groups)
-        self.memberships = {(row.group_id, row.user_id): row for row in memberships}
+    @property
+    def is_impossible(self) -> ColumnElement[bool]:
+        """Whether it would have an id that is none, or another group's."""
+        others = [
+            and_(one.c.id.is_not(None), one.c.personal_of.is_distinct_from(USERS.c.id))
+            for one in (self._namesake, self._staged)
+        ]
+        return or_(func.length(self.id) > LONGEST_ID, *others)
 
-    async def take(self) -> None:
-        """Take the lines, in the order in which they need each other."""
-        self._take_users()
-        for number, line in self._lines.of(GroupLine):
-            self._take_group(number, line)
-        await self._shelf.session.flush()
-        for number, user in self._lines.of(UserLine):
-            self._have_personal_group(number, user)
-        await self._shelf.session.flush()
-        for number, member in self._lines.of(MembershipLine):
-            self._take_membership(number, member)
-        await self._take_tags()
-        await self._shelf.session.flush()
 
-    def role(self, group_id: str, user_id: str) -> str | None:
-        """Say what a user is in a group, once the file is in."""
-        membership = self.memberships.get((group_id, user_id))
-        return None if membership is None else membership.role
+def _users() -> Check:
+    personal = Personal()
+    said = "user {user} can't have the personal group {group}: the id is too long, or another group's"
+    return Check(
+        table=USERS,
+        source=personal.source,
+        whens=[(personal.is_impossible, "impossible")],
+        texts={"impossible": f"{said}; give it an id by a group line with `personal_of`."},
+        user=USERS.c.id,
+        group=personal.id,
+    )
 
-    def missing(self, *, user_id: str | None = None, group_id: str | None = None) -> str | None:
-        """Say what a line speaks of that is not there; empty where its own line is wrong, None where nothing misses."""
-        if user_id is not None and user_id not in self.users:
-            return "" if user_id in self._lines.broken else f"user {user_id} is not there; add a line for them."
-        if group_id is not None and group_id not in self.groups:
-            return "" if group_id in self._lines.broken else f"group {group_id} is not there; add a line for it."
-        return None
 
-    def _take_users(self) -> None:
-        for _, line in self._lines.of(UserLine):
-            values = line.model_dump(exclude={"type"})
-            follows = [name for name in values if name != "id"]
-            fresh = User(**values, created_at=self._shelf.now)
-            self.users[line.id] = self._shelf.keep("user", self.users.get(line.id), fresh, follows)
+async def add_personal_groups(rows: AsyncSession) -> None:
+    """Stage anew what comes with a user by itself: their personal group, and them as its owner; where it is missing.
 
-    def _take_group(self, number: int, line: GroupLine) -> None:
-        row, owner = self.groups.get(line.id), line.personal_of
-        if (problem := self.missing(user_id=owner)) is not None:
-            self._shelf.wrong(number, problem)
-        elif row is not None and row.personal_of != owner:
-            self._shelf.wrong(number, "`personal_of` of a group that is there can't change; give this one another id.")
-        elif owner is not None and self._personal.get(owner, line.id) != line.id:
-            self._shelf.wrong(number, f"user {owner} has a personal group already; take this line out.")
-        else:
-            fresh = Group(id=line.id, name=line.name, personal_of=owner, charges_anybody=line.charges_anybody)
-            self.groups[line.id] = self._shelf.keep("group", row, fresh, ["name", "charges_anybody"])
-            if owner is not None:
-                self._personal[owner] = line.id
+    A line for that membership is no new one then.
+    """
+    personal = Personal()
+    whose = select(USERS.c.line, personal.id, USERS.c.name, USERS.c.id, false(), true(), false(), true())
+    whose = whose.select_from(personal.source).where(~personal.is_impossible, ~personal.is_there)
+    values = ["line", "id", "name", "personal_of", "charges_anybody", "new", "wrong", "by_itself"]
+    await rows.execute(insert(GROUPS).from_select(values, whose))
+    is_owner = exists().where(Membership.group_id == personal.id, Membership.user_id == USERS.c.id)
+    own = select(USERS.c.line, personal.id, USERS.c.id, literal(Role.OWNER.value), true(), false(), true())
+    own = own.select_from(personal.source).where(~personal.is_impossible, ~is_owner)
+    values = ["line", "group_id", "user_id", "role", "new", "wrong", "by_itself"]
+    await rows.execute(insert(MEMBERSHIPS).from_select(values, own))
+    by_itself = MEMBERSHIPS.alias()
+    same = (by_itself.c.group_id == MEMBERSHIPS.c.group_id, by_itself.c.user_id == MEMBERSHIPS.c.user_id)
+    lines = update(MEMBERSHIPS).where(*same, by_itself.c.by_itself, ~MEMBERSHIPS.c.by_itself)
+    await rows.execute(lines.values(new=false()))
 
-    def _have_personal_group(self, number: int, user: UserLine) -> None:
-        """Give the user their one personal group, `personal-<id>` where the file names none, with them as its owner."""
-        group_id = self._personal.get(user.id, f"personal-{user.id}")
-        there = self.groups.get(group_id)
-        if not ID_PATTERN.match(group_id) or (there is not None and there.personal_of != user.id):
-            text = f"user {user.id} can't have the personal group {group_id}: the id is too long, or another group's"
-            self._shelf.wrong(number, f"{text}; give it an id by a group line with `personal_of`.")
-            return
-        self._personal[user.id] = group_id
-        if there is None:
-            self.groups[group_id] = self._shelf.keep(
-                "group", None, Group(id=group_id, name=user.name, personal_of=user.id, charges_anybody=False)
-            )
-        if (group_id, user.id) not in self.memberships:
-            fresh = Membership(group_id=group_id, user_id=user.id, role=Role.OWNER)
-            self.memberships[group_id, user.id] = self._shelf.keep("membership", None, fresh)
 
-    def _take_membership(self, number: int, line: MembershipLine) -> None:
-        if (problem := self.missing(user_id=line.user_id, group_id=line.group_id)) is not None:
-            self._shelf.wrong(number, problem)
-            return
-        personal_of = self.groups[line.group_id].personal_of
-        if personal_of is not None and (line.user_id, line.role) != (personal_of, Role.OWNER):
-            self._shelf.wrong(number, "a personal group has one member, its owner; take this line out.")
-            return
-        row = self.memberships.get((line.group_id, line.user_id))
-        before = None if row is None else row.role
-        fresh = Membership(group_id=line.group_id, user_id=line.user_id, role=line.role.value)
-        kept = self._shelf.keep("membership", row, fresh, ["role"])
-        self.memberships[line.group_id, line.user_id] = kept
-        if before not in {None, kept.role}:
-            self.changed_roles.append((number, kept))
+async def forget_marks(rows: AsyncSession) -> None:
+    """Take from the stage what came with users by itself, and the marks of what is wrong."""
+    for table in (GROUPS, MEMBERSHIPS):
+        await rows.execute(delete(table).where(table.c.by_itself))
+        await rows.execute(update(table).where(table.c.wrong).values(wrong=false()))
 
-    async def _take_tags(self) -> None:
-        lines = self._lines.of(TagLine)
-        rows = await self._shelf.rows(Tag, Tag.group_id, [line.group_id for _, line in lines])
-        there = {(row.group_id, row.id_tag, row.type): row for row in rows}
-        for number, line in lines:
-            if (problem := self.missing(group_id=line.group_id)) is not None:
-                self._shelf.wrong(number, problem)
-            else:
-                fresh = Tag(group_id=line.group_id, id_tag=line.id_tag, type=line.tag_type.value)
-                self._shelf.keep("tag", there.get((line.group_id, line.id_tag, line.tag_type.value)), fresh)
+
+def _memberships() -> Check:
+    user, group = Users(MEMBERSHIPS.c.user_id), Groups(MEMBERSHIPS.c.group_id)
+    is_owner = and_(user.named == group.personal_of, MEMBERSHIPS.c.role == Role.OWNER.value)
+    return Check(
+        table=MEMBERSHIPS,
+        source=group.join(user.join(MEMBERSHIPS)),
+        whens=[*user.whens(), *group.whens(), (and_(group.personal_of.is_not(None), ~is_owner), "one")],
+        texts={"one": "a personal group has one member, its owner; take this line out."},
+        user=user.named,
+        group=group.named,
+        only=(~MEMBERSHIPS.c.by_itself,),
+        is_built_on=True,
+    )
+
+
+def _tags() -> Check:
+    group = Groups(TAGS.c.group_id)
+    return Check(
+        table=TAGS, source=group.join(TAGS), whens=group.whens(), texts={}, user=TAGS.c.group_id, group=group.named
+    )
+
+
+def _roles_taken() -> tuple[Check, Check]:
+    """Say what a change of a role may leave: a group without an owner, and a charge point without one in its group.
+
+    Who a transfer under way would give a charge point back to counts as its owner.
+    """
+    changed, changes = _changed_roles()
+    owned = _owned()
+    whose: dict[str, Any] = {
+        "table": MEMBERSHIPS,
+        "source": changed.outerjoin(owned, owned.c.group_id == MEMBERSHIPS.c.group_id),
+        "user": MEMBERSHIPS.c.user_id,
+        "group": MEMBERSHIPS.c.group_id,
+    }
+    owns = exists().where(ChargePoint.owner_id == MEMBERSHIPS.c.user_id, ChargePoint.group_id == MEMBERSHIPS.c.group_id)
+    back = (Transfer.from_owner_id == MEMBERSHIPS.c.user_id, Transfer.from_group_id == MEMBERSHIPS.c.group_id)
+    left = "the group would be left without an owner; give it another one first."
+    whole = "this user owns charge points of the group; transfer those before the role changes."
+    under_way = "a transfer of theirs is under way and may be rolled back; import this after its end."
+    return (
+        Check(whens=[(owned.c.group_id.is_(None), "left")], texts={"left": left}, only=changes, **whose),
+        Check(
+            whens=[(owns, "owns"), (exists().where(Transfer.active, *back), "gives")],
+            texts={"owns": whole, "gives": under_way},
+            only=(*changes, MEMBERSHIPS.c.role.not_in([role.value for role in ADMINS])),
+            **whose,
+        ),
+    )
+
+
+def _changed_roles() -> tuple[FromClause, tuple[ColumnElement[bool], ...]]:
+    """Give the staged memberships beside those that are there, and which of them change a role."""
+    here = Membership.__table__.alias()
+    pair = and_(here.c.group_id == MEMBERSHIPS.c.group_id, here.c.user_id == MEMBERSHIPS.c.user_id)
+    changes = (~MEMBERSHIPS.c.wrong, ~MEMBERSHIPS.c.by_itself, here.c.role != MEMBERSHIPS.c.role)
+    return MEMBERSHIPS.join(here, pair), changes
+
+
+def _owned() -> Subquery:
+    """Give the groups that have an owner once the file is in, of those of which it changes a role."""
+    staged, kept, owner = MEMBERSHIPS.alias(), Membership.__table__.alias(), Role.OWNER.value
+    by_file = select(staged.c.group_id).where(staged.c.role == owner, ~staged.c.wrong)
+    changed, changes = _changed_roles()
+    groups = select(MEMBERSHIPS.c.group_id).select_from(changed).where(*changes).distinct().subquery()
+    same = and_(staged.c.group_id == kept.c.group_id, staged.c.user_id == kept.c.user_id, ~staged.c.wrong)
+    kept_in = groups.join(kept, kept.c.group_id == groups.c.group_id).outerjoin(staged, same)
+    stay = select(kept.c.group_id).select_from(kept_in).where(kept.c.role == owner, staged.c.line.is_(None))
+    return union(by_file, stay).subquery()
+
+
+#: What may be wrong with a group.
+GROUP: Final = _groups()
+#: What may be wrong with a user, a membership or a tag, once it is known which groups can be taken.
+ACCOUNTS: Final = (_users(), _memberships(), _tags())
+#: What may be wrong with what the file changes of roles.
+ROLES: Final = _roles_taken()

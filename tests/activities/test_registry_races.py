@@ -17,7 +17,8 @@ from domain.kinds import TransferKind
 from domain.transfer import Acceptance, TransferState
 from persistence.chargers import charge_points, charging, charging_review
 from persistence.chargers.charging import Over, Start, Started
-from persistence.importing.imports import ImportRefused, import_lines
+from persistence.importing.imports import import_lines
+from persistence.importing.problems import ImportRefused
 from persistence.people import accounts
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import ChargingSession, Membership, OwnershipPeriod

@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from commands.installation import _lines_of
 from domain.reconciliation import Finding
 from persistence.importing.import_lines import ChargePointLine, GroupLine, MembershipLine, TagLine, UserLine
 from persistence.session import Database
@@ -97,6 +98,13 @@ async def test_what_is_parked_comes_with_where_to_read_what_to_do(environ: dict[
     await db.close()
     code, out, _ = handover(environ, "findings", "--all")
     assert (code, "cp-1" in out, where[0] in out) == (0, True, False)
+
+
+def test_lines_may_end_as_on_any_system(tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    for content in (b"a\nb\r\nc\rd\n\n\r\r\ne", b"", b"\n", b"a\r", b"a\x0bb\xc2\x85c"):
+        file.write_bytes(content)
+        assert list(_lines_of(file)) == content.splitlines()
 
 
 def test_a_wrong_line_is_named(environ: dict[str, str], tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from persistence.importing.import_accounts import Imported
-from persistence.importing.imports import SHOWN, ImportRefused, import_lines
+from persistence.importing.applying import Imported
+from persistence.importing.imports import import_lines
+from persistence.importing.problems import SHOWN, ImportRefused
 from persistence.session import Database
 from persistence.tables import ChargePoint, Credential, Group, Membership, OwnershipPeriod, Tag, User
 from persistence.vault import Vault
@@ -296,6 +297,21 @@ async def test_what_the_database_has_is_not_contradicted(
     (problem,) = await refused(database, vault, line)
     assert problem.startswith("line 1: ")
     assert says in problem
+
+
+async def test_of_one_line_everything_that_it_would_leave_behind_is_said(database: Database, vault: Vault) -> None:
+    await take(database, vault, *ALL[:-1], changed(FIRST, owner_id="alice"))
+    assert await refused(database, vault, changed(OWNS, role="member"), changed(HELPS, role="member")) == [
+        "line 1: the group would be left without an owner; give it another one first.",
+        "line 1: this user owns charge points of the group; transfer those before the role changes.",
+        "line 2: the group would be left without an owner; give it another one first.",
+    ]
+    done = await take(database, vault, changed(HELPS, role="owner"))
+    assert done.changed == {"membership": 1}
+    await take(database, vault, changed(FIRST, id="cp-2", identity="CP2", password="a-password-of-its-own"), OWNS)
+    assert await refused(database, vault, changed(HELPS, role="member")) == [
+        "line 1: this user owns charge points of the group; transfer those before the role changes."
+    ]
 
 
 async def test_a_line_may_stand_once(database: Database, vault: Vault) -> None:

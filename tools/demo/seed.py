@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from domain.ids import UserId
 from domain.rights import Scope
-from persistence.importing.import_lines import ChargePointLine, ImportLines, UserLine
+from persistence.importing.import_lines import ChargePointLine, UserLine
 from persistence.importing.imports import import_lines
+from persistence.importing.reading import read_lines
 from persistence.migrating import migrate
 from persistence.people import api_keys
 from persistence.session import Database
@@ -40,12 +41,12 @@ async def seed(stage: Stage) -> Seeded:
     db = Database(stage.database_url)
     try:
         await import_lines(db, Vault([stage.secret_key]), rows)
-        lines = ImportLines(rows)
-        users = [line for _, line in lines.of(UserLine)]
+        lines = [line for _, line in read_lines(rows)]
+        users = [line for line in lines if isinstance(line, UserLine)]
         keys = await _make_keys(db, (user.id for user in users))
     finally:
         await db.close()
-    charge_points = [line.model_dump(include=_FACTS) for _, line in lines.of(ChargePointLine)]
+    charge_points = [line.model_dump(include=_FACTS) for line in lines if isinstance(line, ChargePointLine)]
     return Seeded(keys, {user.id: (user.name, user.email or "") for user in users}, charge_points)
 
 
