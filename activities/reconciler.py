@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts.reconciler import (
     Look,
@@ -29,6 +32,7 @@ from persistence.intake.requests import Requests
 from persistence.session import Database
 from persistence.tables import ChargePoint, Request
 from persistence.transfers import audit, findings, inconsistencies, rescues, transfers
+from persistence.transfers.inconsistencies import Slice
 
 log = logging.getLogger("handover.reconciler")
 
@@ -107,25 +111,19 @@ class DatabaseReconciler(Reconciler):
         await self._retention.forget(now)
         running = await self._runs.running()
         async with self._db.reading() as rows:
-            parked = [one for one in await findings.parked(rows) if one.kind not in NEWS]
-            subjects = [one.subject for one in parked]
-            points = await inconsistencies.cut(rows, ChargePoint.id, look.place.charge_point, POINTS_AT_ONCE, subjects)
-            requests = await inconsistencies.cut(
-                rows, Request.transfer_id, look.place.request, REQUESTS_AT_ONCE, subjects
-            )
-            left = [(Finding.NOT_STARTED, one) for one in await inconsistencies.not_started(rows, now - LEFT_AFTER)]
-            told = [(Finding.FORMER_OWNER_UNTOLD, one) for one in await charging_review.untold(rows, now.date())]
-            due = [(Finding.WORK_DUE, one) for one in await rescues.waiting(rows, now)]
+            parked = {one.subject for one in await findings.parked(rows) if one.kind not in NEWS}
+            points, requests = await _slices(rows, look.place, parked)
+            routine = await _routine(rows, now)
             inside = await inconsistencies.of_the_register(rows, points)
             stale = await charging_review.open_too_long(rows, now - self._open_limit, OPEN_AT_ONCE)
             known = await inconsistencies.states(rows, running) | await inconsistencies.rowless(rows, requests)
         hints = [one for one, state in known.items() if judge(state, running.get(one, Run(RunStatus.LOST))) is not None]
         differ = await self._runs_that_differ({one: known[one] for one in hints[:AT_ONCE]})
         open_ = [(Finding.SESSION_LEFT_OPEN, one) for one in stale]  # last: they stay, and hold nothing else up
-        found = [*left, *due, *told, *inside, *differ, *open_]
+        found = [*routine, *inside, *differ, *open_]
         return Suspicions(
             items=tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE]),
-            whole=max(len(found), len(hints)) <= AT_ONCE and set(subjects) <= points.also,
+            whole=max(len(found), len(hints)) <= AT_ONCE and parked <= points.also,
             parked=bool(parked),
             next=Place(charge_point=points.until, request=requests.until),
         )
@@ -245,3 +243,17 @@ class DatabaseReconciler(Reconciler):
         if news:
             log.error("%s of %s: an operator is needed", kind, subject)
         return Settlement.PARKED
+
+
+async def _slices(rows: AsyncSession, place: Place, also: Collection[str]) -> tuple[Slice, Slice]:
+    """Give the charge points and the requests that a look from a place on compares, with some others."""
+    points = await inconsistencies.cut(rows, ChargePoint.id, place.charge_point, POINTS_AT_ONCE, also)
+    return points, await inconsistencies.cut(rows, Request.transfer_id, place.request, REQUESTS_AT_ONCE, also)
+
+
+async def _routine(rows: AsyncSession, now: datetime) -> list[tuple[Finding, str]]:
+    """List what is to be done at once (domain.reconciliation.ROUTINE)."""
+    left = [(Finding.NOT_STARTED, one) for one in await inconsistencies.not_started(rows, now - LEFT_AFTER)]
+    due = [(Finding.WORK_DUE, one) for one in await rescues.waiting(rows, now)]
+    told = [(Finding.FORMER_OWNER_UNTOLD, one) for one in await charging_review.untold(rows, now.date())]
+    return [*left, *due, *told]

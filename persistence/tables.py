@@ -159,6 +159,7 @@ class ChargePoint(Table):
     __table_args__ = (
         Index("uq_charge_points_identity_caseless", Caseless(identity), unique=True),
         Index("ix_charge_points_group_id_id", "group_id", "id"),
+        Index("ix_charge_points_model", "model", "vendor", "ocpp", "id"),
         Index(
             "ix_charge_points_sessions_blocked_by",
             "sessions_blocked_by",

@@ -37,17 +37,19 @@ STEPS: Final = (
     StepName.ROTATE_CREDENTIALS,
     StepName.RELEASE_CHARGER,
 )
+#: Of so many of its charge points it is looked what a model did: a dry run waits for it.
+_ENOUGH: Final = 200
 _REFUSALS: Final = {UNSUPPORTED, UNROTATABLE, REFUSED_BY_CHARGER, KEY_REFUSED}
 
 
 async def known(rows: AsyncSession, model: Model) -> dict[StepName, Support]:
-    """Say what is known of one model. Only reads."""
+    """Say what is known of one model, from some of its charge points. Only reads."""
     nothing = dict.fromkeys(STEPS, Support.UNKNOWN)
     return (await catalogue(rows, only=model)).get(model, nothing)
 
 
 async def catalogue(rows: AsyncSession, *, only: Model | None = None) -> dict[Model, dict[StepName, Support]]:
-    """Say what is known of every model of which something is, or of `only` one. Only reads."""
+    """Say what is known of every model of which something is, or of `only` one as `known` does. Only reads."""
     about = (ChargePoint.ocpp, ChargePoint.vendor, ChargePoint.model)
     query = (
         select(*about, TransferStep.name, TransferStep.state, TransferStep.last_error, func.count())
@@ -58,7 +60,8 @@ async def catalogue(rows: AsyncSession, *, only: Model | None = None) -> dict[Mo
     )
     if only is not None:
         same = zip(about, (only.ocpp, only.vendor, only.model), strict=True)
-        query = query.where(*(column == value for column, value in same))
+        points = select(ChargePoint.id).where(*(column == value for column, value in same))
+        query = query.where(ChargePoint.id.in_(points.order_by(ChargePoint.id).limit(_ENOUGH)))
     did: dict[Model, dict[StepName, Counter[bool]]] = defaultdict(lambda: {step: Counter() for step in STEPS})
     for ocpp, vendor, name, step, state, error, times in (await rows.execute(query)).all():
         if error in _REFUSALS:

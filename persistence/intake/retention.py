@@ -42,7 +42,7 @@ async def forget_keys(rows: AsyncSession, before: datetime, limit: int) -> int:
     """Delete idempotency keys that were used earlier; those of requests stay as long as these."""
     key = (IdempotencyKey.user_id, IdempotencyKey.key)
     of_request = exists().where(Request.user_id == key[0], Request.idempotency_key == key[1])
-    wanted = select(*key).where(IdempotencyKey.created_at < before, ~of_request)
+    wanted = select(*key).where(IdempotencyKey.created_at < before, ~of_request).order_by(IdempotencyKey.created_at)
     return await _forget(rows, wanted, limit, IdempotencyKey, *key)
 
 

@@ -57,6 +57,7 @@ def page_of_transfers(wanted: TransferFilter, caller: Caller, limit: int, *, lat
     return select(Transfer).join(picked, picked.c.id == Transfer.id).order_by(*_ORDER)
 
 
+@lru_cache(maxsize=512)
 def page_of_requests(wanted: TransferFilter, caller: Caller, limit: int) -> Select[*tuple[Any, ...]]:
     """Select a page of requests that no workflow has begun, with their charge points: for who asked, and operators.
 

@@ -163,6 +163,8 @@ def requested_view(row: Request, point: ChargePoint, body: TransferRequest) -> T
     )
 
 
+_NAMES: Final = {name.value: name for name in StepName}
+_STATES: Final = {state.value: state for state in StepState}
 #: Whom an entry names that the caller may not know.
 _UNNAMED: Final = "recipient"
 _MASKED: Final[Mapping[str, str]] = {
@@ -219,13 +221,11 @@ def _refusal(row: Transfer) -> tuple[ErrorCode, str] | None:
 
 
 def _step(row: StepRow) -> StepView:
-    return StepView(
-        StepName(row.name), StepState(row.state), row.attempts, row.started_at, row.finished_at, row.last_error
-    )
+    return StepView(_NAMES[row.name], _STATES[row.state], row.attempts, row.started_at, row.finished_at, row.last_error)
 
 
 def _with_sendings(view: StepView, sendings: int) -> StepView:
     """Show how often the key was sent, whoever sent it: the workflow's command, or the gateway in quarantine."""
-    if view.name is not StepName.ROTATE_CREDENTIALS:
+    if view.name is not StepName.ROTATE_CREDENTIALS or sendings <= view.attempts:
         return view
-    return replace(view, attempts=max(view.attempts, sendings))
+    return replace(view, attempts=sendings)

@@ -1,16 +1,9 @@
-"""What the lists, the metrics and the reconciler's look cost in a large register, and whether a plan reads it all."""
+"""What is read of a register again and again: lists, feeds, metrics, what the reconciler looks at and takes out."""
 
-import asyncio
-import re
-import statistics
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.reconciler import POINTS_AT_ONCE, REQUESTS_AT_ONCE
@@ -18,7 +11,8 @@ from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.rights import Scope
 from domain.trail import of_charge_point
 from domain.transfer import Attention, TransferState
-from persistence.chargers import charging_review
+from persistence.chargers import catalogue, charging_review
+from persistence.chargers.catalogue import Model
 from persistence.intake import retention
 from persistence.people.callers import Caller
 from persistence.session import Database
@@ -32,82 +26,17 @@ from persistence.views.metrics import MetricReads
 from persistence.views.reads import Reads
 from persistence.views.transfer_filter import TransferFilter
 from persistence.views.transfer_reads import TransferReads
-from tools.bench.register import HOLDER, LONER, MEMBER, SERVER_KEY, fill
-
-__all__ = ["LARGE", "Measured", "fill", "measure"]
-
-#: What grows with the installation: no list may read one of them from end to end.
-LARGE: Final = frozenset({"charge_points", "transfers", "requests", "transfer_steps", "audit_events"})
-_PAGE: Final = 51
-_SCAN: Final = re.compile(r"(?:Parallel )?Seq Scan on (\w+)")
-
-
-class Measured(NamedTuple):
-    """How long one read takes at the median, in milliseconds, and which of LARGE its plans read from end to end."""
-
-    name: str
-    milliseconds: float
-    scans: frozenset[str]
-
-
-@dataclass
-class _Statements:
-    """What was sent to the database, with its parameters, as the driver got it."""
-
-    sent: list[tuple[str, Any]] = field(default_factory=list)
-
-    @contextmanager
-    def of(self, database: Database) -> Iterator[None]:
-        """Listen inside the block."""
-
-        def note(_c: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: object) -> None:
-            self.sent.append((statement, parameters))
-
-        engine = database.engine.sync_engine
-        event.listen(engine, "before_cursor_execute", note)
-        try:
-            yield
-        finally:
-            event.remove(engine, "before_cursor_execute", note)
-
+from tools.bench.register import HOLDER, LONER, MEMBER, SERVER_KEY
 
 Read = Callable[[], Awaitable[object]]
-
-
-async def measure(url: str, *, tries: int = 21) -> list[Measured]:
-    """Read each several times in a register that `fill` made."""
-    database = Database(url)
-    try:
-        return [await _measure(database, name, read, tries) for name, read in reads_of(database).items()]
-    finally:
-        await database.close()
-
-
-async def _measure(database: Database, name: str, read: Read, tries: int) -> Measured:
-    statements, seconds = _Statements(), []
-    with statements.of(database):
-        await read()
-    plans = [await plan(database, statement, parameters) for statement, parameters in statements.sent]
-    for _ in range(tries):
-        began = time.perf_counter()
-        await read()
-        seconds.append(time.perf_counter() - began)
-    scans = frozenset(found for lines in plans for found in _SCAN.findall(lines)) & LARGE
-    return Measured(name, statistics.median(seconds) * 1000, scans)
-
-
-async def plan(database: Database, statement: str, parameters: Any, how: str = "") -> str:
-    """Give the plan of a statement with these parameters; `how` are EXPLAIN's options."""
-    async with database.reading() as rows:
-        connection = await (await rows.connection()).get_raw_connection()
-        driver: Any = connection.driver_connection
-        found = await driver.fetch(f"EXPLAIN {how} {statement}", *parameters)
-        return "\n".join(row[0] for row in found)
+_PAGE: Final = 51
+_POINT: Final = ChargePointId("cp-0000005")
+_GROUP: Final = GroupId("team-7")
 
 
 def reads_of(database: Database) -> Mapping[str, Read]:
     """Give every list's read, the metrics, what the reconciler looks at and takes out, by its name in a report."""
-    return _lists(database) | _feeds(database) | _looks(database) | _deletions(database)
+    return _lists(database) | _operators_lists(database) | _feeds(database) | _looks(database) | _deletions(database)
 
 
 def _caller(user_id: str, *scopes: Scope) -> Caller:
@@ -119,8 +48,8 @@ def _lists(database: Database) -> dict[str, Read]:
     loner, holder, member = _caller(LONER), _caller(HOLDER), _caller(MEMBER)
     nobody, operator = _caller("u-0"), _caller("u-0", Scope.OPERATOR)
     every = TransferFilter()
-    of_point = TransferFilter(charge_point_id=ChargePointId("cp-0000005"))
-    of_group, failed = TransferFilter(group_id=GroupId("team-7")), TransferFilter(state=TransferState.ROLLED_BACK)
+    of_point, of_group = TransferFilter(charge_point_id=_POINT), TransferFilter(group_id=_GROUP)
+    failed = TransferFilter(state=TransferState.ROLLED_BACK)
     later = TransferFilter(before=(datetime.now(UTC) - timedelta(days=500), TransferId("trf_")))
     return {
         "charge points, of one who has one": lambda: reads.charge_points(loner, limit=_PAGE),
@@ -129,7 +58,7 @@ def _lists(database: Database) -> dict[str, Read]:
         "charge points, an operator's": lambda: reads.charge_points(operator, limit=_PAGE),
         "groups": lambda: reads.groups(member, limit=_PAGE),
         "groups, an operator's": lambda: reads.groups(operator, limit=_PAGE),
-        "ledger": lambda: reads.ownership(holder, ChargePointId("cp-0000005"), limit=_PAGE),
+        "ledger": lambda: reads.ownership(holder, _POINT, limit=_PAGE),
         "transfers, of an owner of many": lambda: transfers.page(holder, every, _PAGE),
         "transfers, a later page": lambda: transfers.page(holder, later, _PAGE),
         "transfers, of one who has one point": lambda: transfers.page(loner, every, _PAGE),
@@ -138,6 +67,14 @@ def _lists(database: Database) -> dict[str, Read]:
         "transfers, of a charge point": lambda: transfers.page(holder, of_point, _PAGE),
         "transfers, in a state": lambda: transfers.page(holder, failed, _PAGE),
         "transfers, of a group": lambda: transfers.page(_caller("u-35"), of_group, _PAGE),
+    }
+
+
+def _operators_lists(database: Database) -> dict[str, Read]:
+    transfers, operator = TransferReads(database, Vault([SERVER_KEY])), _caller("u-0", Scope.OPERATOR)
+    every, failed = TransferFilter(), TransferFilter(state=TransferState.ROLLED_BACK)
+    of_point, of_group = TransferFilter(charge_point_id=_POINT), TransferFilter(group_id=_GROUP)
+    return {
         "transfers, an operator's": lambda: transfers.page(operator, every, _PAGE),
         "transfers, an operator's, in a state": lambda: transfers.page(operator, failed, _PAGE),
         "transfers, an operator's, not begun": lambda: transfers.page(
@@ -154,9 +91,15 @@ def _lists(database: Database) -> dict[str, Read]:
 def _feeds(database: Database) -> dict[str, Read]:
     transfers, trails = TransferReads(database, Vault([SERVER_KEY])), ChargePointTrails(database)
     feed, sessions, holder = AuditFeed(database), ChargingReads(database), _caller(HOLDER)
-    point, transfer = ChargePointId("cp-0000005"), TransferId("trf_W000000005")
+    point, transfer = _POINT, TransferId("trf_W000000005")
+
+    async def known() -> object:
+        async with database.reading() as rows:
+            return await catalogue.known(rows, Model("1.6", "Vendor", "Model"))
+
     places = {TransferId(f"trf_W{n:09}"): 0 for n in range(1, 101)} | {of_charge_point(point): 1}
     return {
+        "what is known of a model": known,
         "one transfer": lambda: transfers.one(holder, transfer),
         "events of a transfer": lambda: transfers.events(holder, transfer, limit=_PAGE),
         "events of a charge point": lambda: trails.events(holder, point, limit=_PAGE),
@@ -204,14 +147,3 @@ def _deletions(database: Database) -> dict[str, Read]:
         "forget: refused orders": lambda: forget(retention.forget_refused_orders),
         "forget: places": lambda: forget(audit.forget_places),
     }
-
-
-def _show(found: list[Measured]) -> None:
-    for one in found:
-        print(f"{one.name:50} {one.milliseconds:8.1f} ms  {' '.join(sorted(one.scans))}")
-
-
-if __name__ == "__main__":
-    import sys
-
-    _show(asyncio.run(measure(sys.argv[1])))

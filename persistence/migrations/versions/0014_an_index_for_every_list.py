@@ -12,6 +12,7 @@ depends_on = None
 #: Table, columns and condition of each new index, by its name.
 NEW = {
     "ix_charge_points_group_id_id": ("charge_points", ["group_id", "id"], None),
+    "ix_charge_points_model": ("charge_points", ["model", "vendor", "ocpp", "id"], None),
     "ix_charge_points_sessions_blocked_by": (
         "charge_points",
         ["sessions_blocked_by"],

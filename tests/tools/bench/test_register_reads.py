@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from tools.bench.read_plans import measure
 from tools.bench.register import fill
-from tools.bench.register_reads import measure
 
 #: Of so small a register these look at most of it: the slice of one look is 5,000 charge points.
 AT_ALL: Final = {"look: the register", "look: requests without a row", "forget: requests"}
