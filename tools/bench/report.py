@@ -127,7 +127,7 @@ def _plans(found: Raw) -> Iterator[str]:
     for one in found["plans"]:
         whole = one["sequential_scans"]
         note = f", reads whole: {', '.join(whole)}" if whole else ""
-        yield f"<details><summary>{one['milliseconds']} ms{note}</summary>"
+        yield f"<details><summary>{one['milliseconds']} ms, {one['rows_read']} rows read{note}</summary>"
         yield from ("", "```", one["statement"], "", *one["plan"], "```", "", "</details>")
 
 

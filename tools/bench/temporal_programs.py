@@ -1,4 +1,7 @@
-"""Where Temporal's own server is: kept in the cache, or built with Go. The dev server has no PostgreSQL."""
+"""Where Temporal's own server is: kept in the cache, or built with Go. The dev server has no PostgreSQL.
+
+`python -m tools.bench.temporal_programs` has it built where it is not there yet.
+"""
 
 import asyncio
 import os
@@ -31,7 +34,7 @@ class Programs:
 
 
 async def find_or_build(report: Report) -> Programs:
-    """Give both programs; raises NoServer. The first time they are built, which takes 2 to 10 minutes."""
+    """Give both programs; raises NoServer. The first time they are built, which takes 2 to 5 minutes."""
     target = cached_program().parent.with_name(f"temporal-server-{VERSION}")
     target.mkdir(parents=True, exist_ok=True)
     programs = Programs.of(target)
@@ -62,3 +65,7 @@ async def _build(target: Path, report: Report) -> None:
             )
         for made in await asyncio.to_thread(lambda: list(Path(folder).iterdir())):
             made.replace(target / made.name)
+
+
+if __name__ == "__main__":
+    asyncio.run(find_or_build(print))

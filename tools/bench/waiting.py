@@ -42,7 +42,7 @@ async def waiting(site: Site, scale: Scale) -> Mapping[str, Any]:
         moment = time.time() + spare
         hasty = await starts.begin(expiring, expires_at=moment)
         grown = {part: _memory(site)[part] - before[part] for part in before}
-        rest = await _rest(site) if moment - time.time() > _REST + 1 else {}
+        rest = await _rest(site, moment) if moment - time.time() > _REST + 1 else {}
         expiry = await _watch(site, starts.ids[-hasty["started"] :], moment)
         site.report(f"  {expiry}")
     return {
@@ -97,8 +97,9 @@ class _Starts:
         }
 
 
-async def _rest(site: Site) -> dict[str, float]:
-    """Give what each part spends while all of them wait."""
+async def _rest(site: Site, moment: float) -> dict[str, float]:
+    """Give what each part spends while all of them wait: right before they expire, when all letters are sent."""
+    await asyncio.sleep(moment - time.time() - _REST - 1)
     meter = CpuMeter(site.pids, site.postgres.pid)
     await asyncio.sleep(_REST)
     return {part: round(spent / _REST * 1000, 1) for part, spent in meter.spent().items()}
