@@ -66,8 +66,13 @@ log = logging.getLogger("handover.worker")
 
 #: How long a stopping process lets its activities end or be handed back.
 GRACE = timedelta(seconds=20)
-#: How long a workflow task waits for the worker that has the workflow in its cache, before any other may take it.
-STICKY = timedelta(seconds=3)
+#: How long a workflow task waits for the worker that has the workflow in its cache, before any other may take it: under
+#: load that one is late, and to replay the workflow elsewhere would add to it.
+STICKY = timedelta(seconds=10)
+#: How many workflow tasks, and local activities, one process is at: what it has begun ends, the rest waits at the
+#: server, where another process may take it.
+WORKFLOW_TASKS = 16
+LOCAL_ACTIVITIES = 32
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -92,6 +97,8 @@ def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[In
         interceptors=[RefusalInterceptor(), *guards],
         graceful_shutdown_timeout=GRACE,
         sticky_queue_schedule_to_start_timeout=STICKY,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+        max_concurrent_local_activities=LOCAL_ACTIVITIES,
     )
 
 

@@ -47,19 +47,20 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, pool_size: int = 10, lock_wait: float = LOCK_WAIT_SECONDS, migrates: bool = False
+        self, url: str, *, pool_size: int = 20, lock_wait: float = LOCK_WAIT_SECONDS, migrates: bool = False
     ) -> None:
         """Take a SQLAlchemy URL: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`. Connects at first use.
 
         `migrates`: SQLite changes a table by making it anew, and what points at it is checked only afterwards.
         """
         self.is_sqlite = url.startswith("sqlite")
-        #: readers wait for a connection here, in turn and for as long as it takes: the pool would give up on them
-        self._readers = asyncio.Semaphore(pool_size)
+        #: readers wait for a connection here, in turn and for as long as it takes: the pool would give up on them; some
+        #: connections are left to writers
+        self._readers = asyncio.Semaphore(max(1, pool_size * 3 // 4))
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
         engine = partial(_engine, url, lock_wait, foreign_keys=not migrates)
         answer_within = None if migrates else ANSWER_WITHIN_SECONDS
-        self.engine = engine(answer_within, pool_size=pool_size, pool_use_lifo=True)
+        self.engine = engine(answer_within, pool_size=pool_size, max_overflow=0, pool_use_lifo=True)
         self.engine_apart = engine(LONG_ANSWER_WITHIN_SECONDS, poolclass=NullPool)
         if not self.is_sqlite:
             event.listen(self.engine.sync_engine, "checkin", _note_rest)
