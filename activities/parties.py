@@ -101,7 +101,8 @@ async def find_told_of_end(rows: AsyncSession, transfer: Transfer) -> list[Told]
     """
     if transfer.state == TransferState.REFUSED:
         return []
-    involved = transfer.acceptance == Acceptance.REQUIRED or await changed_ownership(rows, TransferId(transfer.id))
+    involved = transfer.acceptance == Acceptance.REQUIRED or transfer.state in COMPLETED
+    involved = involved or await changed_ownership(rows, TransferId(transfer.id))
     addressees: dict[UserId, Addressee] = {}
     if involved and transfer.to_owner_id is not None and _gains_owner(transfer):
         addressees[UserId(transfer.to_owner_id)] = Addressee.RECIPIENT

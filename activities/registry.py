@@ -187,21 +187,20 @@ class DatabaseRegistry(Registry):
                 resent=await resent(rows, run.transfer_id),
             )
 
-    async def block_sessions(self, ref: TransferRef) -> Done:
+    async def block_sessions(self, ref: TransferRef) -> Whereabouts:
         """Set a mark, the same again; a try that comes in after the transfer turned round or ended sets none."""
         async with self._db.writing() as rows:
             row = await transfers.get(rows, ref.transfer_id)
-            if TransferState(row.state) not in {TransferState.TRANSFERRING, TransferState.RECONFIGURING}:
-                return Done()
-            await charge_points.block_sessions(rows, ChargePointId(row.charge_point_id), ref.transfer_id)
-            return Done()
+            if TransferState(row.state) in {TransferState.TRANSFERRING, TransferState.RECONFIGURING}:
+                await charge_points.block_sessions(rows, ChargePointId(row.charge_point_id), ref.transfer_id)
+            return await _whereabouts(rows, ref)
 
-    async def allow_sessions(self, ref: TransferRef) -> Done:
+    async def allow_sessions(self, ref: TransferRef) -> Whereabouts:
         """Take this transfer's mark away, and no other's."""
         async with self._db.writing() as rows:
             row = await transfers.get(rows, ref.transfer_id)
             await charge_points.allow_sessions(rows, ChargePointId(row.charge_point_id), ref.transfer_id)
-            return Done()
+            return await _whereabouts(rows, ref)
 
     async def change_ownership(self, ref: TransferRef) -> Changed:
         """Change once: the ledger has one `transfer` entry per transfer."""
@@ -210,9 +209,11 @@ class DatabaseRegistry(Registry):
             ahead = TransferState(row.state) is TransferState.TRANSFERRING
             version = None if ahead else await charge_points.change_of(rows, ref.transfer_id, "transfer")
             if version is None:
-                return await self._change(rows, ref, row)
-            point = await charge_points.get(rows, ChargePointId(row.charge_point_id))
-            return Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates)
+                changed = await self._change(rows, ref, row)
+            else:
+                point = await charge_points.get(rows, ChargePointId(row.charge_point_id))
+                changed = Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates)
+            return changed.model_copy(update={"where": await _whereabouts(rows, ref)})
 
     async def _change(self, rows: AsyncSession, ref: TransferRef, row: Transfer) -> Changed:
         if TransferState(row.state) is not TransferState.TRANSFERRING:  # a try that comes in after the story turned
@@ -353,14 +354,7 @@ class DatabaseRegistry(Registry):
     async def locate(self, ref: TransferRef) -> Whereabouts:
         """Only reads."""
         async with self._db.reading() as rows:
-            found = await at_charger.of_transfer(rows, ref.transfer_id)
-            return Whereabouts(
-                node=found.place.node,
-                generation=found.place.generation,
-                quarantined=found.place.quarantined,
-                session_running=found.session_running,
-                enrolment_sent_at=found.enrolment_sent_at,
-            )
+            return await _whereabouts(rows, ref)
 
     async def credentials(self, ref: TransferRef) -> CredentialsStatus:
         """Only reads."""
@@ -374,4 +368,16 @@ class DatabaseRegistry(Registry):
                 proven=status.proven,
                 handed_out=status.handed_out,
                 old_key_returns=status.old_key_returns,
+                where=await _whereabouts(rows, ref),
             )
+
+
+async def _whereabouts(rows: AsyncSession, ref: TransferRef) -> Whereabouts:
+    found = await at_charger.of_transfer(rows, ref.transfer_id)
+    return Whereabouts(
+        node=found.place.node,
+        generation=found.place.generation,
+        quarantined=found.place.quarantined,
+        session_running=found.session_running,
+        enrolment_sent_at=found.enrolment_sent_at,
+    )

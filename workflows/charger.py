@@ -9,7 +9,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType, is_cancelled_exception
 
 from activities.contracts.charger import NOT_CONNECTED, Charger, DeviceAnswer, DeviceOrder
-from activities.contracts.messages import Done, Message, TransferRef
+from activities.contracts.messages import Message, TransferRef
 from activities.contracts.registry import CredentialsStatus, Plan, Proof, Registry, Whereabouts
 from domain.charger import REFUSALS, CommandOutcome, KeyAnswer
 from domain.errors import ErrorCode, HandoverError
@@ -54,6 +54,8 @@ class ChargerCommands:
         """The steps that some gateway was asked to take: the charger may know of them."""
         self._is_unsure = False
         """What is connected may be somebody else."""
+        self._seen: tuple[datetime, Whereabouts] | None = None
+        """Where it was at the beginning of which workflow task: until that ends nothing else can be heard of."""
         self.missed = _OFFLINE
         """Why the last command was not taken, where it was not."""
 
@@ -75,6 +77,7 @@ class ChargerCommands:
 
     def hear(self) -> None:
         """Take a signal: something happened at the charger, look at the database."""
+        self._seen = None
         if self._news < WAKE_UPS:
             self._news += 1
 
@@ -86,7 +89,7 @@ class ChargerCommands:
 
     async def quiet(self) -> CommandOutcome | None:
         """Let no new session start and wait for the running one; None where it is offline (the platform refuses)."""
-        await self._transact(Registry.block_sessions, "no new charging session")
+        await self._sessions(Registry.block_sessions, "no new charging session")
         order = self._order(stop_session=self._plan.running_session is RunningSession.STOP)
         now, flapping = workflow.now(), self._runner.policy.look_again
         outcome = await self._command(Charger.quiet, order, "make the charger inoperative", now, once_lost=flapping)
@@ -108,7 +111,7 @@ class ChargerCommands:
 
         A charger that was not asked to be inoperative is not told.
         """
-        await self._transact(Registry.allow_sessions, "charging sessions allowed again")
+        await self._sessions(Registry.allow_sessions, "charging sessions allowed again")
         if Charger.quiet not in self._sent:
             return CommandOutcome.DONE
         return await self._command(Charger.release, self._order(), "make the charger operative", until)
@@ -213,7 +216,7 @@ class ChargerCommands:
         if rotated.answer is KeyAnswer.NOT_SUPPORTED:
             raise CannotRotate("The charger can't change its credentials.")
         if rotated.answer is KeyAnswer.REBOOT_REQUIRED:
-            await self._transact(Registry.block_sessions, "no new charging session before the restart")
+            await self._sessions(Registry.block_sessions, "no new charging session before the restart")
             await self._wait_for_session()
             reset = await self._reach(
                 Charger.reset, self._order(), "restart the charger for its new credentials", until
@@ -330,6 +333,8 @@ class ChargerCommands:
         seen, where = self._news, await self._locate()
         if where.node is not None:
             return where
+        if workflow.now() >= until:
+            raise ChargerOffline("The charger is not connected.")
         pauses = self._pauses()
         with self._runner.board.waiting(Attention.CHARGER_OFFLINE, until):
             while workflow.now() < until:
@@ -366,13 +371,32 @@ class ChargerCommands:
     # --- the register ---------------------------------------------------------------------------------------------
 
     async def _locate(self) -> Whereabouts:
-        return await self._runner.run(lambda: self._step(Registry.locate, "where the charger is"))
+        if self._seen is not None and self._seen[0] == workflow.now():
+            return self._seen[1]
+        with self.looking() as saw:
+            where = await self._runner.run(lambda: self._step(Registry.locate, "where the charger is"))
+            saw(where)
+        return where
+
+    @contextmanager
+    def looking(self) -> Iterator[Callable[[Whereabouts | None], None]]:
+        """Give whom to tell, in the block, where the charger was seen: that counts unless there was news meanwhile."""
+        news = self._news
+
+        def saw(where: Whereabouts | None) -> None:
+            self._seen = (workflow.now(), where) if where and self._news == news else None
+
+        yield saw
 
     async def _status(self) -> CredentialsStatus:
-        return await self._runner.run(lambda: self._step(Registry.credentials, "how far the rotation is"))
+        with self.looking() as saw:
+            status = await self._runner.run(lambda: self._step(Registry.credentials, "how far the rotation is"))
+            saw(status.where)
+        return status
 
-    async def _transact(self, step: ActivityMethod[TransferRef, Done], summary: str) -> None:
-        await self._runner.run(lambda: self._step(step, summary))
+    async def _sessions(self, step: ActivityMethod[TransferRef, Whereabouts], summary: str) -> None:
+        with self.looking() as saw:
+            saw(await self._runner.run(lambda: self._step(step, summary)))
 
     async def _call_off(self, step: ActivityMethod[TransferRef, Proof], summary: str) -> bool:
         return (await self._runner.run(lambda: self._step(step, summary, on_record=True))).proven

@@ -76,14 +76,14 @@ class StatusBoard:
     def enter(self, state: TransferState) -> None:
         """Show a state that a register step has written."""
         self.progress = replace(self.progress, state=state)
-        self._show()
+        self._show_details()
 
     def begin(self, step: StepName, *, note: bool) -> None:
         """Show the step that runs; with `note`, write it too (the register's own steps write themselves)."""
         self.progress = replace(self.progress, step=step)
         if note:
             self._keep(StepNote(name=step, state=StepState.RUNNING))
-        self._show()
+        self._show_details()
 
     def done(self, step: StepName, remark: str | None = None) -> None:
         """Write that a step is done."""
@@ -101,7 +101,7 @@ class StatusBoard:
     def undoing(self, step: StepName) -> None:
         """Show the step whose compensation runs."""
         self.progress = replace(self.progress, step=step)
-        self._show()
+        self._show_details()
 
     def given_up(self, step: StepName, error: str, attempts: int) -> None:
         """Write what a step failed with that waits for an operator, and how often it was tried."""
@@ -135,6 +135,7 @@ class StatusBoard:
     @contextmanager
     def trying(self) -> Iterator[None]:
         """Show the transfer as `retrying` where what is tried inside the block takes long."""
+        self.flush()
         self._trying_since = workflow.now()
         self._alarm.set(self._trying_since + NOTED_AFTER)
         try:
@@ -169,7 +170,9 @@ class StatusBoard:
         self.waiting_until, self._problem = until, problem
         if note:
             self._note_by = workflow.now()
-        self._show()
+        self._show_details()
+        if attention and self._flusher is None:  # what runs on shows itself with what it does next
+            self._flusher = asyncio.create_task(self._flush_soon())
 
     @contextmanager
     def restoring(self) -> Iterator[None]:
@@ -223,7 +226,7 @@ class StatusBoard:
     def flush(self) -> None:
         """Upsert the search attributes that have changed; a transfer that is only asked for, and runs, has none yet.
 
-        Once in each workflow task, whatever changed in it: each upsert is an event, and a write of Temporal's.
+        Where something begins that may take long, and where a wait does: each upsert is an event, and a write.
         """
         self._flusher = None
         if self.state is TransferState.REQUESTED and not self.attention:
@@ -241,11 +244,6 @@ class StatusBoard:
         if changed:
             workflow.upsert_search_attributes(changed)
             self._shown |= {update.key.name: update.value for update in changed}
-
-    def _show(self) -> None:
-        self._show_details()
-        if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush_soon())
 
     async def _flush_soon(self) -> None:
         """Upsert once everything that runs now has run."""

@@ -141,7 +141,10 @@ class TransferWorkflow:
                 device.was_quieted()
             if self._board.state is TransferState.ROLLING_BACK:
                 self._turn_again(plan, device)
-            device.owner_changed(await self._change_ownership(plan))
+            with self._required_charger().looking() as saw:
+                changed = await self._change_ownership(plan)
+                saw(changed.where)
+            device.owner_changed(changed)
             await device.reconfigure()
         except RollBack as turn:
             proof = await self._proof(plan)
@@ -216,6 +219,7 @@ class TransferWorkflow:
             action=TrailAction.ROLLING_BACK,
             actor=TEMPORAL_UI if from_ui else SYSTEM,
         )
+        self._board.flush()
         summary = f"rolling back: {reason.value}"
         await transact(Records.note, note, self._policy, summary=summary, for_ever=True, on_record=True)
         await self._undo.unwind(self._board.undoing, self._board.compensated)
@@ -231,6 +235,7 @@ class TransferWorkflow:
             warnings=tuple(dict.fromkeys(self._warnings)),
             steps=self._board.unwritten,
         )
+        self._board.flush()
         summary = f"finish as {state.value}"
         await transact(Registry.finish, end, self._policy, summary=summary, for_ever=True)
         self._board.written()

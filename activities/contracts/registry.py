@@ -89,6 +89,17 @@ class TakenUp(Message):
     """Every order to resend so far."""
 
 
+class Whereabouts(Message):
+    """Where a charger is: `node` is None while it is offline."""
+
+    node: NodeId | None
+    generation: int
+    quarantined: bool = False
+    session_running: bool = False
+    enrolment_sent_at: datetime | None = None
+    """A key that only the charger is to know was sent to it then, and it is not back with that yet."""
+
+
 class Changed(Message):
     """The ownership changed."""
 
@@ -97,6 +108,8 @@ class Changed(Message):
     """People may know the key in use: it is replaced by one that the new owner types."""
     rotates: bool | None = None
     """Whether the charger takes keys that it is sent; None where that was not seen yet."""
+    where: Whereabouts | None = None
+    """Where the charger was then."""
 
 
 class Finish(TransferRef):
@@ -116,17 +129,6 @@ class RefusedRecord(TransferRun):
     message: str
 
 
-class Whereabouts(Message):
-    """Where a charger is: `node` is None while it is offline."""
-
-    node: NodeId | None
-    generation: int
-    quarantined: bool = False
-    session_running: bool = False
-    enrolment_sent_at: datetime | None = None
-    """A key that only the charger is to know was sent to it then, and it is not back with that yet."""
-
-
 class CredentialsStatus(Message):
     """Where the rotation is, as the database knows it."""
 
@@ -139,6 +141,8 @@ class CredentialsStatus(Message):
     """The new owner was given a key to type: it is what is to be proven, and there is no way back."""
     old_key_returns: int
     """How often the charger came back with the old key after it had accepted the new one."""
+    where: Whereabouts | None = None
+    """Where the charger was then."""
 
 
 class Proof(Message):
@@ -183,13 +187,13 @@ class Registry(ABC):
 
     @step("registry.block_sessions", StepName.QUIET_CHARGER, may_run_again=True)
     @abstractmethod
-    async def block_sessions(self, ref: TransferRef) -> Done:
-        """Let no new charging session start on the charge point."""
+    async def block_sessions(self, ref: TransferRef) -> Whereabouts:
+        """Let no new charging session start on the charge point, and say where its charger is."""
 
     @step("registry.allow_sessions", StepName.RELEASE_CHARGER, may_run_again=True)
     @abstractmethod
-    async def allow_sessions(self, ref: TransferRef) -> Done:
-        """Let charging sessions start again; undoes `block_sessions`."""
+    async def allow_sessions(self, ref: TransferRef) -> Whereabouts:
+        """Let charging sessions start again, and say where the charger is; undoes `block_sessions`."""
 
     @step("registry.change_ownership", StepName.CHANGE_OWNERSHIP)
     @abstractmethod
@@ -234,4 +238,4 @@ class Registry(ABC):
     @step("registry.credentials", may_run_again=True)
     @abstractmethod
     async def credentials(self, ref: TransferRef) -> CredentialsStatus:
-        """Say how far the rotation is. Only reads."""
+        """Say how far the rotation is, and where the charger is. Only reads."""

@@ -217,19 +217,19 @@ class World(Registry, Charger, Outbox, Records):
             resent=self.resent,
         )
 
-    async def block_sessions(self, ref: TransferRef) -> Done:
+    async def block_sessions(self, ref: TransferRef) -> Whereabouts:
         await self._call("block_sessions")
-        return Done()
+        return self._whereabouts()
 
-    async def allow_sessions(self, ref: TransferRef) -> Done:
+    async def allow_sessions(self, ref: TransferRef) -> Whereabouts:
         await self._call("allow_sessions")
-        return Done()
+        return self._whereabouts()
 
     async def change_ownership(self, ref: TransferRef) -> Changed:
         await self._call("change_ownership")
         self.owner, self.state = "after", TransferState.RECONFIGURING
         self.steps[StepName.CHANGE_OWNERSHIP] = StepState.DONE
-        return Changed(version=1, new_key=self.new_key, rotates=self.rotates)
+        return Changed(version=1, new_key=self.new_key, rotates=self.rotates, where=self._whereabouts())
 
     async def restore_ownership(self, ref: TransferRef) -> Changed:
         await self._call("restore_ownership")
@@ -262,6 +262,9 @@ class World(Registry, Charger, Outbox, Records):
         self.changed.set()
         if self.fail["locate"]:
             raise self.fail["locate"].pop(0)
+        return self._whereabouts()
+
+    def _whereabouts(self) -> Whereabouts:
         return Whereabouts(
             node=NodeId(self.node) if self.node else None,
             generation=self.generation,
@@ -279,6 +282,7 @@ class World(Registry, Charger, Outbox, Records):
             proven=self.proven,
             handed_out=self.handed_out,
             old_key_returns=self.old_key_returns,
+            where=self._whereabouts(),
         )
 
     # the charger
