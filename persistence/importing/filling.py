@@ -1,5 +1,6 @@
 """Puts the lines of a file on the stage, a few at a time, and finds those that stand twice in it."""
 
+import asyncio
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
@@ -54,6 +55,19 @@ async def fill(rows: AsyncSession, vault: Vault, source: Iterable[bytes], proble
 
 
 async def _put(rows: AsyncSession, waiting: dict[Table, list[dict[str, Any]]]) -> None:
+    """Put what waits on the stage; who breaks off waits for the end of that, a moment.
+
+    asyncpg sends many rows in pieces, and a connection that is left between two of them can't be closed.
+    """
+    putting = asyncio.ensure_future(_insert(rows, waiting))
+    try:
+        await asyncio.shield(putting)
+    except asyncio.CancelledError:
+        await putting
+        raise
+
+
+async def _insert(rows: AsyncSession, waiting: dict[Table, list[dict[str, Any]]]) -> None:
     for table, values in waiting.items():
         await rows.execute(insert(table), values)
     waiting.clear()

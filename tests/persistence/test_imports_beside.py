@@ -22,6 +22,7 @@ from persistence.session import Apart, Database
 from persistence.tables import ChargePoint, Credential, Membership, OwnershipPeriod, User
 from persistence.vault import Vault
 from tests.persistence.test_imports import ALICE, ALL, BOB, DEPOT, FIRST, HELPS, OWNS, TAG
+from tools.bench.importing import lines as many_lines
 
 SECOND = FIRST | {"id": "cp-2", "identity": "CP2", "password": "a-password-of-its-own"}
 SHARED = "line 1: another charge point has this password, too; give each its own."
@@ -248,6 +249,20 @@ async def test_an_import_that_is_broken_off_leaves_nothing(
             await asyncio.sleep(0.05)
     assert await count(database, User) == await count(database, ChargePoint) == 0
     assert sum((await take(database, vault, *ALL)).new.values()) == len(ALL) + 4
+
+
+async def test_an_import_that_is_broken_off_while_it_is_read_ends_at_once(postgres_url: str, vault: Vault) -> None:
+    for seconds in (0.3, 0.5, 0.7):
+        database = Database(postgres_url)
+        task = asyncio.create_task(import_lines(database, vault, many_lines(40_000)))
+        await asyncio.sleep(seconds)
+        assert not task.done()
+        task.cancel()
+        ended, _ = await asyncio.wait({task}, timeout=5)
+        assert ended
+        assert task.cancelled()
+        assert await count(database, User) == 0
+        await database.close()
 
 
 async def test_many_lines_take_no_more_statements_than_few(database: Database, vault: Vault) -> None:
