@@ -13,7 +13,7 @@ import asyncpg
 
 from persistence.migrating import migrate
 from tools.bench.scale import Scale
-from tools.bench.site import Site
+from tools.bench.site import FRESH, Site
 from tools.stage.supervisor import ROOT
 
 _DATABASE: Final = "imported"
@@ -33,7 +33,7 @@ async def importing(site: Site, scale: Scale) -> Mapping[str, Any]:
     """Import into an empty database, and the same file again."""
     rows = await asyncpg.connect(site.postgres.dsn("postgres"))
     try:
-        await rows.execute(f"CREATE DATABASE {_DATABASE}")
+        await rows.execute(f"CREATE DATABASE {_DATABASE} {FRESH}")
         url = site.postgres.dsn(_DATABASE).replace("postgresql:", "postgresql+asyncpg:")
         await migrate(url)
         file = site.stage.data / "import.jsonl"

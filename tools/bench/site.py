@@ -26,10 +26,11 @@ BY_HAND: Final = "by_hand"
 """A copy of it, on which what is written by hand works."""
 DBOS_SYSTEM: Final = "dbos"
 """Where DBOS keeps its workflows."""
+FRESH: Final = "TEMPLATE template0 ENCODING 'UTF8'"
+"""How a database is made, whatever the server's own encoding is."""
 POSTGRES_SETTINGS: Final = {
     "synchronous_commit": "on",
     "shared_preload_libraries": "pg_stat_statements",
-    "pg_stat_statements.max": "20000",
     "max_connections": "300",
 }
 #: As in production, but: nothing is refused for being too much, nothing runs now and then, and no charger is enrolled.
@@ -118,10 +119,10 @@ async def _make_databases(server: postgres.Server, stage: SpeedStage) -> dict[st
     connection = await asyncpg.connect(server.dsn("postgres"))
     try:
         await connection.execute("CREATE EXTENSION pg_stat_statements")
-        await connection.execute(f"CREATE DATABASE {OURS}")
+        await connection.execute(f"CREATE DATABASE {OURS} {FRESH}")
         keys = await fill(stage.database_url, stage.secret_key)
         await connection.execute(f"CREATE DATABASE {BY_HAND} TEMPLATE {OURS}")
-        await connection.execute(f"CREATE DATABASE {DBOS_SYSTEM}")
+        await connection.execute(f"CREATE DATABASE {DBOS_SYSTEM} {FRESH}")
     finally:
         await connection.close()
     return keys
