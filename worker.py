@@ -73,6 +73,8 @@ STICKY = timedelta(seconds=10)
 #: server, where another process may take it.
 WORKFLOW_TASKS = 16
 LOCAL_ACTIVITIES = 32
+#: Which part of the polls is for workflows that begin: under load those that go on leave them no more than this.
+STARTS = 0.5
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -99,6 +101,7 @@ def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[In
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         max_concurrent_local_activities=LOCAL_ACTIVITIES,
+        nonsticky_to_sticky_poll_ratio=STARTS,
     )
 
 
@@ -116,6 +119,8 @@ def gateway_worker(client: Client, charger: object, node: NodeId, guards: Sequen
 
 #: What is told to a charge point's owner, and to nobody else.
 _NEWS: Final = {Fact.TWO_HOLDERS: OwnerNews.TWO_HOLDERS, Fact.ENDED_KEY: OwnerNews.ENDED_KEY_TRIED}
+#: What no transfer waits for: whoever has proven a key is connected next, and can be told something only then.
+_NO_WAKE_UP: Final = frozenset({Fact.DISCONNECTED, Fact.PROVED, *_NEWS})
 
 
 def charger_news(database: Database, client: TemporalEngine) -> Callable[[ChargePointId, str], Awaitable[None]]:
@@ -128,11 +133,12 @@ def charger_news(database: Database, client: TemporalEngine) -> Callable[[Charge
             # the owner may be another than whoever was told today
             occasion = f"{datetime.now(UTC).date()}-{point.owner_version}" if point.owner_version else ""
             await client.tell_owner(charge_point_id, _NEWS[Fact(fact)], occasion=occasion)
-        if fact == Fact.DISCONNECTED or fact in _NEWS:  # no transfer waits for that
+        if fact in _NO_WAKE_UP:
             return
         async with database.reading() as rows:
             transfer_id = await transfers.at_charger(rows, charge_point_id)
-            due = await rescues.due_on(rows, charge_point_id) if fact == Fact.CONNECTED else []
+            looks = transfer_id is None and fact == Fact.CONNECTED
+            due = await rescues.due_on(rows, charge_point_id) if looks else []
         if transfer_id is not None:
             await client.tell_charger_news(transfer_id, charge_point_id, fact)
         for left in due:

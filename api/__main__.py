@@ -81,6 +81,7 @@ async def _serve(settings: Settings) -> None:
             cool_down=settings.cool_down,
             body_limit=settings.body_limit,
             limits=settings.limits,
+            transfers_at_once=settings.transfers_at_once,
             places_kept=settings.addresses_kept,
             proxies=settings.proxies,
             streams=StreamOptions(
@@ -139,7 +140,7 @@ def _drop_unread(server: uvicorn.Server) -> None:
     """Drop the connections of clients that don't read what they were sent: the others would wait for them."""
     for connection in list(server.server_state.connections):
         transport = getattr(connection, "transport", None)
-        if isinstance(transport, asyncio.Transport) and transport.get_write_buffer_size():
+        if transport is not None and transport.get_write_buffer_size():
             transport.abort()
 
 

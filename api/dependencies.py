@@ -26,6 +26,7 @@ from engine.engine import Engine
 from engine.links import Links
 from engine.transfers import Transfers
 from persistence.chargers.issuing import Issuing
+from persistence.intake.load import Load
 from persistence.intake.order_book import OrderBook
 from persistence.intake.refused_attempts import RefusedAttempts
 from persistence.intake.requests import Requests
@@ -61,6 +62,8 @@ class Options:
     """How long after an entry it is shown where somebody was."""
     proxies: Proxies = NO_PROXIES
     """Whose word on where a call comes from counts."""
+    transfers_at_once: int = 0
+    """How many transfers may run that wait for nobody; 0: any number."""
     origin: str = "http://127.0.0.1:8000"
     """Where recipients reach the pages."""
     policy: Policy = DEFAULT_POLICY
@@ -99,6 +102,7 @@ class Backend:
         metrics.count_streams(lambda: self.streams.open)
         self.link_reads = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
+        self.load = Load(database, options.transfers_at_once)
         self.requests = Requests(database, vault, options.limits, options.policy)
         self.orders = OrderBook(database, vault, options.limits)
         self.session_orders = SessionOrders(database, vault)

@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+import uvloop
 from sqlalchemy import make_url
 from temporalio.client import Client
 
@@ -99,6 +100,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Remember the exit code for the way out."""
     session.config._handover_exit = exitstatus  # type: ignore[attr-defined]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Have the tests' own loop be the one that our processes run on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

@@ -123,6 +123,7 @@ async def _keep(
     try:
         if kept := await backend.requests.earlier(call):
             return kept
+        await backend.load.admit()
         await backend.attempts.check(caller)
         await backend.reads.charge_point(caller, point)
         request = _request(backend, caller, body)

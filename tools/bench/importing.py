@@ -37,13 +37,13 @@ async def importing(site: Site, scale: Scale) -> Mapping[str, Any]:
         url = site.postgres.dsn(_DATABASE).replace("postgresql:", "postgresql+asyncpg:")
         await migrate(url)
         file = site.stage.data / "import.jsonl"
-        lines = [json.dumps(line) for line in _lines(scale.imported)]
-        await asyncio.to_thread(file.write_text, "\n".join(lines) + "\n")
-        first = await _import(site, rows, url, file, len(lines))
-        again = await _import(site, rows, url, file, len(lines))
+        written = list(lines(scale.imported))
+        await asyncio.to_thread(file.write_bytes, b"\n".join(written) + b"\n")
+        first = await _import(site, rows, url, file, len(written))
+        again = await _import(site, rows, url, file, len(written))
     finally:
         await rows.close()
-    return {"charge_points": scale.imported, "rows": len(lines), "first": first, "again": again}
+    return {"charge_points": scale.imported, "rows": len(written), "first": first, "again": again}
 
 
 async def _import(site: Site, rows: Any, url: str, file: Path, count: int) -> dict[str, Any]:
@@ -75,13 +75,17 @@ async def _import(site: Site, rows: Any, url: str, file: Path, count: int) -> di
     }
 
 
-def _lines(charge_points: int) -> Iterator[dict[str, Any]]:
+def lines(charge_points: int) -> Iterator[bytes]:
+    """Give the lines of a file of so many charge points, and of who has them."""
     for number in range(_OWNERS):
-        yield {"type": "user", "id": f"u{number}", "name": f"User {number}", "email": f"u{number}@example.com"}
-        yield {"type": "group", "id": f"g{number}", "name": f"Group {number}"}
-        yield {"type": "membership", "group_id": f"g{number}", "user_id": f"u{number}", "role": "owner"}
+        yield _line("user", id=f"u{number}", name=f"User {number}", email=f"u{number}@example.com")
+        yield _line("group", id=f"g{number}", name=f"Group {number}")
+        yield _line("membership", group_id=f"g{number}", user_id=f"u{number}", role="owner")
     for number in range(charge_points):
-        owner = number % _OWNERS
+        holder = {"owner_id": f"u{number % _OWNERS}", "group_id": f"g{number % _OWNERS}"}
         named = {"id": f"cp-{number}", "identity": f"CP-{number}", "name": f"Bay {number}"}
-        key = {"ocpp": "1.6", "password": f"password-of-charge-point-{number}"}
-        yield {"type": "charge_point", "owner_id": f"u{owner}", "group_id": f"g{owner}", **named, **key}
+        yield _line("charge_point", **named, **holder, ocpp="1.6", password=f"password-of-charge-point-{number}")
+
+
+def _line(kind: str, **fields: str) -> bytes:
+    return json.dumps({"type": kind, **fields}).encode()
