@@ -23,7 +23,7 @@ from activities.contracts.registry import (
     Whereabouts,
 )
 from activities.decisions import decide, party_of, resend, resent, taken
-from activities.rows import changes_of, letters_at_reservation, new_row, plan_of, refused_row, reserved
+from activities.rows import changes_of, letters_at_reservation, new_row, plan_of, refused_row, reserved, steps_of
 from domain import trail
 from domain.actors import SYSTEM, operator, user
 from domain.charge_point import Holding
@@ -75,7 +75,10 @@ class DatabaseRegistry(Registry):
                     row = reserved(await transfers.find(rows, run.transfer_id))
                     if row is None:
                         row = await self._insert(rows, run, asked)
-                    return plan_of(row, run.run_id, asked.policy)
+                    plan = plan_of(row, run.run_id, asked.policy)
+                    blocked = await _block_sessions(rows, row)
+                    where = await _whereabouts(rows, run) if blocked else None
+                    return plan.model_copy(update={"sessions_blocked": blocked, "where": where})
         except IntegrityError:
             return await self._reserved(run)
         log.warning("a workflow says that it is a transfer, and is none")
@@ -149,7 +152,9 @@ class DatabaseRegistry(Registry):
             async with self._db.writing() as rows:
                 await transfers.get(rows, record.transfer_id)  # before its order: decision 12
                 if party := await party_of(rows, record):
-                    return await decide(rows, self._vault, record, party)
+                    decided = await decide(rows, self._vault, record, party)
+                    blocked = await _block_sessions(rows, await transfers.get(rows, record.transfer_id))
+                    return decided.model_copy(update={"sessions_blocked": blocked})
         except Refusal as refusal:
             async with self._db.writing() as rows:
                 act = OrderAct(record.decision.value)
@@ -370,6 +375,14 @@ class DatabaseRegistry(Registry):
                 old_key_returns=status.old_key_returns,
                 where=await _whereabouts(rows, ref),
             )
+
+
+async def _block_sessions(rows: AsyncSession, row: Transfer) -> bool:
+    """Let no charging session begin where the charger is to be made quiet now, before the change; whether it is."""
+    if TransferState(row.state) is not TransferState.TRANSFERRING or not steps_of(row).quiet:
+        return False
+    await charge_points.block_sessions(rows, ChargePointId(row.charge_point_id), TransferId(row.id))
+    return True
 
 
 async def _whereabouts(rows: AsyncSession, ref: TransferRef) -> Whereabouts:

@@ -75,6 +75,7 @@ class Approvals:
                     "lists": decided.lists,
                     "rotate": decided.rotate,
                     "until_new_key": decided.until_new_key,
+                    "sessions_blocked": decided.sessions_blocked,
                 }
             )
         self._runner.board.enter(decided.state)

@@ -89,7 +89,8 @@ class ChargerCommands:
 
     async def quiet(self) -> CommandOutcome | None:
         """Let no new session start and wait for the running one; None where it is offline (the platform refuses)."""
-        await self._sessions(Registry.block_sessions, "no new charging session")
+        if self._runner.plan is None or not self._runner.plan.sessions_blocked:
+            await self._sessions(Registry.block_sessions, "no new charging session")
         order = self._order(stop_session=self._plan.running_session is RunningSession.STOP)
         now, flapping = workflow.now(), self._runner.policy.look_again
         outcome = await self._command(Charger.quiet, order, "make the charger inoperative", now, once_lost=flapping)

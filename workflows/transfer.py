@@ -59,6 +59,8 @@ class TransferWorkflow:
         self._warnings: list[TransferWarning] = []
         self._refusal: Refusal | None = None
         self._charger: ChargerCommands | None = None
+        self._early_news = False
+        """Something happened at the charger, of which the plan may not know."""
         self._turned: Reason | None = None
         """Why a roll-back that is taken up was begun."""
 
@@ -102,6 +104,9 @@ class TransferWorkflow:
         self._board.policy = plan.policy
         self._board.about(plan.kind, plan.charge_point_id)
         self._charger = ChargerCommands(self._ref.transfer_id, plan, self._runner)
+        if not self._early_news:
+            with self._charger.looking() as saw:
+                saw(plan.where)
         self._board.progress = replace(self._board.progress, connection=plan.connection)
         self._board.enter(await self._take_up() if plan.again else plan.state)
         self._board.open()
@@ -329,6 +334,7 @@ class TransferWorkflow:
         """Look at the charger again: something happened there. What did is read from the database."""
         if self._charger is not None:
             self._charger.hear()
+        self._early_news = True
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,17 @@ from domain.transfer import (
 )
 
 
+class Whereabouts(Message):
+    """Where a charger is: `node` is None while it is offline."""
+
+    node: NodeId | None
+    generation: int
+    quarantined: bool = False
+    session_running: bool = False
+    enrolment_sent_at: datetime | None = None
+    """A key that only the charger is to know was sent to it then, and it is not back with that yet."""
+
+
 class Plan(Message):
     """What a reserved transfer is going to do; fixed from then on."""
 
@@ -44,6 +55,10 @@ class Plan(Message):
     rotate: bool
     policy: Policy = Policy()
     """How long the transfer waits for what, as it was set when it was asked for."""
+    sessions_blocked: bool = False
+    """No charging session begins any more."""
+    where: Whereabouts | None = None
+    """Where the charger was; None where it does not matter yet."""
 
 
 class DecisionRecord(TransferRef):
@@ -69,6 +84,8 @@ class Decided(Message):
     lists: bool = False
     rotate: bool = False
     until_new_key: UntilNewKey = UntilNewKey.SERVE
+    sessions_blocked: bool = False
+    """No charging session begins any more."""
 
 
 class Taken(Message):
@@ -87,17 +104,6 @@ class TakenUp(Message):
     decisions: tuple[Taken, ...] = ()
     resent: tuple[OrderId, ...] = ()
     """Every order to resend so far."""
-
-
-class Whereabouts(Message):
-    """Where a charger is: `node` is None while it is offline."""
-
-    node: NodeId | None
-    generation: int
-    quarantined: bool = False
-    session_running: bool = False
-    enrolment_sent_at: datetime | None = None
-    """A key that only the charger is to know was sent to it then, and it is not back with that yet."""
 
 
 class Changed(Message):

@@ -487,9 +487,8 @@ async def test_the_first_decision_wins_and_its_repeat_answers_alike(
         await decide(database, vault, "ada", Decision.ACCEPT, ref)
     first = await decide(database, vault, "bob", Decision.ACCEPT, ref)
     await registry.change_ownership(ref)
-    assert (
-        await decide(database, vault, "bob", Decision.ACCEPT, ref) == first
-    )  # not where the transfer has got to since
+    again = await decide(database, vault, "bob", Decision.ACCEPT, ref)
+    assert again == first.model_copy(update={"sessions_blocked": False})  # not where the transfer has got to since
     with pytest.raises(AlreadyDecided):
         await decide(database, vault, "bob", Decision.DECLINE, ref)
     found = await row(database, ref)
@@ -684,6 +683,33 @@ async def test_whoever_is_asked_is_waited_for_from_the_reservation_on(
     found = await row(database, ref)
     assert (found.attention, found.waiting_until) == ("", None)
     assert "ask_recipient" in await steps_in(database, ref, "done")
+
+
+async def test_no_session_begins_from_the_reservation_or_the_acceptance_on(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    ref = await keep(database, vault, TO_BOB)
+    assert not (await registry.reserve(ref)).sessions_blocked
+    assert await blocked(database) is None, "it may still be declined"
+    assert (await decide(database, vault, "bob", Decision.ACCEPT, ref)).sessions_blocked
+    assert await blocked(database) == ref.transfer_id
+    await registry.change_ownership(ref)
+    await registry.finish(Finish(transfer_id=ref.transfer_id, state=TransferState.COMPLETED))
+    repeated = await decide(database, vault, "bob", Decision.ACCEPT, ref)
+    assert (repeated.state, repeated.sessions_blocked) == (TransferState.TRANSFERRING, False)
+    assert await blocked(database) is None, "a repeat after the end blocks nothing"
+
+
+async def test_a_plan_says_where_the_charger_is_that_is_made_quiet_at_once(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    unasked = TO_BOB | {"acceptance": Acceptance.NOT_REQUIRED}
+    ref = await keep(database, vault, unasked, "ada", Scope.WITHOUT_ACCEPTANCE)
+    for _ in range(2):
+        plan = await registry.reserve(ref)
+        assert plan.sessions_blocked
+        assert plan.where == await registry.locate(ref)
+        assert await blocked(database) == ref.transfer_id
 
 
 async def test_what_was_not_written_of_the_steps_is_written_with_the_end(

@@ -61,9 +61,9 @@ async def test_each_step_of_a_transfer_of_ownership_takes_so_many_statements(dat
     entry = 3 if database.is_sqlite else 1  # of an audit trail
     assert found == {
         "reserve": 7 + entry,
-        "change_ownership": 15 + 2 * entry + (0 if database.is_sqlite else 1),  # the lock of all roles
+        "change_ownership": 16 + 2 * entry + (0 if database.is_sqlite else 1),  # the lock of all roles
         "locate": 1,
-        "credentials": 1,
+        "credentials": 2,
         "note": 2,
         "finish": 5 + entry,
     }

@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 
 from activities.contracts.charger import NOT_CONNECTED
+from activities.contracts.registry import Whereabouts
 from domain.approval import Decision
 from domain.charger import CommandOutcome, KeyAnswer
 from domain.ids import NodeId, OrderId
@@ -41,6 +42,16 @@ async def test_a_command_follows_a_socket_that_has_moved_to_another_node(stage: 
         assert await transfer.outcome() == "completed"
     assert "replace_lists" in other.calls
     assert "replace_lists" not in world.calls
+
+
+async def test_sessions_that_the_register_has_blocked_are_not_blocked_again(stage: Set) -> None:
+    world = World(plan=plan(sessions_blocked=True, where=Whereabouts(node=None, generation=0)))
+    transfer = await stage(world)
+    await transfer.start()
+    assert await transfer.outcome() == "completed"
+    assert "block_sessions" not in world.calls
+    assert "quiet" not in world.calls, "the plan says that it is away"
+    assert "allow_sessions" in world.calls
 
 
 async def test_a_step_at_the_charger_shows_from_its_beginning(stage: Set) -> None:
