@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.measured, pytest.mark.timeout(900)]
 
 #: The most that a transfer of each shape may take, without fractions: they are what a retry or a late task leaves.
 BOUNDS: Final[dict[Shape, dict[str, int]]] = {
-    "a": {"statements": 127, "update_workflow_execution": 15, "events": 40},
-    "b": {"statements": 321, "update_workflow_execution": 40, "events": 99},
-    "c": {"statements": 396, "update_workflow_execution": 53, "events": 128},
+    "a": {"statements": 55, "update_workflow_execution": 8, "events": 25},
+    "b": {"statements": 163, "update_workflow_execution": 32, "events": 65},
+    "c": {"statements": 213, "update_workflow_execution": 36, "events": 81},
 }
 #: What the transactions of one move by hand begin with.
 _BEGUN: Final = """
