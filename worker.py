@@ -9,9 +9,7 @@ from typing import Final
 
 import uvloop
 from temporalio.client import Client
-from temporalio.worker import Interceptor, Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
-from temporalio.workflow import SandboxImportNotificationPolicy
+from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
 from activities.accounts import DatabaseAccounts
 from activities.charge_points import DatabaseChargePoints
@@ -77,14 +75,6 @@ LOCAL_ACTIVITIES = 32
 STARTS = 0.5
 
 
-def workflow_runner() -> SandboxedWorkflowRunner:
-    """Give the sandbox: the project's own deterministic rooms are loaded once, anything else by mistake is an error."""
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(
-        "domain", "workflows", "activities", "pydantic", "pydantic_core", "annotated_types", "typing_extensions"
-    ).with_import_notification_policy(SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH)
-    return SandboxedWorkflowRunner(restrictions=restrictions)
-
-
 def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[Interceptor] = ()) -> Worker:
     """Make the worker of the workflows and of every step that is not at a charger; `guards` stand before each step."""
     return Worker(
@@ -95,7 +85,7 @@ def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[In
             *(OutboxWorkflow, OwnerNewsWorkflow, ReconciliationWorkflow, RotateKeyWorkflow, IdentifyWorkflow),
         ],
         activities=[activity for step in steps for activity in implementations(step)],
-        workflow_runner=workflow_runner(),
+        workflow_runner=UnsandboxedWorkflowRunner(),  # decision 24
         interceptors=[RefusalInterceptor(), *guards],
         graceful_shutdown_timeout=GRACE,
         sticky_queue_schedule_to_start_timeout=STICKY,

@@ -11,12 +11,13 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.workflow import SandboxImportNotificationPolicy
 
 from activities.contracts.declaring import wire_names_that_may_run_again
 from domain.transfer import FINAL
 from telemetry.traces import Tracing
 from tests.telemetry.spans import Kept
-from worker import workflow_runner
 from workflows.accounts import AccountWorkflow
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.codes import OneTimeCodeWorkflow
@@ -26,6 +27,14 @@ from workflows.rescue import RescueWorkflow
 from workflows.transfer import TransferWorkflow
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+
+
+def workflow_runner() -> SandboxedWorkflowRunner:
+    """Give the sandbox: the project's own deterministic rooms are loaded once, anything else by mistake is an error."""
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(
+        "domain", "workflows", "activities", "pydantic", "pydantic_core", "annotated_types", "typing_extensions"
+    ).with_import_notification_policy(SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH)
+    return SandboxedWorkflowRunner(restrictions=restrictions)
 
 
 def replayer(tracing: Tracing | None = None) -> Replayer:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import typer
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 with workflow.unsafe.imports_passed_through():
     from tools.bench.by_hand.driving import Address, Count, Dsn, InFlight, SmtpPort, be_program, drive
@@ -23,6 +23,7 @@ WORKER_SETTINGS: Final[dict[str, Any]] = {
     "max_concurrent_workflow_tasks": 16,
     "max_concurrent_local_activities": 32,
     "sticky_queue_schedule_to_start_timeout": timedelta(seconds=10),
+    "workflow_runner": UnsandboxedWorkflowRunner(),
 }
 """Those of worker.py."""
 _STEP_SECONDS: Final = timedelta(seconds=10)
