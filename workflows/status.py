@@ -135,7 +135,6 @@ class StatusBoard:
     @contextmanager
     def trying(self) -> Iterator[None]:
         """Show the transfer as `retrying` where what is tried inside the block takes long."""
-        self.flush()
         self._trying_since = workflow.now()
         self._alarm.set(self._trying_since + NOTED_AFTER)
         try:
@@ -149,6 +148,7 @@ class StatusBoard:
         if self._note_by is not None and self._note_by > now:
             self._alarm.set(self._note_by)
         if self._trying_since is not None:
+            self.flush()
             shown_at = self._trying_since + SHOWN_AS_RETRYING_AFTER
             if shown_at > now:
                 self._alarm.set(shown_at)
@@ -226,7 +226,7 @@ class StatusBoard:
     def flush(self) -> None:
         """Upsert the search attributes that have changed; a transfer that is only asked for, and runs, has none yet.
 
-        Where something begins that may take long, and where a wait does: each upsert is an event, and a write.
+        Where something takes long, where a wait begins, and at the end: each upsert is an event, and a write.
         """
         self._flusher = None
         if self.state is TransferState.REQUESTED and not self.attention:

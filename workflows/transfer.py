@@ -224,9 +224,7 @@ class TransferWorkflow:
             action=TrailAction.ROLLING_BACK,
             actor=TEMPORAL_UI if from_ui else SYSTEM,
         )
-        self._board.flush()
-        summary = f"rolling back: {reason.value}"
-        await transact(Records.note, note, self._policy, summary=summary, for_ever=True, on_record=True)
+        await self._write(Records.note, note, f"rolling back: {reason.value}")
         await self._undo.unwind(self._board.undoing, self._board.compensated)
         return await self._finish(TransferState.ROLLED_BACK, reason)
 
@@ -240,9 +238,7 @@ class TransferWorkflow:
             warnings=tuple(dict.fromkeys(self._warnings)),
             steps=self._board.unwritten,
         )
-        self._board.flush()
-        summary = f"finish as {state.value}"
-        await transact(Registry.finish, end, self._policy, summary=summary, for_ever=True)
+        await self._write(Registry.finish, end, f"finish as {state.value}")
         self._board.written()
         self._board.enter(state)
         return state
@@ -343,6 +339,12 @@ class TransferWorkflow:
         self._board.begin(name, note=False)
         shown, policy = self._board.trying, self._policy
         return await self._runner.run(lambda: transact(step, ask, policy, summary=summary, shown=shown))
+
+    async def _write(self, step: ActivityMethod[Q, A], ask: Q, summary: str) -> A:
+        """Have what must be written sooner or later, and from here on stands; shown where that takes long."""
+        shown, policy = self._board.trying, self._policy
+        with self._board.restoring():
+            return await transact(step, ask, policy, summary=summary, for_ever=True, on_record=True, shown=shown)
 
     def _undoing(self, step: ActivityMethod[TransferRef, A], summary: str) -> Callable[[], Awaitable[None]]:
         async def undo() -> None:

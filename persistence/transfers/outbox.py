@@ -53,7 +53,8 @@ async def queue(rows: AsyncSession, transfer_id: TransferId, letters: Sequence[L
 
 async def due(rows: AsyncSession, now: datetime, limit: int, but_not: Collection[int]) -> list[OutboxLetter]:
     """List what is to be sent now, the longest due first, but for those in `but_not`. Only reads."""
-    wanted = select(OutboxLetter).where(OutboxLetter.due_at <= now, OutboxLetter.id.not_in(but_not))
+    wanted = select(OutboxLetter).where(OutboxLetter.due_at <= now)
+    wanted = wanted.where(OutboxLetter.id.not_in(but_not)) if but_not else wanted
     return list(await rows.scalars(wanted.order_by(OutboxLetter.due_at, OutboxLetter.id).limit(limit)))
 
 
