@@ -115,6 +115,6 @@ async def _at_work() -> AsyncIterator[None]:
 
 
 async def _beat() -> None:
-    while True:
-        activity.heartbeat()
+    while True:  # most are over before the first one: each is a write of Temporal's
         await asyncio.sleep(_BEAT_EVERY)
+        activity.heartbeat()

@@ -1,26 +1,29 @@
 """A worker or gateway that dies by SIGKILL where a list of deaths says so: `python -m tests.troubles.mortal FILE`.
 
 FILE has one death a line: `before <wire name>`, `after <wire name>`, or `during <OCPP action>`; to put the former list
-back is one of its own. Each is struck out, on disk, before it is died: a process that is started again lives past it.
+back is one of its own, and so is to hand over letters (`letters`). Each is struck out, on disk, before it is died: a
+process that is started again lives past it.
 `lost <wire name>` is no death: the process lives, and the answer is lost.
 
 What dies is a fork of a process that has read the programs already and does nothing else: hundreds of lives are short.
 """
 
-import asyncio
 import contextlib
 import fcntl
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor, Worker
 from websockets.asyncio.server import ServerConnection
 
 import worker
+from activities.letterbox import Letterbox, Outgoing
 from process import leave
 from tools.stage.child import end_with_parent
 
@@ -99,12 +102,23 @@ def make_mortal(deaths: Deaths) -> None:
             deaths.come(f"during {str(message).split(chr(34))[3]}")
 
     ServerConnection.send = send_and_die  # type: ignore[method-assign, assignment]
+    hand_over = Letterbox.hand_over
+
+    async def hand_over_and_die(self: Letterbox, letters: Sequence[Outgoing], taken: list[str]) -> int:
+        deaths.come("before letters")
+        number = await hand_over(self, letters, taken)
+        deaths.come("after letters")
+        if deaths.strike("lost letters"):
+            raise AnswerLostError("letters")
+        return number
+
+    Letterbox.hand_over = hand_over_and_die  # type: ignore[method-assign]
 
 
 def live() -> None:
     """Be the worker or gateway."""
     make_mortal(Deaths(Path(sys.argv[1])))
-    leave(asyncio.run(worker.main(gateway="--gateway" in sys.argv)))
+    leave(uvloop.run(worker.main(gateway="--gateway" in sys.argv)))
 
 
 def live_again_and_again() -> int:

@@ -12,11 +12,9 @@ EQUIVALENT: Final[dict[str, str]] = {
     "186079f9": "It keeps one address less in mind; how many these are is nothing that anybody goes by.",
     "18aa4e3e": "Whoever may be held has come with a key of a charge point; it is for the type checker.",
     "1cb107a9": "Of an order whose key is proven none is pending.",
-    "07bf850f": "What is open has a node; the empty text is for the type checker.",
     "07d6ecdb": "At the very moment from which it is forgotten, it is forgotten by the next look.",
     "aeed85b3": "At the very moment it looks once more.",
     "6af30f10": "At the very moment of a deadline it looks once more, a millisecond later.",
     "d60ba282": "At the very moment of a deadline it looks once more.",
     "a0c657ef": "At the very moment from which all is told, it is told a moment later.",
-    "2093a206": "The next look finds that the reminder is due.",
 }
