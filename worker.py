@@ -71,8 +71,6 @@ STICKY = timedelta(seconds=10)
 #: server, where another process may take it.
 WORKFLOW_TASKS = 16
 LOCAL_ACTIVITIES = 32
-#: Which part of the polls is for workflows that begin: under load those that go on leave them no more than this.
-STARTS = 0.5
 
 
 def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[Interceptor] = ()) -> Worker:
@@ -91,7 +89,6 @@ def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[In
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
         max_concurrent_local_activities=LOCAL_ACTIVITIES,
-        nonsticky_to_sticky_poll_ratio=STARTS,
     )
 
 
