@@ -102,9 +102,9 @@ class Settings(BaseSettings):
     """Connections of one process, more than event streams: beyond it the one is closed that has waited longest for a
     call, and where all are at one, the newcomer."""
 
-    transfers_at_once: NonNegativeInt = 200
+    transfers_at_once: NonNegativeInt = 100
     """How many transfers may run that wait for nobody, over all processes; beyond it a start is answered 503, before
-    anything is written. As many as the workers end in some 20 seconds. 0: any number."""
+    anything is written. As many as the workers end in some 10 seconds. 0: any number."""
 
     limits: CallLimits = CallLimits()
     """How often somebody may start, write to others and guess, as HANDOVER_LIMITS__TRANSFERS_PER_HOUR and so on."""
