@@ -55,8 +55,7 @@ class DatabaseOutbox(contracts.Outbox):
         try:
             while not activity.is_worker_shutdown() and datetime.now(UTC) < ends:
                 activity.heartbeat()
-                await self._begin(under_way)
-                await _rest(under_way)
+                await _rest(under_way, looks_again=await self._begin(under_way))
             if under_way:
                 await asyncio.wait(under_way.values())
         finally:
@@ -64,14 +63,15 @@ class DatabaseOutbox(contracts.Outbox):
                 sending.cancel()
         return Done()
 
-    async def _begin(self, under_way: dict[int, asyncio.Task[None]]) -> None:
-        """Take up what is due, while there is room."""
+    async def _begin(self, under_way: dict[int, asyncio.Task[None]]) -> bool:
+        """Take up what is due, while there is room; whether there may be more that is due."""
         if len(under_way) > _FEW:
-            return
+            return True
         async with self._db.reading() as rows:
             letters = await outbox.due(rows, datetime.now(UTC), AT_ONCE - len(under_way), under_way.keys())
         for letter in letters:
             under_way[letter.id] = asyncio.create_task(self.send(letter))
+        return len(under_way) >= AT_ONCE
 
     async def send(self, letter: OutboxLetter) -> None:
         """Send one letter; where it can't be handed over now it is put off."""
@@ -93,11 +93,11 @@ class DatabaseOutbox(contracts.Outbox):
             log.warning("that could not be noted: %s", away.message)
 
 
-async def _rest(under_way: dict[int, asyncio.Task[None]]) -> None:
-    """Wait until something was sent, or it is time to look again; forget what has ended."""
+async def _rest(under_way: dict[int, asyncio.Task[None]], *, looks_again: bool) -> None:
+    """Wait until it is time to look again, or with `looks_again` until something was sent; forget what has ended."""
     stopping = asyncio.ensure_future(activity.wait_for_worker_shutdown())
     try:
-        waited_for = {stopping, *under_way.values()}
+        waited_for = {stopping, *(under_way.values() if looks_again else ())}
         await asyncio.wait(waited_for, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()

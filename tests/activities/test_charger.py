@@ -162,7 +162,10 @@ async def test_silence_is_retried_but_for_a_new_key_where_it_is_an_answer(world:
         await socket.ping()
 
 
-async def test_a_step_beats_while_it_waits_and_a_cancel_reaches_it(world: World) -> None:
+async def test_a_step_beats_while_it_waits_and_a_cancel_reaches_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.charger._BEAT_EVERY", 0.1)
     environment, beats = ActivityEnvironment(), asyncio.Event()
     environment.on_heartbeat = lambda *_: beats.set()
     async with world.client() as socket:
