@@ -77,6 +77,7 @@ class StatusBoard:
         """Show a state that a register step has written."""
         self.progress = replace(self.progress, state=state)
         self._show_details()
+        self._flush_in_time()
 
     def begin(self, step: StepName, *, note: bool) -> None:
         """Show the step that runs; with `note`, write it too (the register's own steps write themselves)."""
@@ -84,6 +85,7 @@ class StatusBoard:
         if note:
             self._keep(StepNote(name=step, state=StepState.RUNNING))
         self._show_details()
+        self._flush_in_time()
 
     def done(self, step: StepName, remark: str | None = None) -> None:
         """Write that a step is done."""
@@ -144,11 +146,11 @@ class StatusBoard:
 
     def _look(self) -> None:
         """See what is due: the writer's waits look at the time by themselves."""
+        self.flush()
         now = workflow.now()
         if self._note_by is not None and self._note_by > now:
             self._alarm.set(self._note_by)
         if self._trying_since is not None:
-            self.flush()
             shown_at = self._trying_since + SHOWN_AS_RETRYING_AFTER
             if shown_at > now:
                 self._alarm.set(shown_at)
@@ -226,7 +228,7 @@ class StatusBoard:
     def flush(self) -> None:
         """Upsert the search attributes that have changed; a transfer that is only asked for, and runs, has none yet.
 
-        Where something takes long, where a wait begins, and at the end: each upsert is an event, and a write.
+        A little after something has changed, where a wait begins, and at the end: each upsert is an event, and a write.
         """
         self._flusher = None
         if self.state is TransferState.REQUESTED and not self.attention:
@@ -244,6 +246,10 @@ class StatusBoard:
         if changed:
             workflow.upsert_search_attributes(changed)
             self._shown |= {update.key.name: update.value for update in changed}
+
+    def _flush_in_time(self) -> None:
+        """Upsert in a little while, whatever the transfer waits for then: most are over before."""
+        self._alarm.set(workflow.now() + NOTED_AFTER)
 
     async def _flush_soon(self) -> None:
         """Upsert once everything that runs now has run."""
