@@ -80,7 +80,7 @@ class DatabaseOutbox(contracts.Outbox):
             await self._letters.send(letter)
         except Unavailable as away:
             error = away.message
-        except Exception:
+        except Exception:  # whatever it was: one letter holds up no other
             log.exception("a letter about %s can't be made", letter.subject)
             error = _BROKEN
         else:

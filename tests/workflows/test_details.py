@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.ids import OrderId, TransferId
-from domain.transfer import Attention, OperatorAction
-from tests.workflows.conftest import Set
+from domain.transfer import Attention, OperatorAction, TransferState
+from tests.workflows.conftest import POLICY, Set
 from tests.workflows.test_trouble import broken
 from tests.workflows.world import World, asked
+from workflows.search_attributes import STATE
 from workflows.status import StatusBoard
 
 TIME = "%Y-%m-%d %H:%M:%S UTC"
@@ -76,6 +77,16 @@ async def test_the_wait_for_the_proof_says_so(stage: Set) -> None:
     async with asyncio.timeout(10):
         while "is to come back with them" not in await transfer.page():
             await asyncio.sleep(0.05)  # nothing else tells: it is no attention's matter
+    await transfer.handle.terminate("seen")
+
+
+async def test_operators_find_a_transfer_that_waits_for_its_proof_under_its_state(stage: Set) -> None:
+    transfer = await stage(World(proves=False), POLICY.model_copy(update={"proof_deadline": timedelta(hours=1)}))
+    await transfer.start()
+    async with asyncio.timeout(10):
+        while (await transfer.handle.describe()).typed_search_attributes.get(STATE) != TransferState.RECONFIGURING:
+            await asyncio.sleep(0.05)  # nothing else tells
+    assert transfer.world.attention is Attention.NONE
     await transfer.handle.terminate("seen")
 
 
