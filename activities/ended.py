@@ -9,6 +9,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities.contracts.messages import ENDED, TransferRef
 from domain.ids import workflow_id
+from domain.transfer import TransferState
 from persistence.session import Database
 from persistence.transfers import runs
 
@@ -18,6 +19,12 @@ _BENIGN: Final = ApplicationErrorCategory.BENIGN
 #: How many runs a process remembers.
 _REMEMBERED: Final = 10_000
 _TAKES_UP: Final = "registry.take_up"
+
+
+def ended_by_this_run(state: TransferState) -> ApplicationError:
+    """Give the refusal of a step of a transfer that its own run has ended, in a workflow task that was lost."""
+    text = f"The transfer has ended as {state.value}."
+    return ApplicationError(text, state.value, type=ENDED, non_retryable=True, category=_BENIGN)
 
 
 class EndedTransfers(Interceptor):

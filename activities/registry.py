@@ -2,10 +2,13 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.contracts.messages import Done, TransferRef, TransferRun
 from activities.contracts.registry import (
@@ -14,18 +17,23 @@ from activities.contracts.registry import (
     Decided,
     DecisionRecord,
     Finish,
+    Finished,
     Plan,
     Proof,
     RefusedRecord,
     Registry,
     ResendRecord,
     TakenUp,
+    TurnBack,
+    Turned,
     Whereabouts,
+    WhileAbsent,
 )
 from activities.decisions import decide, party_of, resend, resent, taken
+from activities.ended import ended_by_this_run
 from activities.rows import changes_of, letters_at_reservation, new_row, plan_of, refused_row, reserved, steps_of
 from domain import trail
-from domain.actors import SYSTEM, operator, user
+from domain.actors import SYSTEM, Actor, operator, user
 from domain.charge_point import Holding
 from domain.charger import KeyAnswer
 from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
@@ -34,17 +42,33 @@ from domain.letters import Subject
 from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN, UNDER_WAY
 from domain.trail import TrailAction
-from domain.transfer import DUE, FINAL, Acceptance, Reason, StepName, StepState, TransferState, UntilNewKey
-from persistence.chargers import charge_points, contenders, credentials, present_connections
+from domain.transfer import (
+    DUE,
+    FINAL,
+    Acceptance,
+    Attention,
+    Connection,
+    Reason,
+    StepName,
+    StepState,
+    TransferState,
+    UntilNewKey,
+)
+from persistence.chargers import charge_points, contenders, credentials
+from persistence.chargers.present_connections import Place
 from persistence.intake import orders
 from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import Request, Transfer
 from persistence.transfers import at_charger, audit, eligibility, outbox, steps, transfers
+from persistence.transfers.at_charger import AtCharger
 from persistence.transfers.steps import StepChange
 from persistence.vault import Vault
 
 log = logging.getLogger(__name__)
+
+_BENIGN: Final = ApplicationErrorCategory.BENIGN
+_IS_BACK: Final = "The charger was there since: this is done once it is on record that it had been away."
 
 
 class DatabaseRegistry(Registry):
@@ -154,7 +178,8 @@ class DatabaseRegistry(Registry):
                 if party := await party_of(rows, record):
                     decided = await decide(rows, self._vault, record, party)
                     blocked = await _block_sessions(rows, await transfers.get(rows, record.transfer_id))
-                    return decided.model_copy(update={"sessions_blocked": blocked})
+                    where = await _whereabouts(rows, record) if blocked else None
+                    return decided.model_copy(update={"sessions_blocked": blocked, "where": where})
         except Refusal as refusal:
             async with self._db.writing() as rows:
                 act = OrderAct(record.decision.value)
@@ -207,26 +232,27 @@ class DatabaseRegistry(Registry):
             await charge_points.allow_sessions(rows, ChargePointId(row.charge_point_id), ref.transfer_id)
             return await _whereabouts(rows, ref)
 
-    async def change_ownership(self, ref: TransferRef) -> Changed:
+    async def change_ownership(self, change: WhileAbsent) -> Changed:
         """Change once: the ledger has one `transfer` entry per transfer."""
         async with self._db.writing() as rows:
-            row = await transfers.get(rows, ref.transfer_id)
+            row = await transfers.get(rows, change.transfer_id)
             ahead = TransferState(row.state) is TransferState.TRANSFERRING
-            version = None if ahead else await charge_points.change_of(rows, ref.transfer_id, "transfer")
+            version = None if ahead else await charge_points.change_of(rows, change.transfer_id, "transfer")
             if version is None:
-                changed = await self._change(rows, ref, row)
-            else:
-                point = await charge_points.get(rows, ChargePointId(row.charge_point_id))
-                changed = Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates)
-            return changed.model_copy(update={"where": await _whereabouts(rows, ref)})
+                return await self._change(rows, change, row)
+            point = await charge_points.get(rows, ChargePointId(row.charge_point_id))
+            where = await _whereabouts(rows, change)
+            return Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates, where=where)
 
-    async def _change(self, rows: AsyncSession, ref: TransferRef, row: Transfer) -> Changed:
+    async def _change(self, rows: AsyncSession, change: WhileAbsent, row: Transfer) -> Changed:
         if TransferState(row.state) is not TransferState.TRANSFERRING:  # a try that comes in after the story turned
             raise TooLate(f"The transfer is {row.state}; its ownership change comes too late.")
         await accounts.hold_roles(rows)
         point = await charge_points.lock(rows, ChargePointId(row.charge_point_id))  # and with it whoever changes a key
         now = datetime.now(UTC)  # once nobody else is at it: whatever was booked to the present holder is earlier
-        asked = await transfers.requested(rows, self._vault, ref.transfer_id)
+        found = await _at_charger(rows, change)
+        _check_absence(change, found.place)
+        asked = await transfers.requested(rows, self._vault, change.transfer_id)
         facts = await eligibility.gather(rows, asked, point)
         after = await eligibility.check_rights(rows, facts)
         if after is None:
@@ -235,9 +261,8 @@ class DatabaseRegistry(Registry):
             raise NotAllowed("Roles changed since the request: somebody else would become the owner; start it again.")
         if facts.charge_point.version != row.from_version:
             raise NotAllowed("The charge point changed hands since the request; see who has it, then start it again.")
-        opened = await present_connections.opened(rows, facts.charge_point.id)
         version = await charge_points.change_holding(
-            rows, facts.charge_point, after, transfer_id=ref.transfer_id, change="transfer", now=now, owner_since=now
+            rows, facts.charge_point, after, transfer_id=change.transfer_id, change="transfer", now=now, owner_since=now
         )
         device_steps = eligibility.steps_for(facts, after)
         if device_steps.revoke:
@@ -247,25 +272,48 @@ class DatabaseRegistry(Registry):
                 rows,
                 self._vault,
                 facts.charge_point.id,
-                ref.transfer_id,
-                quarantines_old=opened is None,
+                change.transfer_id,
+                quarantines_old=found.place.node is None,
                 until_new_key=UntilNewKey(row.until_new_key),
                 now=now,
             )
         transfers.enter(row, TransferState.RECONFIGURING, now)
-        await steps.note(rows, ref.transfer_id, [StepChange(StepName.CHANGE_OWNERSHIP, StepState.DONE)])
+        await steps.note(rows, change.transfer_id, [StepChange(StepName.CHANGE_OWNERSHIP, StepState.DONE)])
         await audit.append(
             rows,
-            ref.transfer_id,
+            change.transfer_id,
             actor=SYSTEM,
             action=TrailAction.OWNERSHIP_CHANGED,
             once=trail.once(TrailAction.OWNERSHIP_CHANGED),
             detail={"version": version, "owner_id": after.owner_id, "group_id": after.group_id}
-            | ({"generation": opened.generation, "address": opened.address} if opened else {}),
+            | ({"generation": found.place.generation, "address": found.address} if found.place.node else {}),
         )
         if after.owner_id != facts.charge_point.holding.owner_id:
             await contenders.ask_again(rows, facts.charge_point.id)
-        return Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates)
+        return Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates, where=_whereabouts_of(found))
+
+    async def turn_back(self, turn: TurnBack) -> Turned:
+        """Turn once: from then on no key is handed out for it, and no late try changes the owner."""
+        async with self._db.writing() as rows:
+            row = await transfers.get(rows, turn.transfer_id)
+            state = TransferState(row.state)
+            if state in FINAL:
+                raise ended_by_this_run(state)
+            changed = await charge_points.change_of(rows, turn.transfer_id, "transfer") is not None
+            proof = await self._withdraw(rows, row) if state is TransferState.RECONFIGURING else Proof()
+            revoked = changed and Connection(row.connection) is Connection.DELETE
+            back = state is TransferState.ROLLING_BACK or not (proof.proven or proof.handed_out or revoked)
+            if back:
+                transfers.enter(row, TransferState.ROLLING_BACK, datetime.now(UTC))
+                row.reason, row.attention, row.waiting_until = turn.reason.value, Attention.NONE.value, None
+                await audit.append(
+                    rows,
+                    turn.transfer_id,
+                    actor=Actor(turn.actor),
+                    action=TrailAction.ROLLING_BACK,
+                    once=trail.noted(TrailAction.ROLLING_BACK, ""),
+                )
+            return Turned(proven=proof.proven, handed_out=proof.handed_out, back=back, changed=changed)
 
     async def restore_ownership(self, ref: TransferRef) -> Changed:
         """Restore once: the ledger has one `roll_back` entry per transfer; nothing where it never changed."""
@@ -304,13 +352,15 @@ class DatabaseRegistry(Registry):
         From then on none is handed out for it.
         """
         async with self._db.writing() as rows:
-            row = await transfers.get(rows, ref.transfer_id)
-            point = ChargePointId(row.charge_point_id)
-            await credentials.withdraw(rows, point, ref.transfer_id, datetime.now(UTC))
-            proof = await self._proof(rows, point, ref)
-            if not proof.proven and not proof.handed_out:
-                row.new_key = None
-            return proof
+            return await self._withdraw(rows, await transfers.get(rows, ref.transfer_id))
+
+    async def _withdraw(self, rows: AsyncSession, row: Transfer) -> Proof:
+        point, ref = ChargePointId(row.charge_point_id), TransferRef(transfer_id=TransferId(row.id))
+        await credentials.withdraw(rows, point, ref.transfer_id, datetime.now(UTC))
+        proof = await self._proof(rows, point, ref)
+        if not proof.proven and not proof.handed_out:
+            row.new_key = None
+        return proof
 
     async def leave_credentials_due(self, ref: TransferRef) -> Proof:
         """Mark this transfer's unproven key; the same again, and nothing where it is proven or withdrawn."""
@@ -333,12 +383,14 @@ class DatabaseRegistry(Registry):
         status = await credentials.status(rows, point, ref.transfer_id)
         return Proof(proven=status.proven, handed_out=status.handed_out)
 
-    async def finish(self, end: Finish) -> Done:
-        """Write the outcome, and let sessions start whatever happened before; a repeat writes the same."""
+    async def finish(self, end: Finish) -> Finished:
+        """Write the outcome once, and let sessions start whatever happened before."""
         async with self._db.writing() as rows:
             row = await transfers.get(rows, end.transfer_id)
             if TransferState(row.state) in FINAL:
-                return Done()
+                return Finished(state=TransferState(row.state))
+            if end.absent_after is not None:
+                _check_absence(end, (await _at_charger(rows, end)).place)
             transfers.enter(row, end.state, datetime.now(UTC))
             row.reason = end.reason.value if end.reason else None
             row.warnings = [warning.value for warning in end.warnings]
@@ -354,7 +406,7 @@ class DatabaseRegistry(Registry):
                 once=trail.FINISHED,
                 detail={"reason": row.reason} if row.reason else {"warnings": ",".join(row.warnings)},
             )
-            return Done()
+            return Finished(state=end.state)
 
     async def locate(self, ref: TransferRef) -> Whereabouts:
         """Only reads."""
@@ -385,8 +437,26 @@ async def _block_sessions(rows: AsyncSession, row: Transfer) -> bool:
     return True
 
 
-async def _whereabouts(rows: AsyncSession, ref: TransferRef) -> Whereabouts:
+async def _at_charger(rows: AsyncSession, ref: TransferRef) -> AtCharger:
+    """Say how it is at the charger of a transfer that is under way: to one that has ended it does not matter."""
     found = await at_charger.of_transfer(rows, ref.transfer_id)
+    if found.state in FINAL:
+        raise ended_by_this_run(found.state)
+    return found
+
+
+def _check_absence(step: WhileAbsent, place: Place) -> None:
+    """Fail a try that may be of a lost workflow task, where the charger was there since it was seen to be away."""
+    may_be_lost = activity.in_activity() and activity.info().is_local
+    if may_be_lost and step.absent_after is not None and (place.node or place.generation != step.absent_after):
+        raise ApplicationError(_IS_BACK, type="charger_back", non_retryable=True, category=_BENIGN)
+
+
+async def _whereabouts(rows: AsyncSession, ref: TransferRef) -> Whereabouts:
+    return _whereabouts_of(await _at_charger(rows, ref))
+
+
+def _whereabouts_of(found: AtCharger) -> Whereabouts:
     return Whereabouts(
         node=found.place.node,
         generation=found.place.generation,

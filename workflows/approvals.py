@@ -2,18 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 
 from temporalio import workflow
 
-from activities.contracts.registry import Decided, DecisionRecord, Plan, Registry, ResendRecord, TakenUp
+from activities.contracts.registry import (
+    Decided,
+    DecisionRecord,
+    Plan,
+    Registry,
+    ResendRecord,
+    TakenUp,
+)
 from domain.approval import Decision
 from domain.errors import AlreadyDecided
 from domain.ids import OrderId, TransferId
 from domain.transfer import Attention, StepName, TransferState
 from domain.transitions import ACTION_OF, Action
 from workflows.activity_calls import transact
+from workflows.charger import Looking
 from workflows.messages import TransferStatus
 from workflows.step_runner import Canceller, RollBack, StepRunner
 
@@ -28,6 +36,8 @@ class Approvals:
         self._taken: dict[tuple[Decision, OrderId | None], TransferState] = {}
         self._resent: set[OrderId] = set()
         self._turn = asyncio.Lock()
+        self.looking: Looking = lambda: nullcontext(lambda _where: None)
+        """Gives whom to tell where the charger was seen: nobody, before the charge point is reserved."""
 
     @property
     def _board_state(self) -> TransferState:
@@ -55,10 +65,11 @@ class Approvals:
             if known := self._taken.get((decision, order_id)):
                 return TransferStatus(state=known, order_id=order_id)
             record = DecisionRecord(transfer_id=self._transfer_id, decision=decision, order_id=order_id)
-            with self._runner.board.hearing():
+            with self._runner.board.hearing(), self.looking() as saw:
                 decided = await transact(
                     Registry.decide, record, self._runner.policy, summary=decision.value, for_ever=True
                 )
+                saw(decided.where)
         self._taken[decision, decided.order_id] = decided.state
         self._follow(decision, decided)
         return TransferStatus(state=decided.state, order_id=decided.order_id)

@@ -1,7 +1,7 @@
 """The part of the story that happens at the charger: reach it, quiet it, replace its lists, rotate, prove, release."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -21,6 +21,8 @@ from workflows.refusals import causes
 from workflows.step_runner import RollBack, StepRunner
 
 A = TypeVar("A", bound=Message)
+#: Gives whom to tell, in the block, where the charger was seen.
+Looking = Callable[[], AbstractContextManager[Callable[[Whereabouts | None], None]]]
 
 _OFFLINE: Final = "The charger is offline."
 
@@ -70,6 +72,11 @@ class ChargerCommands:
             yield
         finally:
             self._is_unsure = False
+
+    @property
+    def seen_now(self) -> Whereabouts | None:
+        """Where it was seen to be in this very workflow task; None: it was not, or there was news since."""
+        return self._seen[1] if self._seen is not None and self._seen[0] == workflow.now() else None
 
     def was_told(self) -> None:
         """Know that an earlier run may have sent it anything."""
@@ -372,8 +379,8 @@ class ChargerCommands:
     # --- the register ---------------------------------------------------------------------------------------------
 
     async def _locate(self) -> Whereabouts:
-        if self._seen is not None and self._seen[0] == workflow.now():
-            return self._seen[1]
+        if self.seen_now is not None:
+            return self.seen_now
         with self.looking() as saw:
             where = await self._runner.run(lambda: self._step(Registry.locate, "where the charger is"))
             saw(where)

@@ -37,6 +37,10 @@ class Compensations:
         """Remember how to undo `step`."""
         self._undos.append((step, undo))
 
+    def knows(self, step: StepName) -> bool:
+        """Whether there is something of `step` to undo."""
+        return any(known is step for known, _ in self._undos)
+
     def forget(self) -> None:
         """Pass the point of no return."""
         self._undos.clear()

@@ -6,10 +6,19 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.contracts.messages import ENDED
 from domain.errors import REFUSALS, HandoverError, Refusal
+from domain.transfer import TransferState
 
 
 class TransferEnded(HandoverError):
-    """The transfer has ended under another run: this one, which somebody has reset, is over at once."""
+    """The transfer has ended: this run is over at once.
+
+    `state`: this very run has ended it so, in a workflow task that was lost. None: somebody has reset this run.
+    """
+
+    def __init__(self, message: str, state: TransferState | None) -> None:
+        """Keep the state."""
+        super().__init__(message)
+        self.state = state
 
 
 def failure(refusal: Refusal) -> ApplicationError:
@@ -26,9 +35,11 @@ def refusal_of(error: BaseException | None) -> Refusal | None:
 
 
 def ended_of(error: BaseException | None) -> TransferEnded | None:
-    """Find out whether a step was refused as its transfer has ended under another run."""
-    found = (cause for cause in causes(error) if isinstance(cause, ApplicationError) and cause.type == ENDED)
-    return next((TransferEnded(cause.message) for cause in found), None)
+    """Find out whether a step was refused as its transfer has ended."""
+    for cause in causes(error):
+        if isinstance(cause, ApplicationError) and cause.type == ENDED:
+            return TransferEnded(cause.message, next((TransferState(detail) for detail in cause.details), None))
+    return None
 
 
 def tries_of(error: ActivityError) -> int | None:

@@ -11,7 +11,16 @@ from temporalio import workflow
 from activities.contracts.messages import Message, TransferRef, TransferRun
 from activities.contracts.outbox import Outbox, Queue
 from activities.contracts.records import Note, Records
-from activities.contracts.registry import Changed, Finish, Plan, Proof, RefusedRecord, Registry
+from activities.contracts.registry import (
+    Changed,
+    Finish,
+    Plan,
+    RefusedRecord,
+    Registry,
+    TurnBack,
+    Turned,
+    WhileAbsent,
+)
 from domain.actors import SYSTEM, TEMPORAL_UI
 from domain.approval import Decision
 from domain.errors import HandoverError, NotAllowed, Refusal
@@ -19,7 +28,6 @@ from domain.ids import OrderId
 from domain.kinds import FoundBy, rules_of
 from domain.letters import Subject
 from domain.policy import Policy
-from domain.trail import TrailAction
 from domain.transfer import FINAL, OperatorAction, Reason, StepName, TransferState, TransferWarning
 from domain.transitions import Action
 from workflows.activity_calls import ActivityMethod, transact
@@ -81,9 +89,12 @@ class TransferWorkflow:
         try:
             with self._board.hearing():
                 outcome = await to_the_end(self._story(), self._runner.raw_cancel)
-        except TransferEnded:
+        except TransferEnded as ended:
             await workflow.wait_condition(workflow.all_handlers_finished)
-            raise
+            if ended.state is None:
+                raise
+            self._board.enter(ended.state)
+            outcome = TransferOutcome(state=ended.state)
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._board.flush()
         return outcome
@@ -104,6 +115,7 @@ class TransferWorkflow:
         self._board.policy = plan.policy
         self._board.about(plan.kind, plan.charge_point_id)
         self._charger = ChargerCommands(self._ref.transfer_id, plan, self._runner)
+        self._approvals.looking = self._charger.looking
         if not self._early_news:
             with self._charger.looking() as saw:
                 saw(plan.where)
@@ -146,33 +158,26 @@ class TransferWorkflow:
                 device.was_quieted()
             if self._board.state is TransferState.ROLLING_BACK:
                 self._turn_again(plan, device)
-            with self._required_charger().looking() as saw:
-                changed = await self._change_ownership(plan)
-                saw(changed.where)
-            device.owner_changed(changed)
+            device.owner_changed(await self._change_ownership(plan))
             await device.reconfigure()
         except RollBack as turn:
-            proof = await self._proof(plan)
-            if not proof.proven and not proof.handed_out:
-                return await self._roll_back(turn.reason)
-            if proof.proven:
-                device.proven()
-            else:
-                device.await_new_key()
-            await device.reconfigure()
+            turned = await self._turn_back(turn.reason)
+            if turned.back:
+                return await self._roll_back(plan, turned, turn.reason)
+            await self._go_on(plan, turned, device)
         return await self._finish(
             TransferState.COMPLETED_WITH_WARNINGS if self._warnings else TransferState.COMPLETED, None
         )
 
-    async def _proof(self, plan: Plan) -> Proof:
-        """Withdraw the new credentials, unless the charger has proven them, or the new owner was given a key to type.
-
-        Then there is no way back.
-        """
-        if not plan.rotate or not self._runner.progress.change_begun:
-            return Proof()
-        step, summary = Registry.withdraw_credentials, "new credentials withdrawn"
-        return await transact(step, self._ref, self._policy, summary=summary, for_ever=True, on_record=True)
+    async def _go_on(self, plan: Plan, turned: Turned, device: Reconfiguration) -> None:
+        """Go on where there is no way back any more."""
+        if not self._runner.progress.change_begun:  # in a workflow task that was lost
+            device.owner_changed(await self._change(plan))
+        if turned.proven:
+            device.proven()
+        elif turned.handed_out:
+            device.await_new_key()
+        await device.reconfigure()
 
     async def _change_ownership(self, plan: Plan) -> Changed:
         """Change the owner; from its begin there is no cancelling, and with `delete` no way back after it."""
@@ -181,12 +186,20 @@ class TransferWorkflow:
         await self._approvals.settle()
         if self._runner.cancelled_by is not None:
             raise RollBack(Reason.CANCELLED)
+        return await self._change(plan)
+
+    async def _change(self, plan: Plan) -> Changed:
+        """Change the owner, or be told what an earlier try has found."""
         self._runner.begin_change()
         self._push_change(plan)
+        step, rests = StepName.CHANGE_OWNERSHIP, self._rests_on_sight()
+        change = WhileAbsent(transfer_id=self._ref.transfer_id, absent_after=self._absent_after())
         try:
-            changed = await self._register(
-                StepName.CHANGE_OWNERSHIP, Registry.change_ownership, "change the ownership", self._ref
-            )
+            with self._required_charger().looking() as saw:
+                changed = await self._register(
+                    step, Registry.change_ownership, "change the ownership", change, on_record=not rests
+                )
+                saw(changed.where)
         except Refusal as refusal:
             self._board.failed(StepName.CHANGE_OWNERSHIP, refusal.message)
             by_address = rules_of(plan.kind).found_by is FoundBy.RECIPIENT
@@ -212,19 +225,19 @@ class TransferWorkflow:
 
     # --- the end --------------------------------------------------------------------------------------------------
 
-    async def _roll_back(self, reason: Reason) -> TransferState:
+    async def _turn_back(self, reason: Reason) -> Turned:
+        """Have the register begin the roll-back, unless there is no way back by now."""
+        from_ui = reason is Reason.CANCELLED and self._runner.cancelled_by is Canceller.TEMPORAL_UI
+        actor = TEMPORAL_UI if from_ui else SYSTEM
+        turn = TurnBack(transfer_id=self._ref.transfer_id, reason=reason, actor=actor)
+        return await self._write(Registry.turn_back, turn, f"rolling back: {reason.value}")
+
+    async def _roll_back(self, plan: Plan, turned: Turned, reason: Reason) -> TransferState:
         """Undo every step in reverse order; a compensation that fails waits for an operator, and is never left out."""
+        if turned.changed and not self._undo.knows(StepName.CHANGE_OWNERSHIP):  # in a workflow task that was lost
+            self._push_change(plan)
         self._board.enter(TransferState.ROLLING_BACK)
         self._warnings.clear()  # they were of the way forward
-        from_ui = reason is Reason.CANCELLED and self._runner.cancelled_by is Canceller.TEMPORAL_UI
-        note = Note(
-            transfer_id=self._ref.transfer_id,
-            state=TransferState.ROLLING_BACK,
-            reason=reason,
-            action=TrailAction.ROLLING_BACK,
-            actor=TEMPORAL_UI if from_ui else SYSTEM,
-        )
-        await self._write(Records.note, note, f"rolling back: {reason.value}")
         await self._undo.unwind(self._board.undoing, self._board.compensated)
         return await self._finish(TransferState.ROLLED_BACK, reason)
 
@@ -237,11 +250,24 @@ class TransferWorkflow:
             reason=reason,
             warnings=tuple(dict.fromkeys(self._warnings)),
             steps=self._board.unwritten,
+            absent_after=self._absent_after(),
         )
-        await self._write(Registry.finish, end, f"finish as {state.value}")
+        on_record = not self._rests_on_sight()
+        ended = (await self._write(Registry.finish, end, f"finish as {state.value}", on_record=on_record)).state
         self._board.written()
-        self._board.enter(state)
-        return state
+        self._board.enter(ended)
+        return ended
+
+    def _rests_on_sight(self) -> bool:
+        """Whether where the charger is was looked at in this very workflow task.
+
+        What follows from that may be in it, too (decision 25): if it is lost, another one looks again.
+        """
+        return self._required_charger().seen_now is not None
+
+    def _absent_after(self) -> int | None:
+        where = self._required_charger().seen_now
+        return where.generation if where is not None and where.node is None else None
 
     async def _tell_of_key(self, remind_at: datetime) -> None:
         """Have the new owner told that a key is to be typed, and reminded of it."""
@@ -334,17 +360,21 @@ class TransferWorkflow:
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 
-    async def _register(self, name: StepName, step: ActivityMethod[Q, A], summary: str, ask: Q) -> A:
+    async def _register(
+        self, name: StepName, step: ActivityMethod[Q, A], summary: str, ask: Q, *, on_record: bool = False
+    ) -> A:
         """Run one of the register's steps, which writes its own row."""
         self._board.begin(name, note=False)
         shown, policy = self._board.trying, self._policy
-        return await self._runner.run(lambda: transact(step, ask, policy, summary=summary, shown=shown))
+        return await self._runner.run(
+            lambda: transact(step, ask, policy, summary=summary, on_record=on_record, shown=shown)
+        )
 
-    async def _write(self, step: ActivityMethod[Q, A], ask: Q, summary: str) -> A:
+    async def _write(self, step: ActivityMethod[Q, A], ask: Q, summary: str, *, on_record: bool = True) -> A:
         """Have what must be written sooner or later, and from here on stands; shown where that takes long."""
         shown, policy = self._board.trying, self._policy
         with self._board.restoring():
-            return await transact(step, ask, policy, summary=summary, for_ever=True, on_record=True, shown=shown)
+            return await transact(step, ask, policy, summary=summary, for_ever=True, on_record=on_record, shown=shown)
 
     def _undoing(self, step: ActivityMethod[TransferRef, A], summary: str) -> Callable[[], Awaitable[None]]:
         async def undo() -> None:

@@ -17,7 +17,8 @@ class Done(Message):
     """A step that has nothing to tell."""
 
 
-#: `type` of the ApplicationError of any step of a transfer that has ended under another run.
+#: `type` of the ApplicationError of any step of a transfer that has ended. Its detail is the state, where this very run
+#: has ended it in a workflow task that was lost: that is its outcome. None: it has ended under another run.
 ENDED: Final = "transfer_ended"
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from activities.contracts.declaring import step
 from activities.contracts.messages import Done, Message, TransferRef, TransferRun
 from activities.contracts.records import StepNote
+from domain.actors import SYSTEM
 from domain.approval import Decision
 from domain.charger import KeyAnswer
 from domain.errors import ErrorCode
@@ -86,6 +87,8 @@ class Decided(Message):
     until_new_key: UntilNewKey = UntilNewKey.SERVE
     sessions_blocked: bool = False
     """No charging session begins any more."""
+    where: Whereabouts | None = None
+    """Where the charger was; None where it does not matter."""
 
 
 class Taken(Message):
@@ -106,6 +109,17 @@ class TakenUp(Message):
     """Every order to resend so far."""
 
 
+class WhileAbsent(TransferRef):
+    """A step that may rest on the charger's absence."""
+
+    absent_after: int | None = None
+    """The generation of its last connection then; None: no matter.
+
+    A try whose workflow task may be lost does nothing where it is not away any more, or was there since: another worker
+    may have that task by now, and have told the charger something.
+    """
+
+
 class Changed(Message):
     """The ownership changed."""
 
@@ -118,7 +132,14 @@ class Changed(Message):
     """Where the charger was then."""
 
 
-class Finish(TransferRef):
+class TurnBack(TransferRef):
+    """A roll-back, why, and who is behind it."""
+
+    reason: Reason
+    actor: str = SYSTEM
+
+
+class Finish(WhileAbsent):
     """The end of a transfer: its charge point is released."""
 
     state: TransferState
@@ -126,6 +147,12 @@ class Finish(TransferRef):
     warnings: tuple[TransferWarning, ...] = ()
     steps: tuple[StepNote, ...] = ()
     """How its steps stand, where that is not written yet."""
+
+
+class Finished(Message):
+    """How the transfer has ended: a repeat is told what was written first."""
+
+    state: TransferState
 
 
 class RefusedRecord(TransferRun):
@@ -159,8 +186,20 @@ class Proof(Message):
     """The new owner was given a key to type, which is still to be proven: it stays, too."""
 
 
+class Turned(Proof):
+    """Whether the transfer rolls back from now on: no later try of its change is heeded then."""
+
+    back: bool
+    """False: there is no way back."""
+    changed: bool
+    """The ownership had changed."""
+
+
 class Registry(ABC):
-    """The register: each step one database transaction, local first unless it must be on record (`registry.*`)."""
+    """The register: each step one database transaction, local first unless it must be on record (`registry.*`).
+
+    A transfer that has ended takes no step any more: ENDED.
+    """
 
     @step("registry.reserve", StepName.RESERVE, may_run_again=True)
     @abstractmethod
@@ -201,15 +240,20 @@ class Registry(ABC):
     async def allow_sessions(self, ref: TransferRef) -> Whereabouts:
         """Let charging sessions start again, and say where the charger is; undoes `block_sessions`."""
 
-    @step("registry.change_ownership", StepName.CHANGE_OWNERSHIP)
+    @step("registry.change_ownership", StepName.CHANGE_OWNERSHIP, may_run_again=True)
     @abstractmethod
-    async def change_ownership(self, ref: TransferRef) -> Changed:
+    async def change_ownership(self, change: WhileAbsent) -> Changed:
         """Check the rights again, then change owner, group, ledger and version in one transaction.
 
         Where only the charger knows its key, the new one is made here; where the connection is deleted, all are revoked
         here.
         Refuses NotAllowed (rights lost) and NotPossible (recipient unusable).
         """
+
+    @step("registry.turn_back")
+    @abstractmethod
+    async def turn_back(self, turn: TurnBack) -> Turned:
+        """Begin the roll-back, and withdraw the new credentials, where there is a way back."""
 
     @step("registry.restore_ownership", StepName.CHANGE_OWNERSHIP, may_run_again=True)
     @abstractmethod
@@ -231,9 +275,9 @@ class Registry(ABC):
     async def await_new_key(self, ref: TransferRef) -> Proof:
         """Let the old key open what was chosen, until the new owner's is in use: the charger refused the one sent."""
 
-    @step("registry.finish")
+    @step("registry.finish", may_run_again=True)
     @abstractmethod
-    async def finish(self, end: Finish) -> Done:
+    async def finish(self, end: Finish) -> Finished:
         """Write the outcome and release the charge point."""
 
     @step("registry.locate", may_run_again=True)

@@ -8,15 +8,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
 from domain.ids import TransferId
+from domain.transfer import TransferState
 from persistence.chargers import charging, credentials, present_connections
 from persistence.chargers.present_connections import Place
 from persistence.tables import PresentConnection, Transfer
 
 
 class AtCharger(NamedTuple):
-    """Where a charger is, and what goes on there."""
+    """Where a transfer's charger is, and what goes on there."""
 
+    state: TransferState
+    """The transfer's."""
     place: Place
+    address: str | None
+    """Where the charger's connection that is open comes from."""
     session_running: bool
     enrolment_sent_at: datetime | None
     """When a key was sent that is still to be answered, in place of its owner's own."""
@@ -27,6 +32,8 @@ async def of_transfer(rows: AsyncSession, transfer_id: TransferId) -> AtCharger:
     point = Transfer.charge_point_id
     wanted = (
         select(
+            Transfer.state,
+            PresentConnection.address,
             charging.runs_at(point),
             credentials.enrolment_sent_to(point).scalar_subquery(),
             *present_connections.PLACE,
@@ -39,6 +46,6 @@ async def of_transfer(rows: AsyncSession, transfer_id: TransferId) -> AtCharger:
     row = (await rows.execute(wanted)).one_or_none()
     if row is None:
         raise NotFound("There is no such transfer.")
-    running, sent_at, node, generation, quarantined, is_open = row
+    state, address, running, sent_at, node, generation, quarantined, is_open = row
     place = present_connections.place_of(node, generation, quarantined, is_open)
-    return AtCharger(place, bool(running), sent_at)
+    return AtCharger(TransferState(state), place, address if is_open else None, bool(running), sent_at)

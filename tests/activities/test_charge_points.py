@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from activities.charge_points import DatabaseChargePoints
 from activities.contracts.charge_points import PointAsk
 from activities.contracts.messages import TransferRef
+from activities.contracts.registry import WhileAbsent
 from activities.registry import DatabaseRegistry
 from domain.charger_orders import ChargerOrder
 from domain.errors import NotAllowed, NotFound, NotPossible, Refusal, TransferInProgress
@@ -97,7 +98,7 @@ async def test_a_transfer_that_is_at_work_stands_in_the_way(
 async def changed_hands(registry: DatabaseRegistry, database: Database, vault: Vault) -> TransferRef:
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
-    await registry.change_ownership(ref)
+    await registry.change_ownership(WhileAbsent(transfer_id=ref.transfer_id))
     return ref
 
 

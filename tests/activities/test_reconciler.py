@@ -11,7 +11,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.contracts.messages import TransferRef
 from activities.contracts.reconciler import Look, Place, Settlement, Suspicion, Suspicions
-from activities.contracts.registry import Finish
+from activities.contracts.registry import Finish, WhileAbsent
 from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.actors import SYSTEM
@@ -64,7 +64,7 @@ async def ended(
     """Give a transfer of CP to Bob that ended before its new key was proven: as it never should."""
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
-    await registry.change_ownership(ref)
+    await registry.change_ownership(WhileAbsent(transfer_id=ref.transfer_id))
     if state is TransferState.ROLLED_BACK:
         await registry.restore_ownership(ref)
         await change(database, update(Transfer).values(state="rolling_back"))

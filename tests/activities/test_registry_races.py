@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from activities.contracts.messages import TransferRef
-from activities.contracts.registry import Changed, Finish
+from activities.contracts.registry import Changed, Finish, WhileAbsent
 from activities.registry import DatabaseRegistry
 from domain.charger_clock import ChargerTime
 from domain.errors import NotAllowed
@@ -67,12 +67,12 @@ async def test_hands_change_after_every_session_that_was_booked_before(
 ) -> None:
     ref = await reserved(registry, database, vault, BOB_OWNS)
     if back:
-        await registry.change_ownership(ref)
+        await registry.change_ownership(WhileAbsent(transfer_id=ref.transfer_id))
     step = registry.restore_ownership if back else registry.change_ownership
     async with database.writing() as rows:
         now = datetime.now(UTC)
         started = await charging.start_session(rows, CP, Start(1, "X", 0, ChargerTime(now)), Over(1, now), now)
-        changing = asyncio.create_task(step(ref))
+        changing = asyncio.create_task(step(WhileAbsent(transfer_id=ref.transfer_id)))
         await until_waiting(database, changing)
         booked_by = datetime.now(UTC)
     await changing
@@ -101,7 +101,7 @@ async def test_a_session_that_starts_while_hands_change_waits_and_is_the_new_hol
         return False
 
     monkeypatch.setattr("persistence.chargers.credentials.change_hands", change_hands)
-    changing = asyncio.create_task(registry.change_ownership(ref))
+    changing = asyncio.create_task(registry.change_ownership(WhileAbsent(transfer_id=ref.transfer_id)))
     await changed.wait()
     task = asyncio.create_task(start())
     await until_waiting(database, task)
@@ -120,7 +120,9 @@ async def test_a_role_that_is_being_taken_away_moves_nothing(
         await accounts.hold_roles(rows, to_change=True)
         role = update(Membership).where(Membership.user_id == "ada", Membership.group_id == "south")
         await rows.execute(role.values(role="member"))
-        changing: asyncio.Task[Changed] = asyncio.create_task(registry.change_ownership(ref))
+        changing: asyncio.Task[Changed] = asyncio.create_task(
+            registry.change_ownership(WhileAbsent(transfer_id=ref.transfer_id))
+        )
         await until_waiting(database, changing)
     with pytest.raises(NotAllowed):
         await changing
@@ -139,7 +141,7 @@ async def test_who_is_just_becoming_an_owner_stays_an_admin(
         return False
 
     monkeypatch.setattr("persistence.chargers.credentials.change_hands", change_hands)
-    changing = asyncio.create_task(registry.change_ownership(ref))
+    changing = asyncio.create_task(registry.change_ownership(WhileAbsent(transfer_id=ref.transfer_id)))
     await changed.wait()
     task = asyncio.create_task(demote(database, vault, "bob"))
     await until_waiting(database, task)
@@ -153,7 +155,7 @@ async def test_who_a_roll_back_would_give_it_to_keeps_their_role_until_the_end(
     registry: DatabaseRegistry, database: Database, vault: Vault
 ) -> None:
     ref = await reserved(registry, database, vault, BOB_OWNS)
-    await registry.change_ownership(ref)
+    await registry.change_ownership(WhileAbsent(transfer_id=ref.transfer_id))
     with pytest.raises(ImportRefused) as refusal:
         await demote(database, vault, "ada")
     assert refusal.value.problems == [UNDER_WAY]

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from activities.contracts.messages import TransferRef
-from activities.contracts.registry import Finish
+from activities.contracts.registry import Finish, WhileAbsent
 from activities.contracts.rescues import Rescued
 from activities.registry import DatabaseRegistry
 from activities.rescues import DatabaseRescues
@@ -29,7 +29,7 @@ async def left(registry: DatabaseRegistry, database: Database, vault: Vault, *wa
     """End a transfer with warnings; its charger was away."""
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
-    await registry.change_ownership(ref)
+    await registry.change_ownership(WhileAbsent(transfer_id=ref.transfer_id))
     if TransferWarning.CREDENTIALS_DUE in warnings:
         await registry.leave_credentials_due(ref)
     else:

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from temporalio.client import Client
 
 from activities.contracts.reconciler import Look, Settlement, Suspicion, Suspicions
+from activities.contracts.registry import WhileAbsent
 from activities.reconciler import DatabaseReconciler
 from activities.registry import DatabaseRegistry
 from domain.ids import NodeId
@@ -37,7 +38,7 @@ async def changed(registry: DatabaseRegistry, database: Database, vault: Vault) 
     """Give what the trail says of a change of owner."""
     ref = await keep(database, vault, BOB_OWNS)
     await registry.reserve(ref)
-    await registry.change_ownership(ref)
+    await registry.change_ownership(WhileAbsent(transfer_id=ref.transfer_id))
     async with database.reading() as rows:
         query = select(AuditEvent.detail).where(
             AuditEvent.subject == ref.transfer_id, AuditEvent.action == "ownership_changed"

@@ -50,7 +50,6 @@ async def is_open(links: Database) -> bool:
     async with links.reading() as rows:
         answers = {
             (await present_connections.whereabouts(rows, CP)).node is not None,
-            await present_connections.opened(rows, CP) == (1, "192.0.2.1"),
             await present_connections.online_among(rows, {CP}) == {CP},
         }
         shown = await rows.scalar(

@@ -157,7 +157,8 @@ async def test_a_restart_waits_for_a_session_that_began_before_it(stage: Set) ->
 @pytest.mark.parametrize("counts", [True, False])
 async def test_a_proof_that_crosses_a_refusal_counts(stage: Set, answer: KeyAnswer, counts: bool) -> None:
     """The charger uses its new key: nothing is taken back, nothing is due, and nobody types another one."""
-    world, calls_off = World(counts=counts), "withdraw_credentials" if counts else "await_new_key"
+    refused = "turn_back" if answer is KeyAnswer.REJECTED else "withdraw_credentials"
+    world, calls_off = World(counts=counts), refused if counts else "await_new_key"
     world.answers["rotate"] = [answer]
     world.gates[calls_off] = asyncio.Event()
     transfer = await stage(world)

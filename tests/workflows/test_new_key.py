@@ -132,12 +132,12 @@ async def test_a_roll_back_that_crosses_the_handing_out_goes_on_instead(stage: S
     transfer = await stage(world, PATIENT)
     await transfer.start()
     await waits(transfer)
-    gate = world.gates["withdraw_credentials"] = asyncio.Event()
+    gate = world.gates["turn_back"] = asyncio.Event()
     await resolve(transfer, OperatorAction.ROLL_BACK)
-    await world.until(lambda: world.reached["withdraw_credentials"])
+    await world.until(lambda: world.reached["turn_back"])
     world.handed_out = True
     gate.set()
-    await world.until(lambda: world.calls.count("withdraw_credentials") == 1)
+    await world.until(lambda: world.calls.count("turn_back") == 1)
     world.proven = True
     await news(transfer)
     assert await transfer.outcome() == "completed"

@@ -32,6 +32,8 @@ LATER = timedelta(days=7)
 #: Nothing runs out while somebody looks.
 CALM = POLICY.model_copy(update={"session_deadline": LATER, "offline_deadline": LATER, "retries_used_up": LATER})
 HASTY = CALM.model_copy(update={"retries_used_up": timedelta(milliseconds=100)})
+#: How often a step that hangs is tried before it is an ordinary activity.
+LOCAL_TRIES = 2
 BROKEN = ApplicationError("broken", non_retryable=True)
 CALLER = Caller(UserId("sender"), "Sender", None, None, "en", frozenset({Scope.OPERATOR}))
 ALL = frozenset(UserId(name) for name in ("sender",))
@@ -104,7 +106,9 @@ POINTS = {
         lambda world: world.steps.get(StepName.QUIET_CHARGER) is StepState.DONE,
         keeps=True,
     ),
-    "in the change": Point(gate("change_ownership"), lambda world: world.reached["change_ownership"]),
+    "in the change": Point(  # and its local tries are over
+        gate("change_ownership"), lambda world: world.reached["change_ownership"] > LOCAL_TRIES
+    ),
     "the change fails": Point(breaks("change_ownership"), parked),
     "the lists fail": Point(breaks("replace_lists"), parked, keeps=True),
     "the lists are sent": Point(gate("replace_lists"), lambda world: world.steps.get(StepName.REPLACE_LISTS)),

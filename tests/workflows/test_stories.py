@@ -72,7 +72,7 @@ async def test_a_charger_that_rejects_its_credentials_rolls_everything_back(stag
     assert (world.owner, world.reason) == ("before", "charger_rejected")
     undone = world.calls[world.calls.index("rotate") + 1 :]
     assert undone == [
-        "withdraw_credentials",  # decides whether there is a way back
+        "turn_back",
         "restore_lists", "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish",
     ]  # fmt: skip
 

@@ -16,7 +16,7 @@ FORWARD = (
     "reserve", "block_sessions", "quiet", "change_ownership", "replace_lists", "rotate",
     "allow_sessions", "release", "finish",
 )  # fmt: skip
-BACK = ("withdraw_credentials", "restore_lists", "restore_ownership", "release", "finish")
+BACK = ("turn_back", "withdraw_credentials", "restore_lists", "restore_ownership", "release", "finish")
 
 
 async def terminated_at(transfer: Stage, step: str) -> None:
@@ -63,7 +63,8 @@ async def test_a_terminated_roll_back_undoes_everything_again(stage: Set) -> Non
     assert (world.owner, world.reason) == ("before", "session_deadline")
     undone = world.calls[world.calls.index("take_up") + 1 :]
     assert undone == [
-        "restore_lists", "withdraw_credentials", "restore_ownership", "allow_sessions", "release", "finish",
+        "turn_back", "restore_lists", "withdraw_credentials", "restore_ownership", "allow_sessions", "release",
+        "finish",
     ]  # fmt: skip
 
 

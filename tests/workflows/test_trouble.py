@@ -457,7 +457,7 @@ async def test_a_proof_that_nobody_told_of_is_found_before_anything_is_given_up(
     world.node = None
     await world.until(lambda: world.attention is Attention.CHARGER_OFFLINE)
     world.proven = True
-    await world.until(lambda: world.reached["withdraw_credentials"] or world.reached["leave_credentials_due"])
+    await world.until(lambda: world.reached["turn_back"] or world.reached["leave_credentials_due"])
     world.node = node
     assert await transfer.outcome() == "completed"
     assert world.owner == "after"

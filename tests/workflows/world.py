@@ -19,6 +19,7 @@ from activities.contracts.registry import (
     Decided,
     DecisionRecord,
     Finish,
+    Finished,
     Plan,
     Proof,
     RefusedRecord,
@@ -26,7 +27,10 @@ from activities.contracts.registry import (
     ResendRecord,
     Taken,
     TakenUp,
+    TurnBack,
+    Turned,
     Whereabouts,
+    WhileAbsent,
 )
 from domain.approval import Decision
 from domain.charger import CommandOutcome, KeyAnswer, Shortfall
@@ -225,11 +229,20 @@ class World(Registry, Charger, Outbox, Records):
         await self._call("allow_sessions")
         return self._whereabouts()
 
-    async def change_ownership(self, ref: TransferRef) -> Changed:
+    async def change_ownership(self, change: WhileAbsent) -> Changed:
         await self._call("change_ownership")
         self.owner, self.state = "after", TransferState.RECONFIGURING
         self.steps[StepName.CHANGE_OWNERSHIP] = StepState.DONE
         return Changed(version=1, new_key=self.new_key, rotates=self.rotates, where=self._whereabouts())
+
+    async def turn_back(self, turn: TurnBack) -> Turned:
+        await self._call("turn_back")
+        changed = self.owner == "after"
+        revoked = changed and self.plan.connection is Connection.DELETE
+        back = not (self.proven or self.handed_out or revoked)
+        if back:
+            self.state, self.reason = TransferState.ROLLING_BACK, turn.reason.value
+        return Turned(proven=self.proven, handed_out=self.handed_out, back=back, changed=changed)
 
     async def restore_ownership(self, ref: TransferRef) -> Changed:
         await self._call("restore_ownership")
@@ -248,14 +261,14 @@ class World(Registry, Charger, Outbox, Records):
         await self._call("leave_credentials_due")
         return Proof(proven=self.proven)
 
-    async def finish(self, end: Finish) -> Done:
+    async def finish(self, end: Finish) -> Finished:
         await self._call("finish")
         self.state, self.warnings = end.state, end.warnings
         self.reason = end.reason.value if end.reason else None
         self.attention = Attention.NONE
         self._note_steps(end.steps)
         self.steps[StepName.TELL_PARTIES] = StepState.DONE
-        return Done()
+        return Finished(state=end.state)
 
     async def locate(self, ref: TransferRef) -> Whereabouts:
         self.reached["locate"] += 1
