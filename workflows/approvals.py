@@ -66,8 +66,14 @@ class Approvals:
                 return TransferStatus(state=known, order_id=order_id)
             record = DecisionRecord(transfer_id=self._transfer_id, decision=decision, order_id=order_id)
             with self._runner.board.hearing(), self.looking() as saw:
+                on_record = decision is not Decision.EXPIRE  # nobody but the clock says so, and says it again
                 decided = await transact(
-                    Registry.decide, record, self._runner.policy, summary=decision.value, for_ever=True
+                    Registry.decide,
+                    record,
+                    self._runner.policy,
+                    summary=decision.value,
+                    for_ever=True,
+                    on_record=on_record,
                 )
                 saw(decided.where)
         self._taken[decision, decided.order_id] = decided.state

@@ -192,13 +192,11 @@ class TransferWorkflow:
         """Change the owner, or be told what an earlier try has found."""
         self._runner.begin_change()
         self._push_change(plan)
-        step, rests = StepName.CHANGE_OWNERSHIP, self._rests_on_sight()
+        step = StepName.CHANGE_OWNERSHIP
         change = WhileAbsent(transfer_id=self._ref.transfer_id, absent_after=self._absent_after())
         try:
             with self._required_charger().looking() as saw:
-                changed = await self._register(
-                    step, Registry.change_ownership, "change the ownership", change, on_record=not rests
-                )
+                changed = await self._register(step, Registry.change_ownership, "change the ownership", change)
                 saw(changed.where)
         except Refusal as refusal:
             self._board.failed(StepName.CHANGE_OWNERSHIP, refusal.message)
@@ -252,20 +250,14 @@ class TransferWorkflow:
             steps=self._board.unwritten,
             absent_after=self._absent_after(),
         )
-        on_record = not self._rests_on_sight()
-        ended = (await self._write(Registry.finish, end, f"finish as {state.value}", on_record=on_record)).state
+        proves = self._runner.plan is not None and self._runner.plan.rotate
+        ended = (await self._write(Registry.finish, end, f"finish as {state.value}", on_record=proves)).state
         self._board.written()
         self._board.enter(ended)
         return ended
 
-    def _rests_on_sight(self) -> bool:
-        """Whether where the charger is was looked at in this very workflow task.
-
-        What follows from that may be in it, too (decision 25): if it is lost, another one looks again.
-        """
-        return self._required_charger().seen_now is not None
-
     def _absent_after(self) -> int | None:
+        """Say by which absence of the charger the story goes in this very workflow task (decision 25)."""
         where = self._required_charger().seen_now
         return where.generation if where is not None and where.node is None else None
 
@@ -360,15 +352,11 @@ class TransferWorkflow:
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 
-    async def _register(
-        self, name: StepName, step: ActivityMethod[Q, A], summary: str, ask: Q, *, on_record: bool = False
-    ) -> A:
+    async def _register(self, name: StepName, step: ActivityMethod[Q, A], summary: str, ask: Q) -> A:
         """Run one of the register's steps, which writes its own row."""
         self._board.begin(name, note=False)
         shown, policy = self._board.trying, self._policy
-        return await self._runner.run(
-            lambda: transact(step, ask, policy, summary=summary, on_record=on_record, shown=shown)
-        )
+        return await self._runner.run(lambda: transact(step, ask, policy, summary=summary, shown=shown))
 
     async def _write(self, step: ActivityMethod[Q, A], ask: Q, summary: str, *, on_record: bool = True) -> A:
         """Have what must be written sooner or later, and from here on stands; shown where that takes long."""

@@ -215,7 +215,7 @@ class Registry(ABC):
     async def refuse(self, refusal: RefusedRecord) -> Done:
         """Write a refused transfer that its sender can read; nothing of a run that is none of its."""
 
-    @step("registry.decide")
+    @step("registry.decide", may_run_again=True)
     @abstractmethod
     async def decide(self, record: DecisionRecord) -> Decided:
         """Take a decision into the register; refuses NotAllowed, NotPossible, AlreadyDecided, TooLate."""
