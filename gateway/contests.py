@@ -122,8 +122,9 @@ class Contests:
         return len(self._here)
 
     def wake(self) -> None:
-        """Have it looked at once."""
-        self._woken.set()
+        """Have it looked at once, for the sockets that wait here: the others are looked for again and again anyway."""
+        if self._here:
+            self._woken.set()
 
     # --- who waits ------------------------------------------------------------------------------------------------
 

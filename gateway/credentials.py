@@ -100,11 +100,19 @@ class KeyRule:
         """
         point = socket.charge_point_id
         connection = Connection(socket.generation, socket.serials, socket.open_line, socket.address, socket.sim)
-        async with self._db.writing() as rows:
-            now = datetime.now(UTC)
-            if await key_sending.is_restarting(rows, point, now - self._restart_patience):
-                return Answer(KeyAnswer.REBOOT_REQUIRED, _counts(socket))
-            key = await key_sending.record_sent(rows, self._vault, point, connection, now, order_id=order_id)
+        try:
+            async with self._db.writing() as rows:
+                key = await key_sending.record_sent(
+                    rows,
+                    self._vault,
+                    point,
+                    connection,
+                    datetime.now(UTC),
+                    order_id=order_id,
+                    restart_patience=self._restart_patience,
+                )
+        except key_sending.Restarting:
+            return Answer(KeyAnswer.REBOOT_REQUIRED, _counts(socket))
         if key is None:
             return None
         said = await socket.dialect.send_key(key.text)
@@ -132,12 +140,14 @@ class KeyRule:
 
     async def count_start(self, socket: ChargerSocket) -> None:
         """Record that a charger has started anew on a released connection: it may show that a key was not taken."""
-        if not socket.quarantined:
-            async with self._db.writing() as rows:
-                now = datetime.now(UTC)
-                await key_sending.record_start(
-                    rows, socket.charge_point_id, socket.credential_id, socket.opened_at, now
-                )
+        if socket.quarantined:
+            return
+        point, key = socket.charge_point_id, socket.credential_id
+        async with self._db.reading() as rows:
+            if not await key_sending.start_shows(rows, point, key):
+                return
+        async with self._db.writing() as rows:
+            await key_sending.record_start(rows, point, key, socket.opened_at, datetime.now(UTC))
 
     async def quarantines(self, rows: AsyncSession, charge_point_id: ChargePointId, credential_id: str) -> bool:
         """Whether a connection with this key opens in quarantine now."""

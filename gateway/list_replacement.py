@@ -5,9 +5,10 @@ not do is told.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from domain.charger import CommandOutcome, SettingChanged, Shortfall
 from domain.ids import ChargePointId
@@ -27,6 +28,8 @@ _ENTRY_BYTES, _FRAME_BYTES = 160, 300
 _DIGITS: Final = 9
 _LOOKED_AT: Final = frozenset(Setting)
 _OFF, _ON = "false", "true"
+#: The list is heeded, and whoever it does not let charge does not.
+_WANTED: Final = {Setting.UNKNOWN_OFFLINE: _OFF, Setting.LIST_ENABLED: _ON}
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,10 @@ class ListReplacement:
         A list that the charger says it could not take is sent once more; said again, that is its answer.
         """
         self._dialect.wish_anew()
-        async with self._db.writing() as rows:
-            await local_lists.claim_list(rows, self._point, self._order_id)
         seen = await self._dialect.read(_LOOKED_AT)
-        closed = await self._set(Setting.UNKNOWN_OFFLINE, _OFF, seen)
-        in_force = await self._set(Setting.LIST_ENABLED, _ON, seen)
+        await self._begin(seen)
+        closed = await self._set(Setting.UNKNOWN_OFFLINE, seen)
+        in_force = await self._set(Setting.LIST_ENABLED, seen)
         cleared = await self._clear_cache(seen)
         order = await self._plan(seen, block_former=not closed)
         forgotten = await self._dialect.forget_customers(order.former)  # before the list (N10.FR.02)
@@ -70,10 +72,7 @@ class ListReplacement:
         limits = await self._dialect.clear_profiles()
         listed = order.blocked if outcome is CommandOutcome.DONE else 0
         former = 0 if closed else len(order.former) - listed
-        async with self._db.writing() as rows:
-            await charger_changes.note_left(
-                rows, self._point, self._order_id, former_tags=former, charging_limits=limits
-            )
+        await self._note_left(former, limits)
         left = {
             Shortfall.FORMER_TAGS_MAY_CHARGE_OFFLINE: former > 0,
             Shortfall.CACHE_NOT_CLEARED: not cleared,
@@ -101,18 +100,36 @@ class ListReplacement:
         await self._set_back()
         return Replaced(outcome)
 
-    async def _set(self, setting: Setting, value: str, seen: Settings) -> bool:
-        """Have a setting at a value; whether it is, as the charger says when it is asked again.
+    async def _begin(self, seen: Settings) -> None:
+        """Claim the list, and put on record what is about to be set, before anything is touched."""
+        names = self._dialect.NAMES
+        changes = [
+            SettingChanged(names[setting], seen.get(setting), value)
+            for setting, value in _WANTED.items()
+            if not _is(seen.get(setting), value)
+        ]
+        async with self._db.writing() as rows:
+            await local_lists.claim_list(rows, self._point, self._order_id)
+            if changes:
+                await charger_changes.note_settings(rows, self._point, self._order_id, changes)
+
+    async def _note_left(self, former_tags: int, limits: Sequence[Mapping[str, Any]]) -> None:
+        async with self._db.reading() as rows:
+            known = await charger_changes.of_one(rows, self._order_id)
+        if (known.former_tags, known.charging_limits) != (former_tags, tuple(limits)):
+            async with self._db.writing() as rows:
+                await charger_changes.note_left(
+                    rows, self._point, self._order_id, former_tags=former_tags, charging_limits=limits
+                )
+
+    async def _set(self, setting: Setting, seen: Settings) -> bool:
+        """Have a setting as it is wanted; whether it is, as the charger says when it is asked again.
 
         One that it does not have is tried all the same: there are chargers that know more than they tell.
         """
-        name = self._dialect.NAMES[setting]
-        was = seen.get(setting)
-        if _is(was, value):
+        name, value = self._dialect.NAMES[setting], _WANTED[setting]
+        if _is(seen.get(setting), value):
             return True
-        changed = SettingChanged(name, was, value)
-        async with self._db.writing() as rows:
-            await charger_changes.note_setting(rows, self._point, self._order_id, changed)
         try:
             outcome = await self._dialect.write(name, value, dispensable=True)
         except DISPENSABLE:

@@ -158,7 +158,7 @@ class Gateway:
             open_line=self._open_line,
             charging_rules=ChargingRules(limits.ping_every + limits.ping_timeout, power_limit, lost_after),
         )
-        self._sweep = Sweep(db, self._sockets, self._rule, self._contests, sweep_every)
+        self._sweep = Sweep(db, node, self._sockets, self._rule, self._contests, sweep_every)
         self.orders = Orders(db, self._sockets, self._rule, self._enrolment, self._tasks)
 
     @property

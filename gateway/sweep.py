@@ -8,6 +8,7 @@ from typing import Final
 from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
+from domain.ids import NodeId
 from gateway.charger_sockets import ChargerSocket, ChargerSockets
 from gateway.contests import Contests
 from gateway.credentials import KeyRule
@@ -26,10 +27,17 @@ class Sweep:
     """Looks at every socket of this node again and again."""
 
     def __init__(
-        self, db: Database, sockets: ChargerSockets, rule: KeyRule, contests: Contests, every: timedelta
+        self,
+        db: Database,
+        node: NodeId,
+        sockets: ChargerSockets,
+        rule: KeyRule,
+        contests: Contests,
+        every: timedelta,
     ) -> None:
-        """Look at all of `sockets` every so often."""
+        """Look at all of `sockets`, which are `node`'s, every so often."""
         self._db = db
+        self._node = node
         self._sockets = sockets
         self._rule = rule
         self._contests = contests
@@ -52,8 +60,11 @@ class Sweep:
         End quarantines whose reason is gone: a charger that stays connected sends no BootNotification that would.
         """
         held = self._sockets.all()
-        for first in range(0, len(held), _AT_ONCE):
-            await self._look_at(held[first : first + _AT_ONCE])
+        async with self._db.reading() as rows:
+            good = await present_connections.good_at(rows, self._node)
+        doubtful = [one for one in held if one.quarantined or (one.charge_point_id, one.generation) not in good]
+        for first in range(0, len(doubtful), _AT_ONCE):
+            await self._look_at(doubtful[first : first + _AT_ONCE])
 
     async def _look_at(self, some: list[ChargerSocket]) -> None:
         async with self._db.reading() as rows:

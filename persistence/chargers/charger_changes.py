@@ -1,7 +1,7 @@
 """What orders changed at chargers beside their lists: on record before it is set, so that it can be put back."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -40,13 +40,13 @@ async def of_one(rows: AsyncSession, order_id: str) -> Changes:
     return (await of(rows, [order_id])).get(order_id, Changes())
 
 
-async def note_setting(
-    rows: AsyncSession, charge_point_id: ChargePointId, order_id: str, changed: SettingChanged
+async def note_settings(
+    rows: AsyncSession, charge_point_id: ChargePointId, order_id: str, changes: Iterable[SettingChanged]
 ) -> None:
     """Record what is about to be set; of a repeat the first `was` stays. Commit before it is sent."""
     row = await _row(rows, charge_point_id, order_id)
-    if all(one["name"] != changed.name for one in row.settings):
-        row.settings = [*row.settings, {"name": changed.name, "was": changed.was, "now": changed.now}]
+    known = {one["name"] for one in row.settings}
+    row.settings = [*row.settings, *(asdict(change) for change in changes if change.name not in known)]
 
 
 async def drop_setting(rows: AsyncSession, charge_point_id: ChargePointId, order_id: str, name: str) -> None:

@@ -4,6 +4,7 @@ Every function works in the caller's transaction and leaves the commit to it.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -51,26 +52,28 @@ async def end(
     shown: ClockShown | None = None,
 ) -> None:
     """Write that a connection is over, and what the charger's clock was off by, as far as it was `shown`."""
-    row = await rows.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
-    if row is None:
+    if shown is None or not shown.heard:
+        await _set(rows, charge_point_id, generation, ended_at=func.coalesce(ChargerConnection.ended_at, now))
         return
-    row.ended_at = row.ended_at or now
-    if shown is not None:
+    row = await rows.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
+    if row is not None:
+        row.ended_at = row.ended_at or now
         await _note_clock(rows, row, shown)
 
 
 async def note_clock(rows: AsyncSession, charge_point_id: ChargePointId, generation: int, shown: ClockShown) -> None:
     """Write what the charger's clock is off by: whoever holds the connection may not be there at its end."""
+    if not shown.heard:
+        return
     row = await rows.get(ChargerConnection, (charge_point_id, generation), with_for_update=True)
     if row is not None:
         await _note_clock(rows, row, shown)
 
 
 async def _note_clock(rows: AsyncSession, row: ChargerConnection, shown: ClockShown) -> None:
-    if shown.heard:
-        usual = await usually_off_before(rows, ChargePointId(row.charge_point_id), row.generation)
-        off = shown.off(row.released_at or row.opened_at, usual)
-        row.clock_off = None if off is None else round(off.total_seconds())
+    usual = await usually_off_before(rows, ChargePointId(row.charge_point_id), row.generation)
+    off = shown.off(row.released_at or row.opened_at, usual)
+    row.clock_off = None if off is None else round(off.total_seconds())
 
 
 async def usually_off_before(rows: AsyncSession, charge_point_id: ChargePointId, generation: int) -> timedelta | None:
@@ -99,7 +102,7 @@ async def _end(rows: AsyncSession, now: datetime, *which: ColumnElement[bool]) -
     )
 
 
-async def _set(rows: AsyncSession, charge_point_id: ChargePointId, generation: int, **values: datetime) -> None:
+async def _set(rows: AsyncSession, charge_point_id: ChargePointId, generation: int, **values: Any) -> None:
     it = (ChargerConnection.charge_point_id == charge_point_id, ChargerConnection.generation == generation)
     await rows.execute(
         update(ChargerConnection).where(*it).values(**values), execution_options={"synchronize_session": False}

@@ -114,27 +114,36 @@ async def lock_keys(rows: AsyncSession, charge_point_id: ChargePointId) -> Keys:
 
     The charge point's row is locked first: it is there where no key is. Raises NotFound.
     """
-    return await _read(rows, charge_point_id, locked=True)
-
-
-async def read_keys(rows: AsyncSession, charge_point_id: ChargePointId) -> Keys:
-    """Read the keys. Only reads; raises NotFound."""
-    return await _read(rows, charge_point_id, locked=False)
-
-
-async def _read(rows: AsyncSession, charge_point_id: ChargePointId, *, locked: bool) -> Keys:
     holder = select(*HOLDER).where(ChargePoint.id == charge_point_id)
-    found = (await rows.execute(holder.with_for_update(key_share=True) if locked else holder)).one_or_none()
+    found = (await rows.execute(holder.with_for_update(key_share=True))).one_or_none()
     if found is None:
         raise NotFound("There is no such charge point.")
-    query = (
+    query = (  # another one: it sees what was committed while the first one waited
         select(Credential)
         .where(Credential.charge_point_id == charge_point_id, remembered())
         .order_by(Credential.id)
         .execution_options(populate_existing=True)
     )
-    listed = (await rows.scalars(query.with_for_update() if locked else query)).all()
-    return sort_keys(listed, holder_of(*found))
+    return sort_keys((await rows.scalars(query.with_for_update())).all(), holder_of(*found))
+
+
+async def read_keys(rows: AsyncSession, charge_point_id: ChargePointId) -> Keys:
+    """Read the keys. Only reads; raises NotFound."""
+    listed = await read_where(rows, ChargePoint.id == charge_point_id)
+    if listed is None:
+        raise NotFound("There is no such charge point.")
+    return listed[1]
+
+
+async def read_where(rows: AsyncSession, which: ColumnElement[bool]) -> tuple[ChargePointId, Keys] | None:
+    """Read the keys of the charge point for which `which` holds; None: there is no such one. One query; only reads."""
+    known = and_(Credential.charge_point_id == ChargePoint.id, remembered())
+    query = select(ChargePoint.id, *HOLDER, Credential).outerjoin(Credential, known).where(which)
+    listed = (await rows.execute(query.order_by(Credential.id).execution_options(populate_existing=True))).all()
+    if not listed:
+        return None
+    keys = [row[-1] for row in listed if row[-1] is not None]
+    return ChargePointId(listed[0][0]), sort_keys(keys, holder_of(*listed[0][1:-1]))
 
 
 #: The columns that `holder_of` takes.

@@ -83,7 +83,8 @@ async def change_hands(
     if keys.known_to is KnownTo.PEOPLE:
         await _open_by(rows, charge_point_id, until_new_key)
         return True
-    await _open_by(rows, charge_point_id, None)
+    if keys.holder.until_new_key is not None:
+        await _open_by(rows, charge_point_id, None)
     await _make_pending(rows, vault, charge_point_id, keys, order_id, quarantines_old=quarantines_old, now=now)
     return False
 
@@ -128,16 +129,20 @@ async def _make_pending(
             withdrawn_at=None,
         )
         return
-    row = await _fresh(rows, vault, charge_point_id, keys, KeyPurpose.TRANSFER, now)
-    row.order_id = order_id
-    row.quarantines_old = quarantines_old
-    await rows.flush()
+    theirs = {"order_id": order_id, "quarantines_old": quarantines_old}
+    await _fresh(rows, vault, charge_point_id, keys, KeyPurpose.TRANSFER, now, **theirs)
 
 
 async def _fresh(
-    rows: AsyncSession, vault: Vault, charge_point_id: ChargePointId, keys: Keys, purpose: KeyPurpose, now: datetime
-) -> Credential:
-    """Add the row of a new random key."""
+    rows: AsyncSession,
+    vault: Vault,
+    charge_point_id: ChargePointId,
+    keys: Keys,
+    purpose: KeyPurpose,
+    now: datetime,
+    **values: object,
+) -> None:
+    """Add the row of a new random key, with `values` beside it."""
     raw = secrets.token_bytes(KEY_BYTES)
     text = raw.hex().encode()
     row = new_key(
@@ -152,9 +157,11 @@ async def _fresh(
     row.mac_decoded = vault.mac(PURPOSE, raw)
     row.sealed_key = vault.seal(text)
     row.successor = purpose is not KeyPurpose.ENROLMENT
+    for name, value in values.items():
+        setattr(row, name, value)
     rows.add(row)
+    await rows.flush()
     await note(rows, charge_point_id, TrailAction.KEY_MADE, {"purpose": row.purpose, "known_to": row.known_to})
-    return row
 
 
 async def make_own(
@@ -187,7 +194,6 @@ async def make_own(
         await set_aside(rows, keys, pending, now)
     purpose = KeyPurpose.ENROLMENT if people else KeyPurpose.ROTATION
     await _fresh(rows, vault, charge_point_id, keys, purpose, now)
-    await rows.flush()
     return purpose
 
 

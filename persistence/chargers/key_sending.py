@@ -5,7 +5,7 @@ Every function works in the caller's writing transaction and leaves the commit t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select, update
@@ -45,22 +45,32 @@ class Connection:
     """`iccid` and `imsi` of its modem, where it named them."""
 
 
+class Restarting(Exception):
+    """The charger has accepted to restart for its pending key, and has not been seen to."""
+
+
 async def record_sent(
     rows: AsyncSession,
     vault: Vault,
     charge_point_id: ChargePointId,
     connection: Connection,
     now: datetime,
+    *,
     order_id: str | None = None,
+    restart_patience: timedelta = timedelta(),
 ) -> PendingKey | None:
     """Record that the pending key is being sent, and give it: commit before a single byte of it leaves.
 
     None where there is none to send: proven, withdrawn or dropped, not that of `order_id`, or one that somebody is to
     type. Nor is one sent over a connection that has lost its place, or that a former owner may have opened. Always the
     same key. The time of the first sending stays: the grace period counts from it.
+
+    Raises Restarting where the charger has been restarting for the key for no longer than `restart_patience`.
     """
     keys = await lock_keys(rows, charge_point_id)
     pending = keys.pending
+    if _restarts(pending, now - restart_patience):
+        raise Restarting
     if pending is None or pending.withdrawn_at is not None or pending.sealed_key is None:
         return None
     if order_id is not None and pending.order_id != order_id:
@@ -150,7 +160,10 @@ async def record_answer(
 
 async def is_restarting(rows: AsyncSession, charge_point_id: ChargePointId, since: datetime) -> bool:
     """Whether the charger has accepted `since` then to restart for its pending key, and has not been seen to. Reads."""
-    pending = (await read_keys(rows, charge_point_id)).pending
+    return _restarts((await read_keys(rows, charge_point_id)).pending, since)
+
+
+def _restarts(pending: Credential | None, since: datetime) -> bool:
     return pending is not None and pending.restarted_at is not None and pending.restarted_at > since
 
 
@@ -159,6 +172,19 @@ async def record_restart(rows: AsyncSession, charge_point_id: ChargePointId, now
     pending = (await lock_keys(rows, charge_point_id)).pending
     if pending is not None:
         await turn(rows, pending, restarted_at=now)
+
+
+async def start_shows(rows: AsyncSession, charge_point_id: ChargePointId, opened_with: str) -> bool:
+    """Whether a start, on a connection opened with `opened_with`, may show anything of a key. Only reads."""
+    return all(_not_taken(await read_keys(rows, charge_point_id), opened_with))
+
+
+def _not_taken(keys: Keys, opened_with: str) -> tuple[Credential | None, Credential | None]:
+    """Give the pending key that was sent, and the living one that was used instead; None where there is none."""
+    pending = keys.pending
+    if pending is None or pending.id == opened_with or pending.last_sent_at is None:
+        return None, None
+    return pending, next((key for key in keys.living if key.id == opened_with), None)
 
 
 async def record_start(
@@ -173,9 +199,8 @@ async def record_start(
     that waits for its proof. What a connection says that people may have opened shows it for enrolment only.
     """
     keys = await lock_keys(rows, charge_point_id)
-    pending = keys.pending
-    opener = next((key for key in keys.living if key.id == opened_with), None)
-    if pending is None or opener is None or pending.id == opened_with or pending.last_sent_at is None:
+    pending, opener = _not_taken(keys, opened_with)
+    if pending is None or opener is None:
         return None
     if pending.restarted_at is not None and pending.restarted_at < opened_at:
         await turn(rows, pending, restarted_at=None)

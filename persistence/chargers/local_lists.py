@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.charge_point import ChargePoint
 from domain.errors import TransferInProgress
 from domain.ids import ChargePointId
 from domain.tags import TagType
@@ -62,7 +63,7 @@ async def claim_list(
     Raises TransferInProgress where another order's transfer is at work there: what it is to replace, and may have to
     restore, stays as it found it.
     """
-    return await _claim(rows, charge_point_id, order_id, restore=restore) is not None
+    return (await _claim(rows, charge_point_id, order_id, restore=restore))[1] is not None
 
 
 async def plan_list(
@@ -84,16 +85,15 @@ async def plan_list(
 
     Raises TransferInProgress, as `claim_list`.
     """
-    saved = await _claim(rows, charge_point_id, order_id, restore=restore)
+    point, saved = await _claim(rows, charge_point_id, order_id, restore=restore)
     if saved is None:
         return None
     former: list[Entry] = []
     if restore:
         entries = [Entry(**entry) for entry in saved.replaced or []]
     else:
-        point = await charge_points.get(rows, charge_point_id)
         accepted = await _tags(rows, point.holding.group_id, limits)
-        former = await _former(rows, charge_point_id, saved, accepted, limits)
+        former = await _former(rows, point, saved, accepted, limits)
         entries = [*accepted, *(former if block_former else ())] if point.until_new_key is None else []
     entries = [entry for entry in entries if len(entry.id_tag) <= limits.tag][: limits.length]
     parts = _split(entries, limits.part)
@@ -106,30 +106,30 @@ async def plan_list(
 
 async def _claim(
     rows: AsyncSession, charge_point_id: ChargePointId, order_id: str, *, restore: bool
-) -> LocalList | None:
-    await charge_points.lock(rows, charge_point_id)
+) -> tuple[ChargePoint, LocalList | None]:
+    point = await charge_points.lock(rows, charge_point_id)
     if await transfers.at_charger(rows, charge_point_id) not in {None, order_id}:
         raise TransferInProgress("Another transfer is at work on the charge point, and sends it its own list.")
     saved = await rows.get(LocalList, charge_point_id, populate_existing=True)
     if restore and (saved is None or saved.order_id != order_id):
-        return None
+        return point, None
     if saved is None:
         saved = LocalList(charge_point_id=charge_point_id, version=0, entries=[], order_id=None, replaced=None)
         rows.add(saved)
     if saved.order_id != order_id:
         saved.order_id, saved.replaced = order_id, saved.entries
     await rows.flush()
-    return saved
+    return point, saved
 
 
 async def _former(
-    rows: AsyncSession, charge_point_id: ChargePointId, saved: LocalList, accepted: Sequence[Entry], limits: ListLimits
+    rows: AsyncSession, point: ChargePoint, saved: LocalList, accepted: Sequence[Entry], limits: ListLimits
 ) -> list[Entry]:
     """Give the tags of the group that had the charge point last, and those that its list let charge, as blocked."""
-    present = (await charge_points.get(rows, charge_point_id)).holding.group_id
+    others = OwnershipPeriod.group_id != point.holding.group_id
     query = (
         select(OwnershipPeriod.group_id)
-        .where(OwnershipPeriod.charge_point_id == charge_point_id, OwnershipPeriod.group_id != present)
+        .where(OwnershipPeriod.charge_point_id == point.id, others)
         .order_by(OwnershipPeriod.version.desc())
         .limit(1)
     )

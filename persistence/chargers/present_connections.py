@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, case, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, case, func, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger_clock import ClockShown
@@ -48,13 +48,6 @@ class ConnectionStatus(NamedTuple):
     def good(self, generation: int) -> bool:
         """Whether a socket of this generation may do what an ordinary one may."""
         return self.keyed and not self.shut and self.generation == generation
-
-
-class Opened(NamedTuple):
-    """A connection that is open."""
-
-    generation: int
-    address: str | None
 
 
 #: What no row has whose place nobody waits for.
@@ -182,24 +175,9 @@ def place_of(node: str | None, generation: int | None, quarantined: bool | None,
     return Place(NodeId(node or ""), generation or 0, bool(quarantined))
 
 
-async def opened(rows: AsyncSession, charge_point_id: ChargePointId) -> Opened | None:
-    """Say which connection of the charger is open. Only reads."""
-    query = select(PresentConnection.generation, PresentConnection.address).where(
-        PresentConnection.charge_point_id == charge_point_id, is_open()
-    )
-    row = (await rows.execute(query)).one_or_none()
-    return Opened(*row) if row is not None else None
-
-
-async def statuses(
-    rows: AsyncSession, charge_point_ids: Collection[ChargePointId]
-) -> dict[ChargePointId, ConnectionStatus]:
-    """Say for each of these chargers what its sockets' right rests on. One query; only reads."""
+def _rights() -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
+    """Give the conditions on links and their charge points: `keyed`, `unsettled`, `shut` of a ConnectionStatus."""
     living = and_(Credential.charge_point_id == PresentConnection.charge_point_id, Credential.state != KeyState.REVOKED)
-    revoked = select(func.max(Credential.revoked_at)).where(
-        Credential.charge_point_id == PresentConnection.charge_point_id
-    )
-    keyed = select(Credential.id).where(living).correlate(PresentConnection).exists()
     withdrawn = and_(
         living, Credential.state == KeyState.PENDING, Credential.withdrawn_at > PresentConnection.connected_at
     )
@@ -209,6 +187,21 @@ async def statuses(
         ChargePoint.until_new_key == UntilNewKey.QUARANTINE,
         PresentConnection.quarantined.is_(False),
     )
+    return (
+        select(Credential.id).where(living).correlate(PresentConnection).exists(),
+        select(Credential.id).where(withdrawn).correlate(PresentConnection).exists(),
+        select(Credential.id).where(shut).correlate(PresentConnection, ChargePoint).exists(),
+    )
+
+
+async def statuses(
+    rows: AsyncSession, charge_point_ids: Collection[ChargePointId]
+) -> dict[ChargePointId, ConnectionStatus]:
+    """Say for each of these chargers what its sockets' right rests on. One query; only reads."""
+    revoked = select(func.max(Credential.revoked_at)).where(
+        Credential.charge_point_id == PresentConnection.charge_point_id
+    )
+    keyed, unsettled, shut = _rights()
     query = (
         select(
             PresentConnection.charge_point_id,
@@ -216,8 +209,8 @@ async def statuses(
             PresentConnection.node.is_not(None),
             keyed,
             revoked.correlate(PresentConnection).scalar_subquery(),
-            select(Credential.id).where(withdrawn).correlate(PresentConnection).exists(),
-            select(Credential.id).where(shut).correlate(PresentConnection, ChargePoint).exists(),
+            unsettled,
+            shut,
             PresentConnection.credential_id,
             PresentConnection.address,
         )
@@ -231,6 +224,17 @@ async def statuses(
         )
         for row in found
     }
+
+
+async def good_at(rows: AsyncSession, node: NodeId) -> set[tuple[ChargePointId, int]]:
+    """Give charger and generation of each claim of a node with which nothing is wrong. One query; only reads."""
+    keyed, unsettled, shut = _rights()
+    query = (
+        select(PresentConnection.charge_point_id, PresentConnection.generation)
+        .join(ChargePoint, ChargePoint.id == PresentConnection.charge_point_id)
+        .where(PresentConnection.node == node, keyed, not_(unsettled), not_(shut))
+    )
+    return {(ChargePointId(row[0]), row[1]) for row in await rows.execute(query)}
 
 
 async def status(rows: AsyncSession, charge_point_id: ChargePointId) -> ConnectionStatus:

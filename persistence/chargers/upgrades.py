@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger import KeyAnswer
@@ -15,21 +15,17 @@ from domain.trail import TrailAction
 from domain.transfer import UntilNewKey
 from persistence.caseless import Caseless
 from persistence.chargers.charger_keys import (
-    HOLDER,
-    Holder,
     Keys,
     KeyState,
     Match,
     find_match,
-    holder_of,
     is_settled,
     lock_keys,
     note,
     read_keys,
-    remembered,
+    read_where,
     revoke,
     settle_form,
-    sort_keys,
     turn,
 )
 from persistence.chargers.key_sending import note_rotates
@@ -112,17 +108,10 @@ async def recognise(rows: AsyncSession, vault: Vault, identity: str, password: b
 
     `identity` is in the one case that all are compared in (domain.caseless).
     """
-    known = and_(Credential.charge_point_id == ChargePoint.id, remembered())
-    named = Caseless(ChargePoint.identity) == identity
-    query = select(ChargePoint.id, *HOLDER, Credential).outerjoin(Credential, known).where(named)
-    listed = (await rows.execute(query)).all()
-    holder = holder_of(*listed[0][1:5]) if listed else Holder()
-    keys = sort_keys([row[5] for row in listed if row[5] is not None], holder)
+    found, keys = await read_where(rows, Caseless(ChargePoint.identity) == identity) or (None, Keys())
     match = find_match(vault, keys, password)
-    if not listed or match is None or match.ended:
-        found = ChargePointId(listed[0][0]) if listed else None
+    if found is None or match is None or match.ended:
         return Recognised(None, _refused(keys, found, match))
-    found = ChargePointId(listed[0][0])
     key = match.key
     if key is keys.current and keys.pending is None and not keys.beside and is_settled(match, vault, password):
         return Recognised(found, _come_with_old(keys, key, OldKeys(timedelta()), None))
@@ -228,7 +217,8 @@ async def _take_on(
     if pending.purpose != KeyPurpose.TYPED:
         if pending.sent_elsewhere and not pending.successor:
             known_to = KnownTo.PEOPLE
-        await note_rotates(rows, ChargePointId(pending.charge_point_id), rotates=True)
+        if keys.holder.rotates is not True:
+            await note_rotates(rows, ChargePointId(pending.charge_point_id), rotates=True)
     values = {"state": KeyState.CURRENT, "known_to": known_to, "sealed_key": None, "proved_at": now}
     await settle_form(rows, match, vault, password, **values)
     detail = {
@@ -239,7 +229,7 @@ async def _take_on(
         "address": address,
     }
     await note(rows, ChargePointId(pending.charge_point_id), TrailAction.KEY_PROVEN, detail)
-    if keys.is_owners(pending):
+    if keys.is_owners(pending) and keys.holder.until_new_key is not None:
         await _nothing_awaited(rows, ChargePointId(pending.charge_point_id))
     entry = Entry.PROVED if pending.withdrawn_at is None else Entry.SETTLED
     return Admission(entry, ChargePointId(pending.charge_point_id), pending.id, known_to)
