@@ -1,14 +1,16 @@
-"""A database with as many charge points as are to connect, each with a key."""
+"""A database with as many charge points as are to connect, each enrolled: nobody else knows its key."""
 
 from datetime import UTC, datetime
 from typing import Final
 
+from sqlalchemy import update
+
 from domain.ids import ChargePointId
-from domain.keys import KeyPurpose
+from domain.keys import KeyPurpose, KnownTo
 from persistence.chargers import typed_keys
 from persistence.migrating import migrate
 from persistence.session import Database
-from persistence.tables import ChargePoint, Group, OwnershipPeriod, User
+from persistence.tables import ChargePoint, Credential, Group, OwnershipPeriod, User
 from persistence.vault import Vault
 from tools.bench.stations import KEY, identity
 
@@ -39,5 +41,6 @@ async def fill(url: str, stations: int) -> None:
             await rows.flush()
             for id_ in names:
                 await typed_keys.set_current(rows, vault, id_, KEY, _BEGIN, purpose=KeyPurpose.GIVEN)
+            await rows.execute(update(Credential).values(known_to=KnownTo.CHARGER, decoded=False))
     finally:
         await database.close()

@@ -1,5 +1,6 @@
 """`python -m tools.bench.gateway`: a gateway process and a bare WebSocket server, each under many stations."""
 
+import asyncio
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench.measuring import Load, Measured, measure_both
+from tools.bench.measuring import Load, Measured, measure_on_postgres
+from tools.stage import postgres
+from tools.stage.supervisor import PartFailed
 
 _MILLI: Final = 1e3
 _MICRO: Final = 1e6
@@ -71,8 +74,13 @@ def main(
     Ends with 1 where a heartbeat was missed or a station could not connect.
     """
     load = Load(stations, seconds, every, rest)
-    gateway, bare = measure_both(load)
-    Console().print(table(load, gateway, bare))
+    console = Console()
+    try:
+        gateway, bare = asyncio.run(measure_on_postgres(load, console.print))
+    except (postgres.NoServer, PartFailed) as missing:
+        console.print(str(missing))
+        sys.exit(1)
+    console.print(table(load, gateway, bare))
     sys.exit(0 if gateway.good and bare.good else 1)
 
 

@@ -16,6 +16,9 @@ import psutil
 from tools.bench import servers, stations
 from tools.bench.database import fill
 from tools.bench.stations import Arrive, Beat, Order, Told, Vanish
+from tools.stage import postgres
+from tools.stage.ports import Ports
+from tools.stage.supervisor import Report
 
 #: Stations a client process, each with a source address of its own: neither its files nor its ports run out.
 _A_CLIENT: Final = 5000
@@ -78,13 +81,17 @@ class Measured:
         return not (self.arrival.absent or self.comeback.absent or self.beats.missed)
 
 
-def measure_both(load: Load) -> tuple[Measured, Measured]:
-    """Put the gateway under a load, then the bare server under the same one."""
+def measure_both(load: Load, url: str) -> tuple[Measured, Measured]:
+    """Put the gateway, on an empty database, under a load, then the bare server under the same one."""
+    asyncio.run(fill(url, load.stations))
+    return measure(servers.gateway_server(url), load), measure(servers.bare_server(), load)
+
+
+async def measure_on_postgres(load: Load, report: Report) -> tuple[Measured, Measured]:
+    """Measure both, the gateway on a PostgreSQL of its own; raises postgres.NoServer."""
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite+aiosqlite:///{Path(folder) / 'bench.db'}"
-        asyncio.run(fill(url, load.stations))
-        gateway = measure(servers.gateway_server(url), load)
-    return gateway, measure(servers.bare_server(), load)
+        async with postgres.running(Path(folder), report, Ports.free().api) as server:
+            return await asyncio.to_thread(measure_both, load, server.url())
 
 
 def measure(server: servers.Server, load: Load) -> Measured:

@@ -1,12 +1,12 @@
 """The processes that are measured: one gateway node, and a bare `websockets` server to compare it with."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
+import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
@@ -43,7 +43,7 @@ def run(server: Server, sockets: int, parent: "Connection[int, Any]") -> None:
     """Be a process that serves, and tells its parent the port."""
     start_logging("warning")
     allow_sockets(sockets)
-    asyncio.run(_main(server, parent))
+    uvloop.run(_main(server, parent))
 
 
 async def _main(server: Server, parent: "Connection[int, Any]") -> None:

@@ -1,11 +1,10 @@
 """The gateway under many stations, beside a bare WebSocket server: what counts of `make bench-gateway`."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from tools.bench.laps import milli
-from tools.bench.measuring import Load, Measured, measure_both
+from tools.bench.measuring import Load, Measured, measure_on_postgres
 from tools.bench.scale import Scale
 from tools.stage.supervisor import Report
 
@@ -14,7 +13,7 @@ async def stations_beside(scale: Scale, report: Report) -> Mapping[str, Any]:
     """Put both under the same load, one after the other."""
     seconds = 30 if scale.stations >= 1000 else 6
     load = Load(scale.stations, seconds=seconds, every=seconds / 3, rest=seconds / 3)
-    gateway, bare = await asyncio.to_thread(measure_both, load)
+    gateway, bare = await measure_on_postgres(load, report)
     ours, theirs = _figures(gateway), _figures(bare)
     ratios = {name: round(ours[name] / theirs[name], 2) for name in ours if theirs[name]}
     report(f"  {scale.stations} stations, beside a bare server: {ratios}")

@@ -1,5 +1,7 @@
 """The measurement itself, short: what it counts adds up, and the gateway misses no heartbeat."""
 
+from pathlib import Path
+
 import pytest
 
 from tools.bench.gateway import table
@@ -9,9 +11,9 @@ from tools.bench.servers import bare_server
 pytestmark = pytest.mark.measured
 
 
-def test_every_station_gets_in_and_every_heartbeat_is_answered_on_both_servers() -> None:
+def test_every_station_gets_in_and_every_heartbeat_is_answered_on_both_servers(tmp_path: Path) -> None:
     load = Load(stations=100, seconds=1.5, every=0.5, rest=1)
-    both = measure_both(load)
+    both = measure_both(load, f"sqlite+aiosqlite:///{tmp_path / 'bench.db'}")
     for measured in both:
         assert measured.good
         assert len(measured.arrival.arrivals) == len(measured.comeback.arrivals) == 100
