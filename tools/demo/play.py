@@ -13,7 +13,7 @@ from tools.demo.seed import Seeded, seed
 from tools.stage import devserver, parts
 from tools.stage.ports import HOST, Ports
 from tools.stage.stage import Stage
-from tools.stage.supervisor import Part, Report, Supervisor
+from tools.stage.supervisor import Part, PartFailed, Report, Supervisor
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,10 @@ async def running(stage: Stage, report: Report, *, with_stations: bool) -> Async
     """
     program = await asyncio.to_thread(devserver.find_or_build, report) if stage.own_temporal else None
     with stage.fresh():
-        seeded = await seed(stage)
         db = Database(stage.database_url)
         supervisor = Supervisor(stage.logs, report)
         try:
-            await _start(stage, seeded, db, supervisor, report, program, with_stations=with_stations)
+            seeded = await _start(stage, db, supervisor, report, program, with_stations=with_stations)
             stage.write_facts(seeded.keys, seeded.charge_points)
             yield Play(stage, seeded, db, supervisor)
         finally:
@@ -56,25 +55,31 @@ async def running(stage: Stage, report: Report, *, with_stations: bool) -> Async
 
 
 async def _start(
-    stage: Stage,
-    seeded: Seeded,
-    db: Database,
-    supervisor: Supervisor,
-    report: Report,
-    program: Path | None,
-    *,
-    with_stations: bool,
-) -> None:
-    """Start the parts one after the other, each once what it needs is ready."""
+    stage: Stage, db: Database, supervisor: Supervisor, report: Report, program: Path | None, *, with_stations: bool
+) -> Seeded:
+    """Put the data in and start the parts, each once what it needs is ready, and beside what it does not."""
 
-    async def start(part: Part) -> None:
-        report(f"Starting {part.name} …")
-        await supervisor.start(part)
+    async def start(*following: Part) -> None:
+        for part in following:
+            report(f"Starting {part.name} …")
+            await supervisor.start(part)
 
-    if program is not None:
-        await start(parts.temporal(stage, program))
-    await register_search_attributes(await stage.connection.open())
-    for part in (parts.mailbox, parts.worker, parts.gateway, parts.api):
-        await start(part(stage))
-    if with_stations:
-        await start(parts.stations(stage, seeded.charge_points, db))
+    async def start_temporal() -> None:
+        if program is not None:
+            await start(parts.temporal(stage, program))
+        await register_search_attributes(await stage.connection.open())
+
+    try:
+        async with asyncio.TaskGroup() as first:
+            first.create_task(start_temporal())
+            first.create_task(start(parts.mailbox(stage)))
+            seeding = first.create_task(seed(stage))
+        seeded = seeding.result()
+        stations = [parts.stations(stage, seeded.charge_points, db)] if with_stations else []
+        async with asyncio.TaskGroup() as rest:
+            rest.create_task(start(parts.worker(stage)))
+            rest.create_task(start(parts.api(stage)))
+            rest.create_task(start(parts.gateway(stage), *stations))
+    except* PartFailed as failed:
+        raise failed.exceptions[0] from None
+    return seeded
