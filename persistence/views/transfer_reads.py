@@ -13,7 +13,7 @@ from domain.ids import TransferId, UserId
 from domain.kinds import Decider, kinds_that
 from domain.request import TransferRequest
 from domain.rights import Role
-from domain.transfer import BEFORE_CHANGE, TransferState
+from domain.transfer import BEFORE_CHANGE, StepName, StepState, TransferState
 from persistence.chargers import charger_changes, credentials
 from persistence.chargers.charger_changes import Changes
 from persistence.chargers.credentials import OrderKeys
@@ -25,7 +25,14 @@ from persistence.transfers import recipients
 from persistence.vault import Vault
 from persistence.views.transfer_filter import TransferFilter
 from persistence.views.transfer_pages import page_of_requests, page_of_transfers, requests_without_transfer
-from persistence.views.transfer_views import EventView, StepRow, TransferView, event_view, requested_view, transfer_view
+from persistence.views.transfer_views import (
+    EventView,
+    StepView,
+    TransferView,
+    event_view,
+    requested_view,
+    transfer_view,
+)
 from persistence.views.visibility import trail_in_sight, transfer_in_sight
 
 NO_TRANSFER: Final = "There is no such transfer, or you have no part in it."
@@ -122,7 +129,7 @@ class TransferReads:
         return [
             transfer_view(
                 row,
-                steps.get(row.id, []),
+                steps[row.id],
                 owners.get(row.to_group_id, frozenset()),
                 caller,
                 keys=keys.get(row.id, OrderKeys()),
@@ -145,12 +152,18 @@ def _asked(caller: Caller, transfer_id: TransferId) -> Select[*tuple[Any, ...]]:
     return wanted if caller.operator else wanted.where(Request.user_id == caller.id)
 
 
-async def _steps(rows: AsyncSession, ids: Sequence[str]) -> dict[str, list[StepRow]]:
+_NAMES: Final = {name.value: name for name in StepName}
+_STATES: Final = {state.value: state for state in StepState}
+
+
+async def _steps(rows: AsyncSession, ids: Sequence[str]) -> dict[str, list[StepView]]:
     """Read steps as bare rows: a page has hundreds, and as objects of SQLAlchemy they take longer than all the rest."""
-    wanted = select(*TransferStep.__table__.c).where(TransferStep.transfer_id.in_(ids)).order_by(TransferStep.position)
-    found: dict[str, list[StepRow]] = {}
-    for step in await rows.execute(wanted) if ids else ():
-        found.setdefault(step.transfer_id, []).append(step)
+    step = TransferStep.__table__.c
+    columns = (step.name, step.state, step.attempts, step.started_at, step.finished_at, step.last_error)
+    wanted = select(step.transfer_id, *columns).where(step.transfer_id.in_(ids)).order_by(step.position)
+    found: dict[str, list[StepView]] = {id_: [] for id_ in ids}
+    for transfer_id, name, state, *more in await rows.execute(wanted) if ids else ():
+        found[transfer_id].append(StepView(_NAMES[name], _STATES[state], *more))
     return found
 
 

@@ -1,11 +1,9 @@
 """A transfer, its steps and its audit entries as one caller may know them, made from their rows."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias
-
-from sqlalchemy import Row
+from typing import Any, Final, NamedTuple
 
 from domain.actors import Actor, ActorKind
 from domain.charge_point import Holding
@@ -31,13 +29,9 @@ from persistence.people.callers import Caller
 from persistence.tables import AuditEvent, ChargePoint, Request, Transfer
 from persistence.views.visibility import knows_recipient
 
-#: A row of TransferStep's table.
-StepRow: TypeAlias = Row[*tuple[Any, ...]]
 
-
-@dataclass(frozen=True)
-class StepView:
-    """How one step stands."""
+class StepView(NamedTuple):
+    """How one step stands; a page has hundreds."""
 
     name: StepName
     state: StepState
@@ -105,7 +99,7 @@ class EventView:
 
 def transfer_view(
     row: Transfer,
-    steps: Sequence[StepRow],
+    steps: Sequence[StepView],
     deciders: frozenset[UserId],
     caller: Caller,
     *,
@@ -135,7 +129,7 @@ def transfer_view(
         requested_at=row.requested_at,
         expires_at=row.expires_at,
         finished_at=row.finished_at,
-        steps=tuple(_with_sendings(_step(step), keys.sendings) for step in steps),
+        steps=tuple(_with_sendings(steps, keys.sendings) if keys.sendings else steps),
         refusal=_refusal(row) if state is TransferState.REFUSED else None,
         deciders=deciders,
         key_settled=keys.settled,
@@ -163,8 +157,6 @@ def requested_view(row: Request, point: ChargePoint, body: TransferRequest) -> T
     )
 
 
-_NAMES: Final = {name.value: name for name in StepName}
-_STATES: Final = {state.value: state for state in StepState}
 #: Whom an entry names that the caller may not know.
 _UNNAMED: Final = "recipient"
 _MASKED: Final[Mapping[str, str]] = {
@@ -220,12 +212,8 @@ def _refusal(row: Transfer) -> tuple[ErrorCode, str] | None:
     return ErrorCode(row.reason), row.refusal or "The transfer was refused."
 
 
-def _step(row: StepRow) -> StepView:
-    return StepView(_NAMES[row.name], _STATES[row.state], row.attempts, row.started_at, row.finished_at, row.last_error)
-
-
-def _with_sendings(view: StepView, sendings: int) -> StepView:
+def _with_sendings(steps: Iterable[StepView], sendings: int) -> Iterator[StepView]:
     """Show how often the key was sent, whoever sent it: the workflow's command, or the gateway in quarantine."""
-    if view.name is not StepName.ROTATE_CREDENTIALS or sendings <= view.attempts:
-        return view
-    return replace(view, attempts=sendings)
+    for step in steps:
+        rotates = step.name is StepName.ROTATE_CREDENTIALS
+        yield step._replace(attempts=max(step.attempts, sendings)) if rotates else step
