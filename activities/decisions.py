@@ -17,7 +17,7 @@ from domain.kinds import Decider, FoundBy, TransferKind, rules_of
 from domain.letters import Subject
 from domain.orders import OrderAct
 from domain.recipient import Standing
-from domain.rights import Role
+from domain.rights import Role, check_recipient
 from domain.trail import TrailAction
 from domain.transfer import FINAL, Reason, StepName, StepState, TransferState, UntilNewKey
 from domain.transitions import ACTION_OF, Action, check, check_theirs
@@ -26,6 +26,7 @@ from persistence.links import approvals
 from persistence.people import accounts
 from persistence.tables import Order, Transfer
 from persistence.transfers import audit, eligibility, outbox, recipients, steps, transfers
+from persistence.transfers.eligibility import Facts
 from persistence.transfers.recipients import Recipient
 from persistence.transfers.steps import StepChange
 from persistence.vault import Vault
@@ -80,17 +81,21 @@ async def _cancelling(rows: AsyncSession, record: DecisionRecord) -> Party:
     return Party(Actor(order.actor), OrderId(order.id))
 
 
-async def decide(rows: AsyncSession, vault: Vault, record: DecisionRecord, party: Party) -> Decided:
-    """Take the decision, if it is the first and the party's to take; a repeat gives the state that it led to then."""
-    row = await transfers.get(rows, record.transfer_id)
+async def decide(rows: AsyncSession, vault: Vault, row: Transfer, record: DecisionRecord, party: Party) -> Decided:
+    """Take the decision, if it is the first and the party's to take; a repeat gives the state that it led to then.
+
+    The transfer's `row` is locked.
+    """
     once = trail.decided(record.decision, party.actor)
     known = await audit.action_of(rows, record.transfer_id, once)
     if known is None:
         user_id, actor = await _check(rows, vault, row, record.decision, party), party.actor
         if record.decision is not Decision.ACCEPT:
             await _end(rows, row, *_ENDS[record.decision])
-        elif user_id is None or await _may_still_be_given(rows, vault, row):
-            await _accept(rows, vault, row, user_id)
+        elif user_id is None:
+            raise NotPossible("There is no usable account with this address yet; open one with it, then accept.")
+        elif facts := await _still_given(rows, vault, row):
+            await _accept(rows, facts, row, user_id)
             row.until_new_key = (party.choice or UntilNewKey.SERVE).value
         else:
             actor = SYSTEM
@@ -204,26 +209,23 @@ async def _recipient(rows: AsyncSession, vault: Vault, row: Transfer) -> Recipie
     return await recipients.find(rows, row, request)
 
 
-async def _may_still_be_given(rows: AsyncSession, vault: Vault, row: Transfer) -> bool:
-    """Whether whoever asked may still do so: where not, no acceptance can lead to anything."""
+async def _still_given(rows: AsyncSession, vault: Vault, row: Transfer) -> Facts | None:
+    """Give what the acceptance rests on; None where whoever asked may not do so any more: it can lead to nothing."""
     try:
         facts = await eligibility.gather(rows, await transfers.requested(rows, vault, TransferId(row.id)))
         await eligibility.check_rights(rows, facts)
     except Refusal:
-        return False
-    return True
+        return None
+    return facts
 
 
-async def _accept(rows: AsyncSession, vault: Vault, row: Transfer, actor_id: UserId | None) -> None:
+async def _accept(rows: AsyncSession, facts: Facts, row: Transfer, actor_id: UserId) -> None:
     """Bind the recipient, who must be usable now."""
-    if actor_id is None:
-        raise NotPossible("There is no usable account with this address yet; open one with it, then accept.")
-    if not await accounts.is_usable(rows, actor_id) or await accounts.personal_group(rows, actor_id) is None:
+    group = await accounts.usable_group(rows, actor_id)
+    if group is None:
         raise NotPossible("Your account is not active, so it can't accept a charge point; ask our support.")
     if rules_of(TransferKind(row.kind)).found_by is FoundBy.RECIPIENT:
-        asked = await transfers.requested(rows, vault, TransferId(row.id))
-        facts = await eligibility.gather(rows, asked)
-        after = await eligibility.check_still_usable(rows, facts, actor_id)
+        after = check_recipient(facts.charge_point, facts.sender, actor_id, group)
         row.to_owner_id, row.to_group_id = after.owner_id, after.group_id
     row.accepted_by = actor_id
     transfers.enter(row, TransferState.TRANSFERRING, datetime.now(UTC))

@@ -8,6 +8,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities.contracts.messages import ENDED, TransferRef
+from activities.contracts.registry import Plan
 from domain.ids import workflow_id
 from domain.transfer import TransferState
 from persistence.session import Database
@@ -57,7 +58,10 @@ class _Guarded(ActivityInboundInterceptor):
         run_id = info.workflow_run_id
         if run_id and isinstance(ref, TransferRef) and info.workflow_id == workflow_id(ref.transfer_id):
             await self._check(ref, run_id, info.activity_type)
-        return await super().execute_activity(call)
+        answer = await super().execute_activity(call)
+        if run_id and isinstance(answer, Plan):
+            self._remember(run_id, known=not answer.again)
+        return answer
 
     async def _check(self, ref: TransferRef, run_id: str, step: str) -> None:
         if step in _OPENING or run_id in self._known:

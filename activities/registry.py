@@ -4,7 +4,6 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
@@ -174,10 +173,10 @@ class DatabaseRegistry(Registry):
         """
         try:
             async with self._db.writing() as rows:
-                await transfers.get(rows, record.transfer_id)  # before its order: decision 12
+                row = await transfers.get(rows, record.transfer_id)  # before its order: decision 12
                 if party := await party_of(rows, record):
-                    decided = await decide(rows, self._vault, record, party)
-                    blocked = await _block_sessions(rows, await transfers.get(rows, record.transfer_id))
+                    decided = await decide(rows, self._vault, row, record, party)
+                    blocked = await _block_sessions(rows, row)
                     where = await _whereabouts(rows, record) if blocked else None
                     return decided.model_copy(update={"sessions_blocked": blocked, "where": where})
         except Refusal as refusal:
@@ -228,8 +227,7 @@ class DatabaseRegistry(Registry):
     async def allow_sessions(self, ref: TransferRef) -> Whereabouts:
         """Take this transfer's mark away, and no other's."""
         async with self._db.writing() as rows:
-            row = await transfers.get(rows, ref.transfer_id)
-            await charge_points.allow_sessions(rows, ChargePointId(row.charge_point_id), ref.transfer_id)
+            await charge_points.allow_sessions(rows, transfers.point_of(ref.transfer_id), ref.transfer_id)
             return await _whereabouts(rows, ref)
 
     async def change_ownership(self, change: WhileAbsent) -> Changed:
@@ -416,8 +414,7 @@ class DatabaseRegistry(Registry):
     async def credentials(self, ref: TransferRef) -> CredentialsStatus:
         """Only reads."""
         async with self._db.reading() as rows:
-            point = select(Transfer.charge_point_id).where(Transfer.id == ref.transfer_id).scalar_subquery()
-            status = await credentials.status(rows, point, ref.transfer_id)
+            status = await credentials.status(rows, transfers.point_of(ref.transfer_id), ref.transfer_id)
             known = status.answer if status.has_key else KeyAnswer.REJECTED
             return CredentialsStatus(
                 answer=KeyAnswer(known) if known else None,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ScalarSelect, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charge_point import ChargePoint, Holding
@@ -118,10 +118,13 @@ async def block_sessions(rows: AsyncSession, charge_point_id: ChargePointId, by:
     )
 
 
-async def allow_sessions(rows: AsyncSession, charge_point_id: ChargePointId, by: TransferId) -> None:
+async def allow_sessions(
+    rows: AsyncSession, charge_point_id: ChargePointId | ScalarSelect[str], by: TransferId
+) -> None:
     """Let charging sessions start again, where `by` blocked them."""
     await rows.execute(
         update(tables.ChargePoint)
         .where(tables.ChargePoint.id == charge_point_id, tables.ChargePoint.sessions_blocked_by == by)
         .values(sessions_blocked_by=None)
+        .execution_options(synchronize_session=False)
     )

@@ -98,10 +98,9 @@ async def find_recipient(rows: AsyncSession, facts: Facts) -> Holding | None:
     request, address = facts.request, facts.request.address
     if address is None:
         raise AssertionError("a request by address has one")
-    if await accounts.has_address(rows, facts.sender.id, address):
+    own, user, group = await accounts.look_up(rows, address, facts.sender.id)
+    if own:
         raise NotPossible(TO_ONESELF)
-    user = await accounts.find_usable(rows, address)
-    group = await accounts.personal_group(rows, user or UserId(""))  # asked of nobody too: it takes the same time
     if user is None or group is None:
         if request.acceptance is Acceptance.NOT_REQUIRED:
             raise NotPossible(UNUSABLE)
@@ -113,8 +112,8 @@ async def find_recipient(rows: AsyncSession, facts: Facts) -> Holding | None:
 
 async def check_still_usable(rows: AsyncSession, facts: Facts, recipient: UserId) -> Holding:
     """Check a recipient who was found before, and give what they will hold; refuses NotPossible."""
-    group = await accounts.personal_group(rows, recipient)
-    if group is None or not await accounts.is_usable(rows, recipient):
+    group = await accounts.usable_group(rows, recipient)
+    if group is None:
         raise NotPossible(UNUSABLE)
     return check_recipient(facts.charge_point, facts.sender, recipient, group)
 

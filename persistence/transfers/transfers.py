@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import ScalarSelect, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger_orders import AT_WORK
@@ -95,6 +95,11 @@ async def get(rows: AsyncSession, transfer_id: TransferId) -> Transfer:
     if row is None:
         raise NotFound("There is no such transfer.")
     return row
+
+
+def point_of(transfer_id: TransferId) -> ScalarSelect[str]:
+    """Give the charge point that a transfer is of, as a part of another query."""
+    return select(Transfer.charge_point_id).where(Transfer.id == transfer_id).scalar_subquery()
 
 
 async def active_on(rows: AsyncSession, charge_point_id: ChargePointId) -> TransferId | None:
