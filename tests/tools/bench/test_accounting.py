@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.measured, pytest.mark.timeout(900)]
 
 #: The most that a transfer of each shape may take, without fractions: they are what a retry or a late task leaves.
 BOUNDS: Final[dict[Shape, dict[str, int]]] = {
-    "a": {"statements": 56, "update_workflow_execution": 8, "events": 25},
-    "b": {"statements": 163, "update_workflow_execution": 29, "events": 65},
-    "c": {"statements": 213, "update_workflow_execution": 33, "events": 81},
+    "a": {"statements": 56, "update_workflow_execution": 3, "events": 14},
+    "b": {"statements": 135, "update_workflow_execution": 26, "events": 54},
+    "c": {"statements": 173, "update_workflow_execution": 30, "events": 69},
 }
 #: What the transactions of one move by hand begin with.
 _BEGUN: Final = """
