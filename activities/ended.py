@@ -7,7 +7,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-from activities.contracts.messages import ENDED, TransferRef
+from activities.contracts.messages import ENDED, TransferRef, TransferRun
 from activities.contracts.registry import Plan
 from domain.ids import workflow_id
 from domain.transfer import TransferState
@@ -59,7 +59,7 @@ class _Guarded(ActivityInboundInterceptor):
         if run_id and isinstance(ref, TransferRef) and info.workflow_id == workflow_id(ref.transfer_id):
             await self._check(ref, run_id, info.activity_type)
         answer = await super().execute_activity(call)
-        if run_id and isinstance(answer, Plan):
+        if isinstance(answer, Plan) and isinstance(ref, TransferRun) and ref.run_id == run_id:
             self._remember(run_id, known=not answer.again)
         return answer
 

@@ -36,7 +36,7 @@ from domain.actors import SYSTEM, Actor, operator, user
 from domain.charge_point import Holding
 from domain.charger import KeyAnswer
 from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
-from domain.ids import ID_PATTERN, ChargePointId, GroupId, TransferId, UserId
+from domain.ids import ID_PATTERN, ChargePointId, GroupId, TransferId, UserId, workflow_id
 from domain.letters import Subject
 from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN, UNDER_WAY
@@ -311,7 +311,8 @@ class DatabaseRegistry(Registry):
                     action=TrailAction.ROLLING_BACK,
                     once=trail.noted(TrailAction.ROLLING_BACK, ""),
                 )
-            return Turned(proven=proof.proven, handed_out=proof.handed_out, back=back, changed=changed)
+            again = row.run_id != turn.run_id
+            return Turned(proven=proof.proven, handed_out=proof.handed_out, back=back, changed=changed, again=again)
 
     async def restore_ownership(self, ref: TransferRef) -> Changed:
         """Restore once: the ledger has one `roll_back` entry per transfer; nothing where it never changed."""
@@ -435,9 +436,10 @@ async def _block_sessions(rows: AsyncSession, row: Transfer) -> bool:
 
 
 async def _at_charger(rows: AsyncSession, ref: TransferRef) -> AtCharger:
-    """Say how it is at the charger of a transfer that is under way: to one that has ended it does not matter."""
+    """Say how it is at a transfer's charger; the transfer itself is told that it has ended, if it has."""
     found = await at_charger.of_transfer(rows, ref.transfer_id)
-    if found.state in FINAL:
+    others = activity.in_activity() and activity.info().workflow_id != workflow_id(ref.transfer_id)
+    if found.state in FINAL and not others:
         raise ended_by_this_run(found.state)
     return found
 

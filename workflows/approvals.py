@@ -1,7 +1,7 @@
 """Collects the decisions on a transfer, or expires. Exactly one decision wins."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
 
@@ -38,6 +38,8 @@ class Approvals:
         self._turn = asyncio.Lock()
         self.looking: Looking = lambda: nullcontext(lambda _where: None)
         """Gives whom to tell where the charger was seen: nobody, before the charge point is reserved."""
+        self.catch_up: Callable[[], Awaitable[TransferState]] | None = None
+        """Asks the register how the transfer stands."""
 
     @property
     def _board_state(self) -> TransferState:
@@ -151,8 +153,9 @@ class Approvals:
             await self._decide_alone(Decision.EXPIRE)
 
     async def _decide_alone(self, decision: Decision) -> None:
-        """Decide for the clock or the Temporal UI, unless somebody was first."""
+        """Decide for the clock or the Temporal UI, unless somebody was first: an earlier run may know who."""
         try:
             await self.take(decision)
         except AlreadyDecided:
-            return
+            if not self._decided() and self.catch_up is not None:
+                self._runner.board.enter(await self.catch_up())

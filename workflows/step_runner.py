@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, TypeVar
 
@@ -67,6 +67,7 @@ class StepRunner:
         self.cancelled_by: Canceller | None = None
         """A cancel was decided: the running step is left, and the transfer rolled back."""
         self._resolution: _Resolution | None = None
+        self._resolved_at: datetime | None = None
         self._tries: Counter[StepName] = Counter()
 
     @property
@@ -96,6 +97,12 @@ class StepRunner:
     def resolve(self, action: OperatorAction) -> None:
         """Take an operator's action for the step that runs now."""
         self._resolution = _Resolution(action, self.board.step)
+        self._resolved_at = workflow.now()
+
+    @property
+    def resolved_now(self) -> bool:
+        """Whether an operator's action came in this very workflow task: with that it may be lost."""
+        return self._resolved_at == workflow.now()
 
     @contextmanager
     def may_be_left(self) -> Iterator[None]:

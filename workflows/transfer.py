@@ -115,7 +115,7 @@ class TransferWorkflow:
         self._board.policy = plan.policy
         self._board.about(plan.kind, plan.charge_point_id)
         self._charger = ChargerCommands(self._ref.transfer_id, plan, self._runner)
-        self._approvals.looking = self._charger.looking
+        self._approvals.looking, self._approvals.catch_up = self._charger.looking, self._take_up
         if not self._early_news:
             with self._charger.looking() as saw:
                 saw(plan.where)
@@ -145,7 +145,7 @@ class TransferWorkflow:
     async def _carry_out(self, plan: Plan) -> TransferState:
         """Ask where it must be asked, then change and reconfigure; give the final state."""
         if self._board.state is TransferState.AWAITING_ACCEPTANCE:
-            if (state := await self._approvals.collect(plan)) is not TransferState.TRANSFERRING:
+            if (state := await self._approvals.collect(plan)) in FINAL:
                 return state
             plan = self._runner.plan or plan
         device = Reconfiguration(
@@ -163,7 +163,8 @@ class TransferWorkflow:
         except RollBack as turn:
             turned = await self._turn_back(turn.reason)
             if turned.back:
-                return await self._roll_back(plan, turned, turn.reason)
+                self._know_of_lost(plan, turned, device)
+                return await self._roll_back(turn.reason)
             await self._go_on(plan, turned, device)
         return await self._finish(
             TransferState.COMPLETED_WITH_WARNINGS if self._warnings else TransferState.COMPLETED, None
@@ -196,7 +197,9 @@ class TransferWorkflow:
         change = WhileAbsent(transfer_id=self._ref.transfer_id, absent_after=self._absent_after())
         try:
             with self._required_charger().looking() as saw:
-                changed = await self._register(step, Registry.change_ownership, "change the ownership", change)
+                changed = await self._register(
+                    step, Registry.change_ownership, "change the ownership", change, on_record=self._runner.resolved_now
+                )
                 saw(changed.where)
         except Refusal as refusal:
             self._board.failed(StepName.CHANGE_OWNERSHIP, refusal.message)
@@ -227,13 +230,22 @@ class TransferWorkflow:
         """Have the register begin the roll-back, unless there is no way back by now."""
         from_ui = reason is Reason.CANCELLED and self._runner.cancelled_by is Canceller.TEMPORAL_UI
         actor = TEMPORAL_UI if from_ui else SYSTEM
-        turn = TurnBack(transfer_id=self._ref.transfer_id, reason=reason, actor=actor)
+        turn = TurnBack(**self._run.model_dump(), reason=reason, actor=actor)
         return await self._write(Registry.turn_back, turn, f"rolling back: {reason.value}")
 
-    async def _roll_back(self, plan: Plan, turned: Turned, reason: Reason) -> TransferState:
-        """Undo every step in reverse order; a compensation that fails waits for an operator, and is never left out."""
-        if turned.changed and not self._undo.knows(StepName.CHANGE_OWNERSHIP):  # in a workflow task that was lost
+    def _know_of_lost(self, plan: Plan, turned: Turned, device: Reconfiguration) -> None:
+        """Know what is to be undone that this run's history has not: of a lost workflow task, or before a reset."""
+        if turned.again:
+            self._required_charger().was_told()
+            if not self._undo.knows(StepName.QUIET_CHARGER):
+                device.was_quieted()
+        if turned.changed and not self._undo.knows(StepName.CHANGE_OWNERSHIP):
             self._push_change(plan)
+            if turned.again:
+                device.lists_were_replaced()
+
+    async def _roll_back(self, reason: Reason) -> TransferState:
+        """Undo every step in reverse order; a compensation that fails waits for an operator, and is never left out."""
         self._board.enter(TransferState.ROLLING_BACK)
         self._warnings.clear()  # they were of the way forward
         await self._undo.unwind(self._board.undoing, self._board.compensated)
@@ -251,7 +263,8 @@ class TransferWorkflow:
             absent_after=self._absent_after(),
         )
         proves = self._runner.plan is not None and self._runner.plan.rotate
-        ended = (await self._write(Registry.finish, end, f"finish as {state.value}", on_record=proves)).state
+        on_record = proves or self._runner.resolved_now
+        ended = (await self._write(Registry.finish, end, f"finish as {state.value}", on_record=on_record)).state
         self._board.written()
         self._board.enter(ended)
         return ended
@@ -352,11 +365,15 @@ class TransferWorkflow:
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 
-    async def _register(self, name: StepName, step: ActivityMethod[Q, A], summary: str, ask: Q) -> A:
+    async def _register(
+        self, name: StepName, step: ActivityMethod[Q, A], summary: str, ask: Q, *, on_record: bool = False
+    ) -> A:
         """Run one of the register's steps, which writes its own row."""
         self._board.begin(name, note=False)
         shown, policy = self._board.trying, self._policy
-        return await self._runner.run(lambda: transact(step, ask, policy, summary=summary, shown=shown))
+        return await self._runner.run(
+            lambda: transact(step, ask, policy, summary=summary, on_record=on_record, shown=shown)
+        )
 
     async def _write(self, step: ActivityMethod[Q, A], ask: Q, summary: str, *, on_record: bool = True) -> A:
         """Have what must be written sooner or later, and from here on stands; shown where that takes long."""

@@ -132,7 +132,7 @@ class Changed(Message):
     """Where the charger was then."""
 
 
-class TurnBack(TransferRef):
+class TurnBack(TransferRun):
     """A roll-back, why, and who is behind it."""
 
     reason: Reason
@@ -193,6 +193,8 @@ class Turned(Proof):
     """False: there is no way back."""
     changed: bool
     """The ownership had changed."""
+    again: bool = False
+    """An earlier run reserved the transfer, and may have taken any step."""
 
 
 class Registry(ABC):

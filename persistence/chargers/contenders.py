@@ -6,6 +6,7 @@ It is on record beside the place, so that any two nodes settle it: the place's n
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final, cast
 
 from sqlalchemy import ColumnElement, CursorResult, and_, or_, select, update
@@ -48,6 +49,7 @@ class Contest:
     """The socket that has the place was asked whether it is there, and it is."""
 
 
+@cache
 def _is_held() -> ColumnElement[bool]:
     """Give the condition that an open socket has the place by a key that still opens something."""
     ended = and_(Credential.id == PresentConnection.credential_id, Credential.state == KeyState.REVOKED)

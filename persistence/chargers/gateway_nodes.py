@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import timedelta
+from functools import cache
 from typing import Final
 
 from sqlalchemy import ColumnElement, Select, and_, case, delete, select
@@ -37,8 +38,9 @@ async def sign(rows: AsyncSession, node: NodeId) -> None:
     await rows.execute(statement)
 
 
+@cache
 def dead_nodes() -> Select[str]:
-    """Give the query for the nodes that have lost their sockets.
+    """Give the query for the nodes that have lost their sockets: a part of many others, and made once.
 
     Time in which no node could write doesn't count: after it none is steady at first. Of a node that never wrote a sign
     nothing is known, so it counts as alive.
@@ -58,6 +60,7 @@ def dead_nodes() -> Select[str]:
     )
 
 
+@cache
 def is_alive(node: InstrumentedAttribute[str | None]) -> ColumnElement[bool]:
     """Give the condition that a column names a node, and one that is alive."""
     return and_(node.is_not(None), node.not_in(dead_nodes()))

@@ -5,6 +5,7 @@ Only a socket of a node that is alive is open; a node's own sockets are its own 
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, CursorResult, and_, case, func, not_, select, update
@@ -60,16 +61,19 @@ NO_CONTENDER: Final = {
 }
 
 
+@cache
 def is_open() -> ColumnElement[bool]:
     """Give the condition on links that a socket is open: it was not released, and its node is alive."""
     return is_alive(PresentConnection.node)
 
 
+@cache
 def is_released() -> ColumnElement[bool]:
     """Give the condition on links that an ordinary connection is open: what `connected` means."""
     return and_(is_open(), PresentConnection.quarantined.is_(False))
 
 
+@cache
 def is_contended() -> ColumnElement[bool]:
     """Give the condition on links that another socket waits for the place."""
     return and_(PresentConnection.contender.is_not(None), is_alive(PresentConnection.contender_node))
@@ -175,6 +179,7 @@ def place_of(node: str | None, generation: int | None, quarantined: bool | None,
     return Place(NodeId(node or ""), generation or 0, bool(quarantined))
 
 
+@cache
 def _rights() -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
     """Give the conditions on links and their charge points: `keyed`, `unsettled`, `shut` of a ConnectionStatus."""
     living = and_(Credential.charge_point_id == PresentConnection.charge_point_id, Credential.state != KeyState.REVOKED)

@@ -4,7 +4,7 @@ import hmac
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, bindparam, select
 
 from domain.errors import NotAuthenticated
 from domain.ids import UserId
@@ -42,6 +42,16 @@ def groups_of(user_id: UserId, *roles: Role) -> Select[str]:
     return wanted.where(Membership.role.in_([role.value for role in roles])) if roles else wanted
 
 
+_OF_KEY: Final = (
+    select(
+        *(ApiKey.secret_hash, ApiKey.scopes, ApiKey.revoked_at),
+        *(User.id, User.name, User.email, User.phone, User.locale, User.status),
+    )
+    .join(User, User.id == ApiKey.user_id)
+    .where(ApiKey.id == bindparam("key_id"))
+)
+
+
 class Callers:
     """Finds callers. Raises Unavailable where the database is away."""
 
@@ -52,14 +62,12 @@ class Callers:
     async def caller(self, api_key: str) -> Caller:
         """Find whose key `hk_<id>_<secret>` it is; raises NotAuthenticated for any that does not open."""
         key_id, _, secret = api_key.removeprefix("hk_").partition("_")
-        wanted = select(ApiKey, User).join(User, User.id == ApiKey.user_id).where(ApiKey.id == key_id)
         row = None
         if api_key.startswith("hk_") and api_key.isascii() and api_key.isprintable():
             async with self._db.reading() as rows:
-                row = (await rows.execute(wanted)).one_or_none()
-        same = hmac.compare_digest(fingerprint(secret), row[0].secret_hash if row else _NO_HASH)
-        if row is None or not same or row[0].revoked_at is not None or row[1].status != "active":
+                row = (await rows.execute(_OF_KEY, {"key_id": key_id})).one_or_none()
+        same = hmac.compare_digest(fingerprint(secret), row.secret_hash if row else _NO_HASH)
+        if row is None or not same or row.revoked_at is not None or row.status != "active":
             raise NotAuthenticated(NOT_VALID)
-        key, user = row
-        scopes = frozenset(scope for scope in Scope if scope.value in key.scopes)
-        return Caller(UserId(user.id), user.name, user.email, user.phone, user.locale, scopes, key.id)
+        scopes = frozenset(scope for scope in Scope if scope.value in row.scopes)
+        return Caller(UserId(row.id), row.name, row.email, row.phone, row.locale, scopes, key_id)

@@ -1,9 +1,10 @@
 """What a transfer has to know of its charger at one moment, by one query."""
 
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import NotFound
@@ -27,10 +28,10 @@ class AtCharger(NamedTuple):
     """When a key was sent that is still to be answered, in place of its owner's own."""
 
 
-async def of_transfer(rows: AsyncSession, transfer_id: TransferId) -> AtCharger:
-    """Say how it is at a transfer's charger. Only reads; raises NotFound."""
+@cache
+def _query() -> Select[*tuple[Any, ...]]:
     point = Transfer.charge_point_id
-    wanted = (
+    return (
         select(
             Transfer.state,
             PresentConnection.address,
@@ -41,9 +42,13 @@ async def of_transfer(rows: AsyncSession, transfer_id: TransferId) -> AtCharger:
         )
         .select_from(Transfer)
         .outerjoin(PresentConnection, PresentConnection.charge_point_id == point)
-        .where(Transfer.id == transfer_id)
+        .where(Transfer.id == bindparam("transfer_id"))
     )
-    row = (await rows.execute(wanted)).one_or_none()
+
+
+async def of_transfer(rows: AsyncSession, transfer_id: TransferId) -> AtCharger:
+    """Say how it is at a transfer's charger. Only reads; raises NotFound."""
+    row = (await rows.execute(_query(), {"transfer_id": transfer_id})).one_or_none()
     if row is None:
         raise NotFound("There is no such transfer.")
     state, address, running, sent_at, node, generation, quarantined, is_open = row

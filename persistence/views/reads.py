@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Row, Select, select, true
@@ -161,6 +162,7 @@ def _page(caller: Caller, after: str, limit: int, *, lateral: bool) -> Select[st
     return select(each.c.id).select_from(groups.join(each, true())).order_by(each.c.id).limit(limit)
 
 
+@cache
 def _charge_points() -> _Rows:
     active = (Transfer.charge_point_id == ChargePoint.id) & Transfer.active
     return (

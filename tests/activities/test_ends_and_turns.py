@@ -15,7 +15,7 @@ from activities.contracts.messages import ENDED, TransferRun
 from activities.contracts.registry import Finish, TurnBack, WhileAbsent
 from activities.registry import DatabaseRegistry
 from domain.errors import TooLate
-from domain.ids import NodeId, TransferId
+from domain.ids import NodeId, TransferId, rescue_workflow_id, workflow_id
 from domain.keys import KnownTo
 from domain.transfer import Connection, Reason, TransferState, TransferWarning
 from persistence.chargers import present_connections
@@ -48,7 +48,7 @@ def change(run: TransferRun, absent_after: int | None = None) -> WhileAbsent:
 
 
 def turn(run: TransferRun) -> TurnBack:
-    return TurnBack(transfer_id=run.transfer_id, reason=BACK)
+    return TurnBack(**run.model_dump(), reason=BACK)
 
 
 def end(run: TransferRun, state: TransferState = TransferState.COMPLETED, absent_after: int | None = None) -> Finish:
@@ -58,7 +58,8 @@ def end(run: TransferRun, state: TransferState = TransferState.COMPLETED, absent
 async def as_local(step: Callable[[Any], Awaitable[Any]], ask: Any) -> Any:
     """Run a step in a workflow task that may be lost."""
     environment = ActivityEnvironment()
-    environment.info = replace(environment.info, is_local=True)
+    workflow = workflow_id(ask.transfer_id)
+    environment.info = replace(environment.info, is_local=True, workflow_id=workflow)
     return await environment.run(step, ask)
 
 
@@ -169,3 +170,26 @@ async def test_a_try_that_may_be_lost_goes_by_an_absence_that_lasts(
     changed = await as_local(registry.change_ownership, change(run, seen))
     assert (changed.where.node, changed.where.generation) == (None, seen)
     assert (await as_local(registry.finish, end(run, absent_after=seen))).state is TransferState.COMPLETED
+
+
+async def test_whoever_sees_to_the_charger_of_an_ended_transfer_is_told_where_it_is(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    run = await reserved(registry, database, vault)
+    await registry.change_ownership(change(run))
+    await registry.finish(end(run))
+    generation = await connect(database)
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, workflow_id=rescue_workflow_id(run.transfer_id))
+    assert (await environment.run(registry.locate, run)).generation == generation
+    environment.info = replace(environment.info, workflow_id=workflow_id(run.transfer_id))
+    with pytest.raises(ApplicationError, match="has ended"):
+        await environment.run(registry.locate, run)
+
+
+async def test_a_turn_says_whether_another_run_began(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    run = await reserved(registry, database, vault)
+    assert not (await registry.turn_back(turn(run))).again
+    assert (await registry.turn_back(turn(run.model_copy(update={"run_id": "another"})))).again

@@ -99,6 +99,8 @@ class World(Registry, Charger, Outbox, Records):
     unproven: set[OrderId] = field(default_factory=set)
     """Orders that nobody gave."""
     run_id: str = ""
+    again: bool = False
+    """Whoever turns back is another run than the one that reserved."""
     fail: dict[str, list[BaseException]] = field(default_factory=lambda: defaultdict(list))
     answers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -242,7 +244,7 @@ class World(Registry, Charger, Outbox, Records):
         back = not (self.proven or self.handed_out or revoked)
         if back:
             self.state, self.reason = TransferState.ROLLING_BACK, turn.reason.value
-        return Turned(proven=self.proven, handed_out=self.handed_out, back=back, changed=changed)
+        return Turned(proven=self.proven, handed_out=self.handed_out, back=back, changed=changed, again=self.again)
 
     async def restore_ownership(self, ref: TransferRef) -> Changed:
         await self._call("restore_ownership")

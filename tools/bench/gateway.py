@@ -76,7 +76,7 @@ def main(
     load = Load(stations, seconds, every, rest)
     console = Console()
     try:
-        gateway, bare = asyncio.run(measure_on_postgres(load, console.print))
+        gateway, bare, _ = asyncio.run(measure_on_postgres(load, console.print))
     except (postgres.NoServer, PartFailed) as missing:
         console.print(str(missing))
         sys.exit(1)

@@ -87,11 +87,12 @@ def measure_both(load: Load, url: str) -> tuple[Measured, Measured]:
     return measure(servers.gateway_server(url), load), measure(servers.bare_server(), load)
 
 
-async def measure_on_postgres(load: Load, report: Report) -> tuple[Measured, Measured]:
-    """Measure both, the gateway on a PostgreSQL of its own; raises postgres.NoServer."""
+async def measure_on_postgres(load: Load, report: Report) -> tuple[Measured, Measured, Measured]:
+    """Measure both, on a PostgreSQL of their own, and one that notes the same by hand; raises postgres.NoServer."""
     with tempfile.TemporaryDirectory() as folder:
         async with postgres.running(Path(folder), report, Ports.free().api) as server:
-            return await asyncio.to_thread(measure_both, load, server.url())
+            both = await asyncio.to_thread(measure_both, load, server.url())
+            return *both, await asyncio.to_thread(measure, servers.noting_server(server.url()), load)
 
 
 def measure(server: servers.Server, load: Load) -> Measured:

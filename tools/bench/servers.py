@@ -1,14 +1,17 @@
-"""The processes that are measured: one gateway node, and a bare `websockets` server to compare it with."""
+"""The processes that are measured: one gateway node, and bare `websockets` servers to compare it with."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
+import asyncpg
 import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from domain.ids import ChargePointId, NodeId
@@ -37,6 +40,14 @@ def gateway_server(database_url: str) -> Server:
 def bare_server() -> Server:
     """Give the server that answers every frame with the same one; like the gateway it pings, and compresses nothing."""
     return _serve_bare
+
+
+def noting_server(database_url: str) -> Server:
+    """Give the bare server that does by hand what no gateway can leave out: who it is, that it is here, what it says.
+
+    A prepared read at the upgrade, a transaction once it is open, a write at its boot, one at its end, over asyncpg.
+    """
+    return partial(_serve_noting, database_url.replace("+asyncpg", ""))
 
 
 def run(server: Server, sockets: int, parent: "Connection[int, Any]") -> None:
@@ -79,6 +90,54 @@ async def _serve_bare(listening: Callable[[int], None]) -> None:
     async with serve(_answer, HOST, 0, subprotocols=[Subprotocol("ocpp1.6")], compression=None) as server:
         listening(next(iter(server.sockets)).getsockname()[1])
         await stop_requested().wait()
+
+
+_KNOWN: Final = """
+    SELECT p.id, p.owner_version, k.id, k.mac, k.state
+    FROM charge_points p JOIN credentials k ON k.charge_point_id = p.id
+    WHERE upper(p.identity COLLATE "C") = $1 AND k.state <> 'revoked'"""
+_CLAIMED: Final = """
+    INSERT INTO charger_links
+    (charge_point_id, node, generation, quarantined, credential_id, connected_at, contender_answered)
+    VALUES ($1, 'noting', 1, false, $2, now(), false) ON CONFLICT (charge_point_id)
+    DO UPDATE SET generation = charger_links.generation + 1, node = 'noting', connected_at = now()
+    RETURNING generation"""
+_OPENED: Final = """
+    INSERT INTO charger_connections (charge_point_id, generation, node, opened_at, released_at)
+    VALUES ($1, $2, 'noting', now(), now())"""
+_BOOTED: Final = "UPDATE charge_points SET vendor = $2, booted_at = now() WHERE id = $1"
+_ENDED: Final = "UPDATE charger_connections SET ended_at = now() WHERE charge_point_id = $1 AND generation = $2"
+
+
+async def _serve_noting(dsn: str, listening: Callable[[int], None]) -> None:
+    pool, known = await asyncpg.create_pool(dsn, min_size=20, max_size=20), {}
+
+    async def let_in(socket: ServerConnection, request: Request) -> Response | None:
+        row = await pool.fetchrow(_KNOWN, request.path.rpartition("/")[2].upper())
+        if row is None:
+            return socket.respond(HTTPStatus.UNAUTHORIZED, "unknown")
+        known[socket] = row
+        return None
+
+    async def hold(socket: ServerConnection) -> None:
+        point, key = known.pop(socket)[0], ""
+        async with pool.acquire() as connection, connection.transaction():
+            generation = await connection.fetchval(_CLAIMED, point, key)
+            await connection.execute(_OPENED, point, generation)
+        try:
+            async for frame in socket:
+                if "BootNotification" in str(frame):
+                    await pool.execute(_BOOTED, point, "bench")
+                await socket.send(_FIXED_ANSWER)
+        except ConnectionClosed:
+            pass
+        await pool.execute(_ENDED, point, generation)
+
+    options: dict[str, Any] = {"subprotocols": [Subprotocol("ocpp1.6")], "compression": None}
+    async with serve(hold, HOST, 0, process_request=let_in, **options) as server:
+        listening(next(iter(server.sockets)).getsockname()[1])
+        await stop_requested().wait()
+    await pool.close()
 
 
 async def _answer(socket: ServerConnection) -> None:

@@ -13,16 +13,19 @@ async def stations_beside(scale: Scale, report: Report) -> Mapping[str, Any]:
     """Put both under the same load, one after the other."""
     seconds = 30 if scale.stations >= 1000 else 6
     load = Load(scale.stations, seconds=seconds, every=seconds / 3, rest=seconds / 3)
-    gateway, bare = await measure_on_postgres(load, report)
-    ours, theirs = _figures(gateway), _figures(bare)
+    gateway, bare, noting = await measure_on_postgres(load, report)
+    ours, theirs, by_hand = _figures(gateway), _figures(bare), _figures(noting)
     ratios = {name: round(ours[name] / theirs[name], 2) for name in ours if theirs[name]}
-    report(f"  {scale.stations} stations, beside a bare server: {ratios}")
+    of_notes = {name: round(by_hand[name] / theirs[name], 2) for name in ours if theirs[name]}
+    report(f"  {scale.stations} stations, beside a bare server: {ratios}; one that notes them by hand: {of_notes}")
     return {
         "stations": scale.stations,
         "good": gateway.good and bare.good,
         "gateway": ours,
         "bare": theirs,
+        "noting by hand": by_hand,
         "ratios": ratios,
+        "ratios of noting by hand": of_notes,
     }
 
 
