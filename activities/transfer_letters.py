@@ -128,9 +128,8 @@ class TransferLetters:
         subject, transfer_id = Subject(letter.subject), TransferId(letter.transfer_id)
         once = trail.told(subject.value, letter.reminder)
         async with self._db.reading() as rows:
+            on_record = await audit.action_of(rows, transfer_id, once) is not None
             news, hidden = await self._news(rows, letter)
-            # without somebody hidden the entry is written as the letter is closed
-            on_record = bool(hidden) and await audit.action_of(rows, transfer_id, once) is not None
         if news and not on_record:
             await self._letterbox.hand_over(news, letter.taken)
             detail: dict[str, str | int] = {"subject": subject.value}
