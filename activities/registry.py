@@ -2,13 +2,11 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio import activity
-from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities import whereabouts
 from activities.contracts.messages import Done, TransferRef, TransferRun
 from activities.contracts.registry import (
     Changed,
@@ -36,7 +34,7 @@ from domain.actors import SYSTEM, Actor, operator, user
 from domain.charge_point import Holding
 from domain.charger import KeyAnswer
 from domain.errors import NotAllowed, Refusal, TooLate, TransferInProgress
-from domain.ids import ID_PATTERN, ChargePointId, GroupId, TransferId, UserId, workflow_id
+from domain.ids import ID_PATTERN, ChargePointId, GroupId, TransferId, UserId
 from domain.letters import Subject
 from domain.orders import OrderAct, unproven
 from domain.rights import DEFAULT_COOL_DOWN, UNDER_WAY
@@ -54,20 +52,15 @@ from domain.transfer import (
     UntilNewKey,
 )
 from persistence.chargers import charge_points, contenders, credentials
-from persistence.chargers.present_connections import Place
 from persistence.intake import orders
 from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import Request, Transfer
-from persistence.transfers import at_charger, audit, eligibility, outbox, steps, transfers
-from persistence.transfers.at_charger import AtCharger
+from persistence.transfers import audit, eligibility, outbox, steps, transfers
 from persistence.transfers.steps import StepChange
 from persistence.vault import Vault
 
 log = logging.getLogger(__name__)
-
-_BENIGN: Final = ApplicationErrorCategory.BENIGN
-_IS_BACK: Final = "The charger was there since: this is done once it is on record that it had been away."
 
 
 class DatabaseRegistry(Registry):
@@ -100,7 +93,7 @@ class DatabaseRegistry(Registry):
                         row = await self._insert(rows, run, asked)
                     plan = plan_of(row, run.run_id, asked.policy)
                     blocked = await _block_sessions(rows, row)
-                    where = await _whereabouts(rows, run) if blocked else None
+                    where = await whereabouts.look(rows, run) if blocked else None
                     return plan.model_copy(update={"sessions_blocked": blocked, "where": where})
         except IntegrityError:
             return await self._reserved(run)
@@ -177,7 +170,7 @@ class DatabaseRegistry(Registry):
                 if party := await party_of(rows, record):
                     decided = await decide(rows, self._vault, row, record, party)
                     blocked = await _block_sessions(rows, row)
-                    where = await _whereabouts(rows, record) if blocked else None
+                    where = await whereabouts.look(rows, record) if blocked else None
                     return decided.model_copy(update={"sessions_blocked": blocked, "where": where})
         except Refusal as refusal:
             async with self._db.writing() as rows:
@@ -222,13 +215,13 @@ class DatabaseRegistry(Registry):
             row = await transfers.get(rows, ref.transfer_id)
             if TransferState(row.state) in {TransferState.TRANSFERRING, TransferState.RECONFIGURING}:
                 await charge_points.block_sessions(rows, ChargePointId(row.charge_point_id), ref.transfer_id)
-            return await _whereabouts(rows, ref)
+            return await whereabouts.look(rows, ref)
 
     async def allow_sessions(self, ref: TransferRef) -> Whereabouts:
         """Take this transfer's mark away, and no other's."""
         async with self._db.writing() as rows:
             await charge_points.allow_sessions(rows, transfers.point_of(ref.transfer_id), ref.transfer_id)
-            return await _whereabouts(rows, ref)
+            return await whereabouts.look(rows, ref)
 
     async def change_ownership(self, change: WhileAbsent) -> Changed:
         """Change once: the ledger has one `transfer` entry per transfer."""
@@ -239,7 +232,7 @@ class DatabaseRegistry(Registry):
             if version is None:
                 return await self._change(rows, change, row)
             point = await charge_points.get(rows, ChargePointId(row.charge_point_id))
-            where = await _whereabouts(rows, change)
+            where = await whereabouts.look(rows, change)
             return Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates, where=where)
 
     async def _change(self, rows: AsyncSession, change: WhileAbsent, row: Transfer) -> Changed:
@@ -248,8 +241,8 @@ class DatabaseRegistry(Registry):
         await accounts.hold_roles(rows)
         point = await charge_points.lock(rows, ChargePointId(row.charge_point_id))  # and with it whoever changes a key
         now = datetime.now(UTC)  # once nobody else is at it: whatever was booked to the present holder is earlier
-        found = await _at_charger(rows, change)
-        _check_absence(change, found.place)
+        found = await whereabouts.read(rows, change)
+        whereabouts.check_absence(change, found.place)
         asked = await transfers.requested(rows, self._vault, change.transfer_id)
         facts = await eligibility.gather(rows, asked, point)
         after = await eligibility.check_rights(rows, facts)
@@ -288,7 +281,9 @@ class DatabaseRegistry(Registry):
         )
         if after.owner_id != facts.charge_point.holding.owner_id:
             await contenders.ask_again(rows, facts.charge_point.id)
-        return Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates, where=_whereabouts_of(found))
+        return Changed(
+            version=version, new_key=bool(row.new_key), rotates=point.rotates, where=whereabouts.shown(found)
+        )
 
     async def turn_back(self, turn: TurnBack) -> Turned:
         """Turn once: from then on no key is handed out for it, and no late try changes the owner."""
@@ -389,7 +384,7 @@ class DatabaseRegistry(Registry):
             if TransferState(row.state) in FINAL:
                 return Finished(state=TransferState(row.state))
             if end.absent_after is not None:
-                _check_absence(end, (await _at_charger(rows, end)).place)
+                whereabouts.check_absence(end, (await whereabouts.read(rows, end)).place)
             transfers.enter(row, end.state, datetime.now(UTC))
             row.reason = end.reason.value if end.reason else None
             row.warnings = [warning.value for warning in end.warnings]
@@ -410,7 +405,7 @@ class DatabaseRegistry(Registry):
     async def locate(self, ref: TransferRef) -> Whereabouts:
         """Only reads."""
         async with self._db.reading() as rows:
-            return await _whereabouts(rows, ref)
+            return await whereabouts.look(rows, ref)
 
     async def credentials(self, ref: TransferRef) -> CredentialsStatus:
         """Only reads."""
@@ -423,7 +418,7 @@ class DatabaseRegistry(Registry):
                 proven=status.proven,
                 handed_out=status.handed_out,
                 old_key_returns=status.old_key_returns,
-                where=await _whereabouts(rows, ref),
+                where=await whereabouts.look(rows, ref),
             )
 
 
@@ -433,33 +428,3 @@ async def _block_sessions(rows: AsyncSession, row: Transfer) -> bool:
         return False
     await charge_points.block_sessions(rows, ChargePointId(row.charge_point_id), TransferId(row.id))
     return True
-
-
-async def _at_charger(rows: AsyncSession, ref: TransferRef) -> AtCharger:
-    """Say how it is at a transfer's charger; the transfer itself is told that it has ended, if it has."""
-    found = await at_charger.of_transfer(rows, ref.transfer_id)
-    others = activity.in_activity() and activity.info().workflow_id != workflow_id(ref.transfer_id)
-    if found.state in FINAL and not others:
-        raise ended_by_this_run(found.state)
-    return found
-
-
-def _check_absence(step: WhileAbsent, place: Place) -> None:
-    """Fail a try that may be of a lost workflow task, where the charger was there since it was seen to be away."""
-    may_be_lost = activity.in_activity() and activity.info().is_local
-    if may_be_lost and step.absent_after is not None and (place.node or place.generation != step.absent_after):
-        raise ApplicationError(_IS_BACK, type="charger_back", non_retryable=True, category=_BENIGN)
-
-
-async def _whereabouts(rows: AsyncSession, ref: TransferRef) -> Whereabouts:
-    return _whereabouts_of(await _at_charger(rows, ref))
-
-
-def _whereabouts_of(found: AtCharger) -> Whereabouts:
-    return Whereabouts(
-        node=found.place.node,
-        generation=found.place.generation,
-        quarantined=found.place.quarantined,
-        session_running=found.session_running,
-        enrolment_sent_at=found.enrolment_sent_at,
-    )
