@@ -21,7 +21,7 @@ from domain.ids import TASK_QUEUE, ChargePointId, OrderId, charger_order_workflo
 from domain.news import OwnerNews
 from engine.errors import as_refusals
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
-from workflows.options import TASK_TIMEOUT
+from workflows.options import AWAITED, LATER, TASK_TIMEOUT
 from workflows.owner_news import OwnerNewsWorkflow
 from workflows.refusals import refusal_of
 
@@ -74,6 +74,7 @@ class TemporalChargers(Chargers):
                     task_queue=TASK_QUEUE,
                     task_timeout=TASK_TIMEOUT,
                     static_summary=f"News to the owner of {charge_point_id}",
+                    priority=LATER,
                     rpc_timeout=self._within,
                 )
 
@@ -99,6 +100,7 @@ class TemporalChargers(Chargers):
                     task_timeout=TASK_TIMEOUT,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                     static_summary=f"{ask.order.value} at {ask.charge_point_id}",
+                    priority=AWAITED,
                     rpc_timeout=self._within,
                 )
             except WorkflowAlreadyStartedError:

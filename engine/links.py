@@ -18,7 +18,7 @@ from engine.errors import as_refusals
 from persistence.links.signups import Signups
 from workflows.accounts import AccountWorkflow
 from workflows.codes import OneTimeCodeWorkflow
-from workflows.options import TASK_TIMEOUT
+from workflows.options import AWAITED, TASK_TIMEOUT
 from workflows.refusals import refusal_of
 
 _NOT_OPEN: Final = "The account is not open yet; try again in a moment."
@@ -61,6 +61,7 @@ class TemporalLinks(Links):
                     id=name,
                     task_queue=TASK_QUEUE,
                     rpc_timeout=self._within,
+                    priority=AWAITED,
                 )
             except WorkflowAlreadyStartedError:
                 handle = self._client.get_workflow_handle_for(OneTimeCodeWorkflow.run, name)
@@ -84,6 +85,7 @@ class TemporalLinks(Links):
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary="Account of a recipient",
                 rpc_timeout=self._within,
+                priority=AWAITED,
             )
             try:
                 await asyncio.wait_for(handle.result(), self._within.total_seconds())

@@ -9,7 +9,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from activities.contracts.outbox import Deliver
 from domain.ids import TASK_QUEUE
 from engine.errors import as_refusals
-from workflows.options import TASK_TIMEOUT
+from workflows.options import LATER, TASK_TIMEOUT
 from workflows.outbox import OutboxWorkflow
 
 #: The workflow's id.
@@ -36,4 +36,5 @@ class TemporalOutbox:
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary="Letters of transfers",
                 rpc_timeout=self._within,
+                priority=LATER,
             )

@@ -21,7 +21,7 @@ from temporalio.service import RPCError
 from activities.contracts.reconciler import Look
 from domain.errors import Unavailable
 from domain.ids import TASK_QUEUE
-from workflows.options import TASK_TIMEOUT
+from workflows.options import LATER, TASK_TIMEOUT
 from workflows.reconciliation import ReconciliationWorkflow
 
 #: The id of the schedule, and the root of its runs' ids.
@@ -35,7 +35,12 @@ async def keep_schedule(client: Client, every: timedelta) -> None:
     """
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
-            ReconciliationWorkflow.run, Look(), id=RECONCILE, task_queue=TASK_QUEUE, task_timeout=TASK_TIMEOUT
+            ReconciliationWorkflow.run,
+            Look(),
+            id=RECONCILE,
+            task_queue=TASK_QUEUE,
+            task_timeout=TASK_TIMEOUT,
+            priority=LATER,
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=1)),

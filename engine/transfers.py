@@ -35,7 +35,7 @@ from engine import pauses
 from engine.errors import AWAY, as_refusals
 from engine.runs import Runs
 from workflows.messages import ChargerNews, OrderRef, ResolveOrder, TransferOrder, TransferOutcome, TransferStatus
-from workflows.options import TASK_TIMEOUT
+from workflows.options import LATER, TASK_TIMEOUT
 from workflows.rescue import CHARGER_IS_BACK, RescueWorkflow
 from workflows.transfer import TransferWorkflow
 
@@ -244,6 +244,7 @@ class TemporalTransfers(Transfers):
                 task_timeout=TASK_TIMEOUT,
                 start_signal=CHARGER_IS_BACK,
                 static_summary=f"Rescue after transfer {transfer_id}",
+                priority=LATER,
                 rpc_timeout=self._within,
             )
 

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from temporalio import workflow
+from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 from activities.contracts.declaring import may_run_again
@@ -28,6 +29,7 @@ async def transact(
     for_ever: bool = False,
     on_record: bool = False,
     shown: Shown = nullcontext,
+    priority: Priority = Priority.default,
 ) -> Answer:
     """Run a step that is one short transaction.
 
@@ -48,7 +50,8 @@ async def transact(
                 raise
             if final := refusal_of(error) or ended_of(error):
                 raise final from None
-    return await call(method, ask, transaction(policy), summary=summary, for_ever=for_ever, shown=shown)
+    options = transaction(policy)
+    return await call(method, ask, options, summary=summary, for_ever=for_ever, shown=shown, priority=priority)
 
 
 async def call(
@@ -60,6 +63,7 @@ async def call(
     task_queue: str | None = None,
     for_ever: bool = False,
     shown: Shown = nullcontext,
+    priority: Priority = Priority.default,
 ) -> Answer:
     """Run an ordinary activity; raises the domain's refusal, or ActivityError once its retries are used up.
 
@@ -80,6 +84,7 @@ async def call(
                 if options.heartbeat
                 else workflow.ActivityCancellationType.TRY_CANCEL,
                 summary=summary,
+                priority=priority,
             )
     except ActivityError as error:
         if final := refusal_of(error) or ended_of(error):

@@ -23,6 +23,7 @@ from domain.transitions import ACTION_OF, Action
 from workflows.activity_calls import transact
 from workflows.charger import Looking
 from workflows.messages import TransferStatus
+from workflows.options import AWAITED
 from workflows.step_runner import Canceller, RollBack, StepRunner
 
 
@@ -76,6 +77,7 @@ class Approvals:
                     summary=decision.value,
                     for_ever=True,
                     on_record=on_record,
+                    priority=AWAITED,
                 )
                 saw(decided.where)
         self._taken[decision, decided.order_id] = decided.state
@@ -110,7 +112,8 @@ class Approvals:
             self.check_resend(order_id)
             if order_id is None or order_id not in self._resent:
                 record = ResendRecord(transfer_id=self._transfer_id, order_id=order_id)
-                await transact(Registry.resend, record, self._runner.policy, summary="new links", for_ever=True)
+                policy = self._runner.policy
+                await transact(Registry.resend, record, policy, summary="new links", for_ever=True, priority=AWAITED)
                 self._resent |= {order_id} if order_id else set()
         return TransferStatus(state=self._board_state, order_id=order_id)
 

@@ -4,10 +4,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 
 from domain.policy import Policy
 
+#: What somebody waits for goes first where tasks queue up, what follows up on something last; what is in between says
+#: nothing, and has Temporal's own default, 3.
+AWAITED: Final = Priority(priority_key=1)
+LATER: Final = Priority(priority_key=5)
 #: How long a worker that died in the middle of a workflow task holds the workflow up.
 TASK_TIMEOUT: Final = timedelta(seconds=5)
 #: A short transaction runs as a local activity first: a few tries within about two seconds.

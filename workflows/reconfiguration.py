@@ -224,6 +224,7 @@ class Reconfiguration:
     def proven(self) -> None:
         """Pass the point of no return: the charger uses its new credentials."""
         self._over.add(StepName.ROTATE_CREDENTIALS)
+        self._runner.proven = True
         self._runner.settle()
         self._undo.forget()
         self._board.done(StepName.ROTATE_CREDENTIALS)

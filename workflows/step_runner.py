@@ -68,6 +68,8 @@ class StepRunner:
         """A cancel was decided: the running step is left, and the transfer rolled back."""
         self._resolution: _Resolution | None = None
         self._resolved_at: datetime | None = None
+        self.proven = False
+        """The charger has proven its new key: it stays so."""
         self._tries: Counter[StepName] = Counter()
 
     @property

@@ -262,12 +262,15 @@ class TransferWorkflow:
             steps=self._board.unwritten,
             absent_after=self._absent_after(),
         )
-        proves = self._runner.plan is not None and self._runner.plan.rotate
-        on_record = proves or self._runner.resolved_now
+        on_record = self._may_be_proven_yet() or self._runner.resolved_now
         ended = (await self._write(Registry.finish, end, f"finish as {state.value}", on_record=on_record)).state
         self._board.written()
         self._board.enter(ended)
         return ended
+
+    def _may_be_proven_yet(self) -> bool:
+        """Whether the charger may prove its new key while the end is written: another look would say otherwise."""
+        return self._runner.plan is not None and self._runner.plan.rotate and not self._runner.proven
 
     def _absent_after(self) -> int | None:
         """Say by which absence of the charger the story goes in this very workflow task (decision 25)."""

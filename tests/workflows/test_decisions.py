@@ -214,3 +214,16 @@ async def test_an_acceptance_that_can_lead_to_nothing_ends_it_before_the_charger
     state = await transfer.client.decide(transfer.transfer_id, Decision.ACCEPT, OrderId("a-1"))
     assert (state, await transfer.outcome()) == ("cancelled", "cancelled")
     assert "quiet" not in world.calls
+
+
+async def test_a_decision_goes_before_what_nobody_waits_for(stage: Set) -> None:
+    transfer = await stage(World(plan=asked()))
+    await transfer.start()
+    await transfer.client.decide(transfer.transfer_id, Decision.DECLINE, OrderId("user:recipient"))
+    await transfer.outcome()
+    given = [
+        event.activity_task_scheduled_event_attributes.priority.priority_key
+        async for event in transfer.handle.fetch_history_events()
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    assert given == [1]

@@ -10,8 +10,17 @@ from activities.ended import ended_by_this_run
 from domain.errors import AlreadyDecided, Refusal
 from domain.ids import OrderId
 from domain.transfer import Attention, Connection, OperatorAction, TransferState
-from tests.workflows.conftest import POLICY, Set
+from tests.workflows.conftest import POLICY, Set, Stage
 from tests.workflows.world import World, asked, plan
+
+
+async def scheduled(transfer: Stage) -> list[str]:
+    """List the ordinary activities of a transfer."""
+    return [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        async for event in transfer.handle.fetch_history_events()
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
 
 
 @pytest.mark.parametrize("connection", list(Connection))
@@ -56,8 +65,7 @@ async def test_an_absent_charger_costs_no_more_than_one_workflow_task(stage: Set
     transfer = await stage(world)
     await transfer.start()
     assert await transfer.outcome() == "completed_with_warnings"
-    events = [event async for event in transfer.handle.fetch_history_events()]
-    assert not [event for event in events if event.HasField("activity_task_scheduled_event_attributes")]
+    assert not await scheduled(transfer)
 
 
 async def test_a_roll_back_of_a_run_that_was_reset_undoes_what_the_first_one_did(stage: Set) -> None:
@@ -94,9 +102,13 @@ async def test_what_an_operator_has_left_undone_is_on_record_before_the_end(stag
     await world.until(lambda: world.attention is Attention.OPERATOR)
     await transfer.client.resolve(transfer.transfer_id, OperatorAction.COMPLETE, OrderId("1"))
     assert await transfer.outcome() == "completed_with_warnings"
-    scheduled = [
-        event.activity_task_scheduled_event_attributes.activity_type.name
-        async for event in transfer.handle.fetch_history_events()
-        if event.HasField("activity_task_scheduled_event_attributes")
-    ]
-    assert scheduled[-1] == "registry.finish"
+    assert (await scheduled(transfer))[-1] == "registry.finish"
+
+
+@pytest.mark.parametrize("proves", [True, False])
+async def test_an_end_is_on_record_where_the_key_may_still_be_proven(stage: Set, proves: bool) -> None:
+    world = World(new_key=not proves)
+    transfer = await stage(world, POLICY.model_copy(update={"offline_deadline": timedelta(milliseconds=100)}))
+    await transfer.start()
+    assert await transfer.outcome() == ("completed" if proves else "completed_with_warnings")
+    assert ("registry.finish" in await scheduled(transfer)) is not proves
