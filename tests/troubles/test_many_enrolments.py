@@ -106,7 +106,8 @@ async def test_an_upgrade_to_enrolment_shuts_no_charger_out(
                 enrolled = await rows.scalar(current.where(Credential.known_to == KnownTo.CHARGER)) or 0
                 there = await rows.scalar(connected) or 0
             # those that come back with their new keys at this moment are on their way
-            return there >= count - 2 * A_SECOND and enrolled >= count * ENOUGH
+            back = seen["booted: Accepted"] >= count * (1 + ENOUGH)
+            return there >= count - 2 * A_SECOND and enrolled >= count * ENOUGH and back
 
         try:
             await eventually(all_there, 400)
