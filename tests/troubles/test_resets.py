@@ -55,6 +55,10 @@ async def recorded(hall: Hall) -> dict[str, list[Any]]:
     return {name: rows for name, rows in (await everything(hall.database)).items() if not name.startswith("audit_")}
 
 
+#: The ends that a decision writes, in a task of their own: after it nothing is left to do.
+DECIDED = frozenset({"declined", "cancelled"})
+
+
 async def come_to(hall: Hall, end: str) -> None:
     """Bring the transfer to an end, and its workflow."""
     await hall.ask(timedelta(seconds=3) if end == "expired" else timedelta(hours=1))
@@ -78,13 +82,16 @@ async def test_what_has_ended_stays_as_it_ended_wherever_its_workflow_is_reset_t
     first = hall.temporal.get_workflow_handle(hall.handle.id, run_id=original.run_id)
     found = await tasks(first)
     *earlier, last = found
-    for number, event_id in enumerate([earlier[0], *earlier[1::3]], start=1):
+    writes_the_end = end not in DECIDED
+    for number, event_id in enumerate([earlier[0], *earlier[1::3], *([last] if writes_the_end else ())], start=1):
         run = await reset(hall, original.run_id, event_id)
         with pytest.raises(WorkflowFailureError) as failed:
             await run.result()
         assert f"has ended as {end}" in str(failed.value.__cause__)
         assert await recorded(hall) == before
         assert await hall.trail() == [*trail, *["reset"] * number], "one entry of each"
+    if writes_the_end:
+        return
     refused = await hall.trail()
     assert (await (await reset(hall, original.run_id, last)).result())["state"] == end
     assert await recorded(hall) == before
