@@ -69,6 +69,7 @@ FILES: Final = (
     "activities/reconciler.py",
     "activities/registry.py",
     "activities/rescues.py",
+    "activities/whereabouts.py",
     "workflows/approvals.py",
     "workflows/charger.py",
     "workflows/compensation.py",
