@@ -62,7 +62,11 @@ class Sweep:
         held = self._sockets.all()
         async with self._db.reading() as rows:
             good = await present_connections.good_at(rows, self._node)
-        doubtful = [one for one in held if one.quarantined or (one.charge_point_id, one.generation) not in good]
+        doubtful = [
+            one
+            for one in held
+            if one.quarantined or present_connections.claim_of(one.charge_point_id, one.generation) not in good
+        ]
         for first in range(0, len(doubtful), _AT_ONCE):
             await self._look_at(doubtful[first : first + _AT_ONCE])
 

@@ -23,6 +23,13 @@ _PERIODS: Final = """
     INSERT INTO ownership_periods (charge_point_id, version, owner_id, group_id, started_at, change)
     SELECT id, 0, owner_id, group_id, now() - interval '1 year', 'import' FROM charge_points
     WHERE id LIKE $1::text || '%' ON CONFLICT DO NOTHING"""
+_KEYS: Final = """
+    INSERT INTO credentials
+      (id, charge_point_id, state, known_to, purpose, version, mac, successor, created_at, sent_elsewhere, open_line,
+       serials, answer_counts, maybe_taken, sendings, starts_with_old, quarantines_old, unattended, old_key_returns)
+    SELECT 'key-' || id, id, 'current', 'charger', 'order', 0, md5(id) || md5(id), false, now() - interval '1 year',
+           false, false, '[]', false, false, 1, 0, false, false, 0 FROM charge_points
+    WHERE id LIKE $1::text || '%' ON CONFLICT DO NOTHING"""
 _TRANSFERS: Final = """
     INSERT INTO transfers
       (id, kind, state, attention, warnings, charge_point_id, active, connection, acceptance, running_session,
@@ -60,7 +67,8 @@ async def add_points(site: Site, letter: str, count: int) -> None:
     async with register(site) as rows:
         await rows.execute(_POINTS, letter, count, OWNERS)
         await rows.execute(_PERIODS, letter)
-        await rows.execute("ANALYZE charge_points, ownership_periods")
+        await rows.execute(_KEYS, letter)
+        await rows.execute("ANALYZE charge_points, ownership_periods, credentials")
 
 
 async def add_past(site: Site, count: int) -> None:
