@@ -53,6 +53,8 @@ def _page(raw: Mapping[str, Raw]) -> Iterator[str]:
     yield "## Goals"
     yield ""
     yield from table(raw)
+    yield ""
+    yield "What stands in the way of those that are missed, as measured: [limits.md](limits.md)."
     if "throughput" in raw:
         yield from _contenders(raw)
     if "accounting" in raw:
