@@ -15,6 +15,7 @@ class Language(StrEnum):
 
     ENGLISH = "en"
     FRENCH = "fr"
+    GERMAN = "de"
 
 
 DEFAULT: Final = Language.ENGLISH
@@ -56,6 +57,8 @@ def _pattern(language: Language, day: int) -> str:
         case Language.FRENCH:
             first = "'1er'" if day == 1 else "d"
             return f"EEEE {first} MMMM y 'à' HH:mm 'UTC'"
+        case Language.GERMAN:
+            return "EEEE, d. MMMM y, HH:mm 'Uhr UTC'"
         case _:
             assert_never(language)
 

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.pages.english import ENGLISH
 from api.pages.french import FRENCH
+from api.pages.german import GERMAN
 from api.pages.words import Ending, Words
 from domain.languages import Language, language_of, moment, negotiate, wishes
 from persistence.links.link_reads import LinkView
@@ -24,6 +25,8 @@ def _words_of(language: Language) -> Words:
             return ENGLISH
         case Language.FRENCH:
             return FRENCH
+        case Language.GERMAN:
+            return GERMAN
         case _:
             assert_never(language)
 

@@ -157,7 +157,7 @@ async def test_that_it_goes_back_where_the_charger_stays_offline_is_said_with_th
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://handover.test") as http:
         offered = await words_of(http, f"{await open_link(http, f'/t/{TOKEN}')}?lang={language}")
 
-    span = {Language.ENGLISH: "9 days", Language.FRENCH: "9\u00a0jours"}[language]
+    span = {Language.ENGLISH: "9 days", Language.FRENCH: "9\u00a0jours", Language.GERMAN: "9 Tage"}[language]
     assert (WORDS[language].goes_back.format(span=span) in offered) is (if_offline == "roll_back")
 
 

@@ -11,7 +11,9 @@ import pytest
 from api.pages.english import ENGLISH
 from api.pages.forms import NoName
 from api.pages.french import FRENCH
-from api.pages.words import Ending
+from api.pages.german import GERMAN
+from api.pages.rendering import WORDS
+from api.pages.words import Ending, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import REFUSALS, HandoverError, Unavailable
 from domain.ids import UserId
@@ -27,13 +29,18 @@ from tests.api.world import CODE, TOKEN, add_code, add_link, change
 
 FRENCH_BROWSER = {"Accept-Language": "fr-CH, fr;q=0.9, en;q=0.8"}
 ENGLISH_BROWSER = {"Accept-Language": "en-US, en;q=0.5"}
-#: Words that both languages spell alike.
-SHARED = frozenset(
-    {
+GERMAN_BROWSER = {"Accept-Language": "de-AT, de;q=0.9, en;q=0.8"}
+#: Words of its pages that a language spells as English does.
+SHARED = {
+    Language.FRENCH: {
         *("code", "codes", "cookie", "cookies", "message", "messages", "minute", "minutes", "moment", "page"),
         *("qr", "rfid", "sessions", "site"),
-    }
-)
+    },
+    Language.GERMAN: {
+        *("browser", "code", "codes", "cookie", "cookies", "link", "minute", "qr", "rfid", "spam"),
+        *("an", "in", "so", "was"),
+    },
+}
 #: What is on the pages by no words of ours.
 DATA = (
     "Enjoy it!\n<script>alert(1)</script>",
@@ -66,8 +73,11 @@ async def test_the_account_comes_before_the_browser_and_the_browser_before_the_s
     assert await lang_of(http, link, **FRENCH_BROWSER) == "en", "Rita's account is in English"
     await change(database, User, locale="fr_FR")
     assert await lang_of(http, link, **ENGLISH_BROWSER) == "fr"
-    await change(database, User, locale="de")
-    assert await lang_of(http, link, **FRENCH_BROWSER) == "fr", "there is no German page: the browser is asked"
+    await change(database, User, locale="de_CH")
+    assert await lang_of(http, link, **FRENCH_BROWSER) == "de"
+    await change(database, User, locale="es")
+    assert await lang_of(http, link, **FRENCH_BROWSER) == "fr", "there is no Spanish page: the browser is asked"
+    assert await lang_of(http, link, **GERMAN_BROWSER) == "de"
 
 
 async def test_without_an_account_the_browser_is_asked_then_the_senders_language_taken(
@@ -110,7 +120,9 @@ async def test_the_switch_is_on_each_page_and_the_choice_lasts(
     http: httpx.AsyncClient, link: str, database: Database, vault: Vault
 ) -> None:
     for path in (link, f"{link}/code", f"/t/{TOKEN}x"):
-        assert '<a href="?lang=fr" lang="fr" hreflang="fr">Français</a>' in (await http.get(path)).text
+        page = (await http.get(path)).text
+        assert '<a href="?lang=fr" lang="fr" hreflang="fr">Français</a>' in page
+        assert '<a href="?lang=de" lang="de" hreflang="de">Deutsch</a>' in page
     await add_code(database, vault)
     wrong = await http.post(f"{link}/accept", data={"code": "000000"})
     assert f'href="{link}/code?lang=fr"' in wrong.text, "an answer to a form is no address to come back to"
@@ -128,7 +140,7 @@ async def test_the_switch_is_on_each_page_and_the_choice_lasts(
     assert await lang_of(http, link, **FRENCH_BROWSER) == "en"
 
 
-@pytest.mark.parametrize("choice", ["de", "", "x" * 500, "fr%0d%0aSet-Cookie:a=b", "../en"])
+@pytest.mark.parametrize("choice", ["es", "", "x" * 500, "fr%0d%0aSet-Cookie:a=b", "../en"])
 async def test_a_language_that_there_is_not_chooses_nothing(http: httpx.AsyncClient, link: str, choice: str) -> None:
     answer = await http.get(f"{link}?lang={choice}")
 
@@ -176,16 +188,21 @@ def words_in(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in re.findall(r"[^\W\d_]{2,}", text.lower())}
 
 
-async def test_no_word_of_the_other_language_is_on_any_page(
-    http: httpx.AsyncClient, link: str, database: Database, vault: Vault, engine: Engine
+@pytest.mark.parametrize("language", SHARED)
+async def test_no_english_word_is_on_any_page_of_another_language(
+    http: httpx.AsyncClient, link: str, database: Database, vault: Vault, engine: Engine, language: Language
 ) -> None:
-    french = [Reading(page) for page in await every_page(http, link, database, vault, "fr")]
+    pages = [Reading(page) for page in await every_page(http, link, database, vault, language)]
 
-    assert {page.lang for page in french} == {"fr"}
+    assert {page.lang for page in pages} == {language}
     english = words_in([*texts_of(ENGLISH), moment(LATER, Language.ENGLISH)]) - {"utc"}
-    assert words_in(without_data(text) for page in french for text in page.texts) & english == SHARED
-    assert len({page.texts[0] for page in french}) == 11, "they are many pages, not one"
-    assert "Error" not in str([page.texts for page in french])
+    assert words_in(without_data(text) for page in pages for text in page.texts) & english == SHARED[language]
+    assert len({page.texts[0] for page in pages}) == 11, "they are many pages, not one"
+    assert "Error" not in str([page.texts for page in pages])
+
+
+def test_every_language_but_english_is_compared_with_it() -> None:
+    assert set(SHARED) == set(Language) - {Language.ENGLISH}
 
 
 def texts_of(value: Any) -> Iterator[str]:
@@ -203,12 +220,13 @@ def texts_of(value: Any) -> Iterator[str]:
             yield from texts_of(getattr(value, field.name))
 
 
-def test_both_languages_say_the_same_things_with_the_same_placeholders() -> None:
+@pytest.mark.parametrize("words", [FRENCH, GERMAN], ids=lambda words: words.language)
+def test_every_language_says_the_same_things_with_the_same_placeholders(words: Words) -> None:
     for field in fields(ENGLISH):
-        english, french = getattr(ENGLISH, field.name), getattr(FRENCH, field.name)
+        english, others = getattr(ENGLISH, field.name), getattr(words, field.name)
         if isinstance(english, dict):
-            assert english.keys() == french.keys()
-        pairs = list(zip(texts_of(english), texts_of(french), strict=True))
+            assert english.keys() == others.keys()
+        pairs = list(zip(texts_of(english), texts_of(others), strict=True))
         assert all(one != other for one, other in pairs), field.name
         assert all(set(re.findall(r"\{\w+\}", one)) == set(re.findall(r"\{\w+\}", other)) for one, other in pairs)
     assert isinstance(ENGLISH.accepted, Ending)
@@ -225,18 +243,25 @@ def test_french_has_its_typography() -> None:
         assert not re.search(r"\b(tu|ton|ta|tes|toi)\b", text.lower()), text
 
 
+def test_german_has_its_typography() -> None:
+    for text in texts_of(GERMAN):
+        assert not re.search(r"""['"«»”ß]|\.\.\.""", text), text
+        assert re.findall("[„“]", text) == [*"„“"] * text.count("„"), text
+        assert not re.search(r"\b(du|dich|dir|deine?[mnrs]?)\b", text.lower()), text
+
+
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 def test_an_error_is_told_in_the_readers_language_with_its_numbers(error: HandoverError) -> None:
-    for words in (ENGLISH, FRENCH):
+    for words in WORDS.values():
         text = words.error_of(error)
         assert "An English text" not in text
         assert "{" not in text
         numbers = {name: number for name, number in vars(error).items() if name not in {"message", "retry_after"}}
         assert all(str(number) in text for number in numbers.values()), "the wait goes into a header"
-    assert ENGLISH.error_of(error) != FRENCH.error_of(error)
+    assert len({words.error_of(error) for words in WORDS.values()}) == len(Language)
 
 
 def test_what_is_wrong_with_what_was_typed_has_words_of_its_own() -> None:
-    for words in (ENGLISH, FRENCH):
+    for words in WORDS.values():
         assert len({words.error_of(error) for error in TYPED_ERRORS}) == len(TYPED_ERRORS)
         assert all(type(error) in words.errors for error in TYPED_ERRORS)

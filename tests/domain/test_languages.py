@@ -15,13 +15,16 @@ from domain.languages import Language, duration, language_of, moment, wishes
         ("fr_CA", "fr"),
         ("FR-be", "fr"),
         ("en", "en"),
-        ("de-CH", "en"),
+        ("de", "de"),
+        ("de-CH", "de"),
+        ("de_AT", "de"),
+        ("es-ES", "en"),
         ("", "en"),
         ("frr-DE", "en"),
         ("C", "en"),
     ],
 )
-def test_french_locales_read_french_and_all_others_english(locale: str, language: str) -> None:
+def test_locales_read_their_language_and_all_others_english(locale: str, language: str) -> None:
     assert language_of(locale) == language
 
 
@@ -30,6 +33,7 @@ def test_a_time_is_written_in_utc_whatever_its_zone() -> None:
     assert moment(late, Language.ENGLISH) == "Friday 1 January 2027, 01:30 UTC"
     assert moment(late, Language.FRENCH) == "vendredi 1er janvier 2027 à 01:30 UTC"
     assert moment(datetime(2026, 8, 2, 9, 0, tzinfo=UTC), Language.FRENCH) == "dimanche 2 août 2026 à 09:00 UTC"
+    assert moment(late, Language.GERMAN) == "Freitag, 1. Januar 2027, 01:30 Uhr UTC"
 
 
 @pytest.mark.parametrize(
@@ -48,9 +52,10 @@ def test_a_browsers_wishes_are_read_by_their_weight_and_nonsense_is_left_out(hea
 
 
 def test_the_first_locale_with_a_language_decides() -> None:
-    assert language_of(None, "de-DE", "fr-BE", "en") is Language.FRENCH
+    assert language_of(None, "es-ES", "fr-BE", "en") is Language.FRENCH
     assert language_of("", "zh_Hant_TW") is Language.ENGLISH
     assert language_of("en_GB", "fr") is Language.ENGLISH
+    assert language_of("de-AT", "fr") is Language.GERMAN
 
 
 @pytest.mark.parametrize("language", Language)
@@ -61,16 +66,17 @@ def test_every_month_and_weekday_is_written_out_in_the_language(language: Langua
 
 
 @pytest.mark.parametrize(
-    ("length", "english", "french"),
+    ("length", "english", "french", "german"),
     [
-        (timedelta(days=7), "7 days", "7 jours"),
-        (timedelta(days=1), "1 day", "1 jour"),
-        (timedelta(hours=36), "36 hours", "36 heures"),
-        (timedelta(minutes=90), "90 minutes", "90 minutes"),
+        (timedelta(days=7), "7 days", "7 jours", "7 Tage"),
+        (timedelta(days=1), "1 day", "1 jour", "1 Tag"),
+        (timedelta(hours=36), "36 hours", "36 heures", "36 Stunden"),
+        (timedelta(minutes=90), "90 minutes", "90 minutes", "90 Minuten"),
     ],
 )
 def test_a_length_of_time_is_written_in_the_largest_unit_of_which_it_is_whole(
-    length: timedelta, english: str, french: str
+    length: timedelta, english: str, french: str, german: str
 ) -> None:
     assert duration(length, Language.ENGLISH) == english
     assert duration(length, Language.FRENCH).replace("\u00a0", " ") == french
+    assert duration(length, Language.GERMAN) == german

@@ -18,14 +18,19 @@ from tests.journeys.system import System
 SCREENSHOTS = ROOT / "docs" / "screenshots"
 #: The pictures that docs/pages.md shows; no others are taken.
 SHOWN = set(re.findall(r"screenshots/(page-[a-z-]+)\.png", (ROOT / "docs" / "pages.md").read_text()))
-LOCALES = {Language.ENGLISH: "en-GB", Language.FRENCH: "fr-FR"}
+LOCALES = {Language.ENGLISH: "en-GB", Language.FRENCH: "fr-FR", Language.GERMAN: "de-AT"}
 #: How many charge points each language's tests may hand over.
 POINTS = 30
 
 
 def people() -> list[dict[str, Any]]:
-    """Amélie has charge points; Ben reads English, Chloé French."""
-    named = {"amelie": ("Amélie Laurent", "fr-FR"), "en": ("Ben Carter", "en-GB"), "fr": ("Chloé Martin", "fr-FR")}
+    """Amélie has charge points; Ben reads English, Chloé French, Dora German."""
+    named = {
+        "amelie": ("Amélie Laurent", "fr-FR"),
+        "en": ("Ben Carter", "en-GB"),
+        "fr": ("Chloé Martin", "fr-FR"),
+        "de": ("Dora Huber", "de-AT"),
+    }
     users = [
         {"type": "user", "id": who, "name": name, "email": f"{who}@example.com", "locale": locale}
         for who, (name, locale) in named.items()

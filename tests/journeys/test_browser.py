@@ -31,7 +31,11 @@ from tests.journeys.system import running
 
 pytestmark = pytest.mark.timeout(180)
 BOTH = pytest.mark.parametrize("language", Language)
-MESSAGES = {Language.ENGLISH: "See you on Friday!", Language.FRENCH: "À vendredi\u00a0!"}
+MESSAGES = {
+    Language.ENGLISH: "See you on Friday!",
+    Language.FRENCH: "À vendredi\u00a0!",
+    Language.GERMAN: "Bis Freitag!",
+}
 SETTINGS = {"HANDOVER_SHORTEST_EXPIRY": "PT1S"}
 
 
@@ -311,7 +315,7 @@ async def test_a_browser_that_follows_every_link_changes_no_row_and_sends_no_let
     await context.close()
 
     assert {"/code", "/accept", "/decline"} <= {f"/{one.partition('?')[0].rpartition('/')[2]}" for one in seen}
-    assert {"lang=en", "lang=fr"} <= {one.partition("?")[2] for one in seen}
+    assert {"lang=en", "lang=fr", "lang=de"} <= {one.partition("?")[2] for one in seen}
     await asyncio.sleep(2)  # a letter that had been asked for would have come by now
     assert await everything(site.system.db) == before
     assert len(await mails(site.system)) == letters

@@ -1,4 +1,4 @@
-"""What letters say, in both languages, and what they can't be made to say."""
+"""What letters say, in every language, and what they can't be made to say."""
 
 import re
 from dataclasses import replace
@@ -79,6 +79,9 @@ def test_every_letter_has_its_language_s_typography(language: Language) -> None:
         letter = render(replace(sample, location="Lyon"), language)
         text = re.sub(r"https?://\S+", "", f"{letter.subject}\n{letter.text}")
         assert not re.search(r"""['"]|\.\.\.""", text), text
+        if language is Language.GERMAN:
+            assert not re.search(r"[«»”ß]|\b(du|dich|dir|deine?[mnrs]?)\b", text), text
+            assert re.findall("[„“]", text) == [*"„“"] * text.count("„"), text
         if language is Language.FRENCH:
             assert not re.search(r"[^\u00a0\d][:;?!»]|«[^\u00a0]", re.sub(r"\d\d:\d\d", "", text)), text
 
@@ -88,6 +91,7 @@ def test_no_letter_promises_what_is_not_there_or_may_not_come(language: Language
     for sample in samples.every_letter():
         words = flat(render(sample, language).text).rpartition("-- ")[0]
         assert not re.search("(?i)sign in|log in|connectez-vous|by itself|by themselves|automati", words), words
+        assert not re.search("(?i)melden sie sich an|von selbst|von allein", words), words
 
 
 @BOTH
@@ -95,7 +99,11 @@ def test_no_letter_promises_what_is_not_there_or_may_not_come(language: Language
 def test_a_settled_letter_says_that_all_is_done_only_where_nothing_remains(
     language: Language, state: TransferState
 ) -> None:
-    nothing = {Language.ENGLISH: "nothing left for you to do", Language.FRENCH: "plus rien à faire"}[language]
+    nothing = {
+        Language.ENGLISH: "nothing left for you to do",
+        Language.FRENCH: "plus rien à faire",
+        Language.GERMAN: "bleibt nichts zu tun",
+    }[language]
     done = render(samples.settled(state), language)
     left = render(samples.settled(state, warnings=(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED,)), language)
     assert nothing in flat(done.text)
@@ -106,7 +114,11 @@ def test_a_settled_letter_says_that_all_is_done_only_where_nothing_remains(
 
 @BOTH
 def test_a_roll_back_says_that_all_was_undone_only_where_nothing_remains(language: Language) -> None:
-    all_undone = {Language.ENGLISH: "was changed back", Language.FRENCH: "a été rétabli"}[language]
+    all_undone = {
+        Language.ENGLISH: "was changed back",
+        Language.FRENCH: "a été rétabli",
+        Language.GERMAN: "wurde zurückgesetzt",
+    }[language]
     for warnings in ((), (TransferWarning.RELEASE_DUE,)):
         text = render(samples.ended(TransferState.ROLLED_BACK, warnings=warnings), language).text
         assert (all_undone in flat(text)) is (not warnings)
@@ -115,7 +127,12 @@ def test_a_roll_back_says_that_all_was_undone_only_where_nothing_remains(languag
 @BOTH
 def test_rights_that_were_lost_may_be_the_new_owners_too(language: Language) -> None:
     text = flat(render(samples.ended(TransferState.ROLLED_BACK, reason=Reason.RIGHTS_LOST), language).text)
-    assert {Language.ENGLISH: "or the owner to be", Language.FRENCH: "ou au futur propriétaire"}[language] in text
+    or_the_new_owner = {
+        Language.ENGLISH: "or the owner to be",
+        Language.FRENCH: "ou au futur propriétaire",
+        Language.GERMAN: "oder dem künftigen Eigentümer",
+    }[language]
+    assert or_the_new_owner in text
 
 
 def macros(language: Language) -> list[str]:
@@ -173,6 +190,13 @@ def test_the_question_in_french() -> None:
     assert "Si vous ne connaissez pas l" in flat(letter.text)
 
 
+def test_the_question_in_german() -> None:
+    letter = render(samples.ask(reminder=True), Language.GERMAN)
+    assert letter.subject == "Erinnerung: Amélie Durand möchte Ihnen einen Ladepunkt übertragen"
+    assert "bis Dienstag, 1. Dezember 2026, 08:05 Uhr UTC." in flat(letter.text)
+    assert "Wenn Sie den Absender nicht kennen" in flat(letter.text)
+
+
 @BOTH
 def test_an_address_without_an_account_is_asked_to_open_one(language: Language) -> None:
     asked = {standing: flat(render(samples.ask(standing=standing), language).text) for standing in Standing}
@@ -182,6 +206,7 @@ def test_an_address_without_an_account_is_asked_to_open_one(language: Language) 
     said = {
         Language.ENGLISH: "You can open one on the page behind the link below",
         Language.FRENCH: "ouvrir sur la page du lien ci-dessous",
+        Language.GERMAN: "auf der Seite hinter dem Link unten eröffnen",
     }[language]
     assert said in unknown
     assert said not in known
@@ -295,7 +320,11 @@ def test_a_move_says_that_its_sender_types_the_key() -> None:
 
 @BOTH
 def test_that_the_charge_point_goes_back_is_a_sentence_with_the_time(language: Language) -> None:
-    goes = {Language.ENGLISH: "stays so for 9 days, it goes back", Language.FRENCH: "pendant 9 jours, elle revient"}
+    goes = {
+        Language.ENGLISH: "stays so for 9 days, it goes back",
+        Language.FRENCH: "pendant 9 jours, elle revient",
+        Language.GERMAN: "bleibt sie es 9 Tage lang, geht der Ladepunkt",
+    }
     letter = samples.ask(goes_back_after=timedelta(days=9))
     assert goes[language] in flat(render(letter, language).text)
     assert goes[language].rpartition(",")[2] not in flat(render(samples.ask(), language).text)
@@ -378,6 +407,10 @@ def test_a_transfer_that_nobody_called_off_says_why_it_was(language: Language, a
         flat(render(samples.ended(TransferState.CANCELLED, addressee, reason=reason), language).text)
         for reason in (Reason.RIGHTS_LOST, Reason.CANCELLED)
     )
-    said = {Language.ENGLISH: "lacked a role or a right", Language.FRENCH: "il manquait un rôle ou un droit"}[language]
+    said = {
+        Language.ENGLISH: "lacked a role or a right",
+        Language.FRENCH: "il manquait un rôle ou un droit",
+        Language.GERMAN: "eine nötige Rolle oder ein nötiges Recht",
+    }[language]
     assert said in lost
     assert said not in willed

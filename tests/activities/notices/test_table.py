@@ -23,9 +23,10 @@ from tests.notices.mailbox import Mailbox
 TABLE: Final = ROOT / "docs" / "notices.md"
 HEAD: Final = """# Who is written to, and when
 
-Each letter has a plain text and an HTML part with the same words, in its reader's language: English or French
-(`notices/templates/`). It is delivered at least once, a repeat under the same Message-ID. Nobody is written to twice
-about the same thing: whoever has two parts in a transfer gets the letter of the first of them, from the left.
+Each letter has a plain text and an HTML part with the same words, in its reader's language: English, French
+or German (`notices/templates/`). It is delivered at least once, a repeat under the same Message-ID. Nobody is
+written to twice about the same thing: whoever has two parts in a transfer gets the letter of the first of them, from
+the left.
 
 Made by `make test ARGS='tests/activities/notices/test_table.py --write-tables'`, and compared with what is sent.
 *Admins* are the owners and admins of the group that the charge point is in, *target* the group that it is moved to.
