@@ -13,7 +13,7 @@ from persistence.links.link_reads import LinkState
 
 _SESSIONS: Final = "Ladevorgänge, die vorher begannen, bleiben beim jetzigen Eigentümer; spätere gehören Ihnen."
 _DELETED: Final = (
-    "Seine Verbindung mit der Plattform endet mit der Übertragung: Die Ladestation bleibt getrennt, bis Sie sie neu "
+    "Die Verbindung mit der Plattform endet mit der Übertragung: Die Ladestation bleibt getrennt, bis Sie sie neu "
     "verbinden."
 )
 _OWNED: Final = (
@@ -45,14 +45,14 @@ GERMAN: Final = Words(
     follows_user=(_GIVEN, _SESSIONS),
     follows_delete=_DELETED,
     sender_owns="Der Ladepunkt gehört dann {sender}.",
-    owner_stays="Wem er gehört, ändert sich nicht.",
-    kept="Er bleibt verbunden. Die Zugangsdaten werden normalerweise aus der Ferne ersetzt; wir schreiben Ihnen, wenn "
-    "für Sie etwas zu tun bleibt.",
-    kept_known="Er bleibt verbunden. Den Schlüssel, den die Ladestation verwendet, können Menschen kennen, auch der "
-    "jetzige Eigentümer: Er wird ungültig, sobald Sie in der Ladestation einen neuen eingegeben haben. Wir schreiben "
-    "Ihnen, wie das geht.",
-    kept_known_sender="Er bleibt verbunden. Den Schlüssel, den die Ladestation verwendet, können Menschen kennen: Er "
-    "wird ungültig, sobald {sender} in der Ladestation einen neuen eingegeben hat.",
+    owner_stays="Wem der Ladepunkt gehört, ändert sich nicht.",
+    kept="Der Ladepunkt bleibt verbunden. Die Zugangsdaten werden normalerweise aus der Ferne ersetzt; wir schreiben "
+    "Ihnen, wenn für Sie etwas zu tun bleibt.",
+    kept_known="Der Ladepunkt bleibt verbunden. Den Schlüssel, den die Ladestation verwendet, können Menschen kennen, "
+    "auch der jetzige Eigentümer: Er wird ungültig, sobald Sie in der Ladestation einen neuen eingegeben haben. Wir "
+    "schreiben Ihnen, wie das geht.",
+    kept_known_sender="Der Ladepunkt bleibt verbunden. Den Schlüssel, den die Ladestation verwendet, können Menschen "
+    "kennen: Er wird ungültig, sobald {sender} in der Ladestation einen neuen eingegeben hat.",
     better_deleted="Wenn Ihnen lieber ist, dass dieser Schlüssel schon mit der Übertragung ungültig wird, lehnen Sie "
     "ab und bitten Sie {sender}, neu anzufangen und dabei die Verbindung zu löschen: Sie verbinden die Ladestation "
     "dann neu.",
@@ -83,8 +83,8 @@ GERMAN: Final = Words(
         Standing.NO_ACCOUNT: "Sie haben auf dieser Plattform noch kein Konto. Beim Annehmen eröffnen Sie eines: Es "
         "genügen Ihr Name und der Code.",
         Standing.UNUSABLE: "Zurzeit können Sie mit der Adresse dieses Links nicht annehmen: Das Konto dazu ist "
-        "nicht in Gebrauch, oder es gibt mehrere Konten mit ihr. Wenden Sie sich an den Support der Plattform. "
-        "Ablehnen können Sie.",
+        "nicht in Gebrauch, oder es gibt mehrere Konten mit dieser Adresse. Wenden Sie sich an den Support der "
+        "Plattform. Ablehnen können Sie.",
         Standing.OWNER: "Dieser Ladepunkt gehört Ihnen schon; es gibt also nichts anzunehmen. Ablehnen können Sie.",
     },
     nothing_yet="Haben Sie das nicht erwartet? Tun Sie nichts, oder lehnen Sie ab: Der Ladepunkt bleibt, wo er ist.",
@@ -92,8 +92,8 @@ GERMAN: Final = Words(
     other_device_hint="Richten Sie die Kamera des anderen Geräts hierauf: Ihr Link öffnet sich dort. Zeigen Sie ihn "
     "sonst niemandem.",
     qr_code="QR-Code Ihres Links",
-    opens_account="Wenn Sie annehmen, wird für Sie ein Konto mit der Adresse eröffnet, an der dieser Link Sie erreicht "
-    "hat. Zum Ablehnen brauchen Sie keines: Lassen Sie den Namen leer.",
+    opens_account="Wenn Sie annehmen, wird für Sie ein Konto mit der Adresse eröffnet, unter der dieser Link Sie "
+    "erreicht hat. Zum Ablehnen brauchen Sie keines: Lassen Sie den Namen leer.",
     name_label="Ihr Name",
     name_hint="So, wie er in Ihrem Konto stehen soll",
     open_and_accept="Konto eröffnen und annehmen",

@@ -51,7 +51,7 @@ async def test_a_page_asks_for_nothing_from_elsewhere_and_its_style_sheet_is_the
 ) -> None:
     page = (await http.get(link)).text
 
-    assert sorted(re.findall(r'(?:src|href)="([^"]*)"', page)) == ["/static/pages.css", "?lang=fr"]
+    assert sorted(re.findall(r'(?:src|href)="([^"]*)"', page)) == ["/static/pages.css", "?lang=de", "?lang=fr"]
     assert "style=" not in page
     sheet = await http.get("/static/pages.css")
     assert (sheet.status_code, sheet.headers["content-type"]) == (200, "text/css; charset=utf-8")
