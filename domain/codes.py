@@ -1,6 +1,14 @@
-"""What may be wrong with a one-time code: each its own kind of refusal, so that a page can say it in its language."""
+"""What a one-time code is, and what may be wrong with one: each its own refusal, so that a page can say it."""
+
+from datetime import timedelta
+from typing import Final
 
 from domain.errors import AlreadyDecided, InvalidRequest, RateLimited, TooLate
+
+DIGITS: Final = 6
+VALID_FOR: Final = timedelta(minutes=10)
+#: So often a code may be typed wrongly.
+TRIES: Final = 5
 
 
 class NotACode(InvalidRequest):

@@ -6,10 +6,9 @@ from typing import Final
 from starlette.requests import Request
 
 from domain.account import LONGEST_NAME, parse_name
-from domain.codes import NotACode
+from domain.codes import DIGITS, NotACode
 from domain.errors import InvalidRequest
 from domain.transfer import UntilNewKey
-from persistence.links.approvals import CODE_DIGITS
 
 _IGNORED_IN_CODES: Final = str.maketrans("", "", " -\t\u00a0\u202f")
 
@@ -34,8 +33,8 @@ class Typed:
 
     def check_code(self) -> None:
         """Raise NotACode for what can't be a code: that costs no try."""
-        if not (len(self.code) == CODE_DIGITS and self.code.isascii() and self.code.isdigit()):
-            raise NotACode(CODE_DIGITS)
+        if not (len(self.code) == DIGITS and self.code.isascii() and self.code.isdigit()):
+            raise NotACode(DIGITS)
 
     def check_name(self) -> None:
         """Raise NoName for what can't be the name of an account: that costs no code."""

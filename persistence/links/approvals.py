@@ -1,19 +1,17 @@
 """Approval links and their one-time codes, as rows: what was sent to whom, without what was sent."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.codes import DIGITS, VALID_FOR
 from domain.ids import LinkId, TransferId, UserId
 from persistence.inserts import insert_into
 from persistence.tables import ApprovalLink, Code, Transfer
 from persistence.vault import Vault, fingerprint
-
-CODE_VALID_FOR: Final = timedelta(minutes=10)
-CODE_DIGITS: Final = 6
 
 #: The channel of a transfer's one recipient, reached by e-mail.
 EMAIL_CHANNEL: Final = "email"
@@ -88,14 +86,14 @@ async def make_code(rows: AsyncSession, vault: Vault, link_id: LinkId, number: i
     The digits follow from link and number. Only after the server's first key was replaced are they others; the row
     then takes those: the code sent last is the one that counts.
     """
-    digits = _digits(vault, link_id, number)
+    digits = vault.digits("code", link_id, number, count=DIGITS)
     proof = f"{link_id}:{number}:{digits}".encode()
     made = insert_into(rows, Code).values(
         link_id=link_id,
         number=number,
         mac=vault.mac("code", proof),
         sent_at=None,
-        expires_at=now + CODE_VALID_FOR,
+        expires_at=now + VALID_FOR,
         wrong_tries=0,
         used_for=None,
     )
@@ -117,9 +115,3 @@ async def note_code_sent(rows: AsyncSession, link_id: LinkId, number: int, now: 
     """Write that the mail server has a code: the next one that is asked for is another."""
     this = (Code.link_id == link_id, Code.number == number, Code.sent_at.is_(None))
     await rows.execute(update(Code).where(*this).values(sent_at=now))
-
-
-def _digits(vault: Vault, link_id: LinkId, number: int) -> str:
-    """Give six digits that only the server's key can tell; of 256 evenly spread bits, so none is likelier."""
-    value = int(fingerprint(vault.token("code", link_id, number)), 16)
-    return f"{value % 10**CODE_DIGITS:0{CODE_DIGITS}}"

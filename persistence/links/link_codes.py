@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain import actors
 from domain.approval import Decision
-from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, TriesUsedUp, WrongCode
+from domain.codes import TRIES, CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, TriesUsedUp, WrongCode
 from domain.errors import Refusal
 from domain.ids import LinkId, OrderId, TransferId
 from domain.orders import OrderAct
@@ -20,7 +20,6 @@ from persistence.tables import ApprovalLink, Code
 from persistence.vault import Vault
 
 CODES_A_LINK: Final = 5
-TRIES_A_CODE: Final = 5
 #: How long after a used code has expired it still repeats its answer: then its mailbox may be somebody else's.
 REPEATS_FOR: Final = timedelta(hours=1)
 
@@ -76,7 +75,7 @@ class LinkCodes:
         this = (Code.link_id == link_id, Code.number == latest)
         counted = (
             update(Code)
-            .where(*this, Code.wrong_tries < TRIES_A_CODE)
+            .where(*this, Code.wrong_tries < TRIES)
             .values(wrong_tries=Code.wrong_tries + 1)
             .returning(Code.number, Code.mac, Code.expires_at, Code.used_for, Code.wrong_tries)
             .execution_options(synchronize_session=False)
@@ -85,8 +84,8 @@ class LinkCodes:
         if row is None:
             return await _no_try_left(rows, link_id)
         if not self._vault.matches("code", f"{link_id}:{row.number}:{code}".encode(), row.mac):
-            left = TRIES_A_CODE - row.wrong_tries
-            return WrongCode(left) if left else TriesUsedUp(TRIES_A_CODE)
+            left = TRIES - row.wrong_tries
+            return WrongCode(left) if left else TriesUsedUp(TRIES)
         tried = update(Code).where(Code.link_id == link_id, Code.number == row.number)
         await rows.execute(tried.values(wrong_tries=row.wrong_tries - 1))
         if row.expires_at + (REPEATS_FOR if row.used_for else timedelta()) <= datetime.now(UTC):
@@ -111,4 +110,4 @@ async def _no_try_left(rows: AsyncSession, link_id: LinkId) -> Refusal:
     sent = select(Code.number).where(Code.link_id == link_id).limit(1)
     if (await rows.execute(sent)).first() is None:
         return NoCodeSent()
-    return TriesUsedUp(TRIES_A_CODE)
+    return TriesUsedUp(TRIES)
