@@ -11,6 +11,8 @@ TransferId = NewType("TransferId", str)
 LinkId = NewType("LinkId", str)
 NodeId = NewType("NodeId", str)
 OrderId = NewType("OrderId", str)
+SignInId = NewType("SignInId", str)
+SignInCodeId = NewType("SignInCodeId", str)
 
 #: So many characters an id has at most.
 LONGEST_ID = 64

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from domain.sign_in import LONGEST_BROWSER
 from domain.tags import TagType
 from domain.trail import REFUSALS
 from persistence.caseless import Caseless
@@ -776,6 +777,36 @@ class Code(Table):
     wrong_tries: Mapped[int]
     used_for: Mapped[str | None] = mapped_column(String(16))
     """`accept` or `decline`: the same decision may be sent again with it, after a lost answer."""
+
+
+class SignIn(Table):
+    """Somebody who is signed in at the pages, in one browser; the token is in its cookie alone."""
+
+    __tablename__ = "sign_ins"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    browser: Mapped[str] = mapped_column(String(LONGEST_BROWSER))
+    """What it says that it is, for people to know it by."""
+    began_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    proven_at: Mapped[datetime]
+    """When they last proved who they are."""
+    ended_at: Mapped[datetime | None]
+
+
+class SignInCode(Table):
+    """A code to sign in with, asked for with an address that somebody may have; its digits follow from its id."""
+
+    __tablename__ = "sign_in_codes"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    sealed_address: Mapped[bytes] = mapped_column(LargeBinary)
+    asked_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    """To whom it was sent; None: to nobody, or not yet."""
+    wrong_tries: Mapped[int]
+    used_at: Mapped[datetime | None]
 
 
 class AccountOpening(Table):

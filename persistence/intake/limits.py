@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actors import Actor
+from domain.contact import Address
 from domain.errors import RateLimited
 from domain.ids import UserId
 from domain.limits import CallLimits
@@ -25,6 +26,7 @@ _MINUTE: Final = timedelta(minutes=1)
 STARTS: Final = "At most {} transfers may be started within an hour"
 _MESSAGES: Final = "At most {} messages may be sent to the same recipient within a day"
 _REFUSALS: Final = "At most {} starts and decisions may be refused within an hour"
+_CODES: Final = "At most {} codes may be sent to the same address within an hour"
 _MISSES: Final = "At most {} unknown links may be opened within a minute"
 
 
@@ -63,6 +65,14 @@ class Counters:
         """Count a question less: the start that was to lead to it is refused, and its target hears nothing."""
         if request.acceptance is Acceptance.REQUIRED:
             await rates.give_back(rows, self._message_key(request), _DAY, counted_at)
+
+    async def sign_in_code(self, rows: AsyncSession, address: Address) -> None:
+        """Count a code that is asked for with an address, looked up nowhere; raises RateLimited."""
+        limit, key = (
+            self._limits.sign_in_codes_per_hour,
+            self._key("sign-in", f"{address.channel.value}:{address.value}"),
+        )
+        await self._count(rows, key, limit, _HOUR, _CODES.format(limit))
 
     async def miss(self, db: Database, client: str) -> None:
         """Count an unknown link that was opened from the address `client`; raises RateLimited.
