@@ -53,7 +53,7 @@ from telemetry.instruments import Instruments, open_instruments
 from telemetry.logs import start_logging
 from workflows.accounts import AccountWorkflow
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
-from workflows.codes import OneTimeCodeWorkflow
+from workflows.codes import OneTimeCodeWorkflow, SignInCodeWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.owner_news import OwnerNewsWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
@@ -79,7 +79,7 @@ def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[In
         client,
         task_queue=TASK_QUEUE,
         workflows=[
-            *(TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow),
+            *(TransferWorkflow, OneTimeCodeWorkflow, SignInCodeWorkflow, AccountWorkflow, RescueWorkflow),
             *(OutboxWorkflow, OwnerNewsWorkflow, ReconciliationWorkflow, RotateKeyWorkflow, IdentifyWorkflow),
         ],
         activities=[activity for step in steps for activity in implementations(step)],

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.contracts import notices as contracts
 from activities.contracts.messages import Done
-from activities.contracts.notices import SendCode, TellOwner
+from activities.contracts.notices import SendCode, SendSignInCode, TellOwner
 from activities.drafts import Drafts
 from activities.letterbox import Letterbox, MessageIds, Outgoing, mark
 from activities.parties import find_asked, find_owner, find_users
@@ -21,9 +21,10 @@ from domain.news import OwnerNews
 from domain.orders import OrderAct, unproven
 from domain.policy import Policy
 from domain.trail import TrailAction
+from notices.letters import SignInLetter
 from notices.mail import Sender
 from persistence.chargers import charging_review
-from persistence.intake import orders
+from persistence.intake import orders, sign_in_codes
 from persistence.links.approvals import code_sent, make_code, note_code_sent, valid_link
 from persistence.session import Database
 from persistence.tables import ApprovalLink, ChargePoint
@@ -56,6 +57,7 @@ class Notices(contracts.Notices):
         self._drafts = Drafts(vault, origin, offline_deadline)
         self._point_drafts = PointDrafts(origin)
         self._names = MessageIds(origin)
+        self._origin = origin
 
     async def send_code(self, order: SendCode) -> Done:
         """Make a code and send it to whoever the link is for at this moment, at their address of this moment.
@@ -85,6 +87,22 @@ class Notices(contracts.Notices):
         async with self._db.writing() as rows:
             await note_code_sent(rows, order.link_id, order.number, datetime.now(UTC))
             await audit.append(rows, transfer_id, actor=SYSTEM, action=action, detail=detail, once=once)
+        return Done()
+
+    async def send_sign_in_code(self, order: SendSignInCode) -> Done:
+        """Send it; where nobody has the address, nothing is sent, and it fails as if somebody had.
+
+        Idempotent: the digits follow from the code's id, and are sent under the same Message-ID until the code is used
+        or over.
+        """
+        async with self._db.writing() as rows:
+            code = await sign_in_codes.to_send(rows, self._vault, order.code_id, datetime.now(UTC))
+        letters = []
+        if code is not None:
+            draft = SignInLetter(code=code.digits, expires_at=code.expires_at, origin=self._origin)
+            name = self._names.of("sign-in", mark(order.code_id))
+            letters = [Outgoing(draft, code.locale, code.address, name)]
+        await self._letterbox.post(letters)
         return Done()
 
     async def tell_owner(self, order: TellOwner) -> Done:

@@ -44,6 +44,11 @@ def code_workflow_id(link_id: LinkId, number: int) -> str:
     return f"code-{link_id}-{number}"
 
 
+def sign_in_code_workflow_id(code_id: SignInCodeId) -> str:
+    """Give the workflow id that sends a code to sign in with."""
+    return f"sign-in-code-{code_id}"
+
+
 def account_workflow_id(link_id: LinkId) -> str:
     """Give the workflow id that opens the account of whoever a link was sent to."""
     return f"account-{link_id}"

@@ -8,17 +8,18 @@ from temporalio.client import Client
 from engine.chargers import Chargers, TemporalChargers
 from engine.links import Links, TemporalLinks
 from engine.outbox import TemporalOutbox
+from engine.sign_ins import SignInCodes, TemporalSignInCodes
 from engine.transfers import TemporalTransfers, Transfers
 from persistence.links.signups import Signups
 
 ANSWER_WITHIN: Final = timedelta(seconds=5)
 
 
-class Engine(Transfers, Links, Chargers):
+class Engine(Transfers, Links, Chargers, SignInCodes):
     """What runs transfers, whatever it is."""
 
 
-class TemporalEngine(TemporalTransfers, TemporalLinks, TemporalChargers, TemporalOutbox, Engine):
+class TemporalEngine(TemporalTransfers, TemporalLinks, TemporalChargers, TemporalSignInCodes, TemporalOutbox, Engine):
     """One Temporal namespace."""
 
     def __init__(
@@ -28,4 +29,5 @@ class TemporalEngine(TemporalTransfers, TemporalLinks, TemporalChargers, Tempora
         TemporalTransfers.__init__(self, client, answer_within)
         TemporalLinks.__init__(self, client, answer_within, signups)
         TemporalChargers.__init__(self, client, answer_within)
+        TemporalSignInCodes.__init__(self, client, answer_within)
         TemporalOutbox.__init__(self, client, answer_within)

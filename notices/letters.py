@@ -228,6 +228,16 @@ class LateSessionsLetter(PointLetter):
     """How many there are beside these."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SignInLetter:
+    """A one-time code to sign in with at the pages."""
+
+    template: ClassVar = "sign_in"
+    code: str
+    expires_at: datetime
+    origin: str
+
+
 @dataclass(frozen=True)
 class Letter:
     """A letter that is ready to be sent."""
@@ -253,6 +263,7 @@ AnyLetter = (
     | TwoHoldersLetter
     | EndedKeyLetter
     | LateSessionsLetter
+    | SignInLetter
 )
 
 

@@ -1,10 +1,11 @@
-"""Sends one one-time code to whoever a link is for."""
+"""Sends one one-time code: to whoever a link is for, to whoever signs in."""
 
 from temporalio import workflow
 
 from activities.contracts.messages import Done
-from activities.contracts.notices import Notices, SendCode
+from activities.contracts.notices import Notices, SendCode, SendSignInCode
 from domain.policy import Policy
+from workflows.activity_calls import call
 from workflows.options import code as code_options
 
 
@@ -15,12 +16,14 @@ class OneTimeCodeWorkflow:
     @workflow.run
     async def run(self, order: SendCode) -> Done:
         """Send it; fails where it could not be sent within two minutes."""
-        limits = code_options(Policy())
-        return await workflow.execute_activity_method(
-            Notices.send_code,
-            order,
-            start_to_close_timeout=limits.start_to_close,
-            schedule_to_close_timeout=limits.schedule_to_close,
-            retry_policy=limits.retries,
-            summary="one-time code to the recipient",
-        )
+        return await call(Notices.send_code, order, code_options(Policy()), summary="one-time code to the recipient")
+
+
+@workflow.defn(name="sign_in_code")
+class SignInCodeWorkflow:
+    """Sends a code to sign in with, of the id `sign-in-code-<code id>`; nobody waits for how that went."""
+
+    @workflow.run
+    async def run(self, order: SendSignInCode) -> Done:
+        """Send it; fails where it could not be sent within two minutes."""
+        return await call(Notices.send_sign_in_code, order, code_options(Policy()), summary="code to sign in with")

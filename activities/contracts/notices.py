@@ -5,7 +5,7 @@ from datetime import date
 
 from activities.contracts.declaring import step
 from activities.contracts.messages import Done, Message
-from domain.ids import ChargePointId, LinkId
+from domain.ids import ChargePointId, LinkId, SignInCodeId
 from domain.news import OwnerNews
 
 
@@ -27,6 +27,12 @@ class TellOwner(Message):
     """Of news that is told each time: which time. Empty: a day has one letter."""
 
 
+class SendSignInCode(Message):
+    """A code to sign in with, asked for at the pages."""
+
+    code_id: SignInCodeId
+
+
 class Notices(ABC):
     """Letters (`notices.*`): delivered at least once, each with a Message-ID that stays the same."""
 
@@ -34,6 +40,11 @@ class Notices(ABC):
     @abstractmethod
     async def send_code(self, order: SendCode) -> Done:
         """Make a one-time code, keep its MAC, send it to the recipient; the same code on every try."""
+
+    @step("notices.send_sign_in_code")
+    @abstractmethod
+    async def send_sign_in_code(self, order: SendSignInCode) -> Done:
+        """Send a code to sign in with to whoever has the address that it was asked for with; to nobody else."""
 
     @step("notices.tell_owner")
     @abstractmethod

@@ -7,23 +7,20 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
 
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.codes import DIGITS, TRIES, VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp, WrongCode
-from domain.contact import Address, parse_address
+from domain.codes import TRIES, VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp, WrongCode
+from domain.contact import Address
 from domain.errors import Refusal
 from domain.ids import SignInCodeId, SignInId, UserId
 from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, CodeSpent
+from persistence.intake import sign_in_codes
 from persistence.intake.limits import Counters
-from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import SignIn, SignInCode, User
 from persistence.vault import Vault, fingerprint, new_secret
-
-_PURPOSE: Final = "sign-in-code"
 
 
 @dataclass(frozen=True)
@@ -45,16 +42,6 @@ class NewSignIn:
     id: SignInId
     user_id: UserId
     token: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class CodeToSend:
-    """A code that was asked for, and whose it is."""
-
-    user_id: UserId
-    address: Address
-    digits: str = field(repr=False)
-    expires_at: datetime
 
 
 class SignIns:
@@ -109,7 +96,7 @@ class SignIns:
         row = (await rows.execute(counted)).one_or_none()
         if row is None:
             return NoCodeSent() if await rows.get(SignInCode, code_id) is None else TriesUsedUp(TRIES)
-        right = hmac.compare_digest(self._digits(code_id).encode(), digits.encode())
+        right = hmac.compare_digest(sign_in_codes.digits(self._vault, code_id).encode(), digits.encode())
         if not right or row.user_id is None:
             left = TRIES - row.wrong_tries
             return WrongCode(left) if left else TriesUsedUp(TRIES)
@@ -120,22 +107,6 @@ class SignIns:
             return CodeExpired()
         await rows.execute(update(SignInCode).where(this).values(used_at=now, wrong_tries=row.wrong_tries - 1))
         return UserId(row.user_id)
-
-    def _digits(self, code_id: SignInCodeId) -> str:
-        return self._vault.digits(_PURPOSE, code_id, count=DIGITS)
-
-    async def to_send(self, rows: AsyncSession, code_id: SignInCodeId, now: datetime) -> CodeToSend | None:
-        """Bind a code to whoever has its address now, and give what is sent to them; the same again.
-
-        None where nobody has it, where it was used, or is over.
-        """
-        row = await rows.get(SignInCode, code_id, with_for_update=True)
-        if row is None or row.used_at is not None or row.expires_at <= now:
-            return None
-        address = parse_address(self._vault.unseal(row.sealed_address).decode())
-        user_id = await accounts.find_usable(rows, address)
-        row.user_id = user_id
-        return CodeToSend(user_id, address, self._digits(code_id), row.expires_at) if user_id else None
 
     # --- who is signed in -----------------------------------------------------------------------------------------
 

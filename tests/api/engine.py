@@ -10,7 +10,7 @@ from domain.approval import Decision
 from domain.charger import KeyAnswer, RestartAnswer
 from domain.charger_orders import ChargerOrder
 from domain.errors import HandoverError, Refusal
-from domain.ids import ChargePointId, LinkId, OrderId, TransferId
+from domain.ids import ChargePointId, LinkId, OrderId, SignInCodeId, TransferId
 from domain.news import OwnerNews
 from domain.orders import OrderAct
 from domain.trail import TrailSubject, of_charge_point
@@ -43,6 +43,7 @@ class Engine(AbstractEngine):
     resolved: list[tuple[Any, ...]] = field(default_factory=list)
     held: list[tuple[Any, ...]] = field(default_factory=list)
     codes: list[tuple[LinkId, int]] = field(default_factory=list)
+    sign_in_codes: list[SignInCodeId] = field(default_factory=list)
     opened: list[tuple[LinkId, str, str]] = field(default_factory=list)
     news: list[tuple[ChargePointId, OwnerNews, str]] = field(default_factory=list)
     told: list[tuple[TransferId, ChargePointId, str]] = field(default_factory=list)
@@ -140,6 +141,11 @@ class Engine(AbstractEngine):
             raise self.fails
         self.held.append(("resume", transfer_id, step, actor))
         self.attempts[step] = StepAttempts(1, None)
+
+    async def send_sign_in_code(self, code_id: SignInCodeId) -> None:
+        if self.fails:
+            raise self.fails
+        self.sign_in_codes.append(code_id)
 
     async def send_code(self, link_id: LinkId, number: int) -> None:
         if self.fails:

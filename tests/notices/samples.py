@@ -23,6 +23,7 @@ from notices.letters import (
     ResetAskedLetter,
     ResetLetter,
     SettledLetter,
+    SignInLetter,
     TwoHoldersLetter,
 )
 
@@ -52,6 +53,10 @@ def ask(**changes: Any) -> AskLetter:
     given = {"message": None, "expires_at": EXPIRES_AT, "link": LINK, "standing": Standing.ACCOUNT, "reminder": False}
     more = {"key": None, "goes_back_after": None}
     return AskLetter(**{**ABOUT, **given, **more, **changes})
+
+
+def sign_in(**changes: Any) -> SignInLetter:
+    return SignInLetter(**{"code": "012345", "expires_at": EXPIRES_AT, "origin": ORIGIN, **changes})
 
 
 def code(**changes: Any) -> CodeLetter:
@@ -192,7 +197,7 @@ def every_letter() -> list[AnyLetter]:
         others += [reset_asked(at=at), reset_asked(at=at, replaces_key=False)]
         others += [two_holders(at=at, times=times) for times in (1, 3)]
         others += [ended_key(at=at, times=times, addresses=("192.0.2.7",) * (times - 1)) for times in (1, 3)]
-    others += [late_sessions(21_500), late_sessions(0, None, more=3)]
+    others += [late_sessions(21_500), late_sessions(0, None, more=3), sign_in()]
     after = [
         SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
         for letter in (*done, *undone)

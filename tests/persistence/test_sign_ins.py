@@ -14,6 +14,7 @@ from domain.ids import SignInCodeId, UserId
 from domain.limits import NO_LIMITS, CallLimits
 from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, CodeSpent
 from persistence.importing.imports import import_lines
+from persistence.intake import sign_in_codes
 from persistence.intake.limits import Counters
 from persistence.intake.sign_ins import SignIns
 from persistence.session import Database
@@ -32,16 +33,16 @@ async def sign_ins(database: Database, vault: Vault) -> SignIns:
     return SignIns(database, vault, Counters(vault, NO_LIMITS))
 
 
-async def sent(database: Database, sign_ins: SignIns, code_id: SignInCodeId) -> str | None:
+async def sent(database: Database, vault: Vault, code_id: SignInCodeId) -> str | None:
     """Have a code bound to whoever has its address; gives its digits, None where nobody has."""
     async with database.writing() as rows:
-        found = await sign_ins.to_send(rows, code_id, datetime.now(UTC))
+        found = await sign_in_codes.to_send(rows, vault, code_id, datetime.now(UTC))
     return found.digits if found else None
 
 
-async def asked(database: Database, sign_ins: SignIns) -> tuple[SignInCodeId, str]:
+async def asked(database: Database, vault: Vault, sign_ins: SignIns) -> tuple[SignInCodeId, str]:
     code_id = await sign_ins.ask(BOB)
-    digits = await sent(database, sign_ins, code_id)
+    digits = await sent(database, vault, code_id)
     assert digits is not None
     return code_id, digits
 
@@ -50,23 +51,25 @@ def wrong(digits: str) -> str:
     return f"{(int(digits) + 1) % 10**6:06}"
 
 
-async def test_a_code_signs_in_who_it_was_sent_to_once(database: Database, sign_ins: SignIns) -> None:
-    code_id, digits = await asked(database, sign_ins)
-    assert await sent(database, sign_ins, code_id) == digits, "sent again, it is the same"
+async def test_a_code_signs_in_who_it_was_sent_to_once(database: Database, sign_ins: SignIns, vault: Vault) -> None:
+    code_id, digits = await asked(database, vault, sign_ins)
+    assert await sent(database, vault, code_id) == digits, "sent again, it is the same"
     made = await sign_ins.use(code_id, digits, browser=BROWSER)
     found = await sign_ins.find(made.token)
     assert found is not None
     assert (found.user_id, found.browser) == ("bob", BROWSER)
-    assert await sent(database, sign_ins, code_id) is None
+    assert await sent(database, vault, code_id) is None
     with pytest.raises(CodeSpent):
         await sign_ins.use(code_id, digits, browser=BROWSER)
     assert len(await sign_ins.of_user(UserId("bob"))) == 1
 
 
-async def test_an_address_that_nobody_has_is_answered_alike(database: Database, sign_ins: SignIns) -> None:
-    known, digits = await asked(database, sign_ins)
+async def test_an_address_that_nobody_has_is_answered_alike(
+    database: Database, sign_ins: SignIns, vault: Vault
+) -> None:
+    known, digits = await asked(database, vault, sign_ins)
     unknown = await sign_ins.ask(NOBODY)
-    assert await sent(database, sign_ins, unknown) is None
+    assert await sent(database, vault, unknown) is None
     for left in range(TRIES - 1, 0, -1):
         for code_id in (known, unknown):
             with pytest.raises(WrongCode) as refused:
@@ -88,8 +91,8 @@ async def test_the_right_digits_of_a_code_that_was_sent_to_nobody_open_nothing(
         await sign_ins.use(code_id, vault.digits("sign-in-code", code_id, count=6), browser=BROWSER)
 
 
-async def test_guesses_at_once_are_all_counted(database: Database, sign_ins: SignIns) -> None:
-    code_id, digits = await asked(database, sign_ins)
+async def test_guesses_at_once_are_all_counted(database: Database, sign_ins: SignIns, vault: Vault) -> None:
+    code_id, digits = await asked(database, vault, sign_ins)
     guesses = [sign_ins.use(code_id, wrong(digits), browser=BROWSER) for _ in range(20)]
     found = await asyncio.gather(*guesses, return_exceptions=True)
     assert sum(isinstance(one, WrongCode) for one in found) == TRIES - 1
@@ -97,9 +100,11 @@ async def test_guesses_at_once_are_all_counted(database: Database, sign_ins: Sig
         await sign_ins.use(code_id, digits, browser=BROWSER)
 
 
-async def test_a_code_is_good_for_its_time_and_in_its_own_browser(database: Database, sign_ins: SignIns) -> None:
-    code_id, digits = await asked(database, sign_ins)
-    other, _ = await asked(database, sign_ins)
+async def test_a_code_is_good_for_its_time_and_in_its_own_browser(
+    database: Database, sign_ins: SignIns, vault: Vault
+) -> None:
+    code_id, digits = await asked(database, vault, sign_ins)
+    other, _ = await asked(database, vault, sign_ins)
     with pytest.raises(WrongCode):
         await sign_ins.use(other, digits, browser=BROWSER)
     with pytest.raises(NoCodeSent):
@@ -122,8 +127,8 @@ async def test_no_more_codes_are_asked_for_with_an_address_than_allowed(
             await limited.ask(address)
 
 
-async def test_who_is_signed_in_can_end_one_or_all(database: Database, sign_ins: SignIns) -> None:
-    made = [await sign_ins.use(*await asked(database, sign_ins), browser=f"browser {n}") for n in range(3)]
+async def test_who_is_signed_in_can_end_one_or_all(database: Database, sign_ins: SignIns, vault: Vault) -> None:
+    made = [await sign_ins.use(*await asked(database, vault, sign_ins), browser=f"browser {n}") for n in range(3)]
     bob = UserId("bob")
     await sign_ins.end(UserId("ada"), made[0].id)
     assert await sign_ins.find(made[0].token), "it is not hers"
@@ -139,23 +144,25 @@ async def test_who_is_signed_in_can_end_one_or_all(database: Database, sign_ins:
 @pytest.mark.parametrize(
     "values", [{"began_at": LASTS}, {"seen_at": IDLE}], ids=["after its time", "after it was left alone"]
 )
-async def test_a_sign_in_ends_by_itself(database: Database, sign_ins: SignIns, values: dict[str, timedelta]) -> None:
-    made = await sign_ins.use(*await asked(database, sign_ins), browser=BROWSER)
+async def test_a_sign_in_ends_by_itself(
+    database: Database, sign_ins: SignIns, vault: Vault, values: dict[str, timedelta]
+) -> None:
+    made = await sign_ins.use(*await asked(database, vault, sign_ins), browser=BROWSER)
     async with database.writing() as rows:
         await rows.execute(update(SignIn).values({name: datetime.now(UTC) - ago for name, ago in values.items()}))
     assert await sign_ins.find(made.token) is None
 
 
-async def test_a_blocked_account_is_signed_in_nowhere(database: Database, sign_ins: SignIns) -> None:
-    made = await sign_ins.use(*await asked(database, sign_ins), browser=BROWSER)
+async def test_a_blocked_account_is_signed_in_nowhere(database: Database, sign_ins: SignIns, vault: Vault) -> None:
+    made = await sign_ins.use(*await asked(database, vault, sign_ins), browser=BROWSER)
     async with database.writing() as rows:
         await rows.execute(update(User).where(User.id == "bob").values(status="blocked"))
     assert await sign_ins.find(made.token) is None
-    assert await sent(database, sign_ins, await sign_ins.ask(BOB)) is None
+    assert await sent(database, vault, await sign_ins.ask(BOB)) is None
 
 
-async def test_that_it_is_used_is_noted_now_and_then(database: Database, sign_ins: SignIns) -> None:
-    made = await sign_ins.use(*await asked(database, sign_ins), browser="x" * 999 + "\n")
+async def test_that_it_is_used_is_noted_now_and_then(database: Database, sign_ins: SignIns, vault: Vault) -> None:
+    made = await sign_ins.use(*await asked(database, vault, sign_ins), browser="x" * 999 + "\n")
     first = await sign_ins.find(made.token)
     assert first is not None
     assert first.browser == "x" * LONGEST_BROWSER
@@ -167,8 +174,10 @@ async def test_that_it_is_used_is_noted_now_and_then(database: Database, sign_in
         assert (await rows.get_one(SignIn, made.id)).seen_at > before
 
 
-async def test_neither_address_nor_token_nor_digits_is_kept(database: Database, sign_ins: SignIns) -> None:
-    code_id, digits = await asked(database, sign_ins)
+async def test_neither_address_nor_token_nor_digits_is_kept(
+    database: Database, sign_ins: SignIns, vault: Vault
+) -> None:
+    code_id, digits = await asked(database, vault, sign_ins)
     made = await sign_ins.use(code_id, digits, browser=BROWSER)
     async with database.reading() as rows:
         code, kept = await rows.get_one(SignInCode, code_id), await rows.get_one(SignIn, made.id)
