@@ -35,7 +35,7 @@ from telemetry.subject import learn
 _OFFLINE_DEADLINE: Final = Policy().offline_deadline
 
 
-class Notices(contracts.Notices):
+class Notices(contracts.Notices, contracts.SignInLetters):
     """Sends letters. No transaction is open while the mail server is spoken to.
 
     A repeat makes the same code, and sends under the same Message-ID; within the retries of one activity a letter that

@@ -60,6 +60,8 @@ class Retention:
             ),  # after the requests they go by
             (outbox.forget, kept.requests, "letters are no more known to have been sent"),
             (retention.forget_codes, kept.codes, "one-time codes are no more kept"),
+            (retention.forget_sign_in_codes, kept.codes, "codes to sign in with are no more kept"),
+            (retention.forget_sign_ins, kept.codes, "sign-ins that are over are no more kept"),
             (retention.forget_refusals, kept.refusals, "refusals are no more in audit trails"),
             (retention.forget_refused_orders, kept.refusals, "refused orders are no more kept"),
         )

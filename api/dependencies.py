@@ -24,13 +24,16 @@ from domain.trail import PLACES_KEPT
 from engine.chargers import Chargers
 from engine.engine import Engine
 from engine.links import Links
+from engine.sign_ins import SignInCodes
 from engine.transfers import Transfers
 from persistence.chargers.issuing import Issuing
+from persistence.intake.limits import Counters
 from persistence.intake.load import Load
 from persistence.intake.order_book import OrderBook
 from persistence.intake.refused_attempts import RefusedAttempts
 from persistence.intake.requests import Requests
 from persistence.intake.session_orders import SessionOrders
+from persistence.intake.sign_ins import SignIns
 from persistence.links.link_codes import LinkCodes
 from persistence.links.link_reads import LinkReads
 from persistence.people.callers import Caller, Callers
@@ -102,6 +105,8 @@ class Backend:
         metrics.count_streams(lambda: self.streams.open)
         self.link_reads = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
+        self.sign_in_codes: SignInCodes = engine
+        self.sign_ins = SignIns(database, vault, Counters(vault, options.limits))
         self.load = Load(database, options.transfers_at_once)
         self.requests = Requests(database, vault, options.limits, options.policy)
         self.orders = OrderBook(database, vault, options.limits)

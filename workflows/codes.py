@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 from activities.contracts.messages import Done
-from activities.contracts.notices import Notices, SendCode, SendSignInCode
+from activities.contracts.notices import Notices, SendCode, SendSignInCode, SignInLetters
 from domain.policy import Policy
 from workflows.activity_calls import call
 from workflows.options import code as code_options
@@ -26,4 +26,6 @@ class SignInCodeWorkflow:
     @workflow.run
     async def run(self, order: SendSignInCode) -> Done:
         """Send it; fails where it could not be sent within two minutes."""
-        return await call(Notices.send_sign_in_code, order, code_options(Policy()), summary="code to sign in with")
+        return await call(
+            SignInLetters.send_sign_in_code, order, code_options(Policy()), summary="code to sign in with"
+        )

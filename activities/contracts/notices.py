@@ -41,12 +41,16 @@ class Notices(ABC):
     async def send_code(self, order: SendCode) -> Done:
         """Make a one-time code, keep its MAC, send it to the recipient; the same code on every try."""
 
-    @step("notices.send_sign_in_code")
-    @abstractmethod
-    async def send_sign_in_code(self, order: SendSignInCode) -> Done:
-        """Send a code to sign in with to whoever has the address that it was asked for with; to nobody else."""
-
     @step("notices.tell_owner")
     @abstractmethod
     async def tell_owner(self, order: TellOwner) -> Done:
         """Tell the owner of a charge point; of new credentials a recipient who is asked about it, too."""
+
+
+class SignInLetters(ABC):
+    """Letters to who signs in (`sign_ins.*`)."""
+
+    @step("sign_ins.send_code")
+    @abstractmethod
+    async def send_sign_in_code(self, order: SendSignInCode) -> Done:
+        """Send a code to sign in with to whoever has the address that it was asked for with; to nobody else."""

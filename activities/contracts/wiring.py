@@ -10,7 +10,7 @@ from temporalio import activity
 from activities.contracts.accounts import Accounts
 from activities.contracts.charge_points import ChargePoints, ChargerOnDemand
 from activities.contracts.charger import Charger
-from activities.contracts.notices import Notices
+from activities.contracts.notices import Notices, SignInLetters
 from activities.contracts.outbox import Outbox
 from activities.contracts.reconciler import Reconciler
 from activities.contracts.records import Records
@@ -21,7 +21,7 @@ from activities.contracts.rescues import Rescues
 OF_TRANSFERS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Outbox, Accounts, Records, Rescues, Reconciler)
 
 
-CONTRACTS: tuple[type[ABC], ...] = (*OF_TRANSFERS, ChargePoints, ChargerOnDemand)
+CONTRACTS: tuple[type[ABC], ...] = (*OF_TRANSFERS, ChargePoints, ChargerOnDemand, SignInLetters)
 
 
 def wire_names(contract: type[ABC]) -> dict[str, str]:

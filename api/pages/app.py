@@ -1,6 +1,6 @@
 """The pages as an application of their own: addresses, headers, and errors told to people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.dependencies import Backend
@@ -18,6 +18,7 @@ from api.middleware import LastResort
 from api.pages.approval import ApprovalPages
 from api.pages.link_access import FromElsewhere, NotOpened
 from api.pages.rendering import Renderer
+from api.pages.signing_in import SigningIn
 from api.pages.words import Ending
 from api.problems import RETRY_AFTER_SECONDS, headers_of, note_away, status_of
 from domain.errors import ErrorCode, HandoverError
@@ -93,10 +94,10 @@ def create_pages(backend: Backend) -> Starlette:
     """Build the pages under /t."""
     origin = backend.options.origin
     sheets = Renderer(secure=backend.options.secure)
-    pages, errors = ApprovalPages(backend, sheets, origin), Errors(sheets)
-
-    app = Starlette(
-        routes=[
+    pages = ApprovalPages(backend, sheets, origin)
+    return _application(
+        sheets,
+        [
             Route("/{token}", pages.open, methods=["GET"]),
             Route("/{token}/", pages.open, methods=["GET"]),
             Route("/of/{link}", pages.show, methods=["GET"]),
@@ -105,6 +106,32 @@ def create_pages(backend: Backend) -> Starlette:
             Route("/of/{link}/{answer}", pages.back, methods=["GET"]),
             Route("/of/{link}/{answer}", pages.decide, methods=["POST"]),
         ],
+    )
+
+
+def create_account_pages(backend: Backend) -> Starlette:
+    """Build the pages under /account."""
+    sheets = Renderer(secure=backend.options.secure)
+    pages = SigningIn(backend, sheets)
+    return _application(
+        sheets,
+        [
+            Route("/sign-in", pages.ask, methods=["GET"]),
+            Route("/sign-in", pages.send_code, methods=["POST"]),
+            Route("/code", pages.code_form, methods=["GET"]),
+            Route("/code", pages.enter, methods=["POST"]),
+            Route("/sign-out", pages.sign_out, methods=["POST"]),
+            Route("/sign-ins", pages.show, methods=["GET"]),
+            Route("/sign-ins/end-others", pages.end_others, methods=["POST"]),
+            Route("/sign-ins/{sign_in}/end", pages.end_one, methods=["POST"]),
+        ],
+    )
+
+
+def _application(sheets: Renderer, routes: Sequence[BaseRoute]) -> Starlette:
+    errors = Errors(sheets)
+    app = Starlette(
+        routes=routes,
         middleware=[Middleware(PrivatePages), Middleware(LastResort, answer=errors.away)],
         exception_handlers={HandoverError: errors.handover_error, HTTPException: errors.http_error},
     )

@@ -3,11 +3,12 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, Words
+from api.pages.words import Choice, Ending, SignInWords, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
-from domain.errors import ErrorCode
+from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.languages import Language
 from domain.recipient import Standing
+from domain.sign_in import CodeSpent
 from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState
 
@@ -144,6 +145,32 @@ ENGLISH: Final = Words(
         "It was sent from another site, so nothing was done. To answer, open the link in your message again.",
     ),
     away=Ending("Not available for the moment", "Please try again in a minute. Nothing is lost."),
+    sign_in=SignInWords(
+        title="Sign in",
+        lead="Type your e-mail address or phone number: we send you a code. You need no password.",
+        address="E-mail or phone number",
+        address_hint="A phone number with its country, like +33 6 12 34 56 78",
+        code_title="Type your code",
+        code_sent="If somebody has an account with this address, a code of 6 digits is on its way to it. It is valid "
+        "for 10 minutes, in this browser.",
+        no_code="No code? Wait a minute, look in your spam folder, check the address.",
+        where="Where you are signed in",
+        where_lead="End what you do not know, or do not use any more.",
+        since="Since {began}; last used {seen}",
+        unknown_browser="A browser that says nothing of itself",
+        this_one="This is the one you are at.",
+        end="End it",
+        end_others="End all others",
+        sign_out="Sign out",
+        errors={
+            InvalidRequest: "This is no e-mail address and no phone number; type one, a phone number with its country.",
+            CodeExpired: "That code has expired; ask for another one.",
+            CodeSpent: "That code was used already; ask for another one.",
+            NoCodeSent: "There is no such code; ask for another one.",
+            TriesUsedUp: "{tries} wrong codes were typed; ask for another one.",
+            RateLimited: "Too many codes were asked for with this address; try again in an hour.",
+        },
+    ),
     dead={
         LinkState.REPLACED: Ending(
             "This link was replaced", "A newer message was sent to you; please use the link in the latest one."

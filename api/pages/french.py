@@ -3,11 +3,12 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, Words
+from api.pages.words import Choice, Ending, SignInWords, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
-from domain.errors import ErrorCode
+from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.languages import Language
 from domain.recipient import Standing
+from domain.sign_in import CodeSpent
 from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState
 
@@ -157,6 +158,34 @@ FRENCH: Final = Words(
         "L’envoi provient d’un autre site : rien n’a été fait. Pour répondre, rouvrez le lien de votre message.",
     ),
     away=Ending("Indisponible pour le moment", "Veuillez réessayer dans une minute. Rien n’est perdu."),
+    sign_in=SignInWords(
+        title="Se connecter",
+        lead="Saisissez votre adresse e-mail ou votre numéro de téléphone : nous vous envoyons un code. Il n’y a pas "
+        "de mot de passe.",
+        address="E-mail ou numéro de téléphone",
+        address_hint="Un numéro avec son pays, comme +33 6 12 34 56 78",
+        code_title="Saisissez votre code",
+        code_sent="Si un compte a cette adresse, un code de 6 chiffres est en route. Il est valable 10 minutes, dans "
+        "ce navigateur.",
+        no_code="Pas de code ? Attendez une minute, regardez dans vos indésirables, vérifiez l’adresse.",
+        where="Où vous êtes connecté",
+        where_lead="Mettez fin à ce que vous ne connaissez pas, ou n’utilisez plus.",
+        since="Depuis le {began} ; dernière utilisation le {seen}",
+        unknown_browser="Un navigateur qui ne dit rien de lui",
+        this_one="C’est celui que vous utilisez.",
+        end="Y mettre fin",
+        end_others="Mettre fin à tous les autres",
+        sign_out="Se déconnecter",
+        errors={
+            InvalidRequest: "Ce n’est ni une adresse e-mail ni un numéro de téléphone ; saisissez l’un des deux, un "
+            "numéro avec son pays.",
+            CodeExpired: "Ce code a expiré ; demandez-en un autre.",
+            CodeSpent: "Ce code a déjà servi ; demandez-en un autre.",
+            NoCodeSent: "Ce code n’existe pas ; demandez-en un autre.",
+            TriesUsedUp: "{tries} codes erronés ont été saisis ; demandez-en un autre.",
+            RateLimited: "Trop de codes ont été demandés pour cette adresse ; réessayez dans une heure.",
+        },
+    ),
     dead={
         LinkState.REPLACED: Ending(
             "Ce lien a été remplacé", "Un message plus récent vous a été envoyé ; utilisez le lien qu’il contient."

@@ -3,11 +3,12 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, Words
+from api.pages.words import Choice, Ending, SignInWords, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
-from domain.errors import ErrorCode
+from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.languages import Language
 from domain.recipient import Standing
+from domain.sign_in import CodeSpent
 from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState
 
@@ -162,6 +163,35 @@ GERMAN: Final = Words(
         "in Ihrer Nachricht noch einmal.",
     ),
     away=Ending("Zurzeit nicht verfügbar", "Bitte versuchen Sie es in einer Minute noch einmal. Nichts ist verloren."),
+    sign_in=SignInWords(
+        title="Anmelden",
+        lead="Geben Sie Ihre E-Mail-Adresse oder Telefonnummer ein: Wir senden Ihnen einen Code. Ein Passwort brauchen "
+        "Sie nicht.",
+        address="E-Mail oder Telefonnummer",
+        address_hint="Eine Telefonnummer mit Land, wie +41 79 123 45 67",
+        code_title="Geben Sie Ihren Code ein",
+        code_sent="Wenn jemand ein Konto mit dieser Adresse hat, ist ein Code aus 6 Ziffern dorthin unterwegs. Er gilt "
+        "10 Minuten, in diesem Browser.",
+        no_code="Kein Code? Warten Sie eine Minute, sehen Sie im Spam-Ordner nach, prüfen Sie die Adresse.",
+        where="Wo Sie angemeldet sind",
+        where_lead="Beenden Sie, was Sie nicht kennen oder nicht mehr brauchen.",
+        since="Seit {began}; zuletzt genutzt {seen}",
+        unknown_browser="Ein Browser, der nichts von sich sagt",
+        this_one="Hier sind Sie gerade.",
+        end="Beenden",
+        end_others="Alle anderen beenden",
+        sign_out="Abmelden",
+        errors={
+            InvalidRequest: "Das ist weder eine E-Mail-Adresse noch eine Telefonnummer; geben Sie eine davon ein, eine "
+            "Telefonnummer mit Land.",
+            CodeExpired: "Dieser Code ist abgelaufen; fordern Sie einen neuen an.",
+            CodeSpent: "Dieser Code wurde schon benutzt; fordern Sie einen neuen an.",
+            NoCodeSent: "Diesen Code gibt es nicht; fordern Sie einen neuen an.",
+            TriesUsedUp: "{tries} falsche Codes wurden eingegeben; fordern Sie einen neuen an.",
+            RateLimited: "Mit dieser Adresse wurden zu viele Codes angefordert; versuchen Sie es in einer Stunde "
+            "wieder.",
+        },
+    ),
     dead={
         LinkState.REPLACED: Ending(
             "Dieser Link wurde ersetzt",

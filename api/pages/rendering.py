@@ -106,7 +106,7 @@ class Renderer:
     def _remember(self, request: Request, answer: Response) -> Response:
         """Keep the language that the reader has just chosen, if so."""
         if chosen := negotiate(request.query_params.get("lang")):
-            answer.set_cookie(CHOICE, chosen.value, path="/t", secure=self._secure, httponly=True, samesite="lax")
+            answer.set_cookie(CHOICE, chosen.value, path="/", secure=self._secure, httponly=True, samesite="lax")
         return answer
 
 

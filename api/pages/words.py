@@ -31,6 +31,34 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class SignInWords:
+    """What the pages for signing in say."""
+
+    title: str
+    lead: str
+    address: str
+    address_hint: str
+    code_title: str
+    code_sent: str
+    no_code: str
+    where: str
+    where_lead: str
+    since: str
+    unknown_browser: str
+    this_one: str
+    end: str
+    end_others: str
+    sign_out: str
+    errors: Mapping[type[HandoverError], str]
+    """What is said otherwise here than on the pages of a link."""
+
+    def error_of(self, error: HandoverError, words: "Words") -> str:
+        """Say what is wrong and what to do."""
+        text = self.errors.get(type(error))
+        return text.format(**vars(error)) if text else words.error_of(error)
+
+
+@dataclass(frozen=True)
 class Words:
     """Everything the pages say in one language; placeholders are in braces."""
 
@@ -103,6 +131,7 @@ class Words:
     not_opened: Ending
     from_elsewhere: Ending
     away: Ending
+    sign_in: SignInWords
     dead: Mapping[LinkState, Ending]
 
     def intro_of(self, link: LinkView) -> str:

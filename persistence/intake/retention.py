@@ -7,10 +7,11 @@ those that somebody else is at, and gives how many it deleted: fewer than `limit
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, exists, func, select, text, tuple_
+from sqlalchemy import Select, delete, exists, func, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from domain.sign_in import IDLE, LASTS
 from domain.transfer import FINAL
 from persistence.tables import (
     REFUSED,
@@ -22,6 +23,8 @@ from persistence.tables import (
     Order,
     RateCount,
     Request,
+    SignIn,
+    SignInCode,
     Table,
     Transfer,
 )
@@ -55,6 +58,18 @@ async def forget_codes(rows: AsyncSession, before: datetime, limit: int) -> int:
         .where(_ENDED, func.coalesce(Transfer.finished_at, Transfer.requested_at) < before)
     )
     return await _forget(rows, wanted, limit, Code, Code.link_id, Code.number)
+
+
+async def forget_sign_in_codes(rows: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete codes to sign in with that expired earlier, and the addresses that they were asked for with."""
+    wanted = select(SignInCode.id).where(SignInCode.expires_at < before)
+    return await _forget(rows, wanted, limit, SignInCode, SignInCode.id)
+
+
+async def forget_sign_ins(rows: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete sign-ins that ended earlier, by themselves or not."""
+    over = or_(SignIn.ended_at < before, SignIn.began_at < before - LASTS, SignIn.seen_at < before - IDLE)
+    return await _forget(rows, select(SignIn.id).where(over), limit, SignIn, SignIn.id)
 
 
 async def forget_refusals(rows: AsyncSession, before: datetime, limit: int) -> int:

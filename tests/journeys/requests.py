@@ -5,7 +5,7 @@ import uuid
 from datetime import timedelta
 
 from activities.contracts.messages import Done
-from activities.contracts.notices import Notices, SendCode, SendSignInCode, TellOwner
+from activities.contracts.notices import Notices, SendCode, TellOwner
 from activities.records import DatabaseRecords
 from activities.registry import DatabaseRegistry
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
@@ -22,9 +22,6 @@ from tests.journeys.system import two_users
 
 class NoLetters(Notices):
     async def send_code(self, order: SendCode) -> Done:
-        return Done()
-
-    async def send_sign_in_code(self, order: SendSignInCode) -> Done:
         return Done()
 
     async def tell_owner(self, order: TellOwner) -> Done:

@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.contracts.messages import Done
-from activities.contracts.notices import Notices, SendCode, SendSignInCode, TellOwner
+from activities.contracts.notices import Notices, SendCode, TellOwner
 from domain.errors import Unavailable
 from domain.ids import ChargePointId, owner_news_workflow_id
 from domain.news import OwnerNews
@@ -26,9 +26,6 @@ class Letters(Notices):
     orders: list[TellOwner] = field(default_factory=list)
 
     async def send_code(self, order: SendCode) -> Done:
-        raise AssertionError
-
-    async def send_sign_in_code(self, order: SendSignInCode) -> Done:
         raise AssertionError
 
     async def tell_owner(self, order: TellOwner) -> Done:

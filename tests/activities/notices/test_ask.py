@@ -18,7 +18,7 @@ from tests.notices.mailbox import Mailbox, text_of
 
 
 def test_every_step_of_the_contract_is_registered(notices: Notices) -> None:
-    assert len(implementations(notices)) == 2
+    assert len(implementations(notices)) == 3
 
 
 async def test_the_recipient_is_asked_in_their_language_with_their_link(

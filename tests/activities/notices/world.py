@@ -21,7 +21,7 @@ TRANSFER = TransferId("tr-1")
 #: id, name, e-mail, locale, status; `p-…` is the personal group of each.
 PEOPLE = [
     ("amelie", "Amélie Durand", "amelie@example.org", "fr-FR", "active"),
-    ("bruno", "Bruno Keller", "bruno@example.org", "de-CH", "active"),
+    ("bruno", "Bruno Keller", "bruno@example.org", "it-CH", "active"),
     ("zoe", "Zoé Martin", "zoe@example.org", "fr-CA", "active"),
     ("yann", "Yann Petit", "yann@example.org", "fr-FR", "active"),
     ("adam", "Adam Admin", "adam@example.org", "en-GB", "active"),
