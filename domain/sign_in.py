@@ -1,4 +1,4 @@
-"""How people are signed in at the pages: for how long, and how fresh the proof has to be for what can't be undone."""
+"""How people are signed in at the pages, and for how long."""
 
 from datetime import timedelta
 from typing import Final
@@ -10,8 +10,6 @@ LASTS: Final = timedelta(days=30)
 IDLE: Final = timedelta(days=7)
 #: That it is used is written no more often than this.
 NOTED_EVERY: Final = timedelta(minutes=5)
-#: For so long after somebody has proven who they are they are not asked again before what can't be undone.
-PROOF_HOLDS: Final = timedelta(minutes=10)
 #: So much is kept of what a browser says that it is.
 LONGEST_BROWSER: Final = 200
 
