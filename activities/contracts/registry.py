@@ -220,7 +220,10 @@ class Registry(ABC):
     @step("registry.decide", may_run_again=True)
     @abstractmethod
     async def decide(self, record: DecisionRecord) -> Decided:
-        """Take a decision into the register; refuses NotAllowed, NotPossible, AlreadyDecided, TooLate."""
+        """Take a decision into the register; refuses NotAllowed, NotPossible, AlreadyDecided, TooLate.
+
+        Local for an expiry alone, which the clock says again; any other was told once, and must be on record.
+        """
 
     @step("registry.resend", StepName.ASK_RECIPIENT)
     @abstractmethod
