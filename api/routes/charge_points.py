@@ -1,14 +1,12 @@
 """The charge points of the caller's groups, their ledger and their audit trails."""
 
-import secrets
-from contextlib import suppress
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from api import cursors, examples, schemas, trails
+from api.acts import connecting
 from api.dependencies import (
-    Backend,
     BackendDep,
     CallerDep,
     Cursor,
@@ -16,23 +14,13 @@ from api.dependencies import (
     LastingCallerDep,
     Limit,
     PathId,
-    act_id,
     no_query,
 )
 from api.describing import call
 from api.paging import cut
-from domain.actors import Actor, operator, user
-from domain.charger_orders import ChargerOrder, check_asker, check_keeper
-from domain.errors import ErrorCode, Unavailable
-from domain.ids import ChargePointId, OrderId, UserId
-from domain.news import OwnerNews
-from domain.orders import OrderAct
-from domain.trail import of_charge_point
-from persistence.intake.idempotency import Repeatable
-from persistence.intake.orders import NewOrder
-from persistence.people.callers import Caller
-from persistence.vault import fingerprint
-from workflows.messages import NEW_KEY
+from domain.charger_orders import ChargerOrder
+from domain.errors import ErrorCode
+from domain.ids import ChargePointId
 
 router = APIRouter(prefix="/charge-points", tags=["charge points"])
 #: What an order to a charger may come to.
@@ -88,23 +76,9 @@ async def connect_afresh(
     `Idempotency-Key` gives the same credentials, as long as they are waited for or the current ones. Where somebody
     else asks, or during a transfer, the owner is told by a letter, and so is a recipient who has not answered yet.
     """
-    point = ChargePointId(charge_point_id)
-    view = await backend.reads.charge_point(caller, point)
-    check_keeper(view.owner_id, caller.id, operator=caller.operator, wish="make new credentials for it")
-    call = Repeatable(caller.id, key, f"connect {point}".encode())
-    actor = _acting(caller, view.owner_id)
     response.headers["Cache-Control"] = "no-store"
-    tells = caller.id != view.owner_id or view.active_transfer_id is not None
-    if tells and not await backend.transfers.ready():  # nothing is changed of which nobody would be told
-        raise Unavailable("The charge point's owner could not be told of it now; try again in a moment.")
-    afresh = await backend.issuing.connect_afresh(call, point, view.owner_id, actor=actor)
-    if afresh.transfer_id is not None:  # the key is on record: one that does not hear of it now looks by itself
-        with suppress(Unavailable):
-            await backend.transfers.tell_charger_news(afresh.transfer_id, point, NEW_KEY)
-    if tells:
-        occasion = fingerprint(f"{caller.id} {key}")[:16] if key else secrets.token_hex(8)
-        await backend.chargers.tell_owner(point, OwnerNews.RESET, occasion=occasion)
-    return schemas.Credentials(identity=view.identity, password=afresh.password)
+    view, password = await connecting.connect_afresh(backend, caller, ChargePointId(charge_point_id), key)
+    return schemas.Credentials(identity=view.identity, password=password)
 
 
 @router.post(
@@ -135,9 +109,8 @@ async def rotate_key(
     `Idempotency-Key` gives the same `answer`; one that was refused is tried anew.
     """
     point = ChargePointId(charge_point_id)
-    answer = await backend.chargers.rotate_key(
-        point, await _order(caller, backend, point, ChargerOrder.ROTATE_KEY, key)
-    )
+    order_id = await connecting.order(backend, caller, point, ChargerOrder.ROTATE_KEY, key)
+    answer = await backend.chargers.rotate_key(point, order_id)
     view = await backend.reads.charge_point(caller, point)
     return schemas.KeyRotation.model_validate({"answer": answer, "key": view.key}, from_attributes=True)
 
@@ -168,32 +141,8 @@ async def identify(
     `Idempotency-Key` restarts nothing and gives the same `answer`; one that was refused is tried anew.
     """
     point = ChargePointId(charge_point_id)
-    answer = await backend.chargers.identify(point, await _order(caller, backend, point, ChargerOrder.IDENTIFY, key))
-    return schemas.Identification(answer=answer)
-
-
-async def _order(
-    caller: Caller, backend: Backend, point: ChargePointId, order: ChargerOrder, key: str | None
-) -> OrderId:
-    """Write whose order it is, who are looked at again where it is done; raises where it is not theirs to give.
-
-    Whether the charger may be told now is seen there, too.
-    """
-    view = await backend.reads.charge_point(caller, point)
-    check_asker(order, view.owner_id, caller.id, operator=caller.operator)
-    given = NewOrder(
-        of_charge_point(point),
-        OrderAct(order.value),
-        _acting(caller, view.owner_id),
-        None if caller.operator else caller.id,
-        request_id=act_id(caller, key),
-    )
-    return await backend.orders.give(Repeatable(caller.id, key, f"{order.value} {point}".encode()), given)
-
-
-def _acting(caller: Caller, owner_id: UserId) -> Actor:
-    """Name who acts, as the trail does: an owner who is staff, too, acts as the owner."""
-    return user(caller.id) if caller.id == owner_id else operator(caller.id)
+    order_id = await connecting.order(backend, caller, point, ChargerOrder.IDENTIFY, key)
+    return schemas.Identification(answer=await backend.chargers.identify(point, order_id))
 
 
 @router.get(

@@ -1,35 +1,25 @@
 """The parties' decisions on a transfer, and the operators' acts."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from api import actions, example_bodies, examples, schemas
+from api import example_bodies, examples, schemas
+from api.acts import deciding
 from api.bodies import AcceptBody, HoldBody, ResolveBody
 from api.dependencies import Backend, BackendDep, CallerDep, KeyDep, PathId, act_id
 from api.describing import DECIDED, call
-from domain.actors import Actor, operator, user
 from domain.approval import Decision
 from domain.errors import (
-    AlreadyDecided,
     NotAllowed,
-    NotFound,
-    NotPossible,
-    RateLimited,
-    Refusal,
-    Unavailable,
 )
 from domain.ids import TransferId
 from domain.orders import OrderAct
 from domain.trail import Attempt, TrailAction, held
-from domain.transfer import ACTIVE, TransferState, UntilNewKey
-from engine.transfers import LOST
+from domain.transfer import ACTIVE
 from persistence.intake.idempotency import Repeatable
 from persistence.intake.orders import NewOrder
 from persistence.people.callers import Caller
-from persistence.views.transfer_views import TransferView
 
 router = APIRouter(prefix="/transfers", tags=["decisions"])
 _Accept = Annotated[AcceptBody | None, Body(openapi_examples=example_bodies.ACCEPT_BODIES)]
@@ -50,7 +40,8 @@ async def accept(
     another choice it is refused, for the first one stands.
     """
     choice = body.until_new_key if body else None
-    return await _decide(backend, caller, TransferId(transfer_id), Decision.ACCEPT, key, choice)
+    view = await deciding.decide(backend, caller, TransferId(transfer_id), Decision.ACCEPT, key, choice)
+    return schemas.Transfer.of(view, caller)
 
 
 @router.post(
@@ -59,7 +50,8 @@ async def accept(
 )
 async def decline(caller: CallerDep, backend: BackendDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
     """Decline the transfer, as its recipient: nothing changes. Declining again gives the same."""
-    return await _decide(backend, caller, TransferId(transfer_id), Decision.DECLINE, key)
+    view = await deciding.decide(backend, caller, TransferId(transfer_id), Decision.DECLINE, key)
+    return schemas.Transfer.of(view, caller)
 
 
 @router.post(
@@ -71,7 +63,8 @@ async def cancel(caller: CallerDep, backend: BackendDep, transfer_id: PathId, ke
 
     What was done at the charger by then is undone: the state is `rolling_back`, then `rolled_back`.
     """
-    return await _decide(backend, caller, TransferId(transfer_id), Decision.CANCEL, key)
+    view = await deciding.decide(backend, caller, TransferId(transfer_id), Decision.CANCEL, key)
+    return schemas.Transfer.of(view, caller)
 
 
 @router.post(
@@ -87,14 +80,7 @@ async def cancel(caller: CallerDep, backend: BackendDep, transfer_id: PathId, ke
 )
 async def resend(caller: CallerDep, backend: BackendDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
     """Ask the recipient anew, as who asked for the transfer or as an operator: by a new link, older ones are dead."""
-    transfer, actor = TransferId(transfer_id), _acting(caller)
-    async with _attempt(backend, caller, transfer, actor, Attempt.RESEND) as view:
-        actions.check_resender(view, caller)
-        asker = None if caller.operator else caller.id
-        order = NewOrder(transfer, OrderAct.RESEND, actor, asker, request_id=act_id(caller, key))
-        repeatable = Repeatable(caller.id, key, f"resend {transfer}".encode())
-        await backend.transfers.resend(transfer, await backend.orders.give_resend(repeatable, transfer, order))
-    return await _shown(backend, caller, transfer)
+    return schemas.Transfer.of(await deciding.resend(backend, caller, TransferId(transfer_id), key), caller)
 
 
 @router.post(
@@ -114,8 +100,8 @@ async def resolve(
     """
     transfer = TransferId(transfer_id)
     content = f"resolve {transfer} {body.model_dump_json()}".encode()
-    actor = _acting(caller)
-    async with _attempt(backend, caller, transfer, actor, Attempt.RESOLVE) as view:
+    actor = deciding.acting(caller)
+    async with deciding.attempt(backend, caller, transfer, actor, Attempt.RESOLVE) as view:
         if not caller.operator:
             raise NotAllowed("Only an operator may resolve a transfer; this takes a key with the scope operator.")
         order = NewOrder(
@@ -153,8 +139,8 @@ async def _hold(
     backend: Backend, caller: Caller, transfer: TransferId, body: HoldBody, key: str | None, *, paused: bool
 ) -> schemas.Transfer:
     """Pause a step or resume it; what was done under an idempotency key is not done again."""
-    call, actor = Attempt.PAUSE if paused else Attempt.RESUME, _acting(caller)
-    async with _attempt(backend, caller, transfer, actor, call):
+    call, actor = Attempt.PAUSE if paused else Attempt.RESUME, deciding.acting(caller)
+    async with deciding.attempt(backend, caller, transfer, actor, call):
         if not caller.operator:
             raise NotAllowed(f"Only an operator may {call} a step; this takes a key with the scope operator.")
         repeatable = Repeatable(caller.id, key, f"{call} {transfer} {body.model_dump_json()}".encode())
@@ -172,61 +158,6 @@ async def _hold(
             )
     view, live = await backend.transfer_reads.one(caller, transfer), await backend.transfers.step_attempts(transfer)
     return schemas.Transfer.of(view, caller, live)
-
-
-async def _decide(
-    backend: Backend,
-    caller: Caller,
-    transfer: TransferId,
-    decision: Decision,
-    key: str | None,
-    until_new_key: UntilNewKey | None = None,
-) -> schemas.Transfer:
-    actor, choice = user(caller.id), f" {until_new_key.value}" if until_new_key else ""
-    async with _attempt(backend, caller, transfer, actor, Attempt(decision.value)) as view:
-        actions.check(view, caller, decision)  # a stranger's is kept away from the workflow's history
-        order = NewOrder(transfer, OrderAct(decision.value), actor, caller.id, choice=until_new_key)
-        repeatable = Repeatable(caller.id, key, f"{decision.value} {transfer}{choice}".encode())
-        led_to = await backend.transfers.decide(transfer, decision, await backend.orders.give(repeatable, order))
-        if decision is Decision.ACCEPT and led_to is TransferState.CANCELLED:
-            raise NotPossible("Whoever asked for the transfer may not give the charge point any more; it is cancelled.")
-        shown = await _shown(backend, caller, transfer)
-        if until_new_key not in {None, shown.until_new_key}:
-            raise AlreadyDecided(
-                f"The transfer was accepted with until_new_key {shown.until_new_key.value}, which stands; see it."
-            )
-    return shown
-
-
-@asynccontextmanager
-async def _attempt(
-    backend: Backend, caller: Caller, transfer: TransferId, actor: Actor, attempt: Attempt
-) -> AsyncIterator[TransferView]:
-    """Let who may see the transfer try, as they see it; write a refusal into its audit trail."""
-    try:
-        await backend.attempts.check(caller)
-        view = await backend.transfer_reads.one(caller, transfer)
-        if view.state is TransferState.REQUESTED:
-            raise NotPossible("The transfer has not started yet; try again in a moment.")
-        try:
-            yield view
-        except NotFound:  # the engine has forgotten it: it ended long ago, or it is about to be taken up
-            if view.state in ACTIVE:
-                raise Unavailable(LOST) from None
-            raise AlreadyDecided(
-                f"The transfer is {view.state.value}; nothing is left to decide; see how it stands."
-            ) from None
-    except RateLimited:  # an entry for each would be what the limit is to keep away
-        raise
-    except Refusal as refusal:
-        if await backend.transfer_reads.exists(transfer):
-            await backend.attempts.note(transfer, actor=actor, attempt=attempt, code=refusal.code)
-        raise
-
-
-def _acting(caller: Caller) -> Actor:
-    """Name who acts, as the audit trail does."""
-    return operator(caller.id) if caller.operator else user(caller.id)
 
 
 async def _shown(backend: Backend, caller: Caller, transfer: TransferId) -> schemas.Transfer:

@@ -6,17 +6,14 @@ from fastapi import APIRouter, Body, Depends, Query, Response
 from fastapi.responses import JSONResponse
 
 from api import example_bodies, examples, schemas
+from api.acts import starting
 from api.bodies import StartBody
-from api.dependencies import Backend, BackendDep, CallerDep, KeyDep, PathId, only_dry_run
+from api.dependencies import BackendDep, CallerDep, KeyDep, PathId, only_dry_run
 from api.describing import call
 from api.problems import note_away, problem
-from domain.errors import REFUSALS, ErrorCode, NotPossible, RateLimited, Refusal, Unavailable
+from domain.errors import ErrorCode, Unavailable
 from domain.ids import ChargePointId
-from domain.request import TransferRequest
-from persistence.intake.idempotency import Repeatable
-from persistence.intake.requests import KeptRequest
-from persistence.people.callers import Caller
-from telemetry.subject import learn
+from domain.transfer import Connection
 
 router = APIRouter(prefix="/charge-points", tags=["transfers"])
 
@@ -82,65 +79,16 @@ async def start(
     """
     point = ChargePointId(charge_point_id)
     if dry_run:
-        return JSONResponse((await _rehearse(backend, caller, point, body)).model_dump(mode="json"))
-    call = Repeatable(caller.id, key, f"start {point} {body.canonical()}".encode())
-    kept = await _keep(backend, caller, point, body, call)
-    learn(transfer_id=kept.transfer_id)
-    response.headers["Location"] = place = f"/v1/transfers/{kept.transfer_id}"
+        tried = await starting.rehearse(backend, caller, point, body)
+        shown = schemas.Rehearsal.of(tried, body.kind, getattr(body, "connection", Connection.KEEP))
+        return JSONResponse(shown.model_dump(mode="json"))
     try:
-        begun = await _begin(backend, kept)
-    except Unavailable as away:
-        note_away(away)
-        text = f"{away.message} The request is kept, and will be started: look at it under {place}."
+        view, begun = await starting.start(backend, caller, point, body, key)
+    except starting.Kept as kept:
+        note_away(kept)
+        place = f"/v1/transfers/{kept.transfer_id}"
+        text = f"{kept.message} The request is kept, and will be started: look at it under {place}."
         return problem(Unavailable(text), headers={"Location": place})
-    view = await backend.transfer_reads.one(caller, kept.transfer_id)
-    if view.refusal is not None:
-        await backend.requests.mark_refused(kept.transfer_id)  # where its workflow's own answer was not heard
-        code, message = view.refusal
-        raise REFUSALS.get(code, NotPossible)(message)
+    response.headers["Location"] = f"/v1/transfers/{view.id}"
     response.status_code = 201 if begun else 202
     return schemas.Transfer.of(view, caller)
-
-
-async def _rehearse(backend: Backend, caller: Caller, point: ChargePointId, body: StartBody) -> schemas.Rehearsal:
-    await backend.reads.charge_point(caller, point)
-    request = _request(backend, caller, body)
-    tried = await backend.dry_runs.try_out(caller, point, request)
-    return schemas.Rehearsal.of(tried, request.kind, request.connection)
-
-
-def _request(backend: Backend, caller: Caller, body: StartBody) -> TransferRequest:
-    options = backend.options
-    return body.request(
-        locale=caller.locale, default_expiry=options.default_expiry, shortest_expiry=options.shortest_expiry
-    )
-
-
-async def _keep(
-    backend: Backend, caller: Caller, point: ChargePointId, body: StartBody, call: Repeatable
-) -> KeptRequest:
-    """Write the request, or find the one that this repeats; a refusal goes into the audit trail."""
-    try:
-        if kept := await backend.requests.earlier(call):
-            return kept
-        await backend.load.admit()
-        await backend.attempts.check(caller)
-        await backend.reads.charge_point(caller, point)
-        request = _request(backend, caller, body)
-        return await backend.requests.keep(call, point, request, caller.scopes, caller.key_id)
-    except RateLimited:  # an entry for each would be what the limit is to keep away
-        raise
-    except Refusal as refusal:
-        await backend.attempts.note_request(caller.id, point, refusal.code)
-        raise
-
-
-async def _begin(backend: Backend, kept: KeptRequest) -> bool:
-    """Start the request's workflow, unless it has answered before; False where no worker answers in time."""
-    if kept.started:
-        return True
-    try:
-        return await backend.transfers.start(kept.transfer_id)
-    except Refusal:
-        await backend.requests.mark_refused(kept.transfer_id)
-        raise

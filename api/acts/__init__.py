@@ -1,0 +1,1 @@
+"""What callers do, whichever door they come by: the routes of the API, and the pages."""
