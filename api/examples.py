@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from api import schemas
 from domain.charger import KeyAnswer, RestartAnswer, Rotates
 from domain.charging import Doubt
+from domain.consequences import Planned
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.keys import KeyInUse, KnownTo
@@ -329,15 +330,17 @@ OWNERSHIP: Final = shown(
 
 def _rehearsal(*blockers: Refusal) -> schemas.Rehearsal:
     support = {StepName.REPLACE_LISTS: Support.YES}
-    tried = dry_run.Rehearsal(False, True, DeviceSteps(False, True, False, False), support, list(blockers))
-    return schemas.Rehearsal.of(tried, TransferKind.MOVE_TO_GROUP, Connection.KEEP)
+    planned = Planned(TransferKind.MOVE_TO_GROUP, Connection.KEEP, owner_changes=False, group_changes=True, key=None)
+    steps = DeviceSteps(quiet=False, lists=True, rotate=False, revoke=False)
+    return schemas.Rehearsal.of(dry_run.Rehearsal(planned, steps, support, list(blockers)))
 
 
 def _with_a_known_key() -> schemas.Rehearsal:
     support = dict.fromkeys(DEVICE_STEPS, Support.UNKNOWN)
     key = KeyInUse(KnownTo.PEOPLE, _BEGUN, open_line=False, serials=())
-    tried = dry_run.Rehearsal(True, True, DeviceSteps(True, True, True, False), support, [], key)
-    return schemas.Rehearsal.of(tried, TransferKind.TRANSFER_TO_USER, Connection.KEEP)
+    planned = Planned(TransferKind.TRANSFER_TO_USER, Connection.KEEP, owner_changes=True, group_changes=True, key=key)
+    steps = DeviceSteps(quiet=True, lists=True, rotate=True, revoke=False)
+    return schemas.Rehearsal.of(dry_run.Rehearsal(planned, steps, support, []))
 
 
 REHEARSAL: Final = shown(

@@ -1,11 +1,10 @@
 """What a dry run says of the key in use: who can know it, and what is better done about that."""
 
-from typing import Final
+from typing import Final, assert_never
 
-from domain.keys import KeyInUse, KnownTo
-from domain.kinds import TransferKind, rules_of
+from domain.consequences import KeyNote, Planned
+from domain.keys import KeyInUse
 from domain.transfer import Connection
-from persistence.views.dry_run import Rehearsal
 
 _ENDS: Final = {
     Connection.KEEP: "It ends once the new owner has typed a new one into the charger, which the transfer waits for.",
@@ -21,20 +20,24 @@ _OPEN_LINE: Final = (
 )
 
 
-def notes_on_key(rehearsal: Rehearsal, kind: TransferKind, connection: Connection) -> dict[str, str]:
-    """Give what there is to know, by a word for programs; nothing where the owner stays or there is no key."""
-    key = rehearsal.key
-    if key is None or not rehearsal.owner_changes:
-        return {}
-    notes = {"key_known_to_charger": _seen(key)}
-    if key.known_to is KnownTo.PEOPLE:
-        known = "People can know the key in use: it was imported, shown or typed, and the present owner may have it."
-        notes = {"key_known_to_people": f"{known} {_ENDS[connection]}"}
-        if rules_of(kind).may_delete and connection is Connection.KEEP:
-            notes["delete_recommended"] = _DELETE
-    if key.open_line:
-        notes["open_line"] = _OPEN_LINE
-    return notes
+def text_of(note: KeyNote, planned: Planned) -> str:
+    """Say in English what there is to know; `planned` has a key."""
+    if planned.key is None:
+        raise AssertionError("there is no note where there is no key")
+    match note:
+        case KeyNote.KNOWN_TO_CHARGER:
+            return _seen(planned.key)
+        case KeyNote.KNOWN_TO_PEOPLE:
+            known = (
+                "People can know the key in use: it was imported, shown or typed, and the present owner may have it."
+            )
+            return f"{known} {_ENDS[planned.connection]}"
+        case KeyNote.DELETE_RECOMMENDED:
+            return _DELETE
+        case KeyNote.OPEN_LINE:
+            return _OPEN_LINE
+        case _:
+            assert_never(note)
 
 
 def _seen(key: KeyInUse) -> str:

@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.actions import actions, resolutions
-from api.key_notes import notes_on_key
+from api.key_notes import text_of
 from domain.charge_point import Holding
 from domain.charger import KeyAnswer, RestartAnswer, Rotates
 from domain.charging import Doubt
+from domain.consequences import Consequence
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.keys import KnownTo
 from domain.kinds import TransferKind
@@ -274,48 +275,79 @@ class Rehearsal(_Shown):
     """What is better known before: who can know the key in use, and when `delete` is the better choice."""
 
     @classmethod
-    def of(cls, rehearsal: dry_run.Rehearsal, kind: TransferKind, connection: Connection) -> "Rehearsal":
-        """Say which device steps it would take."""
-        moves = {"charge_point": "Its name, model, location and installation limits go with it."}
-        stays = {
-            "sessions": "Charging sessions, open ones too, stay with who owned the charge point when they started.",
-            "history": "The new side sees from its own period on; the old side keeps its own.",
+    def of(cls, rehearsal: dry_run.Rehearsal) -> "Rehearsal":
+        """Show a rehearsal."""
+        planned, taken = rehearsal.planned, rehearsal.steps
+        steps = {
+            StepName.QUIET_CHARGER: taken.quiet,
+            StepName.REPLACE_LISTS: taken.lists,
+            StepName.ROTATE_CREDENTIALS: taken.rotate,
+            StepName.RELEASE_CHARGER: taken.quiet,
         }
-        if rehearsal.owner_changes:
-            moves["ownership"] = "The charge point gets another owner."
-        if rehearsal.group_changes:
-            moves["group"] = "It gets into another group, whose tags, share codes and guests take over."
-            stays["access"] = "The present group's RFID tags, share codes and guests' access stay behind."
-            stays["tariff"] = "Tariff, schedules and charging profiles end; the target's defaults apply."
-        else:
-            moves["access"] = "RFID tags, share codes, guests' access, tariff and schedules stay as they are."
-        if connection is Connection.DELETE:
-            stays["credentials"] = "The charger's credentials end; the new owner connects it afresh."
-        elif rehearsal.owner_changes and rehearsal.key and rehearsal.key.known_to is KnownTo.PEOPLE:
-            stays["credentials"] = "The present credentials end once the new owner has typed new ones into the charger."
-        elif rehearsal.owner_changes:
-            stays["credentials"] = "The charger gets new credentials; the present ones end."
-        else:
-            moves["credentials"] = "The charger keeps its credentials."
-        steps = (
-            (StepName.QUIET_CHARGER, rehearsal.steps.quiet),
-            (StepName.REPLACE_LISTS, rehearsal.steps.lists),
-            (StepName.ROTATE_CREDENTIALS, rehearsal.steps.rotate),
-            (StepName.RELEASE_CHARGER, rehearsal.steps.quiet),
-        )
         return cls(
-            moves=_parts(moves),
-            stays=_parts(stays),
+            moves=[_PARTS[one] for one in planned.moves],
+            stays=[_PARTS[one] for one in planned.stays],
             blockers=[Blocker(code=one.code.value, detail=one.message) for one in rehearsal.blockers],
             device_steps=[
-                DeviceStep(name=step.value, supported=rehearsal.supported[step]) for step, taken in steps if taken
+                DeviceStep(name=step.value, supported=rehearsal.supported[step]) for step, done in steps.items() if done
             ],
-            notes=_parts(notes_on_key(rehearsal, kind, connection)),
+            notes=[Part(what=note.value, text=text_of(note, planned)) for note in planned.key_notes],
         )
 
 
-def _parts(said: Mapping[str, str]) -> list[Part]:
-    return [Part(what=what, text=text) for what, text in said.items()]
+_PARTS: Final[Mapping[Consequence, Part]] = {
+    consequence: Part(what=what, text=text)
+    for consequence, what, text in (
+        (
+            Consequence.POINT_MOVES,
+            "charge_point",
+            "Its name, model, location and installation limits go with it.",
+        ),
+        (Consequence.OWNER_CHANGES, "ownership", "The charge point gets another owner."),
+        (
+            Consequence.GROUP_CHANGES,
+            "group",
+            "It gets into another group, whose tags, share codes and guests take over.",
+        ),
+        (
+            Consequence.ACCESS_KEPT,
+            "access",
+            "RFID tags, share codes, guests' access, tariff and schedules stay as they are.",
+        ),
+        (Consequence.KEY_KEPT, "credentials", "The charger keeps its credentials."),
+        (
+            Consequence.SESSIONS_STAY,
+            "sessions",
+            "Charging sessions, open ones too, stay with who owned the charge point when they started.",
+        ),
+        (
+            Consequence.HISTORY_STAYS,
+            "history",
+            "The new side sees from its own period on; the old side keeps its own.",
+        ),
+        (
+            Consequence.ACCESS_STAYS,
+            "access",
+            "The present group's RFID tags, share codes and guests' access stay behind.",
+        ),
+        (
+            Consequence.TARIFF_ENDS,
+            "tariff",
+            "Tariff, schedules and charging profiles end; the target's defaults apply.",
+        ),
+        (
+            Consequence.KEY_DELETED,
+            "credentials",
+            "The charger's credentials end; the new owner connects it afresh.",
+        ),
+        (
+            Consequence.KEY_TO_BE_TYPED,
+            "credentials",
+            "The present credentials end once the new owner has typed new ones into the charger.",
+        ),
+        (Consequence.KEY_REPLACED, "credentials", "The charger gets new credentials; the present ones end."),
+    )
+}
 
 
 class Credentials(_Shown):

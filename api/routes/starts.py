@@ -13,7 +13,6 @@ from api.describing import call
 from api.problems import note_away, problem
 from domain.errors import ErrorCode, Unavailable
 from domain.ids import ChargePointId
-from domain.transfer import Connection
 
 router = APIRouter(prefix="/charge-points", tags=["transfers"])
 
@@ -80,8 +79,7 @@ async def start(
     point = ChargePointId(charge_point_id)
     if dry_run:
         tried = await starting.rehearse(backend, caller, point, body)
-        shown = schemas.Rehearsal.of(tried, body.kind, getattr(body, "connection", Connection.KEEP))
-        return JSONResponse(shown.model_dump(mode="json"))
+        return JSONResponse(schemas.Rehearsal.of(tried).model_dump(mode="json"))
     try:
         view, begun = await starting.start(backend, caller, point, body, key)
     except starting.Kept as kept:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charge_point import Holding
+from domain.consequences import Planned
 from domain.errors import Refusal, TransferInProgress
 from domain.ids import ChargePointId, GroupId, UserId
-from domain.keys import KeyInUse
 from domain.kinds import FoundBy, rules_of
 from domain.policy import Policy
 from domain.request import TransferRequest
@@ -32,13 +32,10 @@ class Rehearsal:
     An address is not looked up: neither the answer nor its time tells whether it has an account.
     """
 
-    owner_changes: bool
-    group_changes: bool
+    planned: Planned
     steps: DeviceSteps
     supported: dict[StepName, Support]
     blockers: list[Refusal]
-    key: KeyInUse | None = None
-    """The one in use."""
 
 
 class DryRuns:
@@ -62,13 +59,18 @@ class DryRuns:
             row = await rows.get_one(ChargePoint, charge_point_id)
             after = after or _wished(facts)
             before = facts.charge_point.holding
-            return Rehearsal(
+            planned = Planned(
+                kind=request.kind,
+                connection=request.connection,
                 owner_changes=after is None or after.owner_id != before.owner_id,
                 group_changes=after is None or after.group_id != before.group_id,
+                key=await keys_in_use.read(rows, charge_point_id),
+            )
+            return Rehearsal(
+                planned=planned,
                 steps=eligibility.steps_for(facts, after),
                 supported=await catalogue.known(rows, Model(row.ocpp, row.vendor, row.model)),
                 blockers=blockers,
-                key=await keys_in_use.read(rows, charge_point_id),
             )
 
 
