@@ -99,7 +99,7 @@ class Notices(contracts.Notices, contracts.SignInLetters):
             code = await sign_in_codes.to_send(rows, self._vault, order.code_id, datetime.now(UTC))
         letters = []
         if code is not None:
-            draft = SignInLetter(code=code.digits, expires_at=code.expires_at, origin=self._origin)
+            draft = SignInLetter(code=code.digits, proves=code.proves, expires_at=code.expires_at, origin=self._origin)
             name = self._names.of("sign-in", mark(order.code_id))
             letters = [Outgoing(draft, code.locale, code.address, name)]
         await self._letterbox.post(letters)

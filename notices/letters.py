@@ -230,10 +230,12 @@ class LateSessionsLetter(PointLetter):
 
 @dataclass(frozen=True, kw_only=True)
 class SignInLetter:
-    """A one-time code to sign in with at the pages."""
+    """A one-time code to sign in with at the pages, or to confirm there what can't be undone."""
 
     template: ClassVar = "sign_in"
     code: str
+    proves: bool
+    """Who reads it is signed in."""
     expires_at: datetime
     origin: str
 

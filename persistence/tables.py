@@ -805,6 +805,8 @@ class SignInCode(Table):
     expires_at: Mapped[datetime] = mapped_column(index=True)
     user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
     """To whom it was sent; None: to nobody, or not yet."""
+    sign_in_id: Mapped[str | None] = mapped_column(ForeignKey("sign_ins.id", ondelete="CASCADE"), index=True)
+    """In which they prove anew who they are; None: it is to sign in with."""
     wrong_tries: Mapped[int]
     used_at: Mapped[datetime | None]
 

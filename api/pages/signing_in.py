@@ -15,8 +15,9 @@ from domain.contact import parse_address, region_of
 from domain.errors import HandoverError, Refusal
 from domain.ids import SignInCodeId, SignInId
 from domain.languages import wishes
+from domain.networks import network_of
 from domain.sign_in import LASTS, CodeSpent
-from persistence.intake.sign_ins import SignedIn
+from persistence.intake.sign_ins import Here
 
 #: Where who is signed in begins.
 HOME: Final = "/account/sign-ins"
@@ -48,7 +49,8 @@ class SigningIn:
         typed = str((await request.form(max_files=0, max_fields=2)).get("address") or "")
         try:
             address = parse_address(typed, _region(request))
-            code_id = await self._backend.sign_ins.ask(address)
+            network = network_of(request.client.host) if request.client else ""
+            code_id = await self._backend.sign_ins.ask(address, network)
             await self._backend.sign_in_codes.send_sign_in_code(code_id)
         except HandoverError as error:
             note_away(error)
@@ -82,33 +84,35 @@ class SigningIn:
         """List where somebody is signed in."""
         if (here := await self.signed_in(request)) is None:
             return self._sheets.redirect(request, _SIGN_IN)
-        found = await self._backend.sign_ins.of_user(here.user_id)
-        return self._sheets.page(request, "sign_ins.html", this=here, sign_ins=found)
+        found = await self._backend.sign_ins.of_user(here.caller.id)
+        return self._sheets.page(request, "sign_ins.html", this=here.sign_in, sign_ins=found)
 
     async def end_one(self, request: Request) -> Response:
         """End one of somebody's sign-ins."""
         which = SignInId(request.path_params["sign_in"])
-        return await self._ended(request, lambda here: self._backend.sign_ins.end(here.user_id, which))
+        return await self._ended(request, lambda here: self._backend.sign_ins.end(here.caller.id, which))
 
     async def end_others(self, request: Request) -> Response:
         """End all of somebody's sign-ins but this one."""
-        return await self._ended(request, lambda here: self._backend.sign_ins.end_all(here.user_id, but=here.id))
+        return await self._ended(
+            request, lambda here: self._backend.sign_ins.end_all(here.caller.id, but=here.sign_in.id)
+        )
 
     async def sign_out(self, request: Request) -> Response:
         """End the sign-in of this browser."""
         link_access.check_origin(request, self._origin)
         if (here := await self.signed_in(request)) is not None:
-            await self._backend.sign_ins.end(here.user_id, here.id)
+            await self._backend.sign_ins.end(here.caller.id, here.sign_in.id)
         answer = self._sheets.redirect(request, _SIGN_IN)
         self._drop(answer, "sign_in")
         return answer
 
-    async def signed_in(self, request: Request) -> SignedIn | None:
+    async def signed_in(self, request: Request) -> Here | None:
         """Say who is signed in in this browser."""
         token = self._cookie(request, "sign_in")
         return await self._backend.sign_ins.find(token) if token else None
 
-    async def _ended(self, request: Request, end: Callable[[SignedIn], Awaitable[None]]) -> Response:
+    async def _ended(self, request: Request, end: Callable[[Here], Awaitable[None]]) -> Response:
         link_access.check_origin(request, self._origin)
         if (here := await self.signed_in(request)) is None:
             return self._sheets.redirect(request, _SIGN_IN)

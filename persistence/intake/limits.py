@@ -27,6 +27,7 @@ STARTS: Final = "At most {} transfers may be started within an hour"
 _MESSAGES: Final = "At most {} messages may be sent to the same recipient within a day"
 _REFUSALS: Final = "At most {} starts and decisions may be refused within an hour"
 _CODES: Final = "At most {} codes may be sent to the same address within an hour"
+_CODES_FROM: Final = "At most {} codes may be asked for from the same network within an hour"
 _MISSES: Final = "At most {} unknown links may be opened within a minute"
 
 
@@ -66,13 +67,16 @@ class Counters:
         if request.acceptance is Acceptance.REQUIRED:
             await rates.give_back(rows, self._message_key(request), _DAY, counted_at)
 
-    async def sign_in_code(self, rows: AsyncSession, address: Address) -> None:
-        """Count a code that is asked for with an address, looked up nowhere; raises RateLimited."""
-        limit, key = (
-            self._limits.sign_in_codes_per_hour,
-            self._key("sign-in", f"{address.channel.value}:{address.value}"),
-        )
-        await self._count(rows, key, limit, _HOUR, _CODES.format(limit))
+    async def sign_in_code(self, rows: AsyncSession, address: Address, network: str = "") -> None:
+        """Count a code that is asked for with an address, looked up nowhere, and from a network; raises RateLimited.
+
+        Whoever tries many addresses is held by the second, whoever fills one mailbox from many networks by the first.
+        """
+        limit, key = self._limits.sign_in_codes_per_hour, f"{address.channel.value}:{address.value}"
+        await self._count(rows, self._key("sign-in", key), limit, _HOUR, _CODES.format(limit))
+        limit = self._limits.sign_in_codes_per_network
+        if network:
+            await self._count(rows, self._key("sign-in-from", network), limit, _HOUR, _CODES_FROM.format(limit))
 
     async def miss(self, db: Database, client: str) -> None:
         """Count an unknown link that was opened from the address `client`; raises RateLimited.

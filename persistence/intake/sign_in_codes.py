@@ -1,4 +1,4 @@
-"""One-time codes to sign in with: their digits follow from their id, so that none is kept."""
+"""One-time codes to sign in with, or to prove anew who is signed in: digits follow from the id, so none is kept."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +25,8 @@ class CodeToSend:
     locale: str
     digits: str = field(repr=False)
     expires_at: datetime
+    proves: bool
+    """They are signed in, and prove that it is still them."""
 
 
 def digits(vault: Vault, code_id: SignInCodeId) -> str:
@@ -41,8 +43,11 @@ async def to_send(rows: AsyncSession, vault: Vault, code_id: SignInCodeId, now: 
     if row is None or row.used_at is not None or row.expires_at <= now:
         return None
     address = parse_address(vault.unseal(row.sealed_address).decode())
-    row.user_id = user_id = await accounts.find_usable(rows, address)
+    proves = row.sign_in_id is not None
+    row.user_id = user_id = UserId(row.user_id or "") if proves else await accounts.find_usable(rows, address)
     if user_id is None:
         return None
-    locale = (await rows.get_one(User, user_id)).locale
-    return CodeToSend(user_id, address, locale, digits(vault, code_id), row.expires_at)
+    user = await rows.get_one(User, user_id)
+    if user.status != "active" or address.value not in {user.email, user.phone}:
+        return None
+    return CodeToSend(user_id, address, user.locale, digits(vault, code_id), row.expires_at, proves)

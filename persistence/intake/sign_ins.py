@@ -12,12 +12,13 @@ from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.codes import TRIES, VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp, WrongCode
-from domain.contact import Address
+from domain.contact import Address, parse_address
 from domain.errors import Refusal
 from domain.ids import SignInCodeId, SignInId, UserId
-from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, CodeSpent
+from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, PROOF_LASTS, CodeSpent
 from persistence.intake import sign_in_codes
 from persistence.intake.limits import Counters
+from persistence.people.callers import Caller
 from persistence.session import Database
 from persistence.tables import SignIn, SignInCode, User
 from persistence.vault import Vault, fingerprint, new_secret
@@ -33,6 +34,19 @@ class SignedIn:
     began_at: datetime
     seen_at: datetime
     proven_at: datetime
+
+    @property
+    def proven_lately(self) -> bool:
+        """Whether they proved who they are a short while ago: enough for what can't be undone."""
+        return datetime.now(UTC) - self.proven_at < PROOF_LASTS
+
+
+@dataclass(frozen=True)
+class Here:
+    """Who reads the pages in a browser: their sign-in, and their account, which has no scopes there."""
+
+    sign_in: SignedIn
+    caller: Caller
 
 
 @dataclass(frozen=True)
@@ -55,17 +69,32 @@ class SignIns:
 
     # --- codes ----------------------------------------------------------------------------------------------------
 
-    async def ask(self, address: Address) -> SignInCodeId:
-        """Write that a code is wanted, whoever has the address, and give its id; raises RateLimited."""
+    async def ask(self, address: Address, network: str = "") -> SignInCodeId:
+        """Write that a code is wanted, whoever has the address, and give its id.
+
+        Raises RateLimited for one too many to the address, or from the network.
+        """
+        return await self._ask(address, network)
+
+    async def ask_proof(self, here: Here) -> SignInCodeId:
+        """Write that who is signed in wants a code to prove that it is still them; raises RateLimited."""
+        typed = here.caller.email or here.caller.phone
+        if typed is None:
+            raise AssertionError("who is signed in has an address")
+        return await self._ask(parse_address(typed), "", here.sign_in)
+
+    async def _ask(self, address: Address, network: str, proves: SignedIn | None = None) -> SignInCodeId:
         code_id, now = SignInCodeId(f"sic_{new_secret()}"), datetime.now(UTC)
         async with self._db.writing() as rows:
-            await self._counters.sign_in_code(rows, address)
+            await self._counters.sign_in_code(rows, address, network)
             rows.add(
                 SignInCode(
                     id=code_id,
                     sealed_address=self._vault.seal(address.value.encode()),
                     asked_at=now,
                     expires_at=now + VALID_FOR,
+                    user_id=proves.user_id if proves else None,
+                    sign_in_id=proves.id if proves else None,
                     wrong_tries=0,
                 )
             )
@@ -78,14 +107,26 @@ class SignIns:
         counted.
         """
         async with self._db.writing() as rows:
-            found = await self._try(rows, code_id, digits)
+            found = await self._try(rows, code_id, digits, None)
             if not isinstance(found, Refusal):
                 return await self._begin(rows, found, browser)
         raise found
 
-    async def _try(self, rows: AsyncSession, code_id: SignInCodeId, digits: str) -> UserId | Refusal:
+    async def prove(self, here: Here, code_id: SignInCodeId, digits: str) -> None:
+        """Take a code for a proof that it is still them, in the sign-in in which it was asked for; raises as `use`."""
+        async with self._db.writing() as rows:
+            found = await self._try(rows, code_id, digits, here.sign_in.id)
+            if not isinstance(found, Refusal):
+                proven = update(SignIn).where(SignIn.id == here.sign_in.id).values(proven_at=datetime.now(UTC))
+                await rows.execute(proven)
+                return
+        raise found
+
+    async def _try(
+        self, rows: AsyncSession, code_id: SignInCodeId, digits: str, proves: SignInId | None
+    ) -> UserId | Refusal:
         """Count a try first, so that any number of guesses at once is counted; take it back for the right code."""
-        this = SignInCode.id == code_id
+        this = and_(SignInCode.id == code_id, SignInCode.sign_in_id.is_not_distinct_from(proves))
         counted = (
             update(SignInCode)
             .where(this, SignInCode.wrong_tries < TRIES)
@@ -95,7 +136,8 @@ class SignIns:
         )
         row = (await rows.execute(counted)).one_or_none()
         if row is None:
-            return NoCodeSent() if await rows.get(SignInCode, code_id) is None else TriesUsedUp(TRIES)
+            asked = (await rows.execute(select(SignInCode.id).where(this))).first()
+            return TriesUsedUp(TRIES) if asked else NoCodeSent()
         right = hmac.compare_digest(sign_in_codes.digits(self._vault, code_id).encode(), digits.encode())
         if not right or row.user_id is None:
             left = TRIES - row.wrong_tries
@@ -126,18 +168,20 @@ class SignIns:
         )
         return made
 
-    async def find(self, token: str) -> SignedIn | None:
+    async def find(self, token: str) -> Here | None:
         """Say who is signed in with a token; None where nobody is any more. Notes now and then that it is used."""
         now = datetime.now(UTC)
-        query = select(SignIn).join(User, User.id == SignIn.user_id).where(_lasts(now), User.status == "active")
+        query = select(SignIn, User).join(User, User.id == SignIn.user_id).where(_lasts(now), User.status == "active")
         async with self._db.reading() as rows:
-            row = (await rows.scalars(query.where(SignIn.token_hash == fingerprint(token)))).one_or_none()
-        if row is None:
+            found = (await rows.execute(query.where(SignIn.token_hash == fingerprint(token)))).one_or_none()
+        if found is None:
             return None
+        row, user = found
         if now - row.seen_at >= NOTED_EVERY:
             async with self._db.writing() as rows:
                 await rows.execute(update(SignIn).where(SignIn.id == row.id, SignIn.seen_at < now).values(seen_at=now))
-        return _view(row)
+        caller = Caller(UserId(user.id), user.name, user.email, user.phone, user.locale, frozenset())
+        return Here(_view(row), caller)
 
     async def of_user(self, user_id: UserId) -> Sequence[SignedIn]:
         """List where somebody is signed in, the latest use first. Only reads."""

@@ -56,7 +56,7 @@ def ask(**changes: Any) -> AskLetter:
 
 
 def sign_in(**changes: Any) -> SignInLetter:
-    return SignInLetter(**{"code": "012345", "expires_at": EXPIRES_AT, "origin": ORIGIN, **changes})
+    return SignInLetter(**{"code": "012345", "proves": False, "expires_at": EXPIRES_AT, "origin": ORIGIN, **changes})
 
 
 def code(**changes: Any) -> CodeLetter:

@@ -12,7 +12,7 @@ from domain.contact import Address, Channel
 from domain.errors import RateLimited
 from domain.ids import SignInCodeId, UserId
 from domain.limits import NO_LIMITS, CallLimits
-from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, CodeSpent
+from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, PROOF_LASTS, CodeSpent
 from persistence.importing.imports import import_lines
 from persistence.intake import sign_in_codes
 from persistence.intake.limits import Counters
@@ -57,7 +57,7 @@ async def test_a_code_signs_in_who_it_was_sent_to_once(database: Database, sign_
     made = await sign_ins.use(code_id, digits, browser=BROWSER)
     found = await sign_ins.find(made.token)
     assert found is not None
-    assert (found.user_id, found.browser) == ("bob", BROWSER)
+    assert (found.caller.id, found.caller.scopes, found.sign_in.browser) == ("bob", frozenset(), BROWSER)
     assert await sent(database, vault, code_id) is None
     with pytest.raises(CodeSpent):
         await sign_ins.use(code_id, digits, browser=BROWSER)
@@ -127,6 +127,61 @@ async def test_no_more_codes_are_asked_for_with_an_address_than_allowed(
             await limited.ask(address)
 
 
+async def test_one_network_asks_for_no_more_codes_than_allowed_whatever_the_addresses(
+    database: Database, sign_ins: SignIns, vault: Vault
+) -> None:
+    limited = SignIns(database, vault, Counters(vault, CallLimits(sign_in_codes_per_network=2)))
+    await limited.ask(BOB, "192.0.2.1")
+    await limited.ask(NOBODY, "192.0.2.1")
+    with pytest.raises(RateLimited):
+        await limited.ask(Address(Channel.EMAIL, "another@example.com"), "192.0.2.1")
+    await limited.ask(BOB, "192.0.2.2")
+
+
+async def test_a_code_proves_anew_who_is_signed_in_there_and_signs_nobody_in(
+    database: Database, sign_ins: SignIns, vault: Vault
+) -> None:
+    made, other = [await sign_ins.use(*await asked(database, vault, sign_ins), browser=BROWSER) for _ in range(2)]
+    async with database.writing() as rows:
+        await rows.execute(update(SignIn).values(proven_at=datetime.now(UTC) - PROOF_LASTS))
+    here, there = await sign_ins.find(made.token), await sign_ins.find(other.token)
+    assert here
+    assert there
+    assert not here.sign_in.proven_lately
+    code_id = await sign_ins.ask_proof(here)
+    digits = await sent(database, vault, code_id)
+    assert digits
+    with pytest.raises(NoCodeSent):
+        await sign_ins.use(code_id, digits, browser=BROWSER)
+    with pytest.raises(NoCodeSent):
+        await sign_ins.prove(there, code_id, digits)
+    with pytest.raises(NoCodeSent):
+        await sign_ins.prove(here, *await asked(database, vault, sign_ins))
+    with pytest.raises(WrongCode):
+        await sign_ins.prove(here, code_id, wrong(digits))
+    await sign_ins.prove(here, code_id, digits)
+    with pytest.raises(CodeSpent):
+        await sign_ins.prove(here, code_id, digits)
+    here, there = await sign_ins.find(made.token), await sign_ins.find(other.token)
+    assert here
+    assert there
+    assert here.sign_in.proven_lately
+    assert not there.sign_in.proven_lately
+
+
+async def test_who_was_blocked_or_has_another_address_now_is_sent_no_code_to_prove_it(
+    database: Database, sign_ins: SignIns, vault: Vault
+) -> None:
+    made = await sign_ins.use(*await asked(database, vault, sign_ins), browser=BROWSER)
+    here = await sign_ins.find(made.token)
+    assert here
+    for values in ({"status": "blocked"}, {"status": "active", "email": "bob@elsewhere.example"}):
+        code_id = await sign_ins.ask_proof(here)
+        async with database.writing() as rows:
+            await rows.execute(update(User).where(User.id == "bob").values(values))
+        assert await sent(database, vault, code_id) is None
+
+
 async def test_who_is_signed_in_can_end_one_or_all(database: Database, sign_ins: SignIns, vault: Vault) -> None:
     made = [await sign_ins.use(*await asked(database, vault, sign_ins), browser=f"browser {n}") for n in range(3)]
     bob = UserId("bob")
@@ -165,7 +220,7 @@ async def test_that_it_is_used_is_noted_now_and_then(database: Database, sign_in
     made = await sign_ins.use(*await asked(database, vault, sign_ins), browser="x" * 999 + "\n")
     first = await sign_ins.find(made.token)
     assert first is not None
-    assert first.browser == "x" * LONGEST_BROWSER
+    assert first.sign_in.browser == "x" * LONGEST_BROWSER
     before = datetime.now(UTC) - NOTED_EVERY
     async with database.writing() as rows:
         await rows.execute(update(SignIn).values(seen_at=before))
