@@ -29,6 +29,7 @@ from domain.limits import CODES_KEPT, REFUSALS_KEPT, REQUESTS_KEPT, CallLimits
 from domain.policy import Policy
 from domain.proxies import ForwardedHeader, Proxies
 from domain.rights import DEFAULT_COOL_DOWN
+from domain.support import Audience, SupportLine
 from domain.trail import PLACES_KEPT
 from telemetry.choices import LogFormat, Ports
 
@@ -80,6 +81,10 @@ class Settings(BaseSettings):
 
     origin: str = "http://127.0.0.1:8000"
     """Where recipients reach the pages; the links in letters begin with it. Of the worker too."""
+    support: dict[Audience, SupportLine] = Field(default_factory=dict)
+    """Where people find help, at the foot of each page, as JSON: for `private`, `business` and `installers` each its
+    `contact` (`https:`, `mailto:`, `tel:`), and where you like `hours` (`days`, `opens`, `closes`, `zone`) and
+    `answers_within`."""
     api_host: str = "127.0.0.1"
     """The address that the API listens at."""
     api_port: int = 8000

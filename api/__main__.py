@@ -91,6 +91,7 @@ async def _serve(settings: Settings) -> None:
                 limit_per_user=settings.stream_limit_per_user,
             ),
             origin=settings.origin,
+            support=settings.support,
             policy=settings.policy,
             power_limit=settings.connector_power_limit,
         )

@@ -8,7 +8,7 @@ from api import openapi, problems, reference
 from api.dependencies import Backend, Options
 from api.metrics import HttpMetrics, MetricsMiddleware
 from api.middleware import BodyLimit, LastResort, SecurityHeaders, TrueClient
-from api.pages.app import STATIC, create_account_pages, create_pages
+from api.pages.app import STATIC, create_pages, mount_account_pages
 from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
 from engine.engine import Engine
 from persistence.session import Database
@@ -29,7 +29,7 @@ def create_app(
     options: Options | None = None,
     metrics: HttpMetrics | None = None,
 ) -> FastAPI:
-    """Build the application: JSON under /v1, pages under /t; /healthz, /readyz and /metrics for the platform.
+    """Build the application: JSON under /v1, pages elsewhere; /healthz, /readyz and /metrics for the platform.
 
     The caller closes `database` and `engine`; nothing is opened here.
     """
@@ -56,6 +56,6 @@ def create_app(
     problems.install(app)
     openapi.install(app)
     app.mount("/t", create_pages(backend))
-    app.mount("/account", create_account_pages(backend))
+    mount_account_pages(app, backend)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app

@@ -1,7 +1,7 @@
 """What routes are given: what they work with, who calls, and the values that many calls share."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from domain.limits import NO_LIMITS, CallLimits
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.proxies import NO_PROXIES, Proxies
 from domain.rights import DEFAULT_COOL_DOWN
+from domain.support import Audience, SupportLine
 from domain.trail import PLACES_KEPT
 from engine.chargers import Chargers
 from engine.engine import Engine
@@ -44,6 +45,8 @@ from persistence.views.charge_point_trails import ChargePointTrails
 from persistence.views.charging_reads import ChargingReads
 from persistence.views.dry_run import DryRuns
 from persistence.views.metrics import MetricReads
+from persistence.views.names import NameReads
+from persistence.views.prospects import Prospects
 from persistence.views.reads import Reads
 from persistence.views.transfer_reads import TransferReads
 
@@ -71,6 +74,8 @@ class Options:
     """Where recipients reach the pages."""
     policy: Policy = DEFAULT_POLICY
     """Of a transfer that is asked for now."""
+    support: Mapping[Audience, SupportLine] = field(default_factory=dict)
+    """Where people find help."""
     power_limit: float = CONNECTOR_POWER_LIMIT
     """What a connector gives at most, in kW."""
 
@@ -98,6 +103,8 @@ class Backend:
         self.reads = Reads(database)
         self.charging_reads = ChargingReads(database)
         self.dry_runs = DryRuns(database, options.cool_down)
+        self.prospects = Prospects(database, options.cool_down)
+        self.names = NameReads(database)
         self.transfer_reads = TransferReads(database, vault)
         self.charge_point_trails = ChargePointTrails(database, options.places_kept)
         self.audit_feed = AuditFeed(database)

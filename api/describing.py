@@ -19,7 +19,7 @@ from domain.errors import (
 )
 from domain.ids import UserId
 from domain.kinds import TransferKind
-from domain.rights import DEFAULT_COOL_DOWN, UNDER_WAY, cooling_down
+from domain.rights import DEFAULT_COOL_DOWN, UNDER_WAY, CoolingDownUntil
 from domain.transfer import TransferState
 from domain.transitions import Action, Change, Parties, Progress, not_theirs, refusal
 from persistence.intake.idempotency import CONFLICT
@@ -53,7 +53,7 @@ _SAID: Final[Mapping[ErrorCode, HandoverError]] = {
         TransferInProgress(UNDER_WAY),
         refusal(Action.ACCEPT, Progress(TransferState.DECLINED)),
         refusal(Action.CANCEL, Progress(TransferState.TRANSFERRING, change=Change.BEGUN)),
-        cooling_down(_NOW + DEFAULT_COOL_DOWN),
+        CoolingDownUntil(_NOW + DEFAULT_COOL_DOWN),
         refusal(Action.ROLL_BACK, Progress(TransferState.REQUESTED)),
         larger_than(64 * 1024),
         InvalidRequest(_FAULT["problem"]),

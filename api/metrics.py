@@ -137,6 +137,10 @@ class MetricsMiddleware:
                     span.end()
 
 
+#: What stands before the routes of a router, or of an application, of its own.
+_APART: Final = frozenset({"v1", "account", "charge-points", "transfers"})
+
+
 def route_of(scope: Scope) -> str:
     """Give the template of the route that a call took; `other` where there was none."""
     first, *rest = scope["path"].strip("/").split("/")
@@ -148,7 +152,8 @@ def route_of(scope: Scope) -> str:
     path = getattr(route, "path_format", None)
     if not isinstance(path, str):
         return "other"
-    return f"/v1{path}" if first == "v1" else path  # the route knows its own router's part only
+    apart = first in _APART and path != f"/{first}"
+    return f"/{first}{path}" if apart else path  # the route knows its own router's part only
 
 
 def _page_of(rest: list[str]) -> str:

@@ -277,19 +277,13 @@ class Rehearsal(_Shown):
     @classmethod
     def of(cls, rehearsal: dry_run.Rehearsal) -> "Rehearsal":
         """Show a rehearsal."""
-        planned, taken = rehearsal.planned, rehearsal.steps
-        steps = {
-            StepName.QUIET_CHARGER: taken.quiet,
-            StepName.REPLACE_LISTS: taken.lists,
-            StepName.ROTATE_CREDENTIALS: taken.rotate,
-            StepName.RELEASE_CHARGER: taken.quiet,
-        }
+        planned = rehearsal.planned
         return cls(
             moves=[_PARTS[one] for one in planned.moves],
             stays=[_PARTS[one] for one in planned.stays],
             blockers=[Blocker(code=one.code.value, detail=one.message) for one in rehearsal.blockers],
             device_steps=[
-                DeviceStep(name=step.value, supported=rehearsal.supported[step]) for step, done in steps.items() if done
+                DeviceStep(name=step.value, supported=rehearsal.supported[step]) for step in rehearsal.steps.names
             ],
             notes=[Part(what=note.value, text=text_of(note, planned)) for note in planned.key_notes],
         )

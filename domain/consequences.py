@@ -53,6 +53,8 @@ class Planned:
     group_changes: bool
     key: KeyInUse | None
     """The one in use."""
+    takes_from_owner: bool = False
+    """The present owner did not ask for it."""
 
     @property
     def moves(self) -> tuple[Consequence, ...]:

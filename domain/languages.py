@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
-from babel import negotiate_locale
+from babel import Locale, negotiate_locale
 from babel.dates import format_datetime
 from babel.units import format_unit
+
+from domain.support import DAYS
 
 
 class Language(StrEnum):
@@ -73,3 +75,10 @@ def duration(length: timedelta, language: Language) -> str:
 def hour(at: datetime) -> str:
     """Write the time of day in UTC: `18:05 UTC`, the same in every language."""
     return f"{at.astimezone(UTC):%H:%M} UTC"
+
+
+def days_between(days: str, language: Language) -> str:
+    """Write days of the week, given as `mon-fri`, as people do; of a single day that one."""
+    names = Locale(language.value).days["stand-alone"]["abbreviated"]
+    first, last = (str(names[DAYS.index(day)]).rstrip(".") for day in days.split("-"))
+    return first if first == last else f"{first}\u2013{last}"

@@ -29,9 +29,55 @@ class Scope(StrEnum):
 
 ADMINS: Final = frozenset({Role.OWNER, Role.ADMIN})
 DEFAULT_COOL_DOWN: Final = timedelta(hours=24)
-TO_ONESELF: Final = "You can't transfer a charge point to yourself; choose somebody else."
 #: Why a charge point that is reserved can't be transferred.
 UNDER_WAY: Final = "The charge point has a transfer under way; wait for its end, or cancel it."
+
+
+class ToOneself(NotPossible):
+    """The recipient is the sender."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__("You can't transfer a charge point to yourself; choose somebody else.")
+
+
+class NotItsOwner(NotAllowed):
+    """The sender does not dispose of the charge point."""
+
+    def __init__(self) -> None:
+        """Say whom to ask."""
+        super().__init__("Only the charge point's owner, or an owner of its group, may transfer it; ask one of them.")
+
+
+class NotAdminOfBoth(NotAllowed):
+    """The sender lacks the role in one of the groups of a move."""
+
+    def __init__(self) -> None:
+        """Say who can do it."""
+        super().__init__(
+            "Moving a charge point takes the role owner or admin in both groups; have somebody do it who has both."
+        )
+
+
+class MoveChangesOwner(NotAllowed):
+    """The move would change the owner, which is not the sender's to do."""
+
+    def __init__(self) -> None:
+        """Say whom to ask."""
+        super().__init__(
+            "The owner is not an owner or admin of the target group, so the move would change the owner: "
+            "only the charge point's owner or an owner of its group may ask for that; ask one of them."
+        )
+
+
+class CoolingDownUntil(CoolingDown):
+    """The owner changed recently."""
+
+    def __init__(self, until: datetime) -> None:
+        """Say from when on it can be transferred again."""
+        text = "The charge point's owner changed recently; it can be transferred again from"
+        super().__init__(f"{text} {until:%Y-%m-%dT%H:%M:%SZ}.")
+        self.until = until
 
 
 @dataclass(frozen=True)
@@ -54,6 +100,12 @@ def _owns(sender: Sender, charge_point: ChargePoint) -> bool:
     return sender.operator or sender.id == charge_point.holding.owner_id or sender.role is Role.OWNER
 
 
+def check_disposes(charge_point: ChargePoint, sender: Sender) -> None:
+    """Raise NotItsOwner unless the sender disposes of the charge point."""
+    if not _owns(sender, charge_point):
+        raise NotItsOwner
+
+
 def check_move(
     charge_point: ChargePoint, sender: Sender, target: GroupId, owner_role_in_target: Role | None
 ) -> Holding:
@@ -64,16 +116,11 @@ def check_move(
     if target == charge_point.holding.group_id:
         raise NotPossible("The charge point is in that group already; choose another one.")
     if not sender.operator and (sender.role not in ADMINS or sender.role_in_target not in ADMINS):
-        raise NotAllowed(
-            "Moving a charge point takes the role owner or admin in both groups; have somebody do it who has both."
-        )
+        raise NotAdminOfBoth
     if owner_role_in_target in ADMINS:
         return Holding(charge_point.holding.owner_id, target)
     if not _owns(sender, charge_point):
-        raise NotAllowed(
-            "The owner is not an owner or admin of the target group, so the move would change the owner: "
-            "only the charge point's owner or an owner of its group may ask for that; ask one of them."
-        )
+        raise MoveChangesOwner
     if sender.role_in_target not in ADMINS:
         raise NotPossible("The owner is not an owner or admin of the target group; make them one first.")
     return Holding(sender.id, target)
@@ -86,8 +133,7 @@ def check_ownership(
 
     Raises NotAllowed without the rights, NotPossible where the recipient can't have it.
     """
-    if not _owns(sender, charge_point):
-        raise NotAllowed("Only the charge point's owner, or an owner of its group, may transfer it; ask one of them.")
+    check_disposes(charge_point, sender)
     if recipient == charge_point.holding.owner_id:
         raise NotPossible("That user owns the charge point already; choose somebody else.")
     if recipient == sender.id:
@@ -99,8 +145,7 @@ def check_ownership(
 
 def check_to_user(charge_point: ChargePoint, sender: Sender, acceptance: Acceptance) -> None:
     """Raise NotAllowed unless the sender may give the charge point to a user."""
-    if not _owns(sender, charge_point):
-        raise NotAllowed("Only the charge point's owner, or an owner of its group, may transfer it; ask one of them.")
+    check_disposes(charge_point, sender)
     if acceptance is Acceptance.NOT_REQUIRED and Scope.WITHOUT_ACCEPTANCE not in sender.scopes:
         scope = Scope.WITHOUT_ACCEPTANCE.value
         raise NotAllowed(
@@ -111,7 +156,7 @@ def check_to_user(charge_point: ChargePoint, sender: Sender, acceptance: Accepta
 def check_recipient(charge_point: ChargePoint, sender: Sender, recipient: UserId, personal_group: GroupId) -> Holding:
     """Say who holds the charge point after it went to the user `recipient`; raises NotPossible."""
     if recipient == sender.id:
-        raise NotPossible(TO_ONESELF)
+        raise ToOneself
     if recipient == charge_point.holding.owner_id:
         raise NotPossible("That user owns the charge point already; choose somebody else.")
     if personal_group == charge_point.holding.group_id:
@@ -127,13 +172,7 @@ def check_cool_down(
         return
     until = charge_point.owner_changed_at + cool_down
     if now < until:
-        raise cooling_down(until)
-
-
-def cooling_down(until: datetime) -> CoolingDown:
-    """Give what a transfer is refused with that comes before `until`."""
-    text = "The charge point's owner changed recently; it can be transferred again from"
-    return CoolingDown(f"{text} {until:%Y-%m-%dT%H:%M:%SZ}.")
+        raise CoolingDownUntil(until)
 
 
 def is_asked_over_owner(charge_point: ChargePoint, sender: UserId, after: Holding | None, kind: TransferKind) -> bool:

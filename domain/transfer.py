@@ -191,6 +191,17 @@ class DeviceSteps:
     rotate: bool
     revoke: bool
 
+    @property
+    def names(self) -> tuple[StepName, ...]:
+        """List the steps in their order."""
+        taken = {
+            StepName.QUIET_CHARGER: self.quiet,
+            StepName.REPLACE_LISTS: self.lists,
+            StepName.ROTATE_CREDENTIALS: self.rotate,
+            StepName.RELEASE_CHARGER: self.quiet,
+        }
+        return tuple(step for step, wanted in taken.items() if wanted)
+
 
 def device_steps(*, owner_changes: bool, group_changes: bool, connection: Connection) -> DeviceSteps:
     """Say what the charger must be told.

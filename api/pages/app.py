@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -17,20 +18,25 @@ from api.dependencies import Backend
 from api.middleware import LastResort
 from api.pages.approval import ApprovalPages
 from api.pages.link_access import FromElsewhere, NotOpened
+from api.pages.points import PointPages
 from api.pages.rendering import Renderer
 from api.pages.signing_in import SigningIn
+from api.pages.starting import StartPages
+from api.pages.transfers import TransferPages
+from api.pages.visitors import NotSignedIn, Visitors
 from api.pages.words import Ending
 from api.problems import RETRY_AFTER_SECONDS, headers_of, note_away, status_of
 from domain.errors import ErrorCode, HandoverError
 
 STATIC: Final = Path(__file__).parent / "static"
 
-#: A link opens a decision: it may not be kept, framed, or read by a script, nor, as no answer's, be passed on by a
+#: A page shows what is its reader's alone: it may not be kept, framed, or read by others' scripts, nor, where a link
+#: opens it, nor, as no answer's, be passed on by a
 #: referrer (SecurityHeaders). A QR code needs no more: it is drawn within the page.
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -40,9 +46,10 @@ HEADERS: Final[Mapping[str, str]] = {
 class Errors:
     """Tells the errors that no page tells itself."""
 
-    def __init__(self, sheets: Renderer) -> None:
-        """Take what renders a page."""
+    def __init__(self, sheets: Renderer, visitors: Visitors | None = None) -> None:
+        """Take what renders a page, and who is signed in, where the pages are for those."""
         self._sheets = sheets
+        self._visitors = visitors
 
     def away(self, request: Request) -> Response:
         """Say that something does not answer."""
@@ -54,20 +61,28 @@ class Errors:
         """Answer an unknown link, one that is not open in this browser, a part that is away."""
         error = cast(HandoverError, error)  # registered for nothing else
         note_away(error)
+        if isinstance(error, NotSignedIn) and self._visitors:
+            return self._visitors.lead_to_sign_in(request)
         words = self._sheets.words(request)
         if error.code is ErrorCode.UNAVAILABLE:
             return self.away(request)
         endings: dict[type, Ending] = {NotOpened: words.not_opened, FromElsewhere: words.from_elsewhere}
-        answer = self._sheets.ending(request, endings.get(type(error), words.unknown), status_of(error))
+        answer = self._told(request, endings.get(type(error)), status_of(error))
         answer.headers.update(headers_of(error))
         return answer
 
     async def http_error(self, request: Request, error: Exception) -> Response:
         """Answer an unknown path and a wrong method."""
         error = cast(HTTPException, error)  # registered for nothing else
-        answer = self._sheets.ending(request, self._sheets.words(request).unknown, error.status_code)
+        answer = self._told(request, None, error.status_code)
         answer.headers.update(error.headers or {})
         return answer
+
+    def _told(self, request: Request, ending: Ending | None, status: int) -> Response:
+        """Render what there is to say; None: there is nothing at this address."""
+        words, home = self._sheets.words(request), self._visitors is not None
+        ending = ending or (words.account.not_here if home else words.unknown)
+        return self._sheets.ending(request, ending, status, home=home)
 
 
 class PrivatePages:
@@ -93,7 +108,7 @@ class PrivatePages:
 def create_pages(backend: Backend) -> Starlette:
     """Build the pages under /t."""
     origin = backend.options.origin
-    sheets = Renderer(secure=backend.options.secure)
+    sheets = Renderer(secure=backend.options.secure, support=backend.options.support)
     pages = ApprovalPages(backend, sheets, origin)
     return _application(
         sheets,
@@ -101,6 +116,7 @@ def create_pages(backend: Backend) -> Starlette:
             Route("/{token}", pages.open, methods=["GET"]),
             Route("/{token}/", pages.open, methods=["GET"]),
             Route("/of/{link}", pages.show, methods=["GET"]),
+            Route("/of/{link}/deadline.ics", pages.deadline, methods=["GET"]),
             Route("/of/{link}/code", pages.code_form, methods=["GET"]),
             Route("/of/{link}/code", pages.send_code, methods=["POST"]),
             Route("/of/{link}/{answer}", pages.back, methods=["GET"]),
@@ -109,27 +125,52 @@ def create_pages(backend: Backend) -> Starlette:
     )
 
 
-def create_account_pages(backend: Backend) -> Starlette:
-    """Build the pages under /account."""
-    sheets = Renderer(secure=backend.options.secure)
-    pages = SigningIn(backend, sheets)
-    return _application(
-        sheets,
-        [
-            Route("/sign-in", pages.ask, methods=["GET"]),
-            Route("/sign-in", pages.send_code, methods=["POST"]),
-            Route("/code", pages.code_form, methods=["GET"]),
-            Route("/code", pages.enter, methods=["POST"]),
-            Route("/sign-out", pages.sign_out, methods=["POST"]),
-            Route("/sign-ins", pages.show, methods=["GET"]),
-            Route("/sign-ins/end-others", pages.end_others, methods=["POST"]),
-            Route("/sign-ins/{sign_in}/end", pages.end_one, methods=["POST"]),
+def mount_account_pages(app: FastAPI, backend: Backend) -> None:
+    """Put the pages of who is signed in, and those for signing in, into the application."""
+    sheets = Renderer(secure=backend.options.secure, support=backend.options.support)
+    visitors = Visitors(backend)
+    signing_in = SigningIn(backend, sheets, visitors)
+    points = PointPages(backend, sheets, visitors)
+    start = StartPages(backend, sheets, visitors)
+    transfers = TransferPages(backend, sheets, visitors)
+    rooms = {
+        "/account": [
+            Route("/sign-in", signing_in.ask, methods=["GET"]),
+            Route("/sign-in", signing_in.send_code, methods=["POST"]),
+            Route("/code", signing_in.code_form, methods=["GET"]),
+            Route("/code", signing_in.enter, methods=["POST"]),
+            Route("/sign-out", signing_in.sign_out, methods=["POST"]),
+            Route("/sign-ins", signing_in.show, methods=["GET"]),
+            Route("/sign-ins/end-others", signing_in.end_others, methods=["POST"]),
+            Route("/sign-ins/{sign_in}/end", signing_in.end_one, methods=["POST"]),
         ],
-    )
+        "/charge-points": [
+            Route("/{point}", points.show, methods=["GET"]),
+            Route("/{point}/settings", points.settings, methods=["GET"]),
+            Route("/{point}/identify", points.identify, methods=["POST"]),
+            Route("/{point}/key", points.new_key, methods=["POST"]),
+            Route("/{point}/transfer", start.options, methods=["GET"]),
+            Route("/{point}/transfer/{kind}", start.form, methods=["GET"]),
+            Route("/{point}/transfer/{kind}", start.check, methods=["POST"]),
+            Route("/{point}/transfer/{kind}/start", start.back, methods=["GET"]),
+            Route("/{point}/transfer/{kind}/start", start.start, methods=["POST"]),
+        ],
+        "/transfers": [
+            Route("/{transfer}", transfers.show, methods=["GET"]),
+            Route("/{transfer}/progress", transfers.progress, methods=["GET"]),
+            Route("/{transfer}/deadline.ics", transfers.deadline, methods=["GET"]),
+            Route("/{transfer}/{act}", transfers.back, methods=["GET"]),
+            Route("/{transfer}/{act}", transfers.decide, methods=["POST"]),
+        ],
+    }
+    for path, routes in rooms.items():
+        app.mount(path, _application(sheets, routes, visitors))
+    for route in (Route("/", points.home), Route("/transfers", transfers.list)):  # a mount's own path is not its own
+        app.router.routes.append(Route(route.path, _application(sheets, [route], visitors)))
 
 
-def _application(sheets: Renderer, routes: Sequence[BaseRoute]) -> Starlette:
-    errors = Errors(sheets)
+def _application(sheets: Renderer, routes: Sequence[BaseRoute], visitors: Visitors | None = None) -> Starlette:
+    errors = Errors(sheets, visitors)
     app = Starlette(
         routes=routes,
         middleware=[Middleware(PrivatePages), Middleware(LastResort, answer=errors.away)],

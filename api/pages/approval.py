@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.dependencies import Backend
 from api.pages import forms, link_access
+from api.pages.deadlines import calendar
 from api.pages.rendering import Renderer, qr_code
 from api.problems import headers_of, note_away, status_of
 from domain import actors
@@ -54,6 +55,14 @@ class ApprovalPages:
         if link.state is not LinkState.OPEN:
             return self._ended(request, link)
         return self._offer(request, link)
+
+    async def deadline(self, request: Request) -> Response:
+        """Give the deadline for a calendar; it leads to nothing that opens the link."""
+        link = await self._link(request)
+        if link.state is not LinkState.OPEN or link.expires_at is None:
+            raise NotFound("It has no deadline any more.")
+        said = self._sheets.words(request, link).transfers.reminder.format(point=link.charge_point)
+        return calendar(link.transfer_id, said, link.expires_at, self._origin)
 
     async def send_code(self, request: Request) -> Response:
         """Send a code, then lead to where it is typed: a reload there sends no second one."""

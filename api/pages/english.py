@@ -3,14 +3,43 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, SignInWords, Words
+from api.pages.words import (
+    AccountWords,
+    Choice,
+    Ending,
+    KindWords,
+    PointWords,
+    SignInWords,
+    StartWords,
+    SupportWords,
+    TransferWords,
+    Words,
+)
+from domain.charger import RestartAnswer
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
+from domain.consequences import Consequence, KeyNote
 from domain.errors import ErrorCode, InvalidRequest, RateLimited
+from domain.keys import KnownTo
+from domain.kinds import TransferKind
 from domain.languages import Language
 from domain.recipient import Standing
+from domain.rights import CoolingDownUntil, MoveChangesOwner, NotAdminOfBoth, NotItsOwner, ToOneself
 from domain.sign_in import CodeSpent
-from domain.transfer import UntilNewKey
+from domain.support import Audience
+from domain.transfer import (
+    Attention,
+    IfOffline,
+    Reason,
+    RunningSession,
+    StepName,
+    StepState,
+    TransferState,
+    TransferWarning,
+    UntilNewKey,
+)
+from persistence.chargers.catalogue import Support
 from persistence.links.link_reads import LinkState
+from persistence.views.prospects import NoOtherAdmin, NoOtherGroup
 
 _SESSIONS: Final = "Charging sessions that began before stay with the present owner; later ones are yours."
 _DELETED: Final = (
@@ -30,6 +59,7 @@ _GIVEN: Final = (
 
 ENGLISH: Final = Words(
     language=Language.ENGLISH,
+    colon=": ",
     title="A charge point for you",
     intro="{sender} would like to hand this charge point over to you. Nothing happens unless you accept.",
     intro_group="{sender} would like to move this charge point into your group “{group}”. Nothing happens unless you "
@@ -170,6 +200,314 @@ ENGLISH: Final = Words(
             TriesUsedUp: "{tries} wrong codes were typed; ask for another one.",
             RateLimited: "Too many codes were asked for with this address; try again in an hour.",
         },
+    ),
+    account=AccountWords(
+        languages="Languages",
+        section="Account",
+        home="To your charge points",
+        sections="Sections",
+        prove="Please confirm that it is you",
+        prove_sent="This can’t be undone, so we have sent you a code of 6 digits. It is valid for 10 minutes.",
+        retry="Nothing was done. Please try again.",
+        not_here=Ending(
+            "There is nothing here for you",
+            "It may never have been here, or is not yours to see any more. Go back to your charge points.",
+        ),
+        errors={
+            NotItsOwner: "Only its owner, or an owner of its group, can do this. Ask one of them.",
+            NotAdminOfBoth: "This takes the role owner or admin in this group and in the other one. Ask somebody who "
+            "has both.",
+            MoveChangesOwner: "Its owner is not an owner or admin of your other groups, so that the move would change "
+            "the owner: only its owner, or an owner of its group, can do that.",
+            NoOtherGroup: "You are not an owner or admin of any other group. Have its owner make you one.",
+            NoOtherAdmin: "The group has no other owner or admin. Make somebody one first.",
+            CoolingDownUntil: "It has changed hands only recently, and can be transferred again from {until}.",
+            ErrorCode.TRANSFER_IN_PROGRESS: "A transfer of this charge point is under way: wait for its end, or cancel "
+            "it.",
+            ErrorCode.NOT_ALLOWED: "You can’t do this any more: somebody else owns the charge point by now, or your "
+            "role has changed.",
+            ErrorCode.NOT_POSSIBLE: "As things stand this is not possible. Look at the charge point, and try again.",
+            ErrorCode.INVALID_REQUEST: "This can’t be read: type an e-mail address, or a phone number with its "
+            "country, like +33 6 12 34 56 78.",
+            ErrorCode.ALREADY_DECIDED: "This was decided meanwhile; below is how it stands.",
+            ErrorCode.IDEMPOTENCY_CONFLICT: "This page is an old one. Go back to the charge point, and begin again.",
+            ErrorCode.UNAVAILABLE: "This does not work at the moment. Nothing is lost: try again in a minute.",
+            ToOneself: "This address is your own. Type that of whoever is to have the charge point.",
+        },
+    ),
+    points=PointWords(
+        title="Your charge points",
+        section="Charge points",
+        own_group="Your own group",
+        offers="Waiting for your answer",
+        offered_by="From {sender}",
+        look="Look at it",
+        no_points=Ending(
+            "No charge points yet",
+            "Here stand the charge points of your groups. If somebody wants to hand one over to you, you get a message "
+            "with a link, and it stands here, too.",
+        ),
+        under_way="A transfer is under way",
+        more="Show more",
+        connected="Connected",
+        offline="Not connected",
+        held="Connected; something else tries to take its place",
+        quarantined="Connected with an old key: it can’t charge",
+        status="Status",
+        owner="Owner",
+        you="You",
+        group="Group",
+        device="Charger",
+        identity="Identity",
+        key="Key",
+        no_key="None: the charger can’t connect",
+        known_to={
+            KnownTo.PEOPLE: "People can know it: it was typed in or handed over with the charger",
+            KnownTo.CHARGER: "Only the charger can know it",
+        },
+        key_since="In use since",
+        key_open_line="It was sent over a line that is not encrypted: whoever saw the network has read it.",
+        key_due=Ending(
+            "This charger needs a new key",
+            "A former owner may know its present one. Make a new key below, and type it into the charger: only that "
+            "ends the old one.",
+        ),
+        history="History",
+        began={
+            "import": "Entered on this platform",
+            "transfer": "Transferred",
+            "roll_back": "Given back: a transfer was rolled back",
+        },
+        settings="Settings",
+        settings_of="Settings of “{point}”",
+        transfer="Transfer charge point",
+        transfer_hint="Move it to another group, or give it to somebody else.",
+        only_owner="Only its owner can do this.",
+        new_key="A new key",
+        new_key_hint="You see the new key once, and type it into the charger’s own settings. Until you have done that "
+        "the charger is not connected.",
+        new_key_button="Make a new key",
+        new_key_made=Ending(
+            "Your new key",
+            "Type both into the charger’s own settings now, under OCPP, “Basic Auth” or “Security”. You can’t see them "
+            "here again. Once the charger is connected with them, every older key has ended.",
+        ),
+        key_value="Password",
+        identify="Is this my charger?",
+        identify_hint="The charger restarts. If the one in front of you does not, another one is connected in its "
+        "place.",
+        identify_button="Restart it now",
+        identified={
+            RestartAnswer.ACCEPTED: "It restarts now. Does the one in front of you?",
+            RestartAnswer.SCHEDULED: "It restarts as soon as nobody charges.",
+            RestartAnswer.REJECTED: "It refused to restart. Try again later.",
+            RestartAnswer.NOT_SUPPORTED: "This charger can’t be restarted from here.",
+            RestartAnswer.UNKNOWN: "It has not answered, and may be restarting. Look at the one in front of you.",
+        },
+    ),
+    start=StartWords(
+        title="Transfer “{point}”",
+        lead="What would you like to do?",
+        kinds={
+            TransferKind.MOVE_TO_GROUP: KindWords(
+                "Move to another group",
+                "It goes into another of your groups. Its owner stays, if they are an owner or admin there.",
+                "Into which group?",
+                "Choose a group.",
+                "Move now",
+            ),
+            TransferKind.TRANSFER_OWNERSHIP: KindWords(
+                "Transfer the ownership",
+                "Another owner or admin of its group becomes the owner. It stays in its group.",
+                "Who is to own it?",
+                "Choose a person.",
+                "Transfer now",
+            ),
+            TransferKind.TRANSFER_TO_USER: KindWords(
+                "Transfer to another user",
+                "Somebody else gets it, into their own group. They are asked first.",
+                "Who is to have it?",
+                "Type an e-mail address or a phone number.",
+                "Transfer",
+            ),
+        },
+        you_become_owner="You become its owner",
+        recipient="E-mail or phone number of their account",
+        recipient_hint="A phone number with its country, like +33 6 12 34 56 78",
+        delete="Delete its connection to this platform",
+        delete_hint="We recommend to leave this box unticked: the charger then stays connected, and gets a new key "
+        "where it can.",
+        delete_when="Tick it if the charger is to leave this platform, or where people know its key and that key is to "
+        "end at once: the new owner connects the charger afresh.",
+        message="A message to them",
+        message_hint="If you like; it stands in the letter that asks them.",
+        details="More choices",
+        expires="Time to answer",
+        running="If somebody is charging",
+        running_choices={
+            RunningSession.WAIT: "Wait until they have finished",
+            RunningSession.STOP: "Stop it",
+        },
+        if_offline="If the charger stays offline for {span}",
+        if_offline_choices={
+            IfOffline.COMPLETE: "The transfer stands; what is left is done when the charger is back",
+            IfOffline.ROLL_BACK: "The charge point goes back to its present owner",
+        },
+        go_on="Continue",
+        check="Please check",
+        to="To",
+        asked_first="We ask {to} first. Nothing changes before they accept; they have {span} to answer, and you can "
+        "cancel until then.",
+        told_owner="{owner} owns it: we tell them now, and they may cancel.",
+        moves="What changes, and what goes with it",
+        stays="What stays behind",
+        consequences={
+            Consequence.POINT_MOVES: "Its name, model, location and limits of the installation go with it.",
+            Consequence.OWNER_CHANGES: "It gets another owner.",
+            Consequence.GROUP_CHANGES: "It comes into another group, whose RFID cards, share codes and guests take "
+            "over.",
+            Consequence.ACCESS_KEPT: "RFID cards, share codes, guests, tariff and schedules stay as they are.",
+            Consequence.KEY_KEPT: "The charger keeps its key, and stays connected.",
+            Consequence.SESSIONS_STAY: "Charging sessions stay with who owned it when they began, also the one that "
+            "runs.",
+            Consequence.HISTORY_STAYS: "Each side keeps the history of its own time, and sees no other.",
+            Consequence.ACCESS_STAYS: "The present group’s RFID cards, share codes and guests stay with the group.",
+            Consequence.TARIFF_ENDS: "Tariff, schedules and charging profiles end; those of the new group apply.",
+            Consequence.KEY_DELETED: "The charger’s connection ends; the new owner connects it afresh.",
+            Consequence.KEY_TO_BE_TYPED: "Its present key ends once the new owner has typed a new one into the "
+            "charger.",
+            Consequence.KEY_REPLACED: "The charger is sent a new key, and its present one ends.",
+        },
+        notes={
+            KeyNote.KNOWN_TO_CHARGER: "Only the charger can know its key.",
+            KeyNote.KNOWN_TO_PEOPLE: "People can know the charger’s key, its present owner too.",
+            KeyNote.DELETE_RECOMMENDED: "If nobody who knows the key is to pass for the charger afterwards, go back "
+            "and delete the connection: the key then ends with the transfer itself.",
+            KeyNote.OPEN_LINE: "The charger’s key was sent over a line that is not encrypted: whoever saw the network "
+            "has read it.",
+        },
+        at_charger="At the charger",
+        supported={
+            Support.NO: "chargers of this model can’t: it is left out, and you are told",
+            Support.SOME: "some chargers of this model can’t",
+        },
+        change="Change something",
+    ),
+    transfers=TransferWords(
+        title="Transfers",
+        none="No transfers yet. To begin one, open a charge point and its settings.",
+        states={
+            TransferState.REQUESTED: Ending("Being checked", "The request is kept. This takes a moment."),
+            TransferState.REFUSED: Ending("Not possible", "Nothing has changed."),
+            TransferState.AWAITING_ACCEPTANCE: Ending("Waiting for an answer", "Nothing has changed yet."),
+            TransferState.DECLINED: Ending("Declined", "Nothing has changed."),
+            TransferState.CANCELLED: Ending("Cancelled", "Nothing has changed."),
+            TransferState.EXPIRED: Ending("Expired", "Nobody answered in time. Nothing has changed."),
+            TransferState.TRANSFERRING: Ending("Under way", "The charge point is about to change hands."),
+            TransferState.RECONFIGURING: Ending("Under way", "It has changed hands; its charger is being set up."),
+            TransferState.COMPLETED: Ending("Done", "Everything is as it should be."),
+            TransferState.COMPLETED_WITH_WARNINGS: Ending("Done, but something is left", "See below what to do."),
+            TransferState.ROLLING_BACK: Ending("Being undone", "All that was changed is changed back."),
+            TransferState.ROLLED_BACK: Ending("Not carried out", "Its owner and its group are as before."),
+        },
+        awaits={
+            Attention.NONE: "",
+            Attention.RECIPIENT: "It waits for the recipient to accept or decline.",
+            Attention.SESSION_RUNNING: "Somebody is charging: it waits until they have finished.",
+            Attention.CHARGER_OFFLINE: "The charger is not connected: see that it has power and network.",
+            Attention.RETRYING: "A step takes longer, and is being tried again by itself.",
+            Attention.NEW_KEY: "It waits for its new owner to type a new key into the charger.",
+            Attention.OPERATOR: "Our staff are looking at it; it tries again by itself meanwhile.",
+        },
+        until="Until",
+        sender="From",
+        recipient="To",
+        not_known_yet="Whoever has the address you typed",
+        steps="Steps",
+        step_names={
+            StepName.VALIDATE_RIGHTS: "Check who may do this",
+            StepName.LOOK_UP_TARGET: "Find who is to have it",
+            StepName.RESERVE: "Reserve the charge point",
+            StepName.ASK_RECIPIENT: "Ask the recipient",
+            StepName.QUIET_CHARGER: "Let no new session start",
+            StepName.CHANGE_OWNERSHIP: "Change hands",
+            StepName.REPLACE_LISTS: "Replace the RFID cards in the charger",
+            StepName.ROTATE_CREDENTIALS: "Replace the charger’s key",
+            StepName.RELEASE_CHARGER: "Let it charge again",
+            StepName.TELL_PARTIES: "Tell everybody",
+        },
+        step_states={
+            StepState.PENDING: "to come",
+            StepState.RUNNING: "under way",
+            StepState.DONE: "done",
+            StepState.SKIPPED: "not needed",
+            StepState.FAILED: "failed",
+            StepState.COMPENSATED: "undone",
+        },
+        reasons={
+            Reason.DECLINED: "The recipient declined.",
+            Reason.CANCELLED: "It was cancelled.",
+            Reason.EXPIRED: "Nobody answered in time.",
+            Reason.RIGHTS_LOST: "Somebody no longer had the role that it takes. See who is an owner or admin, and "
+            "start again.",
+            Reason.RECIPIENT_UNUSABLE: "The recipient’s account is not in use any more.",
+            Reason.SESSION_DEADLINE: "Somebody charged for longer than we wait. Start again once they have finished, "
+            "or choose to stop it.",
+            Reason.CHARGER_REJECTED: "The charger refused its new key. Ask its manufacturer whether its key can be "
+            "changed remotely.",
+            Reason.CHARGER_OFFLINE: "The charger stayed offline for too long. Start again once it is connected.",
+            Reason.OPERATOR: "Our staff called it off.",
+        },
+        left="What is left to do",
+        warnings={
+            TransferWarning.CHARGER_OFFLINE: "The charger stayed offline. See that it has power and network.",
+            TransferWarning.LISTS_DUE: "The charger does not have its group’s RFID cards yet. It gets them when it "
+            "connects; until then former cards may work while it is offline.",
+            TransferWarning.LISTS_NOT_SUPPORTED: "The charger takes no list of RFID cards from us. Have the cards that "
+            "it remembers erased in its own settings.",
+            TransferWarning.FORMER_TAGS_MAY_CHARGE_OFFLINE: "Some RFID cards of the former group may charge while the "
+            "charger is offline. Set in the charger that cards it does not know can’t.",
+            TransferWarning.CACHE_NOT_CLEARED: "The charger goes on remembering RFID cards. Have them erased in its "
+            "own settings.",
+            TransferWarning.CUSTOMER_DATA_LEFT: "The charger may still know who charged before. Have that erased in "
+            "its own settings.",
+            TransferWarning.CREDENTIALS_DUE: "The charger does not have its new key yet. It gets it when it connects. "
+            "If it does not work after that, make a new key in the charge point’s settings.",
+            TransferWarning.OLD_KEY_KNOWN: "The charger still uses its old key, and its former owner may know it. Make "
+            "a new key in the charge point’s settings, and type it in.",
+            TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED: "The charger’s key can’t be changed remotely. Make a new "
+            "key in the charge point’s settings, and type it in.",
+            TransferWarning.RELEASE_DUE: "The charger may be out of service still. It is put back when it connects.",
+            TransferWarning.LEFT_UNDONE_BY_OPERATOR: "Our staff left a step at the charger undone. See that it charges "
+            "as it should.",
+        },
+        who_has_it="Who has it now",
+        cancel="Cancel the transfer",
+        cancel_hint="The charge point stays where it is.",
+        resend="Send the letter again",
+        resend_hint="They get a new link; the older one ends.",
+        resent="A new letter is on its way.",
+        in_person="Hand it over in person",
+        in_person_hint="Have them scan this with their phone, and sign in with the address that you typed: then they "
+        "can answer.",
+        calendar="Put the deadline into your calendar",
+        reminder="Answer: the charge point “{point}”",
+        next_steps="What to do next",
+        connect_it="Connect the charger: make a key in its settings, and type it in.",
+        type_key="Make a new key in its settings, and type it into the charger.",
+        put_cards_in="Your group’s RFID cards work at it from now on; check them at the charger.",
+        to_point="To the charge point",
+    ),
+    support=SupportWords(
+        title="Do you need help?",
+        audiences={
+            Audience.PRIVATE: "Private customers",
+            Audience.BUSINESS: "Business customers",
+            Audience.INSTALLERS: "Certified installers",
+        },
+        always="At any time",
+        hours="{days}, {opens} to {closes} {zone}",
+        answers="first answer within {span}",
     ),
     dead={
         LinkState.REPLACED: Ending(

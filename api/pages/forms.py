@@ -44,10 +44,15 @@ class Typed:
             raise NoName(LONGEST_NAME) from None
 
 
+async def fields(request: Request) -> dict[str, str]:
+    """Read a form's fields, text alone, each once; an empty one counts as left out."""
+    form = await request.form(max_files=0, max_fields=24)
+    return {name: value.strip() for name, value in form.items() if isinstance(value, str) and value.strip()}
+
+
 async def read(request: Request) -> Typed:
     """Read what was typed: a code in groups of digits as people write it, a name without blanks round it."""
-    form = await request.form(max_files=0, max_fields=5)
-    fields = ("code", "name", "until_new_key")
-    code, name, choice = (value if isinstance(value := form.get(field), str) else "" for field in fields)
+    found = await fields(request)
+    code, name, choice = (found.get(field, "") for field in ("code", "name", "until_new_key"))
     chosen = UntilNewKey(choice) if choice in set(UntilNewKey) else None
     return Typed(code.translate(_IGNORED_IN_CODES), " ".join(name.split()), chosen)

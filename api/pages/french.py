@@ -3,14 +3,43 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, SignInWords, Words
+from api.pages.words import (
+    AccountWords,
+    Choice,
+    Ending,
+    KindWords,
+    PointWords,
+    SignInWords,
+    StartWords,
+    SupportWords,
+    TransferWords,
+    Words,
+)
+from domain.charger import RestartAnswer
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
+from domain.consequences import Consequence, KeyNote
 from domain.errors import ErrorCode, InvalidRequest, RateLimited
+from domain.keys import KnownTo
+from domain.kinds import TransferKind
 from domain.languages import Language
 from domain.recipient import Standing
+from domain.rights import CoolingDownUntil, MoveChangesOwner, NotAdminOfBoth, NotItsOwner, ToOneself
 from domain.sign_in import CodeSpent
-from domain.transfer import UntilNewKey
+from domain.support import Audience
+from domain.transfer import (
+    Attention,
+    IfOffline,
+    Reason,
+    RunningSession,
+    StepName,
+    StepState,
+    TransferState,
+    TransferWarning,
+    UntilNewKey,
+)
+from persistence.chargers.catalogue import Support
 from persistence.links.link_reads import LinkState
+from persistence.views.prospects import NoOtherAdmin, NoOtherGroup
 
 _SESSIONS: Final = (
     "Les sessions de recharge commencées auparavant restent au propriétaire actuel ; les suivantes sont les vôtres."
@@ -33,6 +62,7 @@ _GIVEN: Final = (
 
 FRENCH: Final = Words(
     language=Language.FRENCH,
+    colon="\u00a0: ",
     title="Une borne de recharge pour vous",
     intro="{sender} souhaite vous transférer cette borne de recharge. Rien ne se passe tant que vous n’acceptez pas.",
     intro_group="{sender} souhaite déplacer cette borne de recharge vers votre groupe « {group} ». Rien ne se passe "
@@ -185,6 +215,342 @@ FRENCH: Final = Words(
             TriesUsedUp: "{tries} codes erronés ont été saisis ; demandez-en un autre.",
             RateLimited: "Trop de codes ont été demandés pour cette adresse ; réessayez dans une heure.",
         },
+    ),
+    account=AccountWords(
+        languages="Langues",
+        section="Compte",
+        home="Vers vos bornes",
+        sections="Rubriques",
+        prove="Veuillez confirmer que c’est bien vous",
+        prove_sent="Ceci est définitif : nous vous avons donc envoyé un code à 6 chiffres. Il est valable 10 minutes.",
+        retry="Rien n’a été fait. Veuillez réessayer.",
+        not_here=Ending(
+            "Il n’y a rien ici pour vous",
+            "Cette page n’a peut-être jamais existé, ou vous n’y avez plus accès. Revenez à vos bornes.",
+        ),
+        errors={
+            NotItsOwner: "Seuls le propriétaire de la borne et les propriétaires de son groupe peuvent le faire. "
+            "Adressez-vous à l’un d’eux.",
+            NotAdminOfBoth: "Il faut être propriétaire ou administrateur de ce groupe et de l’autre. Adressez-vous à "
+            "une personne qui l’est dans les deux.",
+            MoveChangesOwner: "Le propriétaire de la borne n’est ni propriétaire ni administrateur de vos autres "
+            "groupes : un déplacement changerait donc son propriétaire. Seuls celui-ci et les propriétaires de son "
+            "groupe peuvent le faire.",
+            NoOtherGroup: "Vous n’êtes propriétaire ou administrateur d’aucun autre groupe. Demandez ce rôle au "
+            "propriétaire du groupe voulu.",
+            NoOtherAdmin: "Le groupe n’a pas d’autre propriétaire ni administrateur. Donnez d’abord ce rôle à "
+            "quelqu’un.",
+            CoolingDownUntil: "Cette borne a changé de propriétaire il y a peu. Prochain transfert possible : {until}.",
+            ErrorCode.TRANSFER_IN_PROGRESS: "Un transfert de cette borne est déjà en cours : attendez sa fin, ou "
+            "annulez-le.",
+            ErrorCode.NOT_ALLOWED: "Vous ne pouvez plus faire cela : la borne a changé de propriétaire entre-temps, ou "
+            "votre rôle a changé.",
+            ErrorCode.NOT_POSSIBLE: "En l’état, ce n’est pas possible. Regardez où en est la borne, puis réessayez.",
+            ErrorCode.INVALID_REQUEST: "Votre saisie n’a pas pu être lue : saisissez une adresse e-mail, ou un numéro "
+            "de téléphone avec son pays, comme +33 6 12 34 56 78.",
+            ErrorCode.ALREADY_DECIDED: "Une décision a été prise entre-temps ; voici où en est le transfert.",
+            ErrorCode.IDEMPOTENCY_CONFLICT: "Cette page n’est plus à jour. Revenez à la borne, puis recommencez.",
+            ErrorCode.UNAVAILABLE: "C’est indisponible pour le moment. Rien n’est perdu : réessayez dans une minute.",
+            ToOneself: "Cette adresse est la vôtre. Saisissez celle de la personne qui doit recevoir la borne.",
+        },
+    ),
+    points=PointWords(
+        title="Vos bornes",
+        section="Bornes",
+        own_group="Votre groupe personnel",
+        offers="En attente de votre réponse",
+        offered_by="De la part de {sender}",
+        look="Voir la demande",
+        no_points=Ending(
+            "Pas encore de borne",
+            "Vous trouverez ici les bornes de vos groupes. Si quelqu’un souhaite vous en transférer une, vous recevez "
+            "un message avec un lien, et la demande s’affiche aussi ici.",
+        ),
+        under_way="Un transfert est en cours",
+        more="Afficher la suite",
+        connected="Connectée",
+        offline="Hors ligne",
+        held="Connectée ; un autre appareil tente de prendre sa place",
+        quarantined="Connectée avec une ancienne clé : elle ne peut pas recharger",
+        status="État",
+        owner="Propriétaire",
+        you="Vous",
+        group="Groupe",
+        device="Appareil",
+        identity="Identifiant",
+        key="Clé",
+        no_key="Aucune : la borne ne peut pas se connecter",
+        known_to={
+            KnownTo.PEOPLE: "Des personnes peuvent la connaître : elle a été saisie à la main ou transmise avec la "
+            "borne",
+            KnownTo.CHARGER: "Seule la borne peut la connaître",
+        },
+        key_since="Utilisée depuis",
+        key_open_line="Elle a été envoyée par une liaison non chiffrée : toute personne qui voyait le réseau l’a lue.",
+        key_due=Ending(
+            "Cette borne a besoin d’une nouvelle clé",
+            "Un ancien propriétaire connaît peut-être sa clé actuelle. Créez une nouvelle clé ci-dessous, puis "
+            "saisissez-la dans la borne : c’est ce qui met fin à l’ancienne.",
+        ),
+        history="Historique",
+        began={
+            "import": "Enregistrée sur cette plateforme",
+            "transfer": "Transférée",
+            "roll_back": "Rendue : un transfert n’a pas abouti",
+        },
+        settings="Paramètres",
+        settings_of="Paramètres de « {point} »",
+        transfer="Transférer la borne de recharge",
+        transfer_hint="Déplacez-la vers un autre groupe, ou transférez-la à quelqu’un d’autre.",
+        only_owner="Seul son propriétaire peut le faire.",
+        new_key="Une nouvelle clé",
+        new_key_hint="La nouvelle clé ne s’affiche qu’une fois ; saisissez-la dans les réglages de la borne elle-même. "
+        "D’ici là, la borne n’est pas connectée.",
+        new_key_button="Créer une nouvelle clé",
+        new_key_made=Ending(
+            "Votre nouvelle clé",
+            "Saisissez maintenant l’identifiant et le mot de passe dans les réglages de la borne elle-même, sous OCPP, "
+            "« Basic Auth » ou « Security ». Ils ne s’afficheront plus ici. Dès que la borne s’est connectée avec eux, "
+            "toute clé plus ancienne prend fin.",
+        ),
+        key_value="Mot de passe",
+        identify="Est-ce bien ma borne ?",
+        identify_hint="La borne redémarre. Si celle qui est devant vous ne redémarre pas, une autre est connectée à sa "
+        "place.",
+        identify_button="Redémarrer maintenant",
+        identified={
+            RestartAnswer.ACCEPTED: "Elle redémarre maintenant. Celle qui est devant vous aussi ?",
+            RestartAnswer.SCHEDULED: "Elle redémarrera dès que plus personne ne s’y recharge.",
+            RestartAnswer.REJECTED: "Elle a refusé de redémarrer. Réessayez plus tard.",
+            RestartAnswer.NOT_SUPPORTED: "Cette borne ne peut pas être redémarrée d’ici.",
+            RestartAnswer.UNKNOWN: "Elle n’a pas répondu, et redémarre peut-être. Regardez celle qui est devant vous.",
+        },
+    ),
+    start=StartWords(
+        title="Transférer « {point} »",
+        lead="Que souhaitez-vous faire ?",
+        kinds={
+            TransferKind.MOVE_TO_GROUP: KindWords(
+                "Déplacer vers un autre groupe",
+                "La borne passe dans un autre de vos groupes. Son propriétaire reste le même, s’il y est propriétaire "
+                "ou administrateur.",
+                "Vers quel groupe ?",
+                "Choisissez un groupe.",
+                "Déplacer maintenant",
+            ),
+            TransferKind.TRANSFER_OWNERSHIP: KindWords(
+                "Transférer la propriété",
+                "Un autre propriétaire ou administrateur de son groupe en devient propriétaire. La borne reste dans "
+                "son groupe.",
+                "Qui doit en devenir propriétaire ?",
+                "Choisissez une personne.",
+                "Transférer maintenant",
+            ),
+            TransferKind.TRANSFER_TO_USER: KindWords(
+                "Transférer à un autre utilisateur",
+                "La borne passe dans le groupe personnel d’une autre personne, qui en devient propriétaire. Nous lui "
+                "demandons d’abord son accord.",
+                "Qui doit la recevoir ?",
+                "Saisissez une adresse e-mail ou un numéro de téléphone.",
+                "Transférer",
+            ),
+        },
+        you_become_owner="Vous en devenez propriétaire",
+        recipient="E-mail ou numéro de téléphone de son compte",
+        recipient_hint="Un numéro avec son pays, comme +33 6 12 34 56 78",
+        delete="Supprimer sa connexion à cette plateforme",
+        delete_hint="Nous vous recommandons de ne pas cocher cette case : la borne reste alors connectée, et reçoit "
+        "une nouvelle clé si elle le permet.",
+        delete_when="Cochez-la si la borne doit quitter cette plateforme, ou si des personnes connaissent sa clé et "
+        "que cette clé doit prendre fin tout de suite : le nouveau propriétaire connectera la borne de nouveau.",
+        message="Un message pour le destinataire",
+        message_hint="Facultatif ; il figure dans la demande que nous lui envoyons.",
+        details="Plus d’options",
+        expires="Délai de réponse",
+        running="Si une session de recharge est en cours",
+        running_choices={
+            RunningSession.WAIT: "Attendre qu’elle soit terminée",
+            RunningSession.STOP: "L’arrêter",
+        },
+        if_offline="Si la borne reste hors ligne pendant {span}",
+        if_offline_choices={
+            IfOffline.COMPLETE: "Le transfert est maintenu ; le reste est fait quand la borne est de nouveau connectée",
+            IfOffline.ROLL_BACK: "La borne revient à son propriétaire actuel",
+        },
+        go_on="Continuer",
+        check="Veuillez vérifier",
+        to="Pour",
+        asked_first="Nous nous adressons d’abord à {to}. Rien ne change sans son accord. Le délai de réponse est de "
+        "{span} ; d’ici là, vous pouvez annuler.",
+        told_owner="{owner} en est propriétaire : nous l’en informons tout de suite, et cette personne peut annuler.",
+        moves="Ce qui change, et ce qui suit la borne",
+        stays="Ce qui ne suit pas la borne",
+        consequences={
+            Consequence.POINT_MOVES: "Son nom, son modèle, son lieu et les limites de l’installation la suivent.",
+            Consequence.OWNER_CHANGES: "Elle change de propriétaire.",
+            Consequence.GROUP_CHANGES: "Elle passe dans un autre groupe, dont les badges RFID, les codes de partage et "
+            "les invités prennent le relais.",
+            Consequence.ACCESS_KEPT: "Les badges RFID, les codes de partage, les invités, les tarifs et les horaires "
+            "restent tels quels.",
+            Consequence.KEY_KEPT: "La borne garde sa clé, et reste connectée.",
+            Consequence.SESSIONS_STAY: "Les sessions de recharge restent à la personne à qui la borne appartenait "
+            "quand elles ont commencé, y compris celle en cours.",
+            Consequence.HISTORY_STAYS: "Chacun garde l’historique de sa propre période, et n’en voit pas d’autre.",
+            Consequence.ACCESS_STAYS: "Les badges RFID, les codes de partage et les invités du groupe actuel restent à "
+            "ce groupe.",
+            Consequence.TARIFF_ENDS: "Les tarifs, les horaires et les profils de recharge prennent fin ; ceux du "
+            "nouveau groupe s’appliquent.",
+            Consequence.KEY_DELETED: "La connexion de la borne prend fin ; le nouveau propriétaire connecte la borne "
+            "de nouveau.",
+            Consequence.KEY_TO_BE_TYPED: "Sa clé actuelle prend fin quand le nouveau propriétaire en a saisi une "
+            "nouvelle dans la borne.",
+            Consequence.KEY_REPLACED: "Une nouvelle clé est envoyée à la borne, et sa clé actuelle prend fin.",
+        },
+        notes={
+            KeyNote.KNOWN_TO_CHARGER: "Seule la borne peut connaître sa clé.",
+            KeyNote.KNOWN_TO_PEOPLE: "Des personnes peuvent connaître la clé de la borne, dont le propriétaire actuel.",
+            KeyNote.DELETE_RECOMMENDED: "Si aucune personne qui connaît la clé ne doit pouvoir se faire passer pour la "
+            "borne ensuite, revenez en arrière et supprimez la connexion : la clé prend alors fin avec le transfert "
+            "lui-même.",
+            KeyNote.OPEN_LINE: "La clé de la borne a été envoyée par une liaison non chiffrée : toute personne qui "
+            "voyait le réseau l’a lue.",
+        },
+        at_charger="Sur la borne",
+        supported={
+            Support.NO: "les bornes de ce modèle ne le peuvent pas : cette étape est omise, et nous vous en informons",
+            Support.SOME: "certaines bornes de ce modèle ne le peuvent pas",
+        },
+        change="Modifier quelque chose",
+    ),
+    transfers=TransferWords(
+        title="Transferts",
+        none="Pas encore de transfert. Pour en commencer un, ouvrez une borne, puis ses paramètres.",
+        states={
+            TransferState.REQUESTED: Ending("En vérification", "La demande est enregistrée. Cela prend un instant."),
+            TransferState.REFUSED: Ending("Impossible", "Rien n’a changé."),
+            TransferState.AWAITING_ACCEPTANCE: Ending("En attente de réponse", "Rien n’a encore changé."),
+            TransferState.DECLINED: Ending("Refusé", "Rien n’a changé."),
+            TransferState.CANCELLED: Ending("Annulé", "Rien n’a changé."),
+            TransferState.EXPIRED: Ending("Expiré", "Personne n’a répondu dans le délai. Rien n’a changé."),
+            TransferState.TRANSFERRING: Ending("En cours", "La borne est sur le point de changer de mains."),
+            TransferState.RECONFIGURING: Ending("En cours", "La borne a changé de mains ; nous la réglons."),
+            TransferState.COMPLETED: Ending("Terminé", "Tout est en ordre."),
+            TransferState.COMPLETED_WITH_WARNINGS: Ending(
+                "Terminé avec des réserves", "Voyez ci-dessous ce qu’il reste à faire."
+            ),
+            TransferState.ROLLING_BACK: Ending(
+                "Retour à l’état précédent", "Nous rétablissons tout ce qui avait été modifié."
+            ),
+            TransferState.ROLLED_BACK: Ending("Non abouti", "La borne garde son propriétaire et son groupe."),
+        },
+        awaits={
+            Attention.NONE: "",
+            Attention.RECIPIENT: "Le transfert attend que le destinataire accepte ou refuse.",
+            Attention.SESSION_RUNNING: "Une session de recharge est en cours : le transfert attend qu’elle soit "
+            "terminée.",
+            Attention.CHARGER_OFFLINE: "La borne est hors ligne : vérifiez qu’elle est alimentée et reliée au réseau.",
+            Attention.RETRYING: "Une étape prend plus de temps que prévu ; elle est retentée automatiquement.",
+            Attention.NEW_KEY: "Le transfert attend que le nouveau propriétaire saisisse une nouvelle clé dans la "
+            "borne.",
+            Attention.OPERATOR: "Notre équipe s’en occupe ; entre-temps, les essais continuent automatiquement.",
+        },
+        until="Jusqu’au",
+        sender="De la part de",
+        recipient="Pour",
+        not_known_yet="La personne à qui appartient l’adresse que vous avez saisie",
+        steps="Étapes",
+        step_names={
+            StepName.VALIDATE_RIGHTS: "Vérifier les droits",
+            StepName.LOOK_UP_TARGET: "Trouver le destinataire",
+            StepName.RESERVE: "Réserver la borne",
+            StepName.ASK_RECIPIENT: "Demander l’accord du destinataire",
+            StepName.QUIET_CHARGER: "Ne plus laisser commencer de session",
+            StepName.CHANGE_OWNERSHIP: "Faire changer la borne de mains",
+            StepName.REPLACE_LISTS: "Remplacer les badges RFID dans la borne",
+            StepName.ROTATE_CREDENTIALS: "Remplacer la clé de la borne",
+            StepName.RELEASE_CHARGER: "Remettre la borne en service",
+            StepName.TELL_PARTIES: "Informer tout le monde",
+        },
+        step_states={
+            StepState.PENDING: "à venir",
+            StepState.RUNNING: "en cours",
+            StepState.DONE: "terminée",
+            StepState.SKIPPED: "pas nécessaire",
+            StepState.FAILED: "non aboutie",
+            StepState.COMPENSATED: "annulée",
+        },
+        reasons={
+            Reason.DECLINED: "Le destinataire a refusé.",
+            Reason.CANCELLED: "Le transfert a été annulé.",
+            Reason.EXPIRED: "Personne n’a répondu dans le délai.",
+            Reason.RIGHTS_LOST: "Quelqu’un n’avait plus le rôle nécessaire. Vérifiez qui est propriétaire ou "
+            "administrateur, puis recommencez.",
+            Reason.RECIPIENT_UNUSABLE: "Le compte du destinataire n’est plus utilisable.",
+            Reason.SESSION_DEADLINE: "Une session de recharge a duré plus longtemps que notre délai d’attente. "
+            "Recommencez quand elle sera terminée, ou choisissez de l’arrêter.",
+            Reason.CHARGER_REJECTED: "La borne a refusé sa nouvelle clé. Demandez à son fabricant si sa clé peut être "
+            "changée à distance.",
+            Reason.CHARGER_OFFLINE: "La borne est restée hors ligne trop longtemps. Recommencez quand elle sera "
+            "connectée.",
+            Reason.OPERATOR: "Notre équipe y a mis fin.",
+        },
+        left="Ce qu’il reste à faire",
+        warnings={
+            TransferWarning.CHARGER_OFFLINE: "La borne est restée hors ligne. Vérifiez qu’elle est alimentée et reliée "
+            "au réseau.",
+            TransferWarning.LISTS_DUE: "La borne n’a pas encore les badges RFID de son groupe. Elle les reçoit à sa "
+            "prochaine connexion ; d’ici là, d’anciens badges peuvent encore fonctionner lorsqu’elle est hors ligne.",
+            TransferWarning.LISTS_NOT_SUPPORTED: "La borne n’accepte pas de liste de badges RFID de notre part. Faites "
+            "effacer les badges qu’elle a mémorisés dans ses propres réglages.",
+            TransferWarning.FORMER_TAGS_MAY_CHARGE_OFFLINE: "Des badges RFID de l’ancien groupe peuvent encore "
+            "recharger lorsque la borne est hors ligne. Réglez-la pour qu’elle refuse les badges qu’elle ne connaît "
+            "pas.",
+            TransferWarning.CACHE_NOT_CLEARED: "La borne garde en mémoire des badges RFID. Faites-les effacer dans ses "
+            "propres réglages.",
+            TransferWarning.CUSTOMER_DATA_LEFT: "La borne sait peut-être encore qui y a rechargé auparavant. Faites-le "
+            "effacer dans ses propres réglages.",
+            TransferWarning.CREDENTIALS_DUE: "La borne n’a pas encore sa nouvelle clé. Elle la reçoit à sa prochaine "
+            "connexion. Si elle ne fonctionne toujours pas ensuite, créez une nouvelle clé dans les paramètres de la "
+            "borne sur cette plateforme.",
+            TransferWarning.OLD_KEY_KNOWN: "La borne utilise encore son ancienne clé, et son ancien propriétaire la "
+            "connaît peut-être. Créez une nouvelle clé dans les paramètres de la borne sur cette plateforme, puis "
+            "saisissez-la dans la borne.",
+            TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED: "La clé de la borne ne peut pas être changée à distance. "
+            "Créez une nouvelle clé dans les paramètres de la borne sur cette plateforme, puis saisissez-la dans la "
+            "borne.",
+            TransferWarning.RELEASE_DUE: "La borne est peut-être encore hors service. Elle est remise en service à sa "
+            "prochaine connexion.",
+            TransferWarning.LEFT_UNDONE_BY_OPERATOR: "Notre équipe n’a pas mené à bien l’une des étapes sur la borne. "
+            "Vérifiez que la recharge fonctionne normalement.",
+        },
+        who_has_it="À qui appartient la borne maintenant",
+        cancel="Annuler le transfert",
+        cancel_hint="La borne reste où elle est.",
+        resend="Renvoyer le message",
+        resend_hint="Le destinataire reçoit un nouveau lien ; l’ancien n’est plus valable.",
+        resent="Un nouveau message est en route.",
+        in_person="Transférer en personne",
+        in_person_hint="Montrez ce code au destinataire : il le scanne avec son téléphone, et se connecte avec "
+        "l’adresse que vous avez saisie. Il peut alors répondre.",
+        calendar="Ajouter la date limite à votre agenda",
+        reminder="Répondre : la borne « {point} »",
+        next_steps="Et maintenant",
+        connect_it="Connectez la borne : créez une clé dans ses paramètres sur cette plateforme, puis saisissez-la "
+        "dans la borne.",
+        type_key="Créez une nouvelle clé dans ses paramètres sur cette plateforme, puis saisissez-la dans la borne.",
+        put_cards_in="Les badges RFID de votre groupe y fonctionnent désormais ; essayez-les sur la borne.",
+        to_point="Voir la borne",
+    ),
+    support=SupportWords(
+        title="Besoin d’aide ?",
+        audiences={
+            Audience.PRIVATE: "Particuliers",
+            Audience.BUSINESS: "Clients professionnels",
+            Audience.INSTALLERS: "Installateurs certifiés",
+        },
+        always="À tout moment",
+        hours="{days}, de {opens} à {closes} {zone}",
+        answers="première réponse sous {span}",
     ),
     dead={
         LinkState.REPLACED: Ending(

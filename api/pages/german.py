@@ -3,14 +3,43 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, SignInWords, Words
+from api.pages.words import (
+    AccountWords,
+    Choice,
+    Ending,
+    KindWords,
+    PointWords,
+    SignInWords,
+    StartWords,
+    SupportWords,
+    TransferWords,
+    Words,
+)
+from domain.charger import RestartAnswer
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
+from domain.consequences import Consequence, KeyNote
 from domain.errors import ErrorCode, InvalidRequest, RateLimited
+from domain.keys import KnownTo
+from domain.kinds import TransferKind
 from domain.languages import Language
 from domain.recipient import Standing
+from domain.rights import CoolingDownUntil, MoveChangesOwner, NotAdminOfBoth, NotItsOwner, ToOneself
 from domain.sign_in import CodeSpent
-from domain.transfer import UntilNewKey
+from domain.support import Audience
+from domain.transfer import (
+    Attention,
+    IfOffline,
+    Reason,
+    RunningSession,
+    StepName,
+    StepState,
+    TransferState,
+    TransferWarning,
+    UntilNewKey,
+)
+from persistence.chargers.catalogue import Support
 from persistence.links.link_reads import LinkState
+from persistence.views.prospects import NoOtherAdmin, NoOtherGroup
 
 _SESSIONS: Final = "Ladevorgänge, die vorher begannen, bleiben beim jetzigen Eigentümer; spätere gehören Ihnen."
 _DELETED: Final = (
@@ -31,6 +60,7 @@ _GIVEN: Final = (
 
 GERMAN: Final = Words(
     language=Language.GERMAN,
+    colon=": ",
     title="Ein Ladepunkt für Sie",
     intro="{sender} möchte Ihnen diesen Ladepunkt übertragen. Solange Sie nicht annehmen, geschieht nichts.",
     intro_group="{sender} möchte diesen Ladepunkt in Ihre Gruppe „{group}“ verschieben. Solange Sie nicht annehmen, "
@@ -191,6 +221,354 @@ GERMAN: Final = Words(
             RateLimited: "Mit dieser Adresse wurden zu viele Codes angefordert; versuchen Sie es in einer Stunde "
             "wieder.",
         },
+    ),
+    account=AccountWords(
+        languages="Sprachen",
+        section="Konto",
+        home="Zu Ihren Ladepunkten",
+        sections="Bereiche",
+        prove="Bitte bestätigen Sie, dass Sie es sind",
+        prove_sent="Das lässt sich nicht rückgängig machen; darum haben wir Ihnen einen Code mit 6 Ziffern gesendet. "
+        "Er gilt 10 Minuten.",
+        retry="Es ist nichts geschehen. Bitte versuchen Sie es noch einmal.",
+        not_here=Ending(
+            "Hier ist nichts für Sie",
+            "Vielleicht war hier nie etwas, oder Sie haben keinen Zugang mehr. Gehen Sie zurück zu Ihren Ladepunkten.",
+        ),
+        errors={
+            NotItsOwner: "Das können nur der Eigentümer des Ladepunkts und die Eigentümer seiner Gruppe. Bitten Sie "
+            "einen von ihnen darum.",
+            NotAdminOfBoth: "Dazu muss man in dieser und in der anderen Gruppe Eigentümer oder Administrator sein. "
+            "Bitten Sie jemanden darum, der es in beiden ist.",
+            MoveChangesOwner: "Der Eigentümer des Ladepunkts ist in Ihren anderen Gruppen weder Eigentümer noch "
+            "Administrator; mit dem Verschieben würde also der Eigentümer wechseln. Das können nur er selbst und die "
+            "Eigentümer seiner Gruppe.",
+            NoOtherGroup: "Sie sind in keiner anderen Gruppe Eigentümer oder Administrator. Bitten Sie den Eigentümer "
+            "der gewünschten Gruppe um diese Rolle.",
+            NoOtherAdmin: "Die Gruppe hat sonst keinen Eigentümer oder Administrator. Geben Sie zuerst jemandem diese "
+            "Rolle.",
+            CoolingDownUntil: "Dieser Ladepunkt hat erst vor Kurzem den Eigentümer gewechselt. Wieder übertragbar ab: "
+            "{until}.",
+            ErrorCode.TRANSFER_IN_PROGRESS: "Eine Übertragung dieses Ladepunkts läuft schon: Warten Sie ihr Ende ab, "
+            "oder stornieren Sie sie.",
+            ErrorCode.NOT_ALLOWED: "Das können Sie nicht mehr: Der Ladepunkt gehört inzwischen jemand anderem, oder "
+            "Ihre Rolle hat sich geändert.",
+            ErrorCode.NOT_POSSIBLE: "Zurzeit ist das nicht möglich. Sehen Sie sich den Ladepunkt an, und versuchen Sie "
+            "es noch einmal.",
+            ErrorCode.INVALID_REQUEST: "Ihre Eingabe ist nicht lesbar: Geben Sie eine E-Mail-Adresse ein, oder eine "
+            "Telefonnummer mit Land, wie +41 79 123 45 67.",
+            ErrorCode.ALREADY_DECIDED: "Darüber wurde inzwischen entschieden; unten sehen Sie den jetzigen Stand.",
+            ErrorCode.IDEMPOTENCY_CONFLICT: "Diese Seite ist veraltet. Gehen Sie zurück zum Ladepunkt, und fangen Sie "
+            "neu an.",
+            ErrorCode.UNAVAILABLE: "Das geht zurzeit nicht. Nichts ist verloren: Versuchen Sie es in einer Minute noch "
+            "einmal.",
+            ToOneself: "Diese Adresse ist Ihre eigene. Geben Sie die Adresse der Person ein, die den Ladepunkt "
+            "erhalten soll.",
+        },
+    ),
+    points=PointWords(
+        title="Ihre Ladepunkte",
+        section="Ladepunkte",
+        own_group="Ihre persönliche Gruppe",
+        offers="Ihre Antwort wird erwartet",
+        offered_by="Von {sender}",
+        look="Ansehen",
+        no_points=Ending(
+            "Noch keine Ladepunkte",
+            "Hier stehen die Ladepunkte Ihrer Gruppen. Wenn Ihnen jemand einen übertragen möchte, erhalten Sie eine "
+            "Nachricht mit einem Link, und die Anfrage steht auch hier.",
+        ),
+        under_way="Eine Übertragung läuft",
+        more="Weitere anzeigen",
+        connected="Verbunden",
+        offline="Ohne Verbindung",
+        held="Verbunden; ein anderes Gerät versucht, den Platz einzunehmen",
+        quarantined="Mit einem alten Schlüssel verbunden: kann nicht laden",
+        status="Zustand",
+        owner="Eigentümer",
+        you="Sie",
+        group="Gruppe",
+        device="Ladestation",
+        identity="Kennung",
+        key="Schlüssel",
+        no_key="Keiner: Die Ladestation kann sich nicht verbinden",
+        known_to={
+            KnownTo.PEOPLE: "Menschen können ihn kennen: Er wurde von Hand eingegeben oder mit der Ladestation "
+            "weitergegeben",
+            KnownTo.CHARGER: "Nur die Ladestation kann ihn kennen",
+        },
+        key_since="Verwendet seit",
+        key_open_line="Er wurde über eine Leitung gesendet, die nicht verschlüsselt ist: Wer Einblick in das Netz "
+        "hatte, hat ihn gelesen.",
+        key_due=Ending(
+            "Diese Ladestation braucht einen neuen Schlüssel",
+            "Ein früherer Eigentümer kennt womöglich den jetzigen. Erstellen Sie unten einen neuen Schlüssel, und "
+            "geben Sie ihn in der Ladestation ein: Erst damit wird der alte ungültig.",
+        ),
+        history="Verlauf",
+        began={
+            "import": "Auf dieser Plattform erfasst",
+            "transfer": "Übertragen",
+            "roll_back": "Zurückgegeben: Eine Übertragung wurde rückgängig gemacht",
+        },
+        settings="Einstellungen",
+        settings_of="Einstellungen von „{point}“",
+        transfer="Ladepunkt übertragen",
+        transfer_hint="Verschieben Sie ihn in eine andere Gruppe, oder übertragen Sie ihn an jemand anderen.",
+        only_owner="Das kann nur der Eigentümer.",
+        new_key="Ein neuer Schlüssel",
+        new_key_hint="Der neue Schlüssel wird nur einmal angezeigt; geben Sie ihn in den Einstellungen der "
+        "Ladestation selbst ein. Bis dahin ist sie ohne Verbindung.",
+        new_key_button="Neuen Schlüssel erstellen",
+        new_key_made=Ending(
+            "Ihr neuer Schlüssel",
+            "Geben Sie jetzt Kennung und Passwort in den Einstellungen der Ladestation selbst ein, unter OCPP, „Basic "
+            "Auth“ oder „Security“. Hier werden sie nicht noch einmal angezeigt. Sobald sich die Ladestation damit "
+            "verbunden hat, sind alle älteren Schlüssel ungültig.",
+        ),
+        key_value="Passwort",
+        identify="Ist das meine Ladestation?",
+        identify_hint="Die Ladestation startet neu. Wenn die vor Ihnen es nicht tut, ist an ihrer Stelle eine andere "
+        "verbunden.",
+        identify_button="Jetzt neu starten",
+        identified={
+            RestartAnswer.ACCEPTED: "Sie startet jetzt neu. Die vor Ihnen auch?",
+            RestartAnswer.SCHEDULED: "Sie startet neu, sobald niemand mehr lädt.",
+            RestartAnswer.REJECTED: "Sie hat den Neustart abgelehnt. Versuchen Sie es später noch einmal.",
+            RestartAnswer.NOT_SUPPORTED: "Diese Ladestation lässt sich von hier aus nicht neu starten.",
+            RestartAnswer.UNKNOWN: "Sie hat nicht geantwortet, und startet vielleicht gerade neu. Sehen Sie die vor "
+            "Ihnen an.",
+        },
+    ),
+    start=StartWords(
+        title="„{point}“ übertragen",
+        lead="Was möchten Sie tun?",
+        kinds={
+            TransferKind.MOVE_TO_GROUP: KindWords(
+                "In eine andere Gruppe verschieben",
+                "Der Ladepunkt kommt in eine andere Ihrer Gruppen. Der Eigentümer bleibt, wenn er dort Eigentümer oder "
+                "Administrator ist.",
+                "In welche Gruppe?",
+                "Wählen Sie eine Gruppe.",
+                "Jetzt verschieben",
+            ),
+            TransferKind.TRANSFER_OWNERSHIP: KindWords(
+                "Eigentum übertragen",
+                "Der Ladepunkt gehört dann einem anderen Eigentümer oder Administrator seiner Gruppe. Er bleibt in "
+                "seiner Gruppe.",
+                "Wem soll er gehören?",
+                "Wählen Sie eine Person.",
+                "Jetzt übertragen",
+            ),
+            TransferKind.TRANSFER_TO_USER: KindWords(
+                "An eine andere Person übertragen",
+                "Der Ladepunkt kommt in die persönliche Gruppe einer anderen Person und gehört dann ihr. Wir fragen "
+                "sie zuerst.",
+                "Wer soll ihn erhalten?",
+                "Geben Sie eine E-Mail-Adresse oder Telefonnummer ein.",
+                "Übertragen",
+            ),
+        },
+        you_become_owner="Der Ladepunkt gehört dann Ihnen",
+        recipient="E-Mail oder Telefonnummer des Kontos dieser Person",
+        recipient_hint="Eine Telefonnummer mit Land, wie +41 79 123 45 67",
+        delete="Verbindung mit dieser Plattform löschen",
+        delete_hint="Wir empfehlen, dieses Kästchen leer zu lassen: Die Ladestation bleibt dann verbunden, und erhält "
+        "einen neuen Schlüssel, wenn sie das kann.",
+        delete_when="Kreuzen Sie es an, wenn die Ladestation diese Plattform verlassen soll, oder wenn Menschen ihren "
+        "Schlüssel kennen und er sofort ungültig werden soll: Der neue Eigentümer verbindet die Ladestation dann neu.",
+        message="Eine Nachricht an diese Person",
+        message_hint="Wenn Sie möchten; sie steht in der Anfrage, die wir senden.",
+        details="Weitere Optionen",
+        expires="Zeit für die Antwort",
+        running="Wenn gerade jemand lädt",
+        running_choices={
+            RunningSession.WAIT: "Warten, bis der Ladevorgang beendet ist",
+            RunningSession.STOP: "Den Ladevorgang beenden",
+        },
+        if_offline="Wenn die Ladestation {span} lang ohne Verbindung bleibt",
+        if_offline_choices={
+            IfOffline.COMPLETE: "Die Übertragung gilt; der Rest geschieht, wenn die Ladestation wieder verbunden ist",
+            IfOffline.ROLL_BACK: "Der Ladepunkt geht an den jetzigen Eigentümer zurück",
+        },
+        go_on="Weiter",
+        check="Bitte prüfen Sie",
+        to="An",
+        asked_first="Wir fragen zuerst {to}. Ohne Zustimmung ändert sich nichts. Zeit für die Antwort: {span}; bis zur "
+        "Zustimmung können Sie stornieren.",
+        told_owner="Der Ladepunkt gehört {owner}: Wir benachrichtigen diese Person jetzt, und sie kann stornieren.",
+        moves="Was sich ändert, und was mitgeht",
+        stays="Was nicht mitgeht",
+        consequences={
+            Consequence.POINT_MOVES: "Name, Modell, Standort und die Grenzwerte der Installation gehen mit.",
+            Consequence.OWNER_CHANGES: "Der Eigentümer wechselt.",
+            Consequence.GROUP_CHANGES: "Der Ladepunkt kommt in eine andere Gruppe; von da an gelten deren RFID-Karten, "
+            "Freigabecodes und Gäste.",
+            Consequence.ACCESS_KEPT: "RFID-Karten, Freigabecodes, Gäste, Tarif und Zeitpläne bleiben, wie sie sind.",
+            Consequence.KEY_KEPT: "Die Ladestation behält ihren Schlüssel, und bleibt verbunden.",
+            Consequence.SESSIONS_STAY: "Ladevorgänge bleiben bei der Person, der der Ladepunkt gehörte, als sie "
+            "begannen; das gilt auch für einen laufenden.",
+            Consequence.HISTORY_STAYS: "Jede Seite behält den Verlauf ihrer eigenen Zeit, und sieht keinen anderen.",
+            Consequence.ACCESS_STAYS: "RFID-Karten, Freigabecodes und Gäste der jetzigen Gruppe bleiben bei ihr.",
+            Consequence.TARIFF_ENDS: "Tarif, Zeitpläne und Ladeprofile enden; es gelten die der neuen Gruppe.",
+            Consequence.KEY_DELETED: "Die Verbindung der Ladestation endet; der neue Eigentümer verbindet sie neu.",
+            Consequence.KEY_TO_BE_TYPED: "Der jetzige Schlüssel wird ungültig, sobald der neue Eigentümer in der "
+            "Ladestation einen neuen eingegeben hat.",
+            Consequence.KEY_REPLACED: "Die Ladestation erhält aus der Ferne einen neuen Schlüssel, und der jetzige "
+            "wird ungültig.",
+        },
+        notes={
+            KeyNote.KNOWN_TO_CHARGER: "Nur die Ladestation kann ihren Schlüssel kennen.",
+            KeyNote.KNOWN_TO_PEOPLE: "Den Schlüssel der Ladestation können Menschen kennen, auch der jetzige "
+            "Eigentümer.",
+            KeyNote.DELETE_RECOMMENDED: "Wenn sich danach niemand, der den Schlüssel kennt, für die Ladestation "
+            "ausgeben können soll, gehen Sie zurück, und löschen Sie die Verbindung: Der Schlüssel wird dann schon mit "
+            "der Übertragung ungültig.",
+            KeyNote.OPEN_LINE: "Der Schlüssel der Ladestation wurde über eine Leitung gesendet, die nicht "
+            "verschlüsselt ist: Wer Einblick in das Netz hatte, hat ihn gelesen.",
+        },
+        at_charger="An der Ladestation",
+        supported={
+            Support.NO: "Ladestationen dieses Modells können es nicht: Es wird ausgelassen, und wir sagen es Ihnen",
+            Support.SOME: "manche Ladestationen dieses Modells können es nicht",
+        },
+        change="Etwas ändern",
+    ),
+    transfers=TransferWords(
+        title="Übertragungen",
+        none="Noch keine Übertragungen. Um eine zu starten, öffnen Sie einen Ladepunkt und dessen Einstellungen.",
+        states={
+            TransferState.REQUESTED: Ending("Wird geprüft", "Die Anfrage ist gespeichert. Das dauert einen Moment."),
+            TransferState.REFUSED: Ending("Nicht möglich", "Geändert hat sich nichts."),
+            TransferState.AWAITING_ACCEPTANCE: Ending("Wartet auf Antwort", "Noch hat sich nichts geändert."),
+            TransferState.DECLINED: Ending("Abgelehnt", "Geändert hat sich nichts."),
+            TransferState.CANCELLED: Ending("Storniert", "Geändert hat sich nichts."),
+            TransferState.EXPIRED: Ending(
+                "Abgelaufen", "Niemand hat rechtzeitig geantwortet. Geändert hat sich nichts."
+            ),
+            TransferState.TRANSFERRING: Ending("Läuft", "Der Ladepunkt geht gleich über."),
+            TransferState.RECONFIGURING: Ending(
+                "Läuft", "Der Ladepunkt ist übergegangen; die Ladestation wird noch eingerichtet."
+            ),
+            TransferState.COMPLETED: Ending("Abgeschlossen", "Alles ist, wie es sein soll."),
+            TransferState.COMPLETED_WITH_WARNINGS: Ending(
+                "Abgeschlossen mit Hinweisen", "Was zu tun bleibt, sehen Sie unten."
+            ),
+            TransferState.ROLLING_BACK: Ending(
+                "Wird rückgängig gemacht", "Was schon geändert war, wird zurückgesetzt."
+            ),
+            TransferState.ROLLED_BACK: Ending("Nicht ausgeführt", "Eigentümer und Gruppe sind dieselben wie zuvor."),
+        },
+        awaits={
+            Attention.NONE: "",
+            Attention.RECIPIENT: "Die Übertragung wartet darauf, dass der Empfänger annimmt oder ablehnt.",
+            Attention.SESSION_RUNNING: "Gerade lädt jemand: Die Übertragung wartet, bis der Ladevorgang beendet ist.",
+            Attention.CHARGER_OFFLINE: "Die Ladestation ist ohne Verbindung: Bitte sorgen Sie dafür, dass sie Strom "
+            "und Netz hat.",
+            Attention.RETRYING: "Ein Schritt dauert länger, und wird von selbst noch einmal versucht.",
+            Attention.NEW_KEY: "Die Übertragung wartet darauf, dass der neue Eigentümer in der Ladestation einen neuen "
+            "Schlüssel eingibt.",
+            Attention.OPERATOR: "Unser Team kümmert sich darum; inzwischen laufen die Versuche von selbst weiter.",
+        },
+        until="Bis",
+        sender="Von",
+        recipient="An",
+        not_known_yet="Die Person, der die eingegebene Adresse gehört",
+        steps="Schritte",
+        step_names={
+            StepName.VALIDATE_RIGHTS: "Rechte prüfen",
+            StepName.LOOK_UP_TARGET: "Empfänger finden",
+            StepName.RESERVE: "Ladepunkt reservieren",
+            StepName.ASK_RECIPIENT: "Empfänger fragen",
+            StepName.QUIET_CHARGER: "Keine neuen Ladevorgänge zulassen",
+            StepName.CHANGE_OWNERSHIP: "Ladepunkt übergeben",
+            StepName.REPLACE_LISTS: "RFID-Karten in der Ladestation ersetzen",
+            StepName.ROTATE_CREDENTIALS: "Schlüssel der Ladestation ersetzen",
+            StepName.RELEASE_CHARGER: "Ladestation wieder freigeben",
+            StepName.TELL_PARTIES: "Alle benachrichtigen",
+        },
+        step_states={
+            StepState.PENDING: "steht noch an",
+            StepState.RUNNING: "läuft",
+            StepState.DONE: "erledigt",
+            StepState.SKIPPED: "nicht nötig",
+            StepState.FAILED: "nicht gelungen",
+            StepState.COMPENSATED: "rückgängig gemacht",
+        },
+        reasons={
+            Reason.DECLINED: "Der Empfänger hat abgelehnt.",
+            Reason.CANCELLED: "Die Übertragung wurde storniert.",
+            Reason.EXPIRED: "Niemand hat rechtzeitig geantwortet.",
+            Reason.RIGHTS_LOST: "Jemandem fehlte inzwischen eine nötige Rolle. Sehen Sie nach, wer Eigentümer oder "
+            "Administrator ist, und starten Sie die Übertragung neu.",
+            Reason.RECIPIENT_UNUSABLE: "Das Konto des Empfängers ist nicht mehr nutzbar.",
+            Reason.SESSION_DEADLINE: "Ein Ladevorgang dauerte länger, als wir warten. Starten Sie die Übertragung neu, "
+            "sobald er beendet ist, oder wählen Sie, dass er beendet wird.",
+            Reason.CHARGER_REJECTED: "Die Ladestation hat ihren neuen Schlüssel abgewiesen. Fragen Sie den Hersteller, "
+            "ob sich der Schlüssel aus der Ferne ändern lässt.",
+            Reason.CHARGER_OFFLINE: "Die Ladestation blieb zu lange ohne Verbindung. Starten Sie die Übertragung neu, "
+            "sobald sie verbunden ist.",
+            Reason.OPERATOR: "Unser Team hat die Übertragung abgebrochen.",
+        },
+        left="Was zu tun bleibt",
+        warnings={
+            TransferWarning.CHARGER_OFFLINE: "Die Ladestation blieb ohne Verbindung. Bitte sorgen Sie dafür, dass sie "
+            "Strom und Netz hat.",
+            TransferWarning.LISTS_DUE: "Die Ladestation hat die RFID-Karten ihrer Gruppe noch nicht. Sie erhält sie, "
+            "wenn sie sich verbindet; bis dahin funktionieren frühere Karten womöglich noch, während sie ohne "
+            "Verbindung ist.",
+            TransferWarning.LISTS_NOT_SUPPORTED: "Die Ladestation übernimmt von uns keine Liste von RFID-Karten. Bitte "
+            "lassen Sie die Karten, die sie sich gemerkt hat, in den Einstellungen der Ladestation löschen.",
+            TransferWarning.FORMER_TAGS_MAY_CHARGE_OFFLINE: "Mit manchen RFID-Karten der früheren Gruppe kann "
+            "womöglich geladen werden, während die Ladestation ohne Verbindung ist. Bitte stellen Sie in der "
+            "Ladestation ein, dass mit Karten, die sie nicht kennt, nicht geladen wird.",
+            TransferWarning.CACHE_NOT_CLEARED: "Die Ladestation vergisst die RFID-Karten nicht, die sie sich gemerkt "
+            "hat. Bitte lassen Sie diese in den Einstellungen der Ladestation löschen.",
+            TransferWarning.CUSTOMER_DATA_LEFT: "In der Ladestation ist womöglich noch gespeichert, wer vorher dort "
+            "geladen hat. Bitte lassen Sie das in den Einstellungen der Ladestation löschen.",
+            TransferWarning.CREDENTIALS_DUE: "Die Ladestation hat ihren neuen Schlüssel noch nicht. Sie erhält ihn, "
+            "wenn sie sich verbindet. Wenn sie auch danach nicht arbeitet, erstellen Sie in den Einstellungen des "
+            "Ladepunkts einen neuen Schlüssel.",
+            TransferWarning.OLD_KEY_KNOWN: "Die Ladestation verwendet noch ihren alten Schlüssel, und der frühere "
+            "Eigentümer kennt ihn womöglich. Erstellen Sie in den Einstellungen des Ladepunkts einen neuen Schlüssel, "
+            "und geben Sie ihn in der Ladestation ein.",
+            TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED: "Der Schlüssel der Ladestation lässt sich nicht aus der "
+            "Ferne ändern. Erstellen Sie in den Einstellungen des Ladepunkts einen neuen Schlüssel, und geben Sie ihn "
+            "in der Ladestation ein.",
+            TransferWarning.RELEASE_DUE: "Die Ladestation ist womöglich noch gesperrt. Sie wird freigegeben, wenn sie "
+            "sich verbindet.",
+            TransferWarning.LEFT_UNDONE_BY_OPERATOR: "Unser Team hat einen Schritt an der Ladestation ausgelassen. "
+            "Bitte prüfen Sie, ob sie so lädt, wie sie soll.",
+        },
+        who_has_it="Wem der Ladepunkt jetzt gehört",
+        cancel="Übertragung stornieren",
+        cancel_hint="Der Ladepunkt bleibt, wo er ist.",
+        resend="Nachricht noch einmal senden",
+        resend_hint="Der Empfänger erhält einen neuen Link; der alte gilt nicht mehr.",
+        resent="Eine neue Nachricht ist unterwegs.",
+        in_person="Persönlich übergeben",
+        in_person_hint="Lassen Sie den Empfänger diesen Code mit dem Telefon scannen und sich mit der Adresse "
+        "anmelden, die Sie eingegeben haben: Dann kann er antworten.",
+        calendar="Frist in Ihren Kalender eintragen",
+        reminder="Antworten: der Ladepunkt „{point}“",
+        next_steps="Wie es weitergeht",
+        connect_it="Verbinden Sie die Ladestation: Erstellen Sie in den Einstellungen des Ladepunkts einen Schlüssel, "
+        "und geben Sie ihn in der Ladestation ein.",
+        type_key="Erstellen Sie in den Einstellungen des Ladepunkts einen neuen Schlüssel, und geben Sie ihn in der "
+        "Ladestation ein.",
+        put_cards_in="Die RFID-Karten Ihrer Gruppe gelten dort ab jetzt; probieren Sie sie an der Ladestation aus.",
+        to_point="Zum Ladepunkt",
+    ),
+    support=SupportWords(
+        title="Brauchen Sie Hilfe?",
+        audiences={
+            Audience.PRIVATE: "Privatkunden",
+            Audience.BUSINESS: "Geschäftskunden",
+            Audience.INSTALLERS: "Zertifizierte Installateure",
+        },
+        always="Jederzeit",
+        hours="{days}, {opens} bis {closes} Uhr {zone}",
+        answers="bis zur ersten Antwort höchstens {span}",
     ),
     dead={
         LinkState.REPLACED: Ending(

@@ -15,7 +15,8 @@ from api.pages.english import ENGLISH
 from api.pages.french import FRENCH
 from api.pages.german import GERMAN
 from api.pages.words import Ending, Words
-from domain.languages import Language, language_of, moment, negotiate, wishes
+from domain.languages import Language, days_between, duration, language_of, moment, negotiate, wishes
+from domain.support import Audience, SupportLine
 from persistence.links.link_reads import LinkView
 
 
@@ -42,6 +43,17 @@ def _own_name(language: Language) -> str:
     return (Locale(language.value).display_name or language.value).capitalize()
 
 
+def _when(line: SupportLine, words: Words) -> str:
+    """Say when there is help, and how soon an answer."""
+    said, hours = [words.support.always], line.hours
+    if hours is not None:
+        times = {"opens": f"{hours.opens:%H:%M}", "closes": f"{hours.closes:%H:%M}", "zone": hours.zone}
+        said = [words.support.hours.format(days=days_between(hours.days, words.language), **times)]
+    if line.answers_within is not None:
+        said.append(words.support.answers.format(span=duration(line.answers_within, words.language)))
+    return " · ".join(said)
+
+
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -49,15 +61,16 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"moment": moment, "own_name": _own_name}
+_TEMPLATES.filters |= {"moment": moment, "duration": duration, "when": _when, "own_name": _own_name}
 
 
 class Renderer:
     """Everything that a page is made of, but for what it is about."""
 
-    def __init__(self, *, secure: bool) -> None:
-        """Take whether cookies are `secure`: those are never sent without TLS."""
+    def __init__(self, *, secure: bool, support: Mapping[Audience, SupportLine]) -> None:
+        """Take whether cookies are `secure`: those are never sent without TLS; and where people find help."""
         self._secure = secure
+        self._support = support
 
     def words(self, request: Request, link: LinkView | None = None) -> Words:
         """Give the words in the reader's language.
@@ -88,8 +101,8 @@ class Renderer:
         """Render a page; what answers a form is found `again` at that address, in another language too."""
         words = self.words(request, link)
         others = [language for language in Language if language is not words.language]
-        here = "" if request.method in _LOOKS else again
-        text = _TEMPLATES.get_template(template).render(words=words, others=others, here=here, link=link, **values)
+        values |= {"others": others, "address": "" if request.method in _LOOKS else again, "support": self._support}
+        text = _TEMPLATES.get_template(template).render(words=words, link=link, **values)
         answer = HTMLResponse(text, status, headers={"Content-Language": words.language.value})
         return self._remember(request, answer)
 

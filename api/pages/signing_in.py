@@ -9,6 +9,7 @@ from starlette.responses import Response
 from api.dependencies import Backend
 from api.pages import forms, link_access
 from api.pages.rendering import Renderer
+from api.pages.visitors import HOME, SIGN_IN, Visitors
 from api.problems import headers_of, note_away, status_of
 from domain.codes import VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp
 from domain.contact import parse_address, region_of
@@ -19,9 +20,7 @@ from domain.networks import network_of
 from domain.sign_in import LASTS, CodeSpent
 from persistence.intake.sign_ins import Here
 
-#: Where who is signed in begins.
-HOME: Final = "/account/sign-ins"
-_SIGN_IN: Final = "/account/sign-in"
+_SIGN_INS: Final = "/account/sign-ins"
 _CODE: Final = "/account/code"
 #: What a code that can't be typed any more is refused with: another one has to be asked for.
 _OVER: Final = (CodeExpired, CodeSpent, NoCodeSent, TriesUsedUp)
@@ -30,16 +29,16 @@ _OVER: Final = (CodeExpired, CodeSpent, NoCodeSent, TriesUsedUp)
 class SigningIn:
     """The endpoints under /account."""
 
-    def __init__(self, backend: Backend, sheets: Renderer) -> None:
-        """Take what works, and what renders a page."""
+    def __init__(self, backend: Backend, sheets: Renderer, visitors: Visitors) -> None:
+        """Take what works, what renders a page, and who is signed in."""
         self._backend = backend
         self._sheets = sheets
+        self._visitors = visitors
         self._origin = backend.options.origin
-        self._secure = backend.options.secure
 
     async def ask(self, request: Request) -> Response:
         """Show where an address is typed; who is signed in already is led on."""
-        if await self.signed_in(request) is not None:
+        if await self._visitors.find(request) is not None:
             return self._sheets.redirect(request, HOME)
         return self._asking(request)
 
@@ -56,36 +55,37 @@ class SigningIn:
             note_away(error)
             return self._asking(request, error, typed)
         answer = self._sheets.redirect(request, _CODE)
-        self._set(answer, "code", code_id, int(VALID_FOR.total_seconds()))
+        self._visitors.cookies.set(answer, "code", code_id, int(VALID_FOR.total_seconds()))
         return answer
 
     async def code_form(self, request: Request) -> Response:
         """Show where the code is typed."""
-        if not self._cookie(request, "code"):
-            return self._sheets.redirect(request, _SIGN_IN)
+        if not self._visitors.cookies.read(request, "code"):
+            return self._sheets.redirect(request, SIGN_IN)
         return self._typing(request)
 
     async def enter(self, request: Request) -> Response:
         """Sign in who has typed the right code, in the browser in which it was asked for."""
         link_access.check_origin(request, self._origin)
-        code_id = SignInCodeId(self._cookie(request, "code"))
+        code_id = SignInCodeId(self._visitors.cookies.read(request, "code"))
         typed = await forms.read(request)
         try:
             typed.check_code()
             made = await self._backend.sign_ins.use(code_id, typed.code, browser=request.headers.get("user-agent", ""))
         except Refusal as refusal:
             return self._typing(request, refusal)
-        answer = self._sheets.redirect(request, HOME)
-        self._set(answer, "sign_in", made.token, int(LASTS.total_seconds()))
-        self._drop(answer, "code")
+        answer = self._sheets.redirect(request, self._visitors.back(request))
+        self._visitors.cookies.drop(answer, "back")
+        self._visitors.cookies.set(answer, "sign_in", made.token, int(LASTS.total_seconds()))
+        self._visitors.cookies.drop(answer, "code")
         return answer
 
     async def show(self, request: Request) -> Response:
         """List where somebody is signed in."""
-        if (here := await self.signed_in(request)) is None:
-            return self._sheets.redirect(request, _SIGN_IN)
+        if (here := await self._visitors.find(request)) is None:
+            return self._sheets.redirect(request, SIGN_IN)
         found = await self._backend.sign_ins.of_user(here.caller.id)
-        return self._sheets.page(request, "sign_ins.html", this=here.sign_in, sign_ins=found)
+        return self._sheets.page(request, "sign_ins.html", here=here.caller, this=here.sign_in, sign_ins=found)
 
     async def end_one(self, request: Request) -> Response:
         """End one of somebody's sign-ins."""
@@ -101,28 +101,23 @@ class SigningIn:
     async def sign_out(self, request: Request) -> Response:
         """End the sign-in of this browser."""
         link_access.check_origin(request, self._origin)
-        if (here := await self.signed_in(request)) is not None:
+        if (here := await self._visitors.find(request)) is not None:
             await self._backend.sign_ins.end(here.caller.id, here.sign_in.id)
-        answer = self._sheets.redirect(request, _SIGN_IN)
-        self._drop(answer, "sign_in")
+        answer = self._sheets.redirect(request, SIGN_IN)
+        self._visitors.cookies.drop(answer, "sign_in")
         return answer
-
-    async def signed_in(self, request: Request) -> Here | None:
-        """Say who is signed in in this browser."""
-        token = self._cookie(request, "sign_in")
-        return await self._backend.sign_ins.find(token) if token else None
 
     async def _ended(self, request: Request, end: Callable[[Here], Awaitable[None]]) -> Response:
         link_access.check_origin(request, self._origin)
-        if (here := await self.signed_in(request)) is None:
-            return self._sheets.redirect(request, _SIGN_IN)
+        if (here := await self._visitors.find(request)) is None:
+            return self._sheets.redirect(request, SIGN_IN)
         await end(here)
-        return self._sheets.redirect(request, HOME)
+        return self._sheets.redirect(request, _SIGN_INS)
 
     # --- pages ----------------------------------------------------------------------------------------------------
 
     def _asking(self, request: Request, error: HandoverError | None = None, typed: str = "") -> Response:
-        return self._form(request, "sign_in.html", error, again=_SIGN_IN, typed=typed[:254])
+        return self._form(request, "sign_in.html", error, again=SIGN_IN, typed=typed[:254])
 
     def _typing(self, request: Request, error: HandoverError | None = None) -> Response:
         return self._form(request, "sign_in_code.html", error, again=_CODE, over=isinstance(error, _OVER))
@@ -137,23 +132,6 @@ class SigningIn:
         if error:
             answer.headers.update(headers_of(error))
         return answer
-
-    # --- cookies --------------------------------------------------------------------------------------------------
-
-    def _name(self, what: str) -> str:
-        """Name a cookie so that no other host of the domain can set it, where there is TLS."""
-        return f"__Host-handover_{what}" if self._secure else f"handover_{what}"
-
-    def _cookie(self, request: Request, what: str) -> str:
-        return request.cookies.get(self._name(what), "")
-
-    def _set(self, answer: Response, what: str, value: str, seconds: int) -> None:
-        answer.set_cookie(
-            self._name(what), value, max_age=seconds, path="/", secure=self._secure, httponly=True, samesite="lax"
-        )
-
-    def _drop(self, answer: Response, what: str) -> None:
-        answer.delete_cookie(self._name(what), path="/", secure=self._secure, httponly=True, samesite="lax")
 
 
 def _region(request: Request) -> str | None:

@@ -2,16 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
+from domain.charger import RestartAnswer
+from domain.consequences import Consequence, KeyNote
 from domain.errors import ErrorCode, HandoverError
 from domain.keys import KeyInUse, KnownTo
 from domain.kinds import Decider, TransferKind, rules_of
 from domain.languages import Language, duration, moment
 from domain.recipient import Standing
-from domain.transfer import Connection, IfOffline, UntilNewKey
-from persistence.links.link_reads import LinkState, LinkView
+from domain.support import Audience
+from domain.transfer import (
+    Attention,
+    Connection,
+    IfOffline,
+    Reason,
+    RunningSession,
+    StepName,
+    StepState,
+    TransferState,
+    TransferWarning,
+    UntilNewKey,
+)
+from persistence.chargers.catalogue import Support
+from persistence.links.link_reads import LinkState, Offer
 
 
 @dataclass(frozen=True)
@@ -59,10 +74,187 @@ class SignInWords:
 
 
 @dataclass(frozen=True)
+class KindWords:
+    """What the pages say of a kind of transfer."""
+
+    title: str
+    text: str
+    """What it does, in a sentence."""
+    choose: str
+    """What is asked for in its form."""
+    not_chosen: str
+    """Where that was left out."""
+    button: str
+
+
+@dataclass(frozen=True)
+class PointWords:
+    """What the pages of charge points say."""
+
+    title: str
+    section: str
+    own_group: str
+    offers: str
+    offered_by: str
+    look: str
+    no_points: Ending
+    under_way: str
+    more: str
+    connected: str
+    offline: str
+    held: str
+    quarantined: str
+    status: str
+    owner: str
+    you: str
+    group: str
+    device: str
+    identity: str
+    key: str
+    no_key: str
+    known_to: Mapping[KnownTo, str]
+    key_since: str
+    key_open_line: str
+    key_due: Ending
+    history: str
+    began: Mapping[str, str]
+    """What a period of the ledger began with."""
+    settings: str
+    settings_of: str
+    transfer: str
+    transfer_hint: str
+    only_owner: str
+    """Beside what is its owner's alone."""
+    new_key: str
+    new_key_hint: str
+    new_key_button: str
+    new_key_made: Ending
+    key_value: str
+    identify: str
+    identify_hint: str
+    identify_button: str
+    identified: Mapping[RestartAnswer, str]
+
+
+@dataclass(frozen=True)
+class StartWords:
+    """What the pages say on which a transfer is started."""
+
+    title: str
+    lead: str
+    kinds: Mapping[TransferKind, KindWords]
+    you_become_owner: str
+    recipient: str
+    recipient_hint: str
+    delete: str
+    delete_hint: str
+    delete_when: str
+    message: str
+    message_hint: str
+    details: str
+    expires: str
+    running: str
+    running_choices: Mapping[RunningSession, str]
+    if_offline: str
+    if_offline_choices: Mapping[IfOffline, str]
+    go_on: str
+    check: str
+    to: str
+    asked_first: str
+    told_owner: str
+    moves: str
+    stays: str
+    consequences: Mapping[Consequence, str]
+    notes: Mapping[KeyNote, str]
+    at_charger: str
+    supported: Mapping[Support, str]
+    """Nothing of what is done, or not known."""
+    change: str
+
+
+@dataclass(frozen=True)
+class TransferWords:
+    """What the pages of transfers say."""
+
+    title: str
+    none: str
+    states: Mapping[TransferState, Ending]
+    awaits: Mapping[Attention, str]
+    until: str
+    sender: str
+    recipient: str
+    not_known_yet: str
+    steps: str
+    step_names: Mapping[StepName, str]
+    step_states: Mapping[StepState, str]
+    reasons: Mapping[Reason, str]
+    left: str
+    warnings: Mapping[TransferWarning, str]
+    who_has_it: str
+    cancel: str
+    cancel_hint: str
+    resend: str
+    resend_hint: str
+    resent: str
+    in_person: str
+    in_person_hint: str
+    calendar: str
+    reminder: str
+    """What the calendar is told."""
+    next_steps: str
+    connect_it: str
+    type_key: str
+    put_cards_in: str
+    to_point: str
+
+
+@dataclass(frozen=True)
+class AccountWords:
+    """What all pages of who is signed in share."""
+
+    languages: str
+    section: str
+    home: str
+    sections: str
+    prove: str
+    prove_sent: str
+    retry: str
+    not_here: Ending
+    errors: Mapping[type[HandoverError] | ErrorCode, str]
+    """What is said otherwise here than on the pages of a link."""
+
+    def error_of(self, error: HandoverError, words: "Words") -> str:
+        """Say what is wrong and what to do."""
+        text = self.errors.get(type(error)) or words.errors.get(type(error)) or self.errors.get(error.code)
+        if text is None:
+            return words.error_of(error)
+        values = vars(error).items()
+        shown = {
+            name: moment(value, words.language) if isinstance(value, datetime) else value for name, value in values
+        }
+        return text.format(**shown)
+
+
+@dataclass(frozen=True)
+class SupportWords:
+    """Where there is help."""
+
+    title: str
+    audiences: Mapping[Audience, str]
+    always: str
+    hours: str
+    """`{days}`, `{opens}`, `{closes}`, `{zone}`."""
+    answers: str
+    """How soon: `{span}`."""
+
+
+@dataclass(frozen=True)
 class Words:
     """Everything the pages say in one language; placeholders are in braces."""
 
     language: Language
+    colon: str
+    """Between a word and what it is."""
     title: str
     intro: str
     intro_group: str
@@ -132,14 +324,19 @@ class Words:
     from_elsewhere: Ending
     away: Ending
     sign_in: SignInWords
+    account: AccountWords
+    points: PointWords
+    start: StartWords
+    transfers: TransferWords
+    support: SupportWords
     dead: Mapping[LinkState, Ending]
 
-    def intro_of(self, link: LinkView) -> str:
+    def intro_of(self, link: Offer) -> str:
         """Say in a sentence what is asked."""
         text = self.intro_group if _goes_to_group(link) else self.intro
         return text.format(sender=link.sender, group=link.group)
 
-    def follows_of(self, link: LinkView, offline_deadline: timedelta) -> list[str]:
+    def follows_of(self, link: Offer, offline_deadline: timedelta) -> list[str]:
         """List what follows from accepting; an offline charger is waited for until `offline_deadline` is over."""
         moves = _goes_to_group(link)
         texts = [*self._of_kind(link.kind)]
@@ -189,6 +386,6 @@ class Words:
         return text.format(**vars(error))
 
 
-def _goes_to_group(link: LinkView) -> bool:
+def _goes_to_group(link: Offer) -> bool:
     """Whether it is a group's to decide: its sender may become the owner, who decides does not."""
     return rules_of(link.kind).decider is Decider.TARGET_GROUP_OWNERS

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import aliased
 
 from domain.ids import LinkId, TransferId
@@ -35,13 +35,11 @@ class LinkState(StrEnum):
     """Also while, and after, the transfer that was accepted goes on."""
 
 
-@dataclass(frozen=True)
-class LinkView:
-    """A link and what it asks; `code_sent` once a code may be typed."""
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What a recipient is asked."""
 
-    id: LinkId
     transfer_id: TransferId
-    state: LinkState
     kind: TransferKind
     connection: Connection
     expires_at: datetime | None
@@ -56,6 +54,21 @@ class LinkView:
     key: KeyInUse | None
     """The one that the charger uses now."""
     message: str | None
+    address: str | None
+    """As the sender typed it: for nobody else."""
+
+    @property
+    def replaces_key(self) -> bool:
+        """Whether the charger stays connected under another owner, and so needs another key."""
+        return self.owner_changes and self.connection is Connection.KEEP
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkView(Offer):
+    """A link and what it asks; `code_sent` once a code may be typed."""
+
+    id: LinkId
+    state: LinkState
     code_sent: bool
     locale: str | None
     """Of the account that the link is for; None where there is none."""
@@ -73,14 +86,9 @@ class LinkView:
         """Whether it can be accepted, as things stand."""
         return self.standing in {Standing.ACCOUNT, Standing.NO_ACCOUNT}
 
-    @property
-    def replaces_key(self) -> bool:
-        """Whether the charger stays connected under another owner, and so needs another key."""
-        return self.owner_changes and self.connection is Connection.KEEP
-
 
 class LinkReads:
-    """Finds links. Raises Unavailable where the database is away."""
+    """Finds links, and what they offer. Raises Unavailable where the database is away."""
 
     def __init__(self, db: Database, vault: Vault) -> None:
         """Take the database, and the vault that unseals the sender's message."""
@@ -89,48 +97,63 @@ class LinkReads:
 
     async def by_token(self, token: str) -> LinkView | None:
         """Find the link that a token opens; None for an unknown one."""
+        sent = select(Code.number).where(Code.link_id == ApprovalLink.id).exists()
+        of_link = _offers().add_columns(ApprovalLink, sent.label("sent"))
+        of_link = of_link.join(ApprovalLink, ApprovalLink.transfer_id == Transfer.id)
         async with self._db.reading() as rows:
-            row = (await rows.execute(_with_transfer(token))).one_or_none()
+            found = await rows.execute(of_link.where(ApprovalLink.token_hash == fingerprint(token)))
+            row = found.one_or_none()
             if row is None:
                 return None
-            link, transfer, point, *_ = row
+            link, transfer = row.ApprovalLink, row.Transfer
             request = self._unsealed(row.sealed_body)
             recipient = await recipient_of(rows, link, transfer, request)
-        kind = TransferKind(transfer.kind)
-        by_address = rules_of(kind).found_by is FoundBy.RECIPIENT
         return LinkView(
+            **vars(_offer(row, request)),
             id=LinkId(link.id),
-            transfer_id=TransferId(transfer.id),
             state=_state(transfer, replaced=link.generation < transfer.link_generation),
-            kind=kind,
-            connection=Connection(transfer.connection),
-            expires_at=transfer.expires_at,
-            charge_point=point.name,
-            location=point.location,
-            sender=row.sender,
-            group=None if by_address else row.group,
-            owner_changes=changes_owner(transfer),
-            if_offline=IfOffline(transfer.if_offline),
-            key=keys_in_use.in_use(row.Credential),
-            message=request.message if request else None,
             code_sent=row.sent,
             locale=recipient.account.locale if recipient.account else None,
             sender_locale=row.sender_locale,
             standing=recipient.standing,
         )
 
+    async def offer(self, transfer_id: TransferId) -> Offer:
+        """Give what a transfer asks its recipient, to whoever was seen to be the one."""
+        async with self._db.reading() as rows:
+            row = (await rows.execute(_offers().where(Transfer.id == transfer_id))).one()
+        return _offer(row, self._unsealed(row.sealed_body))
+
     def _unsealed(self, sealed: bytes | None) -> TransferRequest | None:
         return None if sealed is None else TransferRequest.model_validate_json(self._vault.unseal(sealed))
 
 
-def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
-    """Select the link of a token with all that its page shows."""
+def _offer(row: Row[*tuple[Any, ...]], request: TransferRequest | None) -> Offer:
+    transfer, point, kind = row.Transfer, row.ChargePoint, TransferKind(row.Transfer.kind)
+    by_address = rules_of(kind).found_by is FoundBy.RECIPIENT
+    return Offer(
+        transfer_id=TransferId(transfer.id),
+        kind=kind,
+        connection=Connection(transfer.connection),
+        expires_at=transfer.expires_at,
+        charge_point=point.name,
+        location=point.location,
+        sender=row.sender,
+        group=None if by_address else row.group,
+        owner_changes=changes_owner(transfer),
+        if_offline=IfOffline(transfer.if_offline),
+        key=keys_in_use.in_use(row.Credential),
+        message=request.message if request else None,
+        address=request.recipient if request else None,
+    )
+
+
+def _offers() -> Select[*tuple[Any, ...]]:
+    """Select transfers with all that is shown of them to whoever is asked."""
     sender = aliased(User)
-    sent = select(Code.number).where(Code.link_id == ApprovalLink.id).exists()
     group_id = func.coalesce(Transfer.to_group_id, Transfer.from_group_id)
     return (
         select(
-            ApprovalLink,
             Transfer,
             ChargePoint,
             Credential,
@@ -138,15 +161,12 @@ def _with_transfer(token: str) -> Select[*tuple[Any, ...]]:
             sender.locale.label("sender_locale"),
             Group.name.label("group"),
             Request.sealed_body,
-            sent.label("sent"),
         )
-        .join(Transfer, Transfer.id == ApprovalLink.transfer_id)
         .join(ChargePoint, ChargePoint.id == Transfer.charge_point_id)
         .outerjoin(Credential, keys_in_use.OF_POINT)
         .join(sender, sender.id == Transfer.requested_by)
         .join(Group, Group.id == group_id)
         .outerjoin(Request, Request.transfer_id == Transfer.id)
-        .where(ApprovalLink.token_hash == fingerprint(token))
     )
 
 

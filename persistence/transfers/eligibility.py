@@ -13,9 +13,9 @@ from domain.ids import GroupId, UserId
 from domain.kinds import TransferKind
 from domain.request import TransferRequest
 from domain.rights import (
-    TO_ONESELF,
     Role,
     Sender,
+    ToOneself,
     check_cool_down,
     check_move,
     check_ownership,
@@ -100,7 +100,7 @@ async def find_recipient(rows: AsyncSession, facts: Facts) -> Holding | None:
         raise AssertionError("a request by address has one")
     own, user, group = await accounts.look_up(rows, address, facts.sender.id)
     if own:
-        raise NotPossible(TO_ONESELF)
+        raise ToOneself
     if user is None or group is None:
         if request.acceptance is Acceptance.NOT_REQUIRED:
             raise NotPossible(UNUSABLE)

@@ -13,7 +13,7 @@ from domain.ids import ChargePointId, GroupId, UserId
 from domain.kinds import FoundBy, rules_of
 from domain.policy import Policy
 from domain.request import TransferRequest
-from domain.rights import UNDER_WAY
+from domain.rights import UNDER_WAY, ToOneself
 from domain.transfer import DeviceSteps, StepName
 from persistence.chargers import catalogue, keys_in_use
 from persistence.chargers.catalogue import Model, Support
@@ -29,7 +29,8 @@ from persistence.transfers.transfers import Requested
 class Rehearsal:
     """What would happen. `blockers` are the refusals that a start would meet, the first one first.
 
-    An address is not looked up: neither the answer nor its time tells whether it has an account.
+    An address is not looked up, but for the caller's own: neither the answer nor its time tells whether it has an
+    account.
     """
 
     planned: Planned
@@ -56,6 +57,8 @@ class DryRuns:
             after = await _allowed(blockers, lambda: eligibility.check_rights(rows, facts))
             await _allowed(blockers, lambda: _cooled_down(facts, now, self._cool_down))
             await _allowed(blockers, lambda: _unreserved(rows, facts))
+            if request.address and request.address.value in {caller.email, caller.phone}:
+                blockers.append(ToOneself())
             row = await rows.get_one(ChargePoint, charge_point_id)
             after = after or _wished(facts)
             before = facts.charge_point.holding
@@ -65,6 +68,7 @@ class DryRuns:
                 owner_changes=after is None or after.owner_id != before.owner_id,
                 group_changes=after is None or after.group_id != before.group_id,
                 key=await keys_in_use.read(rows, charge_point_id),
+                takes_from_owner=eligibility.takes_from_owner(facts, after),
             )
             return Rehearsal(
                 planned=planned,

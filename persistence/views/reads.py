@@ -53,6 +53,7 @@ class ChargePointView:
     id: ChargePointId
     identity: str
     name: str
+    location: str | None
     group_id: GroupId
     owner_id: UserId
     connected: bool
@@ -60,6 +61,8 @@ class ChargePointView:
     held: bool
     quarantined: bool
     key: KeyView | None
+    key_due: bool
+    """Its owner is to type a new one into the charger: it has none, or people know the one in use since before them."""
     ocpp: str
     vendor: str | None
     model: str | None
@@ -185,12 +188,14 @@ def _charge_point(row: _Row) -> ChargePointView:
         id=ChargePointId(point.id),
         identity=point.identity,
         name=point.name,
+        location=point.location,
         group_id=GroupId(point.group_id),
         owner_id=UserId(point.owner_id),
         connected=bool(released),
         held=bool(contended),
         quarantined=online and link.quarantined,
         key=_key(credential, rotates=point.rotates),
+        key_due=credential is None or point.until_new_key is not None,
         ocpp=point.ocpp,
         vendor=point.vendor,
         model=point.model,

@@ -34,7 +34,7 @@ GERMAN_BROWSER = {"Accept-Language": "de-AT, de;q=0.9, en;q=0.8"}
 SHARED = {
     Language.FRENCH: {
         *("code", "codes", "cookie", "cookies", "message", "messages", "minute", "minutes", "moment", "page"),
-        *("qr", "rfid", "sessions", "site"),
+        *("continue", "place", "qr", "rfid", "sessions", "site"),
     },
     Language.GERMAN: {
         *("browser", "code", "codes", "cookie", "cookies", "link", "minute", "qr", "rfid", "spam"),
@@ -227,7 +227,7 @@ def test_every_language_says_the_same_things_with_the_same_placeholders(words: W
         if isinstance(english, dict):
             assert english.keys() == others.keys()
         pairs = list(zip(texts_of(english), texts_of(others), strict=True))
-        assert all(one != other for one, other in pairs), field.name
+        assert all(one != other for one, other in pairs if re.search(r"\w", one)), field.name
         assert all(set(re.findall(r"\{\w+\}", one)) == set(re.findall(r"\{\w+\}", other)) for one, other in pairs)
     assert isinstance(ENGLISH.accepted, Ending)
 

@@ -52,11 +52,11 @@ async def test_who_has_the_address_is_signed_in_by_the_code(
     assert (await browser.get("/account/code")).status_code == 200
     digits = await digits_of(database, vault, engine.sign_in_codes[-1])
     entered = await browser.post("/account/code", data={"code": digits})
-    assert entered.headers["location"] == "/account/sign-ins"
+    assert entered.headers["location"] == "/"
     shown = await browser.get("/account/sign-ins")
     assert shown.status_code == 200
     assert "This is the one you are at." in shown.text
-    assert (await browser.get("/account/sign-in")).headers["location"] == "/account/sign-ins"
+    assert (await browser.get("/account/sign-in")).headers["location"] == "/"
 
 
 async def test_the_cookies_are_for_this_host_alone_and_unreadable_for_scripts(

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 from domain.charge_point import ChargePoint, Holding
-from domain.errors import Refusal
+from domain.errors import REFUSALS, Refusal
 from domain.ids import ChargePointId, GroupId, UserId
 from domain.rights import (
     Role,
@@ -46,8 +46,8 @@ CASES = [
 
 
 def outcome(answer: object) -> object:
-    """What a check gave, or the kind of its refusal."""
+    """What a check gave, or the kind of its refusal, as callers tell it by its code."""
     try:
         return answer() if callable(answer) else answer
     except Refusal as refusal:
-        return type(refusal)
+        return REFUSALS[refusal.code]

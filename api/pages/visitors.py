@@ -1,0 +1,108 @@
+"""Who is signed in at a page, where they go back to once they are, and the proof that it is still them."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.dependencies import Backend
+from api.pages import forms
+from api.pages.cookies import Cookies
+from domain.codes import VALID_FOR
+from domain.errors import HandoverError, NotAuthenticated
+from domain.ids import SignInCodeId
+from persistence.intake.sign_ins import Here
+
+SIGN_IN: Final = "/account/sign-in"
+#: Where who is signed in begins.
+HOME: Final = "/"
+#: Pages that somebody may be led back to: ours, by their path alone.
+_BACK: Final = re.compile(r"/(charge-points|transfers)(/[A-Za-z0-9][A-Za-z0-9_.-]*){0,4}")
+_BACK_FOR: Final = 15 * 60
+
+
+class NotSignedIn(NotAuthenticated):
+    """The page is for who is signed in."""
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__("Sign in first.")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a form shows of it: whether a code is to be typed, and what was wrong with the last one."""
+
+    wanted: bool = False
+    error: HandoverError | None = None
+    code_id: SignInCodeId | None = None
+    """Of a code that was asked for just now, for the browser to keep."""
+
+
+class Visitors:
+    """Knows visitors by their cookies."""
+
+    def __init__(self, backend: Backend) -> None:
+        """Take what knows who is signed in."""
+        self._sign_ins = backend.sign_ins
+        self._sending = backend.sign_in_codes
+        self.cookies = Cookies(secure=backend.options.secure)
+
+    async def find(self, request: Request) -> Here | None:
+        """Say who is signed in in this browser."""
+        token = self.cookies.read(request, "sign_in")
+        return await self._sign_ins.find(token) if token else None
+
+    async def require(self, request: Request) -> Here:
+        """Say who is signed in; raises NotSignedIn."""
+        here = await self.find(request)
+        if here is None:
+            raise NotSignedIn
+        return here
+
+    def lead_to_sign_in(self, request: Request) -> Response:
+        """Lead to where people sign in, and let the browser keep where they wanted to go."""
+        answer = RedirectResponse(SIGN_IN, 303)
+        if request.method in {"GET", "HEAD"} and _BACK.fullmatch(request.url.path):
+            self.cookies.set(answer, "back", request.url.path, _BACK_FOR)
+        return answer
+
+    def back(self, request: Request) -> str:
+        """Say where somebody wanted to go before they signed in."""
+        kept = self.cookies.read(request, "back")
+        return kept if _BACK.fullmatch(kept) else HOME
+
+    # --- the proof ------------------------------------------------------------------------------------------------
+
+    async def prove(self, request: Request, here: Here) -> Proof:
+        """Look for a proof that it is still them: a late one, or the code that they typed; else have a code sent.
+
+        Where one is still wanted nothing may be done, and the form is shown again.
+        """
+        if here.sign_in.proven_lately:
+            return Proof()
+        typed = await forms.read(request)
+        if not typed.code or "another" in await forms.fields(request):
+            return await self._ask(here)
+        try:
+            typed.check_code()
+            await self._sign_ins.prove(here, SignInCodeId(self.cookies.read(request, "proof")), typed.code)
+        except HandoverError as error:
+            return Proof(wanted=True, error=error)
+        return Proof()
+
+    async def _ask(self, here: Here) -> Proof:
+        try:
+            code_id = await self._sign_ins.ask_proof(here)
+            await self._sending.send_sign_in_code(code_id)
+        except HandoverError as error:
+            return Proof(wanted=True, error=error)
+        return Proof(wanted=True, code_id=code_id)
+
+    def keep(self, answer: Response, proof: Proof) -> Response:
+        """Let the browser keep the code that was asked for."""
+        if proof.code_id:
+            self.cookies.set(answer, "proof", proof.code_id, int(VALID_FOR.total_seconds()))
+        return answer
