@@ -85,6 +85,14 @@ def test_every_body_and_every_answer_has_examples_that_fit_its_schema(document: 
     assert checked > 100
 
 
+def test_every_path_names_something_that_its_schema_allows(document: dict[str, Any]) -> None:
+    for call, operation in operations(document):
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "path":
+                assert "example" in parameter, f"{call} {parameter['name']}"
+                Draft202012Validator(parameter["schema"]).validate(parameter["example"])
+
+
 def test_the_steps_of_each_example_are_those_that_such_a_transfer_takes(document: dict[str, Any]) -> None:
     seen = []
     for call, operation in operations(document):
