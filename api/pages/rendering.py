@@ -49,7 +49,7 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"moment": moment, "own_name": _own_name}
+_TEMPLATES.filters.update(moment=moment, own_name=_own_name)
 
 
 class Renderer:
