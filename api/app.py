@@ -4,11 +4,12 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware import Middleware
 
-from api import openapi, problems, reference
+from api import openapi, problems
 from api.dependencies import Backend, Options
 from api.metrics import HttpMetrics, MetricsMiddleware
 from api.middleware import BodyLimit, LastResort, SecurityHeaders, TrueClient
 from api.pages.app import STATIC, create_pages, mount_account_pages
+from api.reference import page
 from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
 from engine.engine import Engine
 from persistence.session import Database
@@ -18,7 +19,7 @@ from persistence.vault import Vault
 _CALLS = APIRouter()
 for _resource in (starts, transfers, decisions, charge_points, sessions, groups, me):
     _CALLS.include_router(_resource.router, prefix="/v1")
-for _resource in (health, metrics, reference):
+for _resource in (health, metrics, page):
     _CALLS.include_router(_resource.router)
 
 

@@ -167,10 +167,9 @@ def idempotency_key(
         str | None,
         Header(
             alias="Idempotency-Key",
-            description="Of your making, for each thing that you want done. The same key with the same call: one "
-            "effect, and the same answer; with another call: 422.",
+            description="Of your making, for each thing that you want done, like `move-lilas-1-2026-11-25`. The same "
+            "key with the same call: one effect, and the same answer; with another call: 422.",
             json_schema_extra={"minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[ -~]+$"},
-            examples=["move-lilas-1-2026-11-25"],
         ),
     ] = None,
 ) -> str | None:

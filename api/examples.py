@@ -41,6 +41,8 @@ _ID: Final = TransferId("trf_01M88QWZVJAJVDTTEPF0M6Z104")
 _POINT: Final = ChargePointId("lilas-1")
 _LILAS: Final = schemas.Side(group_id=GroupId("lilas"), owner_id=UserId("amelie"))
 _HARBOUR: Final = schemas.Side(group_id=GroupId("harbour"), owner_id=UserId("amelie"))
+#: What the paths of calls name.
+IN_PATHS: Final = {"charge_point_id": _POINT, "transfer_id": _ID, "group_id": "harbour", "session_id": 41}
 _STEPS: Final = tuple(StepName)
 _NO_ANSWER: Final = "The charger did not answer SendLocalList in time."
 _NOT_ASKED: Final = frozenset({StepName.ASK_RECIPIENT})

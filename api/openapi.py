@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from api.examples import IN_PATHS
 from api.problems import SCHEMA
 
 DESCRIPTION: Final = """\
@@ -53,15 +54,21 @@ def install(app: FastAPI) -> None:
 
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
-    """Add what a problem looks like; take out what the framework thinks of errors and of headers left out."""
+    """Add what a problem looks like; take out what the framework thinks of errors and of headers left out.
+
+    What a path names is that of the demo's data, so that calls can be tried as they stand.
+    """
     schemas = document["components"]["schemas"]
     schemas["Problem"] = dict(SCHEMA)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    document["tags"] = [{**tag, "x-displayName": tag["name"].capitalize()} for tag in document["tags"]]
     for path in document["paths"].values():
         for operation in path.values():
             for parameter in operation.get("parameters", []):
                 parameter["schema"] = _never_null(parameter["schema"])
+                if parameter["in"] == "path" and parameter["name"] in IN_PATHS:
+                    parameter["example"] = IN_PATHS[parameter["name"]]
             for answer in operation["responses"].values():
                 _read_examples(answer.get("content", {}).get("application/json", {}))
             if "application/json" in operation["responses"].get("422", {}).get("content", {}):

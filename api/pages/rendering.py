@@ -61,7 +61,7 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"moment": moment, "duration": duration, "when": _when, "own_name": _own_name}
+_TEMPLATES.filters.update(moment=moment, duration=duration, when=_when, own_name=_own_name)
 
 
 class Renderer:

@@ -29,7 +29,7 @@ _Hold = Annotated[HoldBody, Body(openapi_examples=example_bodies.HOLD_BODIES)]
 
 @router.post(
     "/{transfer_id}/accept",
-    **call("accept_transfer", "Accept", examples.ACCEPTED, *DECIDED, answered="It is accepted.", post=True),
+    **call("accept_transfer", "Accept a transfer", examples.ACCEPTED, *DECIDED, answered="It is accepted.", post=True),
 )
 async def accept(
     caller: CallerDep, backend: BackendDep, transfer_id: PathId, key: KeyDep, body: _Accept = None
@@ -46,7 +46,9 @@ async def accept(
 
 @router.post(
     "/{transfer_id}/decline",
-    **call("decline_transfer", "Decline", examples.DECLINED, *DECIDED, answered="It is declined.", post=True),
+    **call(
+        "decline_transfer", "Decline a transfer", examples.DECLINED, *DECIDED, answered="It is declined.", post=True
+    ),
 )
 async def decline(caller: CallerDep, backend: BackendDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
     """Decline the transfer, as its recipient: nothing changes. Declining again gives the same."""
@@ -56,7 +58,9 @@ async def decline(caller: CallerDep, backend: BackendDep, transfer_id: PathId, k
 
 @router.post(
     "/{transfer_id}/cancel",
-    **call("cancel_transfer", "Cancel", examples.CANCELLED, *DECIDED, answered="It is cancelled.", post=True),
+    **call(
+        "cancel_transfer", "Cancel a transfer", examples.CANCELLED, *DECIDED, answered="It is cancelled.", post=True
+    ),
 )
 async def cancel(caller: CallerDep, backend: BackendDep, transfer_id: PathId, key: KeyDep) -> schemas.Transfer:
     """Cancel the transfer, as who asked for it or as the present owner, until the ownership change begins.
@@ -85,7 +89,14 @@ async def resend(caller: CallerDep, backend: BackendDep, transfer_id: PathId, ke
 
 @router.post(
     "/{transfer_id}/resolve",
-    **call("resolve_transfer", "Resolve", examples.RESOLVED, *DECIDED, answered="It is being done.", post=True),
+    **call(
+        "resolve_transfer",
+        "Resolve what is stuck",
+        examples.RESOLVED,
+        *DECIDED,
+        answered="It is being done.",
+        post=True,
+    ),
 )
 async def resolve(
     caller: CallerDep,

@@ -61,6 +61,13 @@ def app(database: Database, vault: Vault, engine: Engine) -> FastAPI:
 
 
 @pytest.fixture
+def bare(vault: Vault, tmp_path: Path) -> FastAPI:
+    """The application, with a database that nobody asks."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/none.db")
+    return create_app(database, vault, Engine(database))
+
+
+@pytest.fixture
 async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://handover.test") as client:
