@@ -1,6 +1,6 @@
 """The approval link: what is offered, the one-time code, the answer. Looking changes nothing."""
 
-from typing import Final
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -178,7 +178,7 @@ class ApprovalPages:
         *,
         again: str,
         unsure: bool = False,
-        **values: object,
+        **values: Any,
     ) -> Response:
         words, path = self._sheets.words(request, link), link_access.path_of(link)
         text = (words.unsure if unsure else words.error_of(error)) if error else None

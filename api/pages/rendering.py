@@ -18,6 +18,7 @@ from api.pages.words import Ending, Words
 from domain.languages import Language, days_between, duration, language_of, moment, negotiate, wishes
 from domain.support import Audience, SupportLine
 from persistence.links.link_reads import LinkView
+from persistence.people.callers import Caller
 
 
 def _words_of(language: Language) -> Words:
@@ -72,8 +73,8 @@ class Renderer:
         self._secure = secure
         self._support = support
 
-    def words(self, request: Request, link: LinkView | None = None) -> Words:
-        """Give the words in the reader's language.
+    def words(self, request: Request, link: LinkView | None = None, here: Caller | None = None) -> Words:
+        """Give the words in the language of the reader, who opened a link, or is signed in, or neither.
 
         That is the one they chose, else the language of their account, else what their browser asks for, else the
         sender's: somebody without an account is likely to share it.
@@ -82,7 +83,7 @@ class Renderer:
             language_of(
                 request.query_params.get("lang"),
                 request.cookies.get(CHOICE),
-                link.locale if link else None,
+                link.locale if link else here.locale if here else None,
                 *wishes(request.headers.get("accept-language", "")),
                 link.sender_locale if link else None,
             )
@@ -95,13 +96,14 @@ class Renderer:
         status: int = 200,
         *,
         link: LinkView | None = None,
+        here: Caller | None = None,
         again: str = "",
         **values: Any,
     ) -> Response:
         """Render a page; what answers a form is found `again` at that address, in another language too."""
-        words = self.words(request, link)
+        words = self.words(request, link, here)
         others = [language for language in Language if language is not words.language]
-        values |= {"others": others, "address": "" if request.method in _LOOKS else again, "support": self._support}
+        values |= {"others": others, "address": "" if request.method in _LOOKS else again, "support": self._support, "here": here}
         text = _TEMPLATES.get_template(template).render(words=words, link=link, **values)
         answer = HTMLResponse(text, status, headers={"Content-Language": words.language.value})
         return self._remember(request, answer)

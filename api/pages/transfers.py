@@ -68,7 +68,7 @@ class TransferPages:
         if view.state is not TransferState.AWAITING_ACCEPTANCE or view.expires_at is None:
             raise NotFound("It has no deadline any more.")
         names = await self._backend.names.of(points=[view.charge_point_id])
-        words = self._sheets.words(request)
+        words = self._sheets.words(request, here=here.caller)
         said = words.transfers.reminder.format(point=names.points[view.charge_point_id].name)
         return calendar(view.id, said, view.expires_at, f"{self._origin}/transfers/{view.id}")
 
@@ -129,7 +129,7 @@ class TransferPages:
             groups={side.group_id for side in sides},
             points=[view.charge_point_id],
         )
-        words = self._sheets.words(request)
+        words = self._sheets.words(request, here=here.caller)
         values: dict[str, Any] = {
             "view": view,
             "names": names,

@@ -55,6 +55,7 @@ async def sign_in(
     await add(database, row)
     browser.cookies.clear()
     browser.cookies.set("__Host-handover_sign_in", token, domain="handover.example")
+    browser.cookies.set("handover_language", "en", domain="handover.example")
     return browser
 
 
@@ -169,6 +170,16 @@ async def test_the_foot_says_where_there_is_help(browsers: httpx.AsyncClient) ->
     assert '<a href="mailto:help@example.com">Private customers</a>' in text
     assert "At any time" in text
     assert "Business customers" not in text
+
+
+async def test_the_language_of_the_account_counts_unless_another_was_chosen(
+    browsers: httpx.AsyncClient, database: Database
+) -> None:
+    await sign_in(browsers, database, "olga")
+    browsers.cookies.delete("handover_language")
+    assert "Vos bornes" in await page(browsers, "/")
+    assert "Ihre Ladepunkte" in await page(browsers, "/?lang=de")
+    assert "Ihre Ladepunkte" in await page(browsers, "/")
 
 
 # --- which kinds are open ---------------------------------------------------------------------------------------------

@@ -27,6 +27,21 @@ _QUICK = {
     "HANDOVER_LIMITS__MESSAGES_PER_DAY": "0",
     "HANDOVER_LIMITS__MISSES_PER_MINUTE": "0",
     "HANDOVER_LIMITS__REFUSALS_PER_HOUR": "0",
+    "HANDOVER_LIMITS__SIGN_IN_CODES_PER_HOUR": "0",
+    "HANDOVER_LIMITS__SIGN_IN_CODES_PER_NETWORK": "0",
+}
+#: Where there is help, as a charging company would say it.
+_SUPPORT = {
+    "private": {"contact": "https://help.example.com/chat", "answers_within": "PT5M"},
+    "business": {
+        "contact": "https://help.example.com/tickets",
+        "hours": {"days": "mon-sun", "opens": "07:00", "closes": "23:00", "zone": "CET"},
+        "answers_within": "P3D",
+    },
+    "installers": {
+        "contact": "https://help.example.com/calls",
+        "hours": {"days": "mon-fri", "opens": "09:00", "closes": "17:00", "zone": "CET"},
+    },
 }
 
 
@@ -106,6 +121,7 @@ class Stage:
             "HANDOVER_SECRET_KEYS": self.secret_key,
             "HANDOVER_TEMPORAL_ADDRESS": self.temporal,
             "HANDOVER_ORIGIN": self.api,
+            "HANDOVER_SUPPORT": os.environ.get("HANDOVER_SUPPORT", json.dumps(_SUPPORT)),
             "HANDOVER_API_HOST": HOST,
             "HANDOVER_API_PORT": str(self.ports.api),
             "HANDOVER_GATEWAY_HOST": HOST,
