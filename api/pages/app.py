@@ -23,7 +23,7 @@ from api.pages.rendering import Renderer
 from api.pages.signing_in import SigningIn
 from api.pages.starting import StartPages
 from api.pages.transfers import TransferPages
-from api.pages.visitors import NotSignedIn, Visitors
+from api.pages.visitors import SIGN_IN, NotSignedIn, Visitors
 from api.pages.words import Ending
 from api.problems import RETRY_AFTER_SECONDS, headers_of, note_away, status_of
 from domain.errors import ErrorCode, HandoverError
@@ -62,27 +62,36 @@ class Errors:
         error = cast(HandoverError, error)  # registered for nothing else
         note_away(error)
         if isinstance(error, NotSignedIn) and self._visitors:
-            return self._visitors.lead_to_sign_in(request)
+            return self._sign_in(request, self._visitors)
         words = self._sheets.words(request)
         if error.code is ErrorCode.UNAVAILABLE:
             return self.away(request)
         endings: dict[type, Ending] = {NotOpened: words.not_opened, FromElsewhere: words.from_elsewhere}
-        answer = self._told(request, endings.get(type(error)), status_of(error))
+        answer = await self._told(request, endings.get(type(error)), status_of(error))
         answer.headers.update(headers_of(error))
+        return answer
+
+    def _sign_in(self, request: Request, visitors: Visitors) -> Response:
+        """Lead to where people sign in, and let the browser keep where they wanted to go."""
+        answer = self._sheets.redirect(request, SIGN_IN)
+        if request.method in {"GET", "HEAD"}:
+            visitors.keep_back(answer, request.url.path)
         return answer
 
     async def http_error(self, request: Request, error: Exception) -> Response:
         """Answer an unknown path and a wrong method."""
         error = cast(HTTPException, error)  # registered for nothing else
-        answer = self._told(request, None, error.status_code)
+        answer = await self._told(request, None, error.status_code)
         answer.headers.update(error.headers or {})
         return answer
 
-    def _told(self, request: Request, ending: Ending | None, status: int) -> Response:
-        """Render what there is to say; None: there is nothing at this address."""
-        words, home = self._sheets.words(request), self._visitors is not None
-        ending = ending or (words.account.not_here if home else words.unknown)
-        return self._sheets.ending(request, ending, status, home=home)
+    async def _told(self, request: Request, ending: Ending | None, status: int) -> Response:
+        """Render what there is to say; None: there is nothing at this address for the reader."""
+        visitor = await self._visitors.find(request) if self._visitors else None
+        here = visitor.caller if visitor else None
+        words = self._sheets.words(request, here=here)
+        ending = ending or (words.account.not_here if self._visitors else words.unknown)
+        return self._sheets.ending(request, ending, status, here=here, back=request.url.path)
 
 
 class PrivatePages:

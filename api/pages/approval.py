@@ -126,8 +126,9 @@ class ApprovalPages:
         if led_to is TransferState.CANCELLED:
             return self._ended(request, await self._link(request))
         words = self._sheets.words(request, link)
-        ending = words.accepted if accepts else words.declined
-        return self._sheets.ending(request, ending, link=link, again=link_access.path_of(link), good=True)
+        ending, follow = (words.accepted, _transfer(link)) if accepts else (words.declined, None)
+        again = link_access.path_of(link)
+        return self._sheets.ending(request, ending, link=link, again=again, good=True, follow=follow)
 
     async def _link(self, request: Request) -> LinkView:
         """Read the link whose page is asked for; raises NotOpened where the browser does not hold its token."""
@@ -198,7 +199,13 @@ class ApprovalPages:
 
     def _ended(self, request: Request, link: LinkView, status: int = _GONE) -> Response:
         ending = self._sheets.words(request, link).dead[link.state]
-        return self._sheets.ending(request, ending, status, link=link, again=link_access.path_of(link))
+        follow = _transfer(link) if link.state is LinkState.ACCEPTED else None
+        return self._sheets.ending(request, ending, status, link=link, again=link_access.path_of(link), follow=follow)
+
+
+def _transfer(link: LinkView) -> str:
+    """Give the address where who has accepted sees how it goes on, once they are signed in."""
+    return f"/transfers/{link.transfer_id}"
 
 
 def _check_acceptable(link: LinkView) -> None:

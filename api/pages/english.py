@@ -205,13 +205,16 @@ ENGLISH: Final = Words(
         languages="Languages",
         section="Account",
         home="To your charge points",
+        signed_in="You are signed in as {name}.",
+        other_account="Sign in with another address",
         sections="Sections",
         prove="Please confirm that it is you",
         prove_sent="This can’t be undone, so we have sent you a code of 6 digits. It is valid for 10 minutes.",
         retry="Nothing was done. Please try again.",
         not_here=Ending(
             "There is nothing here for you",
-            "It may never have been here, or is not yours to see any more. Go back to your charge points.",
+            "It may never have been here, or not be yours to see. If somebody sent you here, sign in with the address "
+            "that they know you by.",
         ),
         errors={
             NotItsOwner: "Only its owner, or an owner of its group, can do this. Ask one of them.",
@@ -497,6 +500,8 @@ ENGLISH: Final = Words(
         type_key="Make a new key in its settings, and type it into the charger.",
         put_cards_in="Your group’s RFID cards work at it from now on; check them at the charger.",
         to_point="To the charge point",
+        follow="See how it goes on",
+        follow_hint="You sign in with a code that we send you; you need no password.",
     ),
     support=SupportWords(
         title="Do you need help?",

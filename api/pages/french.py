@@ -220,13 +220,16 @@ FRENCH: Final = Words(
         languages="Langues",
         section="Compte",
         home="Vers vos bornes",
+        signed_in="Vous êtes connecté au nom de {name}.",
+        other_account="Se connecter avec une autre adresse",
         sections="Rubriques",
         prove="Veuillez confirmer que c’est bien vous",
         prove_sent="Ceci est définitif : nous vous avons donc envoyé un code à 6 chiffres. Il est valable 10 minutes.",
         retry="Rien n’a été fait. Veuillez réessayer.",
         not_here=Ending(
             "Il n’y a rien ici pour vous",
-            "Cette page n’a peut-être jamais existé, ou vous n’y avez plus accès. Revenez à vos bornes.",
+            "Cette page n’a peut-être jamais existé, ou vous n’y avez pas accès. Si l’on vous a envoyé ici, "
+            "connectez-vous avec l’adresse sous laquelle on vous connaît.",
         ),
         errors={
             NotItsOwner: "Seuls le propriétaire de la borne et les propriétaires de son groupe peuvent le faire. "
@@ -540,6 +543,8 @@ FRENCH: Final = Words(
         type_key="Créez une nouvelle clé dans ses paramètres sur cette plateforme, puis saisissez-la dans la borne.",
         put_cards_in="Les badges RFID de votre groupe y fonctionnent désormais ; essayez-les sur la borne.",
         to_point="Voir la borne",
+        follow="Suivre le transfert",
+        follow_hint="Vous vous connectez avec un code que nous vous envoyons, sans mot de passe.",
     ),
     support=SupportWords(
         title="Besoin d’aide ?",

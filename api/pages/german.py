@@ -226,6 +226,8 @@ GERMAN: Final = Words(
         languages="Sprachen",
         section="Konto",
         home="Zu Ihren Ladepunkten",
+        signed_in="Sie sind als {name} angemeldet.",
+        other_account="Mit einer anderen Adresse anmelden",
         sections="Bereiche",
         prove="Bitte bestätigen Sie, dass Sie es sind",
         prove_sent="Das lässt sich nicht rückgängig machen; darum haben wir Ihnen einen Code mit 6 Ziffern gesendet. "
@@ -233,7 +235,8 @@ GERMAN: Final = Words(
         retry="Es ist nichts geschehen. Bitte versuchen Sie es noch einmal.",
         not_here=Ending(
             "Hier ist nichts für Sie",
-            "Vielleicht war hier nie etwas, oder Sie haben keinen Zugang mehr. Gehen Sie zurück zu Ihren Ladepunkten.",
+            "Vielleicht war hier nie etwas, oder Sie haben keinen Zugang. Hat Sie jemand hierher geschickt, melden Sie "
+            "sich mit der Adresse an, unter der man Sie kennt.",
         ),
         errors={
             NotItsOwner: "Das können nur der Eigentümer des Ladepunkts und die Eigentümer seiner Gruppe. Bitten Sie "
@@ -558,6 +561,8 @@ GERMAN: Final = Words(
         "Ladestation ein.",
         put_cards_in="Die RFID-Karten Ihrer Gruppe gelten dort ab jetzt; probieren Sie sie an der Ladestation aus.",
         to_point="Zum Ladepunkt",
+        follow="Übertragung verfolgen",
+        follow_hint="Sie melden sich mit einem Code an, den wir Ihnen senden; ein Passwort brauchen Sie nicht.",
     ),
     support=SupportWords(
         title="Brauchen Sie Hilfe?",

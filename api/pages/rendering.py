@@ -103,8 +103,9 @@ class Renderer:
         """Render a page; what answers a form is found `again` at that address, in another language too."""
         words = self.words(request, link, here)
         others = [language for language in Language if language is not words.language]
-        values |= {"others": others, "address": "" if request.method in _LOOKS else again, "support": self._support, "here": here}
-        text = _TEMPLATES.get_template(template).render(words=words, link=link, **values)
+        address = "" if request.method in _LOOKS else again
+        shared = {"words": words, "others": others, "address": address, "support": self._support}
+        text = _TEMPLATES.get_template(template).render(link=link, here=here, **shared, **values)
         answer = HTMLResponse(text, status, headers={"Content-Language": words.language.value})
         return self._remember(request, answer)
 

@@ -105,6 +105,7 @@ class SigningIn:
             await self._backend.sign_ins.end(here.caller.id, here.sign_in.id)
         answer = self._sheets.redirect(request, SIGN_IN)
         self._visitors.cookies.drop(answer, "sign_in")
+        self._visitors.keep_back(answer, (await forms.fields(request)).get("back", ""))
         return answer
 
     async def _ended(self, request: Request, end: Callable[[Here], Awaitable[None]]) -> Response:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from api.dependencies import Backend
 from api.pages import forms
@@ -62,12 +62,10 @@ class Visitors:
             raise NotSignedIn
         return here
 
-    def lead_to_sign_in(self, request: Request) -> Response:
-        """Lead to where people sign in, and let the browser keep where they wanted to go."""
-        answer = RedirectResponse(SIGN_IN, 303)
-        if request.method in {"GET", "HEAD"} and _BACK.fullmatch(request.url.path):
-            self.cookies.set(answer, "back", request.url.path, _BACK_FOR)
-        return answer
+    def keep_back(self, answer: Response, path: str) -> None:
+        """Let the browser keep where somebody wants to go once they are signed in, if it is a page of ours."""
+        if _BACK.fullmatch(path):
+            self.cookies.set(answer, "back", path, _BACK_FOR)
 
     def back(self, request: Request) -> str:
         """Say where somebody wanted to go before they signed in."""

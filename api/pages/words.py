@@ -206,6 +206,8 @@ class TransferWords:
     type_key: str
     put_cards_in: str
     to_point: str
+    follow: str
+    follow_hint: str
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,8 @@ class AccountWords:
     languages: str
     section: str
     home: str
+    signed_in: str
+    other_account: str
     sections: str
     prove: str
     prove_sent: str

@@ -413,6 +413,19 @@ async def test_who_received_it_reads_what_to_do_next(browsers: httpx.AsyncClient
     assert "What to do next" not in await page(browsers, "/transfers/trf_1")
 
 
+async def test_a_new_owner_whose_key_is_waited_for_is_led_to_make_one(
+    browsers: httpx.AsyncClient, database: Database
+) -> None:
+    await add_transfer(database, state="reconfiguring", attention="new_key", accepted_by="u-rita")
+    async with database.writing() as rows:
+        await rows.execute(update(ChargePoint).values(owner_id="u-rita", group_id="g-rita"))
+    for who, led in (("rita", True), ("olga", False)):
+        await sign_in(browsers, database, who)
+        text = await page(browsers, "/transfers/trf_1")
+        assert "It waits for its new owner to type a new key" in text
+        assert ('href="/charge-points/cp-1/settings#new-key"' in text) is led
+
+
 # --- the charger ------------------------------------------------------------------------------------------------------
 
 

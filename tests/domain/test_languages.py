@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from domain.languages import Language, duration, language_of, moment, wishes
+from domain.languages import Language, days_between, duration, language_of, moment, wishes
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,11 @@ def test_a_length_of_time_is_written_in_the_largest_unit_of_which_it_is_whole(
     assert duration(length, Language.ENGLISH) == english
     assert duration(length, Language.FRENCH).replace("\u00a0", " ") == french
     assert duration(length, Language.GERMAN) == german
+
+
+@pytest.mark.parametrize(
+    ("days", "english", "french", "german"),
+    [("mon-fri", "Mon\u2013Fri", "lun\u2013ven", "Mo\u2013Fr"), ("sat-sat", "Sat", "sam", "Sa")],
+)
+def test_days_of_the_week_are_named_as_people_do(days: str, english: str, french: str, german: str) -> None:
+    assert [days_between(days, language) for language in Language] == [english, french, german]
