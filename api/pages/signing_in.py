@@ -6,16 +6,15 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.dependencies import Backend
 from api.pages import forms, link_access
-from api.pages.rendering import Renderer
+from api.pages.account_pages import AccountPages
 from api.problems import headers_of, note_away, status_of
 from domain.codes import VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp
 from domain.contact import parse_address, region_of
 from domain.errors import HandoverError, Refusal
 from domain.ids import SignInCodeId, SignInId
 from domain.languages import wishes
-from domain.sign_in import LASTS, CodeSpent
+from domain.sign_in import CodeSpent
 from persistence.intake.sign_ins import SignedIn
 
 #: Where who is signed in begins.
@@ -26,15 +25,8 @@ _CODE: Final = "/account/code"
 _OVER: Final = (CodeExpired, CodeSpent, NoCodeSent, TriesUsedUp)
 
 
-class SigningIn:
+class SigningIn(AccountPages):
     """The endpoints under /account."""
-
-    def __init__(self, backend: Backend, sheets: Renderer) -> None:
-        """Take what works, and what renders a page."""
-        self._backend = backend
-        self._sheets = sheets
-        self._origin = backend.options.origin
-        self._secure = backend.options.secure
 
     async def ask(self, request: Request) -> Response:
         """Show where an address is typed; who is signed in already is led on."""
@@ -74,7 +66,7 @@ class SigningIn:
         except Refusal as refusal:
             return self._typing(request, refusal)
         answer = self._sheets.redirect(request, HOME)
-        self._set(answer, "sign_in", made.token, int(LASTS.total_seconds()))
+        self._let_in(answer, made)
         self._drop(answer, "code")
         return answer
 
@@ -103,11 +95,6 @@ class SigningIn:
         self._drop(answer, "sign_in")
         return answer
 
-    async def signed_in(self, request: Request) -> SignedIn | None:
-        """Say who is signed in in this browser."""
-        token = self._cookie(request, "sign_in")
-        return await self._backend.sign_ins.find(token) if token else None
-
     async def _ended(self, request: Request, end: Callable[[SignedIn], Awaitable[None]]) -> Response:
         link_access.check_origin(request, self._origin)
         if (here := await self.signed_in(request)) is None:
@@ -133,23 +120,6 @@ class SigningIn:
         if error:
             answer.headers.update(headers_of(error))
         return answer
-
-    # --- cookies --------------------------------------------------------------------------------------------------
-
-    def _name(self, what: str) -> str:
-        """Name a cookie so that no other host of the domain can set it, where there is TLS."""
-        return f"__Host-handover_{what}" if self._secure else f"handover_{what}"
-
-    def _cookie(self, request: Request, what: str) -> str:
-        return request.cookies.get(self._name(what), "")
-
-    def _set(self, answer: Response, what: str, value: str, seconds: int) -> None:
-        answer.set_cookie(
-            self._name(what), value, max_age=seconds, path="/", secure=self._secure, httponly=True, samesite="lax"
-        )
-
-    def _drop(self, answer: Response, what: str) -> None:
-        answer.delete_cookie(self._name(what), path="/", secure=self._secure, httponly=True, samesite="lax")
 
 
 def _region(request: Request) -> str | None:
