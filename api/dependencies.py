@@ -17,6 +17,7 @@ from domain.charging import CONNECTOR_POWER_LIMIT
 from domain.errors import InvalidRequest, NotAuthenticated
 from domain.ids import ID_PATTERN
 from domain.limits import NO_LIMITS, CallLimits
+from domain.passkeys import RelyingParty
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.proxies import NO_PROXIES, Proxies
 from domain.rights import DEFAULT_COOL_DOWN
@@ -30,6 +31,7 @@ from persistence.chargers.issuing import Issuing
 from persistence.intake.limits import Counters
 from persistence.intake.load import Load
 from persistence.intake.order_book import OrderBook
+from persistence.intake.passkeys import Passkeys
 from persistence.intake.refused_attempts import RefusedAttempts
 from persistence.intake.requests import Requests
 from persistence.intake.session_orders import SessionOrders
@@ -107,12 +109,18 @@ class Backend:
         self.codes = LinkCodes(database, vault)
         self.sign_in_codes: SignInCodes = engine
         self.sign_ins = SignIns(database, vault, Counters(vault, options.limits))
+        self.passkeys = self._passkeys(database, Counters(vault, options.limits))
         self.load = Load(database, options.transfers_at_once)
         self.requests = Requests(database, vault, options.limits, options.policy)
         self.orders = OrderBook(database, vault, options.limits)
         self.session_orders = SessionOrders(database, vault)
         self.attempts = RefusedAttempts(database, vault, options.limits, metrics.unrecorded)
         self.issuing = Issuing(database, vault)
+
+    def _passkeys(self, database: Database, counters: Counters) -> Passkeys | None:
+        """Build what works with passkeys; None where browsers have none for us."""
+        party = RelyingParty.of(self.options.origin)
+        return Passkeys(database, counters, self.sign_ins, party) if party else None
 
 
 def backend_of(request: Request) -> Backend:

@@ -13,6 +13,7 @@ NodeId = NewType("NodeId", str)
 OrderId = NewType("OrderId", str)
 SignInId = NewType("SignInId", str)
 SignInCodeId = NewType("SignInCodeId", str)
+PasskeyId = NewType("PasskeyId", str)
 
 #: So many characters an id has at most.
 LONGEST_ID = 64

@@ -25,6 +25,11 @@ class AccountPages:
         token = self._cookie(request, "sign_in")
         return await self._backend.sign_ins.find(token) if token else None
 
+    @property
+    def _has_passkeys(self) -> bool:
+        """Whether browsers have passkeys for us."""
+        return self._backend.passkeys is not None
+
     def _let_in(self, answer: Response, made: NewSignIn) -> None:
         """Let the browser keep a sign-in that has just begun."""
         self._set(answer, "sign_in", made.token, int(LASTS.total_seconds()))

@@ -17,6 +17,7 @@ from api.dependencies import Backend
 from api.middleware import LastResort
 from api.pages.approval import ApprovalPages
 from api.pages.link_access import FromElsewhere, NotOpened
+from api.pages.passkeys import PasskeyPages
 from api.pages.rendering import Renderer
 from api.pages.signing_in import SigningIn
 from api.pages.words import Ending
@@ -27,13 +28,18 @@ STATIC: Final = Path(__file__).parent / "static"
 
 #: A link opens a decision: it may not be kept, framed, or read by a script, nor, as no answer's, be passed on by a
 #: referrer (SecurityHeaders). A QR code needs no more: it is drawn within the page.
+_POLICY: Final = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": _POLICY,
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
     "Cross-Origin-Opener-Policy": "same-origin",
+}
+#: A passkey is asked for by a script of ours, which calls us alone.
+ACCOUNT_HEADERS: Final[Mapping[str, str]] = {
+    **HEADERS,
+    "Content-Security-Policy": f"{_POLICY}; script-src 'self'; connect-src 'self'",
 }
 
 
@@ -73,9 +79,10 @@ class Errors:
 class PrivatePages:
     """Puts the headers on every answer, errors included."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
         """Wrap `app`."""
         self._app = app
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call."""
@@ -83,7 +90,7 @@ class PrivatePages:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                for name, value in self._headers.items():
                     headers[name] = value
             await send(message)
 
@@ -106,6 +113,7 @@ def create_pages(backend: Backend) -> Starlette:
             Route("/of/{link}/{answer}", pages.back, methods=["GET"]),
             Route("/of/{link}/{answer}", pages.decide, methods=["POST"]),
         ],
+        HEADERS,
     )
 
 
@@ -124,15 +132,33 @@ def create_account_pages(backend: Backend) -> Starlette:
             Route("/sign-ins", pages.show, methods=["GET"]),
             Route("/sign-ins/end-others", pages.end_others, methods=["POST"]),
             Route("/sign-ins/{sign_in}/end", pages.end_one, methods=["POST"]),
+            *_passkey_routes(PasskeyPages(backend, sheets)),
         ],
+        ACCOUNT_HEADERS,
     )
 
 
-def _application(sheets: Renderer, routes: Sequence[BaseRoute]) -> Starlette:
+def _passkey_routes(pages: PasskeyPages) -> Sequence[BaseRoute]:
+    scripted = {
+        "/passkeys/add/options": pages.ask_to_add,
+        "/passkeys/add": pages.add,
+        "/passkeys/sign-in/options": pages.ask_to_sign_in,
+        "/passkeys/sign-in": pages.sign_in,
+        "/passkeys/prove/options": pages.ask_to_prove,
+        "/passkeys/prove": pages.prove,
+    }
+    return [
+        Route("/passkeys", pages.show, methods=["GET"]),
+        Route("/passkeys/{passkey}/remove", pages.remove, methods=["POST"]),
+        *(Route(path, pages.in_json(call), methods=["POST"]) for path, call in scripted.items()),
+    ]
+
+
+def _application(sheets: Renderer, routes: Sequence[BaseRoute], headers: Mapping[str, str]) -> Starlette:
     errors = Errors(sheets)
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(PrivatePages), Middleware(LastResort, answer=errors.away)],
+        middleware=[Middleware(PrivatePages, headers=headers), Middleware(LastResort, answer=errors.away)],
         exception_handlers={HandoverError: errors.handover_error, HTTPException: errors.http_error},
     )
     app.router.redirect_slashes = False  # it would lead to whatever host the call names, with the token in the address

@@ -3,12 +3,13 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, SignInWords, Words
+from api.pages.words import Choice, Ending, PasskeyWords, SignInWords, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.languages import Language
+from domain.passkeys import NotAPasskeyName, PasskeyRefused, TooManyPasskeys
 from domain.recipient import Standing
-from domain.sign_in import CodeSpent
+from domain.sign_in import CodeSpent, NotProvenLately
 from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState
 
@@ -169,6 +170,34 @@ ENGLISH: Final = Words(
             NoCodeSent: "There is no such code; ask for another one.",
             TriesUsedUp: "{tries} wrong codes were typed; ask for another one.",
             RateLimited: "Too many codes were asked for with this address; try again in an hour.",
+        },
+    ),
+    passkey=PasskeyWords(
+        title="Your passkeys",
+        lead="With a passkey you sign in with your fingerprint, your face or your device’s PIN: no code, and nothing "
+        "that anybody could talk you out of.",
+        sign_in="Sign in with a passkey",
+        none="You have none yet.",
+        unnamed="A passkey without a name",
+        added="Added on {added}",
+        used="Last used on {used}",
+        not_used="Not used yet",
+        name="Name of the passkey",
+        name_hint="So that you know it again, like “my phone”; it may be left empty",
+        add="Add a passkey",
+        remove="Remove",
+        not_here="This browser can’t add one, or runs no scripts. You can always sign in with a code.",
+        prove_first="To add or remove one, show once more that it is you: you did so more than 10 minutes ago.",
+        prove="Show it with a passkey",
+        sign_in_again="Sign out, then sign in again",
+        failed="That did not work, or was called off. Please try again.",
+        known="This device has a passkey for your account already.",
+        errors={
+            PasskeyRefused: "This passkey was not accepted. Try again, or sign in with a code.",
+            NotProvenLately: "For this, show once more that it is you: sign out, then sign in again.",
+            TooManyPasskeys: "You have {most} passkeys already; remove one first.",
+            NotAPasskeyName: "Choose a name of one line, of at most {longest} characters.",
+            ErrorCode.RATE_LIMITED: "That was tried too often; wait a minute, then try again.",
         },
     ),
     dead={

@@ -3,12 +3,13 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, SignInWords, Words
+from api.pages.words import Choice, Ending, PasskeyWords, SignInWords, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.languages import Language
+from domain.passkeys import NotAPasskeyName, PasskeyRefused, TooManyPasskeys
 from domain.recipient import Standing
-from domain.sign_in import CodeSpent
+from domain.sign_in import CodeSpent, NotProvenLately
 from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState
 
@@ -184,6 +185,37 @@ FRENCH: Final = Words(
             NoCodeSent: "Ce code n’existe pas ; demandez-en un autre.",
             TriesUsedUp: "{tries} codes erronés ont été saisis ; demandez-en un autre.",
             RateLimited: "Trop de codes ont été demandés pour cette adresse ; réessayez dans une heure.",
+        },
+    ),
+    passkey=PasskeyWords(
+        title="Vos clés d’accès",
+        lead="Avec une clé d’accès, vous vous connectez avec votre empreinte, votre visage ou le code PIN de votre "
+        "appareil : rien à recopier, et rien que l’on puisse vous soutirer.",
+        sign_in="Se connecter avec une clé d’accès",
+        none="Vous n’en avez pas encore.",
+        unnamed="Une clé d’accès sans nom",
+        added="Ajoutée le {added}",
+        used="Dernière utilisation le {used}",
+        not_used="Pas encore utilisée",
+        name="Nom de la clé d’accès",
+        name_hint="Pour la reconnaître, par exemple « mon téléphone » ; il peut rester vide",
+        add="Ajouter une clé d’accès",
+        remove="Supprimer",
+        not_here="Ce navigateur ne peut pas en ajouter, ou n’exécute pas de scripts. Vous pouvez toujours vous "
+        "connecter avec un code.",
+        prove_first="Pour en ajouter ou en supprimer une, montrez encore une fois que c’est bien vous : la dernière "
+        "fois, c’était il y a plus de 10 minutes.",
+        prove="Le montrer avec une clé d’accès",
+        sign_in_again="Se déconnecter, puis se reconnecter",
+        failed="Cela n’a pas fonctionné, ou a été interrompu. Veuillez réessayer.",
+        known="Cet appareil a déjà une clé d’accès pour votre compte.",
+        errors={
+            PasskeyRefused: "Cette clé d’accès n’a pas été acceptée. Réessayez, ou connectez-vous avec un code.",
+            NotProvenLately: "Pour cela, montrez encore une fois que c’est bien vous : déconnectez-vous, puis "
+            "reconnectez-vous.",
+            TooManyPasskeys: "Vous avez déjà {most} clés d’accès ; supprimez-en une d’abord.",
+            NotAPasskeyName: "Choisissez un nom d’une seule ligne, de {longest} caractères au plus.",
+            ErrorCode.RATE_LIMITED: "Trop d’essais ; attendez une minute, puis réessayez.",
         },
     ),
     dead={

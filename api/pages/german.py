@@ -3,12 +3,13 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, SignInWords, Words
+from api.pages.words import Choice, Ending, PasskeyWords, SignInWords, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.languages import Language
+from domain.passkeys import NotAPasskeyName, PasskeyRefused, TooManyPasskeys
 from domain.recipient import Standing
-from domain.sign_in import CodeSpent
+from domain.sign_in import CodeSpent, NotProvenLately
 from domain.transfer import UntilNewKey
 from persistence.links.link_reads import LinkState
 
@@ -190,6 +191,37 @@ GERMAN: Final = Words(
             TriesUsedUp: "{tries} falsche Codes wurden eingegeben; fordern Sie einen neuen an.",
             RateLimited: "Mit dieser Adresse wurden zu viele Codes angefordert; versuchen Sie es in einer Stunde "
             "wieder.",
+        },
+    ),
+    passkey=PasskeyWords(
+        title="Ihre Passkeys",
+        lead="Mit einem Passkey melden Sie sich mit Fingerabdruck, Gesicht oder der PIN Ihres Geräts an: ohne Code, "
+        "und ohne etwas, das Ihnen jemand entlocken könnte.",
+        sign_in="Mit einem Passkey anmelden",
+        none="Sie haben noch keinen.",
+        unnamed="Ein Passkey ohne Namen",
+        added="Hinzugefügt {added}",
+        used="Zuletzt genutzt {used}",
+        not_used="Noch nicht genutzt",
+        name="Name des Passkeys",
+        name_hint="Damit Sie ihn wiedererkennen, wie „mein Telefon“; er kann leer bleiben",
+        add="Passkey hinzufügen",
+        remove="Entfernen",
+        not_here="Dieser Browser kann keinen hinzufügen oder führt keine Skripte aus. Mit einem Code können Sie sich "
+        "immer anmelden.",
+        prove_first="Um einen hinzuzufügen oder zu entfernen, zeigen Sie noch einmal, dass Sie es sind: Das letzte Mal "
+        "ist mehr als 10 Minuten her.",
+        prove="Mit einem Passkey zeigen",
+        sign_in_again="Abmelden und neu anmelden",
+        failed="Das hat nicht geklappt oder wurde abgebrochen. Bitte versuchen Sie es noch einmal.",
+        known="Auf diesem Gerät gibt es schon einen Passkey für Ihr Konto.",
+        errors={
+            PasskeyRefused: "Dieser Passkey wurde nicht angenommen. Versuchen Sie es noch einmal, oder melden Sie sich "
+            "mit einem Code an.",
+            NotProvenLately: "Zeigen Sie dafür noch einmal, dass Sie es sind: Melden Sie sich ab und neu an.",
+            TooManyPasskeys: "Sie haben schon {most} Passkeys; entfernen Sie zuerst einen.",
+            NotAPasskeyName: "Wählen Sie einen Namen in einer Zeile, mit höchstens {longest} Zeichen.",
+            ErrorCode.RATE_LIMITED: "Zu viele Versuche; warten Sie eine Minute, und versuchen Sie es dann wieder.",
         },
     ),
     dead={

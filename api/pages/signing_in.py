@@ -75,7 +75,7 @@ class SigningIn(AccountPages):
         if (here := await self.signed_in(request)) is None:
             return self._sheets.redirect(request, _SIGN_IN)
         found = await self._backend.sign_ins.of_user(here.user_id)
-        return self._sheets.page(request, "sign_ins.html", this=here, sign_ins=found)
+        return self._sheets.page(request, "sign_ins.html", this=here, sign_ins=found, passkeys=self._has_passkeys)
 
     async def end_one(self, request: Request) -> Response:
         """End one of somebody's sign-ins."""
@@ -105,7 +105,8 @@ class SigningIn(AccountPages):
     # --- pages ----------------------------------------------------------------------------------------------------
 
     def _asking(self, request: Request, error: HandoverError | None = None, typed: str = "") -> Response:
-        return self._form(request, "sign_in.html", error, again=_SIGN_IN, typed=typed[:254])
+        offered = {"passkeys": self._has_passkeys, "home": HOME}
+        return self._form(request, "sign_in.html", error, again=_SIGN_IN, typed=typed[:254], **offered)
 
     def _typing(self, request: Request, error: HandoverError | None = None) -> Response:
         return self._form(request, "sign_in_code.html", error, again=_CODE, over=isinstance(error, _OVER))

@@ -59,6 +59,41 @@ class SignInWords:
 
 
 @dataclass(frozen=True)
+class PasskeyWords:
+    """What is said of passkeys."""
+
+    title: str
+    lead: str
+    sign_in: str
+    none: str
+    unnamed: str
+    added: str
+    used: str
+    not_used: str
+    name: str
+    name_hint: str
+    add: str
+    remove: str
+    not_here: str
+    """Where the browser can't make one."""
+    prove_first: str
+    prove: str
+    sign_in_again: str
+    failed: str
+    """Also of what was called off by the reader."""
+    known: str
+    """Of a device that has one already."""
+    errors: Mapping[type[HandoverError] | ErrorCode, str]
+
+    def error_of(self, error: HandoverError, words: "Words") -> str:
+        """Say what is wrong and what to do."""
+        if error.code is ErrorCode.UNAVAILABLE:
+            return words.away.text
+        text = self.errors.get(type(error)) or self.errors.get(error.code, self.failed)
+        return text.format(**vars(error))
+
+
+@dataclass(frozen=True)
 class Words:
     """Everything the pages say in one language; placeholders are in braces."""
 
@@ -132,6 +167,7 @@ class Words:
     from_elsewhere: Ending
     away: Ending
     sign_in: SignInWords
+    passkey: PasskeyWords
     dead: Mapping[LinkState, Ending]
 
     def intro_of(self, link: LinkView) -> str:

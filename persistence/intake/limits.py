@@ -27,6 +27,7 @@ STARTS: Final = "At most {} transfers may be started within an hour"
 _MESSAGES: Final = "At most {} messages may be sent to the same recipient within a day"
 _REFUSALS: Final = "At most {} starts and decisions may be refused within an hour"
 _CODES: Final = "At most {} codes may be sent to the same address within an hour"
+_CHALLENGES: Final = "At most {} passkeys may be asked for within a minute"
 _MISSES: Final = "At most {} unknown links may be opened within a minute"
 
 
@@ -73,6 +74,11 @@ class Counters:
             self._key("sign-in", f"{address.channel.value}:{address.value}"),
         )
         await self._count(rows, key, limit, _HOUR, _CODES.format(limit))
+
+    async def passkey_challenge(self, rows: AsyncSession, network: str) -> None:
+        """Count a challenge for a passkey that is asked for from `network`; raises RateLimited."""
+        limit, key = self._limits.passkey_challenges_per_minute, self._key("passkey", network)
+        await self._count(rows, key, limit, _MINUTE, _CHALLENGES.format(limit))
 
     async def miss(self, db: Database, client: str) -> None:
         """Count an unknown link that was opened from the address `client`; raises RateLimited.

@@ -15,7 +15,7 @@ from domain.codes import TRIES, VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp,
 from domain.contact import Address
 from domain.errors import Refusal
 from domain.ids import SignInCodeId, SignInId, UserId
-from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, CodeSpent
+from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, CodeSpent, is_fresh
 from persistence.intake import sign_in_codes
 from persistence.intake.limits import Counters
 from persistence.session import Database
@@ -33,6 +33,11 @@ class SignedIn:
     began_at: datetime
     seen_at: datetime
     proven_at: datetime
+
+    @property
+    def proven_lately(self) -> bool:
+        """Whether they may do what can't be undone."""
+        return is_fresh(self.proven_at, datetime.now(UTC))
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ class SignIns:
         async with self._db.writing() as rows:
             found = await self._try(rows, code_id, digits)
             if not isinstance(found, Refusal):
-                return await self._begin(rows, found, browser)
+                return begin(rows, found, browser)
         raise found
 
     async def _try(self, rows: AsyncSession, code_id: SignInCodeId, digits: str) -> UserId | Refusal:
@@ -110,22 +115,6 @@ class SignIns:
 
     # --- who is signed in -----------------------------------------------------------------------------------------
 
-    async def _begin(self, rows: AsyncSession, user_id: UserId, browser: str) -> NewSignIn:
-        now, token = datetime.now(UTC), new_secret()
-        made = NewSignIn(SignInId(f"sin_{new_secret(16)}"), user_id, token)
-        rows.add(
-            SignIn(
-                id=made.id,
-                token_hash=fingerprint(token),
-                user_id=user_id,
-                browser=_printable(browser)[:LONGEST_BROWSER],
-                began_at=now,
-                seen_at=now,
-                proven_at=now,
-            )
-        )
-        return made
-
     async def find(self, token: str) -> SignedIn | None:
         """Say who is signed in with a token; None where nobody is any more. Notes now and then that it is used."""
         now = datetime.now(UTC)
@@ -145,6 +134,14 @@ class SignIns:
         async with self._db.reading() as rows:
             return [_view(row) for row in await rows.scalars(wanted.order_by(SignIn.seen_at.desc(), SignIn.id))]
 
+    async def prove(self, sign_in_id: SignInId, user_id: UserId) -> None:
+        """Note that who is signed in has proven it anew; nothing where the sign-in is over, or another's."""
+        now = datetime.now(UTC)
+        this = (SignIn.id == sign_in_id, SignIn.user_id == user_id, _lasts(now))
+        async with self._db.writing() as rows:
+            proven = update(SignIn).where(*this).values(proven_at=now)
+            await rows.execute(proven, execution_options={"synchronize_session": False})
+
     async def end(self, user_id: UserId, sign_in_id: SignInId) -> None:
         """End one of somebody's sign-ins; nothing where it is over, or another's."""
         await self._end(SignIn.user_id == user_id, SignIn.id == sign_in_id)
@@ -157,6 +154,24 @@ class SignIns:
         async with self._db.writing() as rows:
             ended = update(SignIn).where(*which, SignIn.ended_at.is_(None)).values(ended_at=datetime.now(UTC))
             await rows.execute(ended, execution_options={"synchronize_session": False})
+
+
+def begin(rows: AsyncSession, user_id: UserId, browser: str) -> NewSignIn:
+    """Sign in somebody who has just proven who they are, in the caller's transaction."""
+    now, token = datetime.now(UTC), new_secret()
+    made = NewSignIn(SignInId(f"sin_{new_secret(16)}"), user_id, token)
+    rows.add(
+        SignIn(
+            id=made.id,
+            token_hash=fingerprint(token),
+            user_id=user_id,
+            browser=_printable(browser)[:LONGEST_BROWSER],
+            began_at=now,
+            seen_at=now,
+            proven_at=now,
+        )
+    )
+    return made
 
 
 def _lasts(now: datetime) -> ColumnElement[bool]:
