@@ -22,6 +22,7 @@ from domain.policy import DEFAULT_POLICY, Policy
 from domain.proxies import NO_PROXIES, Proxies
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.trail import PLACES_KEPT
+from engine.account_news import AccountNews
 from engine.chargers import Chargers
 from engine.engine import Engine
 from engine.links import Links
@@ -108,6 +109,7 @@ class Backend:
         self.link_reads = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
         self.sign_in_codes: SignInCodes = engine
+        self.account_news: AccountNews = engine
         self.sign_ins = SignIns(database, vault, Counters(vault, options.limits))
         self.passkeys = self._passkeys(database, Counters(vault, options.limits))
         self.load = Load(database, options.transfers_at_once)

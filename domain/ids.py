@@ -50,6 +50,11 @@ def sign_in_code_workflow_id(code_id: SignInCodeId) -> str:
     return f"sign-in-code-{code_id}"
 
 
+def passkey_news_workflow_id(passkey_id: PasskeyId, change: str) -> str:
+    """Give the workflow id that tells somebody what became of a passkey of theirs."""
+    return f"passkey-{passkey_id}-{change}"
+
+
 def account_workflow_id(link_id: LinkId) -> str:
     """Give the workflow id that opens the account of whoever a link was sent to."""
     return f"account-{link_id}"

@@ -29,6 +29,13 @@ class Ceremony(StrEnum):
     PROVE = "prove"
 
 
+class PasskeyChange(StrEnum):
+    """What becomes of a passkey, and its owner is told."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+
+
 @dataclass(frozen=True)
 class RelyingParty:
     """Whom passkeys are made for: a browser hands them to no other host, and to no other page of it."""

@@ -11,9 +11,9 @@ from starlette.responses import JSONResponse, Response
 from api.pages import link_access
 from api.pages.account_pages import AccountPages
 from api.problems import headers_of, note_away, status_of
-from domain.errors import HandoverError
+from domain.errors import HandoverError, Unavailable
 from domain.ids import PasskeyId
-from domain.passkeys import CHALLENGE_LASTS, MOST, PasskeyRefused
+from domain.passkeys import CHALLENGE_LASTS, MOST, PasskeyChange, PasskeyRefused
 from domain.sign_in import NotProvenLately
 from persistence.intake.passkeys import Passkeys
 from persistence.intake.sign_ins import SignedIn
@@ -38,8 +38,11 @@ class PasskeyPages(AccountPages):
         link_access.check_origin(request, self._origin)
         if (here := await self.signed_in(request)) is None:
             return self._sheets.redirect(request, _SIGN_IN)
+        which = PasskeyId(request.path_params["passkey"])
+        await self._check_that_they_are_told()
         try:
-            await self._passkeys.remove(here, PasskeyId(request.path_params["passkey"]))
+            if await self._passkeys.remove(here, which):
+                await self._backend.account_news.tell_of_passkey(here.user_id, which, PasskeyChange.REMOVED)
         except NotProvenLately as refusal:
             return await self._listing(request, here, refusal)
         return self._sheets.redirect(request, PASSKEYS)
@@ -69,7 +72,9 @@ class PasskeyPages(AccountPages):
     async def add(self, request: Request) -> Response:
         """Keep the passkey that was made, `{"answer": …, "name": …}`."""
         here, sent = await self._who(request), await _sent(request)
-        await self._passkeys.add(here, _answer_in(sent), str(sent.get("name") or ""))
+        await self._check_that_they_are_told()
+        added = await self._passkeys.add(here, _answer_in(sent), str(sent.get("name") or ""))
+        await self._backend.account_news.tell_of_passkey(here.user_id, added, PasskeyChange.ADDED)
         return JSONResponse({})
 
     async def ask_to_sign_in(self, request: Request) -> Response:
@@ -105,6 +110,11 @@ class PasskeyPages(AccountPages):
         if self._backend.passkeys is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         return self._backend.passkeys
+
+    async def _check_that_they_are_told(self) -> None:
+        """Raise Unavailable where nobody could be told of a change: then nothing is changed."""
+        if not await self._backend.transfers.ready():
+            raise Unavailable("You could not be told of it now; try again in a moment.")
 
     async def _who(self, request: Request) -> SignedIn:
         """Say who is signed in; raises NotProvenLately where nobody is: they do the same about it."""

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from api.app import create_app
 from api.dependencies import Options
 from domain.limits import CallLimits
-from domain.passkeys import MOST
+from domain.passkeys import MOST, PasskeyChange
 from domain.sign_in import PROOF_LASTS
 from persistence.session import Database
 from persistence.tables import Passkey, PasskeyChallenge, SignIn, User
@@ -101,6 +101,13 @@ async def is_in(browser: httpx.AsyncClient) -> bool:
     return (await browser.get("/account/sign-ins")).status_code == 200
 
 
+async def to_remove(browser: httpx.AsyncClient) -> str:
+    """Give the address at which their only passkey is removed."""
+    page = await browser.get("/account/passkeys")
+    (path,) = re.findall(r'action="(/account/passkeys/pky_[^"]+/remove)"', page.text)
+    return str(path)
+
+
 def refused(answer: httpx.Response) -> bool:
     return answer.status_code == 403 and answer.json()["error"].startswith(REFUSED)
 
@@ -153,6 +160,37 @@ async def test_a_passkey_that_was_removed_signs_nobody_in(browser: httpx.AsyncCl
     assert (await browser.post(path)).status_code == 303, "it is gone already"
     assert refused(await enter(browser, device))
     assert not await is_in(browser)
+
+
+async def test_whose_it_is_is_told_of_a_passkey_that_was_added_or_removed(
+    browser: httpx.AsyncClient, device: Device, site: Site, engine: Engine
+) -> None:
+    await add(browser, device)
+    async with site.database.reading() as rows:
+        (passkey_id,) = (await rows.scalars(select(Passkey.id))).all()
+    for _ in range(2):
+        await browser.post(f"/account/passkeys/{passkey_id}/remove")
+    assert engine.passkey_news == [
+        ("u-rita", passkey_id, PasskeyChange.ADDED),
+        ("u-rita", passkey_id, PasskeyChange.REMOVED),
+    ]
+
+
+async def test_nothing_is_added_or_removed_that_nobody_could_be_told_of(
+    browser: httpx.AsyncClient, device: Device, site: Site, engine: Engine
+) -> None:
+    await add(browser, device)
+    (path,) = re.findall(
+        r'action="(/account/passkeys/pky_[^"]+/remove)"', (await browser.get("/account/passkeys")).text
+    )
+    made = device.make(await asked(browser, "add"))
+    engine.alive = False
+    for answer in (await browser.post("/account/passkeys/add", json={"answer": made}), await browser.post(path)):
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+    assert await site.count(Passkey) == 1
+    engine.alive = True
+    assert (await browser.post("/account/passkeys/add", json={"answer": made})).status_code == 200
 
 
 async def test_a_passkey_proves_anew_who_is_signed_in(browser: httpx.AsyncClient, device: Device, site: Site) -> None:
@@ -290,7 +328,9 @@ async def test_a_challenge_is_good_for_its_time(browser: httpx.AsyncClient, devi
     assert refused(await browser.post("/account/passkeys/sign-in", json={"answer": signed}))
 
 
-@pytest.mark.parametrize(("of", "sent_to"), [("sign-in", "prove"), ("prove", "sign-in"), ("add", "sign-in")])
+@pytest.mark.parametrize(
+    ("of", "sent_to"), [("sign-in", "prove"), ("prove", "sign-in"), ("add", "sign-in"), ("add", "prove")]
+)
 async def test_a_challenge_answers_what_it_was_asked_for(
     browser: httpx.AsyncClient, device: Device, of: str, sent_to: str
 ) -> None:
@@ -300,6 +340,14 @@ async def test_a_challenge_answers_what_it_was_asked_for(
     options.setdefault("rpId", "handover.example")
     signed = device.sign(options)
     assert refused(await browser.post(f"/account/passkeys/{sent_to}", json={"answer": signed}))
+
+
+async def test_a_challenge_to_prove_adds_nothing(browser: httpx.AsyncClient, device: Device, site: Site) -> None:
+    await add(browser, device)
+    options = await asked(browser, "add") | {"challenge": (await asked(browser, "prove"))["challenge"]}
+    sent = {"answer": device.make(options), "name": ""}
+    assert refused(await browser.post("/account/passkeys/add", json=sent))
+    assert await site.count(Passkey) == 1
 
 
 async def test_a_challenge_is_answered_where_it_was_asked_for(
