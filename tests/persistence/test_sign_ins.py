@@ -5,14 +5,14 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from domain.codes import TRIES, VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp, WrongCode
 from domain.contact import Address, Channel
 from domain.errors import RateLimited
 from domain.ids import SignInCodeId, UserId
 from domain.limits import NO_LIMITS, CallLimits
-from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, CodeSpent
+from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, PROOF_LASTS, CodeSpent
 from persistence.importing.imports import import_lines
 from persistence.intake import sign_in_codes
 from persistence.intake.limits import Counters
@@ -185,3 +185,24 @@ async def test_neither_address_nor_token_nor_digits_is_kept(
     assert not {BOB.value, made.token, digits} & set(text.replace("'", " ").split())
     assert BOB.value not in text
     assert made.token not in text
+
+
+async def test_who_is_signed_in_proves_anew_and_nobody_else_for_them(
+    database: Database, sign_ins: SignIns, vault: Vault
+) -> None:
+    made = [await sign_ins.use(*await asked(database, vault, sign_ins), browser=BROWSER) for _ in range(2)]
+    bob, ago = UserId("bob"), datetime.now(UTC) - PROOF_LASTS
+    await sign_ins.end(bob, made[1].id)
+    async with database.writing() as rows:
+        await rows.execute(update(SignIn).values(proven_at=ago))
+    await sign_ins.prove(made[0].id, UserId("ada"))
+    await sign_ins.prove(made[1].id, bob)
+    async with database.reading() as rows:
+        assert (await rows.scalars(select(SignIn.proven_at))).all() == [ago, ago]
+    found = await sign_ins.find(made[0].token)
+    assert found is not None
+    assert not found.proven_lately
+    await sign_ins.prove(made[0].id, bob)
+    found = await sign_ins.find(made[0].token)
+    assert found is not None
+    assert found.proven_lately
