@@ -10,6 +10,7 @@ from typing import Annotated, Final, cast
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.issuer import CALLBACK, Issuer, IssuerOptions
 from api.metrics import HttpMetrics
 from api.streams import StreamOptions, Streams
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
@@ -74,6 +75,8 @@ class Options:
     """Where recipients reach the pages."""
     policy: Policy = DEFAULT_POLICY
     """Of a transfer that is asked for now."""
+    issuer: IssuerOptions | None = None
+    """By whom people may sign in beside us."""
     power_limit: float = CONNECTOR_POWER_LIMIT
     """What a connector gives at most, in kW."""
 
@@ -95,6 +98,7 @@ class Backend:
         self.links: Links = engine
         self.chargers: Chargers = engine
         self.options = options
+        self.vault = vault
         self.http_metrics = metrics
         self.metrics = MetricReads(database)
         self.callers = Callers(database)
@@ -112,6 +116,7 @@ class Backend:
         self.account_news: AccountNews = engine
         self.sign_ins = SignIns(database, vault, Counters(vault, options.limits))
         self.passkeys = self._passkeys(database, Counters(vault, options.limits))
+        self.issuer = Issuer(options.issuer, f"{options.origin.rstrip('/')}{CALLBACK}") if options.issuer else None
         self.load = Load(database, options.transfers_at_once)
         self.requests = Requests(database, vault, options.limits, options.policy)
         self.orders = OrderBook(database, vault, options.limits)

@@ -30,6 +30,11 @@ class AccountPages:
         """Whether browsers have passkeys for us."""
         return self._backend.passkeys is not None
 
+    @property
+    def _issuer_called(self) -> str | None:
+        """Give what people know the issuer by that they may sign in by; None where there is none."""
+        return self._backend.options.issuer.name if self._backend.options.issuer else None
+
     def _let_in(self, answer: Response, made: NewSignIn) -> None:
         """Let the browser keep a sign-in that has just begun."""
         self._set(answer, "sign_in", made.token, int(LASTS.total_seconds()))

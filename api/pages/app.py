@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.dependencies import Backend
 from api.middleware import LastResort
 from api.pages.approval import ApprovalPages
+from api.pages.issuer_pages import IssuerPages
 from api.pages.link_access import FromElsewhere, NotOpened
 from api.pages.passkeys import PasskeyPages
 from api.pages.rendering import Renderer
@@ -133,6 +134,7 @@ def create_account_pages(backend: Backend) -> Starlette:
             Route("/sign-ins/end-others", pages.end_others, methods=["POST"]),
             Route("/sign-ins/{sign_in}/end", pages.end_one, methods=["POST"]),
             *_passkey_routes(PasskeyPages(backend, sheets)),
+            *_issuer_routes(backend, sheets),
         ],
         ACCOUNT_HEADERS,
     )
@@ -151,6 +153,18 @@ def _passkey_routes(pages: PasskeyPages) -> Sequence[BaseRoute]:
         Route("/passkeys", pages.show, methods=["GET"]),
         Route("/passkeys/{passkey}/remove", pages.remove, methods=["POST"]),
         *(Route(path, pages.in_json(call), methods=["POST"]) for path, call in scripted.items()),
+    ]
+
+
+def _issuer_routes(backend: Backend, sheets: Renderer) -> Sequence[BaseRoute]:
+    if backend.issuer is None or backend.options.issuer is None:
+        return []
+    pages = IssuerPages(backend, sheets, backend.issuer, backend.options.issuer.name)
+    return [
+        Route("/oidc", pages.leave, methods=["POST"]),
+        Route("/oidc/callback", pages.come_back, methods=["GET"]),
+        Route("/oidc/refused", pages.refused, methods=["GET"]),
+        Route("/oidc/no-account", pages.no_account, methods=["GET"]),
     ]
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, PasskeyWords, SignInWords, Words
+from api.pages.words import Choice, Ending, IssuerWords, PasskeyWords, SignInWords, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.languages import Language
@@ -199,6 +199,23 @@ ENGLISH: Final = Words(
             NotAPasskeyName: "Choose a name of one line, of at most {longest} characters.",
             ErrorCode.RATE_LIMITED: "That was tried too often; wait a minute, then try again.",
         },
+    ),
+    issuer=IssuerWords(
+        sign_in="Sign in with {name}",
+        title="On to {name}",
+        lead="You sign in at {name}, and then come back here. If nothing happens:",
+        go_on="Go on to {name}",
+        refused=Ending(
+            "You are not signed in",
+            "Signing in with {name} was called off, took too long, or was begun in another browser. Nothing has "
+            "happened: begin again, or have a code sent to you.",
+        ),
+        no_account=Ending(
+            "We can’t tell which account is yours",
+            "It takes exactly one account in use with an e-mail address that {name} has confirmed. Have a code sent to "
+            "an address of your account, or ask the platform’s support.",
+        ),
+        again="Back to signing in",
     ),
     dead={
         LinkState.REPLACED: Ending(

@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, PasskeyWords, SignInWords, Words
+from api.pages.words import Choice, Ending, IssuerWords, PasskeyWords, SignInWords, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.languages import Language
@@ -217,6 +217,23 @@ FRENCH: Final = Words(
             NotAPasskeyName: "Choisissez un nom d’une seule ligne, de {longest} caractères au plus.",
             ErrorCode.RATE_LIMITED: "Trop d’essais ; attendez une minute, puis réessayez.",
         },
+    ),
+    issuer=IssuerWords(
+        sign_in="Se connecter avec {name}",
+        title="Vers {name}",
+        lead="Vous vous connectez chez {name}, puis vous revenez ici. Si rien ne se passe :",
+        go_on="Continuer vers {name}",
+        refused=Ending(
+            "Vous n’êtes pas connecté",
+            "La connexion avec {name} a été interrompue, a pris trop de temps ou a commencé dans un autre navigateur. "
+            "Rien ne s’est passé : recommencez, ou faites-vous envoyer un code.",
+        ),
+        no_account=Ending(
+            "Nous ne savons pas quel compte est le vôtre",
+            "Il faut un seul compte en service dont l’adresse e-mail est confirmée par {name}. Faites-vous envoyer un "
+            "code à une adresse de votre compte, ou adressez-vous à l’assistance de la plateforme.",
+        ),
+        again="Retour à la connexion",
     ),
     dead={
         LinkState.REPLACED: Ending(

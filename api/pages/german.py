@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.pages.forms import NoName
-from api.pages.words import Choice, Ending, PasskeyWords, SignInWords, Words
+from api.pages.words import Choice, Ending, IssuerWords, PasskeyWords, SignInWords, Words
 from domain.codes import CodeExpired, CodesUsedUp, CodeUsed, NoCodeSent, NotACode, TriesUsedUp, WrongCode
 from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.languages import Language
@@ -223,6 +223,23 @@ GERMAN: Final = Words(
             NotAPasskeyName: "Wählen Sie einen Namen in einer Zeile, mit höchstens {longest} Zeichen.",
             ErrorCode.RATE_LIMITED: "Zu viele Versuche; warten Sie eine Minute, und versuchen Sie es dann wieder.",
         },
+    ),
+    issuer=IssuerWords(
+        sign_in="Mit {name} anmelden",
+        title="Weiter zu {name}",
+        lead="Sie melden sich bei {name} an und kommen dann hierher zurück. Falls nichts geschieht:",
+        go_on="Weitergehen zu {name}",
+        refused=Ending(
+            "Sie sind nicht angemeldet",
+            "Die Anmeldung mit {name} wurde abgebrochen, hat zu lange gedauert oder hat in einem anderen Browser "
+            "begonnen. Geschehen ist nichts: Beginnen Sie noch einmal, oder lassen Sie sich einen Code senden.",
+        ),
+        no_account=Ending(
+            "Wir wissen nicht, welches Konto Ihres ist",
+            "Es braucht genau ein aktives Konto mit einer E-Mail-Adresse, die {name} bestätigt hat. Lassen Sie sich "
+            "einen Code an eine Adresse Ihres Kontos senden, oder fragen Sie den Support der Plattform.",
+        ),
+        again="Zurück zur Anmeldung",
     ),
     dead={
         LinkState.REPLACED: Ending(

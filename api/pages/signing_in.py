@@ -105,7 +105,7 @@ class SigningIn(AccountPages):
     # --- pages ----------------------------------------------------------------------------------------------------
 
     def _asking(self, request: Request, error: HandoverError | None = None, typed: str = "") -> Response:
-        offered = {"passkeys": self._has_passkeys, "home": HOME}
+        offered = {"passkeys": self._has_passkeys, "home": HOME, "issuer": self._issuer_called}
         return self._form(request, "sign_in.html", error, again=_SIGN_IN, typed=typed[:254], **offered)
 
     def _typing(self, request: Request, error: HandoverError | None = None) -> Response:

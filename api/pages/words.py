@@ -94,6 +94,20 @@ class PasskeyWords:
 
 
 @dataclass(frozen=True)
+class IssuerWords:
+    """What is said of signing in by an issuer, `{name}`."""
+
+    sign_in: str
+    title: str
+    lead: str
+    go_on: str
+    refused: Ending
+    no_account: Ending
+    """Also where there is more than one."""
+    again: str
+
+
+@dataclass(frozen=True)
 class Words:
     """Everything the pages say in one language; placeholders are in braces."""
 
@@ -168,6 +182,7 @@ class Words:
     away: Ending
     sign_in: SignInWords
     passkey: PasskeyWords
+    issuer: IssuerWords
     dead: Mapping[LinkState, Ending]
 
     def intro_of(self, link: LinkView) -> str:

@@ -15,9 +15,11 @@ from domain.codes import TRIES, VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp,
 from domain.contact import Address
 from domain.errors import Refusal
 from domain.ids import SignInCodeId, SignInId, UserId
+from domain.issuer import NoAccountThere
 from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, CodeSpent, is_fresh
 from persistence.intake import sign_in_codes
 from persistence.intake.limits import Counters
+from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import SignIn, SignInCode, User
 from persistence.vault import Vault, fingerprint, new_secret
@@ -112,6 +114,14 @@ class SignIns:
             return CodeExpired()
         await rows.execute(update(SignInCode).where(this).values(used_at=now, wrong_tries=row.wrong_tries - 1))
         return UserId(row.user_id)
+
+    async def enter(self, address: Address, *, browser: str) -> NewSignIn:
+        """Sign in who has an address that an issuer has confirmed; raises NoAccountThere."""
+        async with self._db.writing() as rows:
+            user_id = await accounts.find_usable(rows, address)
+            if user_id is None:
+                raise NoAccountThere
+            return begin(rows, user_id, browser)
 
     # --- who is signed in -----------------------------------------------------------------------------------------
 
