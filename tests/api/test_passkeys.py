@@ -152,9 +152,7 @@ async def test_what_the_browser_is_asked_for_is_strict_and_tells_nothing(
 
 async def test_a_passkey_that_was_removed_signs_nobody_in(browser: httpx.AsyncClient, device: Device) -> None:
     await add(browser, device)
-    (path,) = re.findall(
-        r'action="(/account/passkeys/pky_[^"]+/remove)"', (await browser.get("/account/passkeys")).text
-    )
+    path = await to_remove(browser)
     assert (await browser.post(path)).headers["location"] == "/account/passkeys"
     assert "My phone" not in (await browser.get("/account/passkeys")).text
     assert (await browser.post(path)).status_code == 303, "it is gone already"
@@ -180,9 +178,7 @@ async def test_nothing_is_added_or_removed_that_nobody_could_be_told_of(
     browser: httpx.AsyncClient, device: Device, site: Site, engine: Engine
 ) -> None:
     await add(browser, device)
-    (path,) = re.findall(
-        r'action="(/account/passkeys/pky_[^"]+/remove)"', (await browser.get("/account/passkeys")).text
-    )
+    path = await to_remove(browser)
     made = device.make(await asked(browser, "add"))
     engine.alive = False
     for answer in (await browser.post("/account/passkeys/add", json={"answer": made}), await browser.post(path)):
@@ -210,9 +206,7 @@ async def test_nothing_is_added_or_removed_without_a_fresh_proof(
     browser: httpx.AsyncClient, device: Device, site: Site
 ) -> None:
     await add(browser, device)
-    (path,) = re.findall(
-        r'action="(/account/passkeys/pky_[^"]+/remove)"', (await browser.get("/account/passkeys")).text
-    )
+    path = await to_remove(browser)
     made = device.make(await asked(browser, "add"))
     await site.age_proofs()
     assert (await browser.post("/account/passkeys/add", json={"answer": made, "name": "late"})).status_code == 403
