@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 #: What an ID token may be signed with: the issuer's private key alone. Never `none`, nor by what is public (HS…).
 _ALGORITHMS: Final = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-_KEY_TYPES: Final = frozenset({"RSA", "EC", "OKP"})
 #: Where people come back to, on our origin: what is registered with the issuer.
 CALLBACK: Final = "/account/oidc/callback"
 #: How long, in seconds, the issuer may take to answer.
@@ -193,12 +192,7 @@ class Issuer:
             claims = CodeIDToken(
                 token.claims,
                 token.header,
-                options={
-                    "iss": {"essential": True, "value": self._options.issuer},
-                    "aud": {"essential": True, "value": self._options.client_id},
-                    "sub": {"essential": True},
-                    "nonce": {"essential": True},
-                },
+                options={"iss": {"value": self._options.issuer}, "aud": {"value": self._options.client_id}},
                 params={
                     "nonce": visit.nonce,
                     "client_id": self._options.client_id,
@@ -264,10 +258,10 @@ class Issuer:
 
 
 def _keys_in(read: Mapping[str, Any]) -> KeySet:
-    """Give the public keys of a set; what can't be one, or is for something else, is left out (RFC 7517, 5)."""
+    """Give the keys of a set that sign; what can't be one, or is for something else, is left out (RFC 7517, 5)."""
     listed, found = read.get("keys"), []
     for one in listed if isinstance(listed, list) else []:
-        if isinstance(one, dict) and one.get("kty") in _KEY_TYPES and one.get("use", "sig") == "sig":
+        if isinstance(one, dict) and one.get("use", "sig") == "sig":
             with suppress(JoseError, ValueError):
                 found.append(JWKRegistry.import_key(one))
     return KeySet(found)

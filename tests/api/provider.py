@@ -23,6 +23,8 @@ from starlette.types import ASGIApp
 from tools.stage.ports import HOST, free_port
 
 CLIENT, SECRET = "handover", "secret of the client/+%"
+#: A key that it lists by mistake: everybody knows it.
+LISTED_SECRET = b"a secret that everybody knows, as it is listed"
 
 
 @dataclass
@@ -60,7 +62,8 @@ class Provider:
             case "/.well-known/openid-configuration":
                 return JSONResponse(self.description())
             case "/jwks":
-                return JSONResponse({"keys": [{"kty": "new"}, self.key.as_dict(private=False)]})
+                listed = {"kty": "oct", "kid": "listed", "k": urlsafe_b64encode(LISTED_SECRET).decode().rstrip("=")}
+                return JSONResponse({"keys": [{"kty": "new"}, listed, self.key.as_dict(private=False)]})
             case "/authorize":
                 return self._authorize(dict(request.query_params))
             case "/token":

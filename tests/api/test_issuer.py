@@ -25,7 +25,7 @@ from persistence.session import Database
 from persistence.tables import SignIn, User
 from persistence.vault import Vault
 from tests.api.engine import Engine
-from tests.api.provider import CLIENT, SECRET, Provider, provider
+from tests.api.provider import CLIENT, LISTED_SECRET, SECRET, Provider, provider
 from tests.api.test_signing_in import FORM, KNOWN, SAFE
 from tests.api.world import add
 from tools.stage import plain_http
@@ -295,6 +295,7 @@ async def test_a_code_is_worth_nothing_without_what_it_was_asked_for_with(
         {"nonce": "another"},
         {"nonce": None},
         {"aud": "another"},
+        {"aud": "another", "azp": CLIENT},
         {"aud": None},
         {"aud": [CLIENT, "another"]},
         {"azp": "another"},
@@ -324,7 +325,9 @@ def by_hand(claims: dict[str, Any], header: dict[str, str], secret: bytes | None
     return ".".join([*parts, urlsafe_b64encode(mac).decode().rstrip("=")])
 
 
-@pytest.mark.parametrize("forgery", ["none", "public key as secret", "client's secret", "another key", "its own key"])
+@pytest.mark.parametrize(
+    "forgery", ["none", "public key as secret", "client's secret", "listed secret", "another key", "its own key"]
+)
 async def test_a_token_that_the_issuer_did_not_sign_is_refused(
     browser: httpx.AsyncClient, issuer: Provider, site: Site, forgery: str
 ) -> None:
@@ -334,6 +337,7 @@ async def test_a_token_that_the_issuer_did_not_sign_is_refused(
         "none": lambda claims: by_hand(claims, {"alg": "none", "kid": "1"}),
         "public key as secret": lambda claims: by_hand(claims, {"alg": "HS256", "kid": "1"}, public),
         "client's secret": lambda claims: by_hand(claims, {"alg": "HS256", "kid": "1"}, SECRET.encode()),
+        "listed secret": lambda claims: by_hand(claims, {"alg": "HS256", "kid": "listed"}, LISTED_SECRET),
         "another key": lambda claims: jwt.encode({"alg": "RS256", "kid": "1"}, claims, other),
         "its own key": lambda claims: jwt.encode({"alg": "RS256", "jwk": other.as_dict(private=False)}, claims, other),
     }
@@ -414,10 +418,12 @@ async def test_an_issuer_that_is_away_or_speaks_nonsense_is_said_to_be(
         assert "<h1>" in answer.text
 
 
-async def test_an_issuer_that_nobody_listens_at_is_away(site: Site) -> None:
+async def test_an_issuer_that_nobody_listens_at_is_away(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     async with site.browser(issuer=f"http://{HOST}:{free_port()}") as browser:
         assert (await browser.post("/account/oidc")).status_code == 503
         assert (await browser.get("/account/sign-in")).status_code == 200, "a code can still be asked for"
+    assert "unavailable" in caplog.text
+    assert "unexpected" not in caplog.text
 
 
 async def test_without_an_issuer_there_is_nothing_of_it(database: Database, vault: Vault, engine: Engine) -> None:
