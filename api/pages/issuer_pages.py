@@ -83,7 +83,7 @@ class IssuerPages(AccountPages):
         """Give the visit that this browser is on; raises IssuerRefused."""
         try:
             kept = json.loads(self._backend.vault.unseal(self._cookie(request, "issuer").encode()))
-        except (SecretsUnreadable, ValueError):
+        except SecretsUnreadable:
             raise IssuerRefused from None
         if kept["until"] <= datetime.now(UTC).timestamp():
             raise IssuerRefused
