@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import (
     AliasChoices,
+    BaseModel,
     ConfigDict,
     Field,
     IPvAnyAddress,
@@ -25,6 +26,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
 from domain.charger import OcppVersion
 from domain.charging import CONNECTIONS_KEPT, CONNECTOR_POWER_LIMIT, LOST_AFTER, OPEN_LIMIT
+from domain.issuer import is_safe
 from domain.limits import CODES_KEPT, REFUSALS_KEPT, REQUESTS_KEPT, CallLimits
 from domain.policy import Policy
 from domain.proxies import ForwardedHeader, Proxies
@@ -55,6 +57,36 @@ class PolicySettings(Policy):
         if patience < _SHORTEST_RESTART:
             raise ValueError(f"{_SHORTEST_RESTART.total_seconds():.0f} seconds at least: a restart takes as long")
         return patience
+
+
+class OidcSettings(BaseModel):
+    """An issuer of OpenID Connect."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str | None = None
+    """An issuer of OpenID Connect that people may sign in by, as it names itself, over TLS; unset: none. It has to let
+    them come back to `<HANDOVER_ORIGIN>/account/oidc/callback`, and to confirm their e-mail address."""
+    client_id: str | None = Field(None, validate_default=True)
+    """What we are called there; required where there is an issuer."""
+    client_secret: SecretStr | None = None
+    """What we are known by there; unset: by PKCE alone, as a public client."""
+    name: str = "OpenID Connect"
+    """What people know the issuer by: on the button stands “Sign in with …”."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _over_tls(cls, issuer: str | None) -> str | None:
+        if issuer and not is_safe(issuer):
+            raise ValueError("it has to be an address that begins with https://")
+        return issuer or None
+
+    @field_validator("client_id")
+    @classmethod
+    def _named(cls, client_id: str | None, others: ValidationInfo) -> str | None:
+        if others.data.get("issuer") and not client_id:
+            raise ValueError("set it together with HANDOVER_OIDC__ISSUER")
+        return client_id
 
 
 class Settings(BaseSettings):
@@ -113,6 +145,9 @@ class Settings(BaseSettings):
 
     limits: CallLimits = CallLimits()
     """How often somebody may start, write to others and guess, as HANDOVER_LIMITS__TRANSFERS_PER_HOUR and so on."""
+
+    oidc: OidcSettings = OidcSettings()
+    """By whom people may sign in beside us, as HANDOVER_OIDC__ISSUER and so on."""
 
     gateway_host: str = "127.0.0.1"
     """The address that chargers connect to."""

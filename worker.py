@@ -11,6 +11,7 @@ import uvloop
 from temporalio.client import Client
 from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
+from activities.account_letters import AccountLetters
 from activities.accounts import DatabaseAccounts
 from activities.charge_points import DatabaseChargePoints
 from activities.charger import GatewayCharger
@@ -51,6 +52,7 @@ from process import leave, stop_requested
 from settings import Settings, WrongSetting, read_settings
 from telemetry.instruments import Instruments, open_instruments
 from telemetry.logs import start_logging
+from workflows.account_news import PasskeyNewsWorkflow
 from workflows.accounts import AccountWorkflow
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.codes import OneTimeCodeWorkflow, SignInCodeWorkflow
@@ -81,6 +83,7 @@ def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[In
         workflows=[
             *(TransferWorkflow, OneTimeCodeWorkflow, SignInCodeWorkflow, AccountWorkflow, RescueWorkflow),
             *(OutboxWorkflow, OwnerNewsWorkflow, ReconciliationWorkflow, RotateKeyWorkflow, IdentifyWorkflow),
+            PasskeyNewsWorkflow,
         ],
         activities=[activity for step in steps for activity in implementations(step)],
         workflow_runner=UnsandboxedWorkflowRunner(),  # decision 24
@@ -154,6 +157,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         DatabaseRescues(database),
         DatabaseChargePoints(database),
         Notices(*letters),
+        AccountLetters(database, sender, settings.origin),
         DatabaseOutbox(database, TransferLetters(*letters)),
         DatabaseReconciler(
             database,

@@ -50,6 +50,7 @@ class Retention:
             (audit.forget_places, kept.places, "entries of audit trails tell no more where somebody was"),
             (charger_connections.forget, kept.connections, "connections of chargers are no more kept"),
             (retention.forget_counts, timedelta(), "counts of windows that are over are no more kept"),
+            (retention.forget_passkey_challenges, timedelta(), "challenges for passkeys are no more kept"),
         )
         self._seldom: tuple[tuple[_Forget, timedelta, str], ...] = (
             (retention.forget_requests, kept.requests, "requests are no more kept"),

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.connections import ConnectionLimits, Crowd
 from api.dependencies import Backend, Options
+from api.issuer import IssuerOptions
 from api.metrics import HttpMetrics
 from api.streams import StreamOptions
 from domain.errors import Unavailable
@@ -92,6 +93,7 @@ async def _serve(settings: Settings) -> None:
             ),
             origin=settings.origin,
             support=settings.support,
+            issuer=_issuer(settings),
             policy=settings.policy,
             power_limit=settings.connector_power_limit,
         )
@@ -143,6 +145,14 @@ def _drop_unread(server: uvicorn.Server) -> None:
         transport = getattr(connection, "transport", None)
         if transport is not None and transport.get_write_buffer_size():
             transport.abort()
+
+
+def _issuer(settings: Settings) -> IssuerOptions | None:
+    oidc = settings.oidc
+    if not oidc.issuer or not oidc.client_id:
+        return None
+    secret = oidc.client_secret.get_secret_value() if oidc.client_secret else None
+    return IssuerOptions(oidc.issuer, oidc.client_id, secret, oidc.name)
 
 
 def _open_vault(settings: Settings) -> Vault:

@@ -10,6 +10,7 @@ from typing import Annotated, Final, cast
 from fastapi import Depends, Header, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.issuer import CALLBACK, Issuer, IssuerOptions
 from api.metrics import HttpMetrics
 from api.streams import StreamOptions, Streams
 from domain.approval import DEFAULT_EXPIRY, SHORTEST_EXPIRY
@@ -17,11 +18,13 @@ from domain.charging import CONNECTOR_POWER_LIMIT
 from domain.errors import InvalidRequest, NotAuthenticated
 from domain.ids import ID_PATTERN
 from domain.limits import NO_LIMITS, CallLimits
+from domain.passkeys import RelyingParty
 from domain.policy import DEFAULT_POLICY, Policy
 from domain.proxies import NO_PROXIES, Proxies
 from domain.rights import DEFAULT_COOL_DOWN
 from domain.support import Audience, SupportLine
 from domain.trail import PLACES_KEPT
+from engine.account_news import AccountNews
 from engine.chargers import Chargers
 from engine.engine import Engine
 from engine.links import Links
@@ -31,6 +34,7 @@ from persistence.chargers.issuing import Issuing
 from persistence.intake.limits import Counters
 from persistence.intake.load import Load
 from persistence.intake.order_book import OrderBook
+from persistence.intake.passkeys import Passkeys
 from persistence.intake.refused_attempts import RefusedAttempts
 from persistence.intake.requests import Requests
 from persistence.intake.session_orders import SessionOrders
@@ -76,6 +80,8 @@ class Options:
     """Of a transfer that is asked for now."""
     support: Mapping[Audience, SupportLine] = field(default_factory=dict)
     """Where people find help."""
+    issuer: IssuerOptions | None = None
+    """By whom people may sign in beside us."""
     power_limit: float = CONNECTOR_POWER_LIMIT
     """What a connector gives at most, in kW."""
 
@@ -97,6 +103,7 @@ class Backend:
         self.links: Links = engine
         self.chargers: Chargers = engine
         self.options = options
+        self.vault = vault
         self.http_metrics = metrics
         self.metrics = MetricReads(database)
         self.callers = Callers(database)
@@ -113,13 +120,21 @@ class Backend:
         self.link_reads = LinkReads(database, vault)
         self.codes = LinkCodes(database, vault)
         self.sign_in_codes: SignInCodes = engine
+        self.account_news: AccountNews = engine
         self.sign_ins = SignIns(database, vault, Counters(vault, options.limits))
+        self.passkeys = self._passkeys(database, Counters(vault, options.limits))
+        self.issuer = Issuer(options.issuer, f"{options.origin.rstrip('/')}{CALLBACK}") if options.issuer else None
         self.load = Load(database, options.transfers_at_once)
         self.requests = Requests(database, vault, options.limits, options.policy)
         self.orders = OrderBook(database, vault, options.limits)
         self.session_orders = SessionOrders(database, vault)
         self.attempts = RefusedAttempts(database, vault, options.limits, metrics.unrecorded)
         self.issuing = Issuing(database, vault)
+
+    def _passkeys(self, database: Database, counters: Counters) -> Passkeys | None:
+        """Build what works with passkeys; None where browsers have none for us."""
+        party = RelyingParty.of(self.options.origin)
+        return Passkeys(database, counters, self.sign_ins, party) if party else None
 
 
 def backend_of(request: Request) -> Backend:

@@ -13,6 +13,7 @@ NodeId = NewType("NodeId", str)
 OrderId = NewType("OrderId", str)
 SignInId = NewType("SignInId", str)
 SignInCodeId = NewType("SignInCodeId", str)
+PasskeyId = NewType("PasskeyId", str)
 
 #: So many characters an id has at most.
 LONGEST_ID = 64
@@ -47,6 +48,11 @@ def code_workflow_id(link_id: LinkId, number: int) -> str:
 def sign_in_code_workflow_id(code_id: SignInCodeId) -> str:
     """Give the workflow id that sends a code to sign in with."""
     return f"sign-in-code-{code_id}"
+
+
+def passkey_news_workflow_id(passkey_id: PasskeyId, change: str) -> str:
+    """Give the workflow id that tells somebody what became of a passkey of theirs."""
+    return f"passkey-{passkey_id}-{change}"
 
 
 def account_workflow_id(link_id: LinkId) -> str:

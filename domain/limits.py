@@ -27,6 +27,8 @@ class CallLimits(BaseModel):
     """Codes to sign in with that are asked for with one address, whoever has it; 0: no limit."""
     sign_in_codes_per_network: NonNegativeInt = 30
     """The same from one network, within an hour: an office behind one address shares them; 0: no limit."""
+    passkey_challenges_per_minute: NonNegativeInt = 60
+    """Challenges for passkeys that are asked for from one address; 0: no limit."""
     refusals_per_hour: NonNegativeInt = 100
     """Refused starts and decisions of one caller: beyond it all of theirs are refused, but an operator's, and nothing
     is written of it; 0: no limit."""
@@ -38,5 +40,6 @@ NO_LIMITS: Final = CallLimits(
     misses_per_minute=0,
     sign_in_codes_per_hour=0,
     sign_in_codes_per_network=0,
+    passkey_challenges_per_minute=0,
     refusals_per_hour=0,
 )

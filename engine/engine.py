@@ -5,6 +5,7 @@ from typing import Final
 
 from temporalio.client import Client
 
+from engine.account_news import AccountNews, TemporalAccountNews
 from engine.chargers import Chargers, TemporalChargers
 from engine.links import Links, TemporalLinks
 from engine.outbox import TemporalOutbox
@@ -15,11 +16,19 @@ from persistence.links.signups import Signups
 ANSWER_WITHIN: Final = timedelta(seconds=5)
 
 
-class Engine(Transfers, Links, Chargers, SignInCodes):
+class Engine(Transfers, Links, Chargers, SignInCodes, AccountNews):
     """What runs transfers, whatever it is."""
 
 
-class TemporalEngine(TemporalTransfers, TemporalLinks, TemporalChargers, TemporalSignInCodes, TemporalOutbox, Engine):
+class TemporalEngine(
+    TemporalTransfers,
+    TemporalLinks,
+    TemporalChargers,
+    TemporalSignInCodes,
+    TemporalAccountNews,
+    TemporalOutbox,
+    Engine,
+):
     """One Temporal namespace."""
 
     def __init__(
@@ -30,4 +39,5 @@ class TemporalEngine(TemporalTransfers, TemporalLinks, TemporalChargers, Tempora
         TemporalLinks.__init__(self, client, answer_within, signups)
         TemporalChargers.__init__(self, client, answer_within)
         TemporalSignInCodes.__init__(self, client, answer_within)
+        TemporalAccountNews.__init__(self, client, answer_within)
         TemporalOutbox.__init__(self, client, answer_within)

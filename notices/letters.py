@@ -18,6 +18,7 @@ from domain.charger import SettingChanged
 from domain.keys import KeyInUse
 from domain.kinds import TransferKind, rules_of
 from domain.languages import Language, duration, hour, moment
+from domain.passkeys import PasskeyChange
 from domain.recipient import Standing
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices import wording
@@ -240,6 +241,18 @@ class SignInLetter:
     origin: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class PasskeyLetter:
+    """To whose account it is: a passkey was added to it, or removed from it."""
+
+    template: ClassVar = "passkey"
+    change: PasskeyChange
+    at: datetime
+    link: str
+    """Where passkeys are listed."""
+    origin: str
+
+
 @dataclass(frozen=True)
 class Letter:
     """A letter that is ready to be sent."""
@@ -266,6 +279,7 @@ AnyLetter = (
     | EndedKeyLetter
     | LateSessionsLetter
     | SignInLetter
+    | PasskeyLetter
 )
 
 

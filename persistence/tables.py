@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from domain.passkeys import LONGEST_NAME
 from domain.sign_in import LONGEST_BROWSER
 from domain.tags import TagType
 from domain.trail import REFUSALS
@@ -809,6 +810,39 @@ class SignInCode(Table):
     """In which they prove anew who they are; None: it is to sign in with."""
     wrong_tries: Mapped[int]
     used_at: Mapped[datetime | None]
+
+
+class Passkey(Table):
+    """A passkey that somebody signs in with: what is needed to know it again; its private key is never here."""
+
+    __tablename__ = "passkeys"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    user_handle: Mapped[bytes] = mapped_column(LargeBinary)
+    """Random: what the device knows its user by; the same for all of a user's."""
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    """As COSE writes it."""
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    """What the device has counted; one that is shared among devices counts nothing, and stays at 0."""
+    name: Mapped[str] = mapped_column(String(LONGEST_NAME))
+    added_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class PasskeyChallenge(Table):
+    """Random bytes that a passkey is asked to sign, as their SHA-256; the row goes with the first answer."""
+
+    __tablename__ = "passkey_challenges"
+    challenge_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    ceremony: Mapped[str] = mapped_column(String(16))
+    place_hash: Mapped[str] = mapped_column(String(64))
+    """Where it may be answered: of the sign-in, or of what the browser holds that signs in."""
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    """None: who signs in is not known yet."""
+    user_handle: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Of the passkey that is being added."""
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class AccountOpening(Table):

@@ -12,7 +12,13 @@ from tools.settings_page import PAGE, page, rows
 
 
 @pytest.mark.parametrize(
-    "name", ["HANDOVER_POLICY__OFFLINE_DEADLIN", "HANDOVER_LIMITS__TRANSFERS_PER_DAY", "HANDOVER_POLICY__X__Y"]
+    "name",
+    [
+        "HANDOVER_POLICY__OFFLINE_DEADLIN",
+        "HANDOVER_LIMITS__TRANSFERS_PER_DAY",
+        "HANDOVER_POLICY__X__Y",
+        "HANDOVER_OIDC__SECRET",
+    ],
 )
 def test_a_misspelt_duration_or_limit_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "PT1H")
@@ -63,3 +69,22 @@ def test_each_setting_stands_in_the_docs_as_its_docstring_says_and_no_other_does
     text = PAGE.read_text()
     assert {row for row in text.splitlines() if re.match(r"\| `(HANDOVER|OTEL)_", row)} == set(rows().values())
     assert page(text) == text, "make docs"
+
+
+@pytest.mark.parametrize("issuer", ["http://id.example", "id.example", "javascript:x", "https://"])
+def test_an_issuer_is_reached_over_tls(monkeypatch: pytest.MonkeyPatch, issuer: str) -> None:
+    monkeypatch.setenv("HANDOVER_OIDC__CLIENT_ID", "handover")
+    monkeypatch.setenv("HANDOVER_OIDC__ISSUER", issuer)
+    with pytest.raises(WrongSetting, match="HANDOVER_OIDC__ISSUER"):
+        read_settings()
+    monkeypatch.setenv("HANDOVER_OIDC__ISSUER", "https://id.example/realm")
+    assert read_settings().oidc.issuer == "https://id.example/realm"
+
+
+@pytest.mark.parametrize("client_id", ["", None])
+def test_an_issuer_has_to_know_us(monkeypatch: pytest.MonkeyPatch, client_id: str | None) -> None:
+    monkeypatch.setenv("HANDOVER_OIDC__ISSUER", "https://id.example")
+    if client_id is not None:
+        monkeypatch.setenv("HANDOVER_OIDC__CLIENT_ID", client_id)
+    with pytest.raises(WrongSetting, match="HANDOVER_OIDC"):
+        read_settings()

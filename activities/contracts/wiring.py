@@ -7,6 +7,7 @@ from typing import Any
 
 from temporalio import activity
 
+from activities.contracts.account_news import AccountNews
 from activities.contracts.accounts import Accounts
 from activities.contracts.charge_points import ChargePoints, ChargerOnDemand
 from activities.contracts.charger import Charger
@@ -21,7 +22,7 @@ from activities.contracts.rescues import Rescues
 OF_TRANSFERS: tuple[type[ABC], ...] = (Registry, Charger, Notices, Outbox, Accounts, Records, Rescues, Reconciler)
 
 
-CONTRACTS: tuple[type[ABC], ...] = (*OF_TRANSFERS, ChargePoints, ChargerOnDemand, SignInLetters)
+CONTRACTS: tuple[type[ABC], ...] = (*OF_TRANSFERS, ChargePoints, ChargerOnDemand, SignInLetters, AccountNews)
 
 
 def wire_names(contract: type[ABC]) -> dict[str, str]:

@@ -17,7 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.dependencies import Backend
 from api.middleware import LastResort
 from api.pages.approval import ApprovalPages
+from api.pages.issuer_pages import IssuerPages
 from api.pages.link_access import FromElsewhere, NotOpened
+from api.pages.passkeys import PasskeyPages
 from api.pages.points import PointPages
 from api.pages.rendering import Renderer
 from api.pages.signing_in import SigningIn
@@ -142,7 +144,7 @@ def mount_account_pages(app: FastAPI, backend: Backend) -> None:
     points = PointPages(backend, sheets, visitors)
     start = StartPages(backend, sheets, visitors)
     transfers = TransferPages(backend, sheets, visitors)
-    rooms = {
+    rooms: dict[str, Sequence[BaseRoute]] = {
         "/account": [
             Route("/sign-in", signing_in.ask, methods=["GET"]),
             Route("/sign-in", signing_in.send_code, methods=["POST"]),
@@ -152,6 +154,8 @@ def mount_account_pages(app: FastAPI, backend: Backend) -> None:
             Route("/sign-ins", signing_in.show, methods=["GET"]),
             Route("/sign-ins/end-others", signing_in.end_others, methods=["POST"]),
             Route("/sign-ins/{sign_in}/end", signing_in.end_one, methods=["POST"]),
+            *_passkey_routes(PasskeyPages(backend, sheets, visitors)),
+            *_issuer_routes(backend, sheets, visitors),
         ],
         "/charge-points": [
             Route("/{point}", points.show, methods=["GET"]),
@@ -176,6 +180,35 @@ def mount_account_pages(app: FastAPI, backend: Backend) -> None:
         app.mount(path, _application(sheets, routes, visitors))
     for route in (Route("/", points.home), Route("/transfers", transfers.list)):  # a mount's own path is not its own
         app.router.routes.append(Route(route.path, _application(sheets, [route], visitors)))
+
+
+def _passkey_routes(pages: PasskeyPages) -> Sequence[BaseRoute]:
+    scripted = {
+        "/passkeys/add/options": pages.ask_to_add,
+        "/passkeys/add": pages.add,
+        "/passkeys/sign-in/options": pages.ask_to_sign_in,
+        "/passkeys/sign-in": pages.sign_in,
+        "/passkeys/prove/options": pages.ask_to_prove,
+        "/passkeys/prove": pages.prove,
+    }
+    return [
+        Route("/passkeys", pages.show, methods=["GET"]),
+        Route("/passkeys", pages.prove_by_code, methods=["POST"]),
+        Route("/passkeys/{passkey}/remove", pages.remove, methods=["POST"]),
+        *(Route(path, pages.in_json(call), methods=["POST"]) for path, call in scripted.items()),
+    ]
+
+
+def _issuer_routes(backend: Backend, sheets: Renderer, visitors: Visitors) -> Sequence[BaseRoute]:
+    if backend.issuer is None or backend.options.issuer is None:
+        return []
+    pages = IssuerPages(backend, sheets, visitors, backend.issuer, backend.options.issuer.name)
+    return [
+        Route("/oidc", pages.leave, methods=["POST"]),
+        Route("/oidc/callback", pages.come_back, methods=["GET"]),
+        Route("/oidc/refused", pages.refused, methods=["GET"]),
+        Route("/oidc/no-account", pages.no_account, methods=["GET"]),
+    ]
 
 
 def _application(sheets: Renderer, routes: Sequence[BaseRoute], visitors: Visitors | None = None) -> Starlette:

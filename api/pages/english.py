@@ -7,7 +7,9 @@ from api.pages.words import (
     AccountWords,
     Choice,
     Ending,
+    IssuerWords,
     KindWords,
+    PasskeyWords,
     PointWords,
     SignInWords,
     StartWords,
@@ -22,9 +24,10 @@ from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.keys import KnownTo
 from domain.kinds import TransferKind
 from domain.languages import Language
+from domain.passkeys import NotAPasskeyName, PasskeyRefused, TooManyPasskeys
 from domain.recipient import Standing
 from domain.rights import CoolingDownUntil, MoveChangesOwner, NotAdminOfBoth, NotItsOwner, ToOneself
-from domain.sign_in import CodeSpent
+from domain.sign_in import CodeSpent, NotProvenLately
 from domain.support import Audience
 from domain.transfer import (
     Attention,
@@ -210,7 +213,7 @@ ENGLISH: Final = Words(
         sections="Sections",
         prove="Please confirm that it is you",
         prove_sent="This can’t be undone, so we have sent you a code of 6 digits. It is valid for 10 minutes.",
-        retry="Nothing was done. Please try again.",
+        confirm="Confirm",
         not_here=Ending(
             "There is nothing here for you",
             "It may never have been here, or not be yours to see. If somebody sent you here, sign in with the address "
@@ -513,6 +516,50 @@ ENGLISH: Final = Words(
         always="At any time",
         hours="{days}, {opens} to {closes} {zone}",
         answers="first answer within {span}",
+    ),
+    passkey=PasskeyWords(
+        title="Your passkeys",
+        lead="With a passkey you sign in with your fingerprint, your face or your device’s PIN: no code, and nothing "
+        "that anybody could talk you out of.",
+        sign_in="Sign in with a passkey",
+        none="You have none yet.",
+        unnamed="A passkey without a name",
+        added="Added on {added}",
+        used="Last used on {used}",
+        not_used="Not used yet",
+        name="Name of the passkey",
+        name_hint="So that you know it again, like “my phone”; it may be left empty",
+        add="Add a passkey",
+        remove="Remove",
+        not_here="This browser can’t add one, or runs no scripts. You can always sign in with a code.",
+        prove_first="To add or remove one, show once more that it is you: you did so more than 10 minutes ago.",
+        prove="Show it with a passkey",
+        failed="That did not work, or was called off. Please try again.",
+        known="This device has a passkey for your account already.",
+        errors={
+            PasskeyRefused: "This passkey was not accepted. Try again, or sign in with a code.",
+            NotProvenLately: "For this, show once more that it is you: sign out, then sign in again.",
+            TooManyPasskeys: "You have {most} passkeys already; remove one first.",
+            NotAPasskeyName: "Choose a name of one line, of at most {longest} characters.",
+            ErrorCode.RATE_LIMITED: "That was tried too often; wait a minute, then try again.",
+        },
+    ),
+    issuer=IssuerWords(
+        sign_in="Sign in with {name}",
+        title="On to {name}",
+        lead="You sign in at {name}, and then come back here. If nothing happens:",
+        go_on="Go on to {name}",
+        refused=Ending(
+            "You are not signed in",
+            "Signing in with {name} was called off, took too long, or was begun in another browser. Nothing has "
+            "happened: begin again, or have a code sent to you.",
+        ),
+        no_account=Ending(
+            "We can’t tell which account is yours",
+            "It takes exactly one account in use with an e-mail address that {name} has confirmed. Have a code sent to "
+            "an address of your account, or ask the platform’s support.",
+        ),
+        again="Back to signing in",
     ),
     dead={
         LinkState.REPLACED: Ending(

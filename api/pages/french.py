@@ -7,7 +7,9 @@ from api.pages.words import (
     AccountWords,
     Choice,
     Ending,
+    IssuerWords,
     KindWords,
+    PasskeyWords,
     PointWords,
     SignInWords,
     StartWords,
@@ -22,9 +24,10 @@ from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.keys import KnownTo
 from domain.kinds import TransferKind
 from domain.languages import Language
+from domain.passkeys import NotAPasskeyName, PasskeyRefused, TooManyPasskeys
 from domain.recipient import Standing
 from domain.rights import CoolingDownUntil, MoveChangesOwner, NotAdminOfBoth, NotItsOwner, ToOneself
-from domain.sign_in import CodeSpent
+from domain.sign_in import CodeSpent, NotProvenLately
 from domain.support import Audience
 from domain.transfer import (
     Attention,
@@ -225,7 +228,7 @@ FRENCH: Final = Words(
         sections="Rubriques",
         prove="Veuillez confirmer que c’est bien vous",
         prove_sent="Ceci est définitif : nous vous avons donc envoyé un code à 6 chiffres. Il est valable 10 minutes.",
-        retry="Rien n’a été fait. Veuillez réessayer.",
+        confirm="Confirmer",
         not_here=Ending(
             "Il n’y a rien ici pour vous",
             "Cette page n’a peut-être jamais existé, ou vous n’y avez pas accès. Si l’on vous a envoyé ici, "
@@ -556,6 +559,53 @@ FRENCH: Final = Words(
         always="À tout moment",
         hours="{days}, de {opens} à {closes} {zone}",
         answers="première réponse sous {span}",
+    ),
+    passkey=PasskeyWords(
+        title="Vos clés d’accès",
+        lead="Avec une clé d’accès, vous vous connectez avec votre empreinte, votre visage ou le code PIN de votre "
+        "appareil : rien à recopier, et rien que l’on puisse vous soutirer.",
+        sign_in="Se connecter avec une clé d’accès",
+        none="Vous n’en avez pas encore.",
+        unnamed="Une clé d’accès sans nom",
+        added="Ajoutée le {added}",
+        used="Dernière utilisation le {used}",
+        not_used="Pas encore utilisée",
+        name="Nom de la clé d’accès",
+        name_hint="Pour la reconnaître, par exemple « mon téléphone » ; il peut rester vide",
+        add="Ajouter une clé d’accès",
+        remove="Supprimer",
+        not_here="Ce navigateur ne peut pas en ajouter, ou n’exécute pas de scripts. Vous pouvez toujours vous "
+        "connecter avec un code.",
+        prove_first="Pour en ajouter ou en supprimer une, montrez encore une fois que c’est bien vous : la dernière "
+        "fois, c’était il y a plus de 10 minutes.",
+        prove="Le montrer avec une clé d’accès",
+        failed="Cela n’a pas fonctionné, ou a été interrompu. Veuillez réessayer.",
+        known="Cet appareil a déjà une clé d’accès pour votre compte.",
+        errors={
+            PasskeyRefused: "Cette clé d’accès n’a pas été acceptée. Réessayez, ou connectez-vous avec un code.",
+            NotProvenLately: "Pour cela, montrez encore une fois que c’est bien vous : déconnectez-vous, puis "
+            "reconnectez-vous.",
+            TooManyPasskeys: "Vous avez déjà {most} clés d’accès ; supprimez-en une d’abord.",
+            NotAPasskeyName: "Choisissez un nom d’une seule ligne, de {longest} caractères au plus.",
+            ErrorCode.RATE_LIMITED: "Trop d’essais ; attendez une minute, puis réessayez.",
+        },
+    ),
+    issuer=IssuerWords(
+        sign_in="Se connecter avec {name}",
+        title="Vers {name}",
+        lead="Vous vous connectez chez {name}, puis vous revenez ici. Si rien ne se passe :",
+        go_on="Continuer vers {name}",
+        refused=Ending(
+            "Vous n’êtes pas connecté",
+            "La connexion avec {name} a été interrompue, a pris trop de temps ou a commencé dans un autre navigateur. "
+            "Rien ne s’est passé : recommencez, ou faites-vous envoyer un code.",
+        ),
+        no_account=Ending(
+            "Nous ne savons pas quel compte est le vôtre",
+            "Il faut un seul compte en service dont l’adresse e-mail est confirmée par {name}. Faites-vous envoyer un "
+            "code à une adresse de votre compte, ou adressez-vous à l’assistance de la plateforme.",
+        ),
+        again="Retour à la connexion",
     ),
     dead={
         LinkState.REPLACED: Ending(

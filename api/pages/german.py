@@ -7,7 +7,9 @@ from api.pages.words import (
     AccountWords,
     Choice,
     Ending,
+    IssuerWords,
     KindWords,
+    PasskeyWords,
     PointWords,
     SignInWords,
     StartWords,
@@ -22,9 +24,10 @@ from domain.errors import ErrorCode, InvalidRequest, RateLimited
 from domain.keys import KnownTo
 from domain.kinds import TransferKind
 from domain.languages import Language
+from domain.passkeys import NotAPasskeyName, PasskeyRefused, TooManyPasskeys
 from domain.recipient import Standing
 from domain.rights import CoolingDownUntil, MoveChangesOwner, NotAdminOfBoth, NotItsOwner, ToOneself
-from domain.sign_in import CodeSpent
+from domain.sign_in import CodeSpent, NotProvenLately
 from domain.support import Audience
 from domain.transfer import (
     Attention,
@@ -232,7 +235,7 @@ GERMAN: Final = Words(
         prove="Bitte bestätigen Sie, dass Sie es sind",
         prove_sent="Das lässt sich nicht rückgängig machen; darum haben wir Ihnen einen Code mit 6 Ziffern gesendet. "
         "Er gilt 10 Minuten.",
-        retry="Es ist nichts geschehen. Bitte versuchen Sie es noch einmal.",
+        confirm="Bestätigen",
         not_here=Ending(
             "Hier ist nichts für Sie",
             "Vielleicht war hier nie etwas, oder Sie haben keinen Zugang. Hat Sie jemand hierher geschickt, melden Sie "
@@ -574,6 +577,53 @@ GERMAN: Final = Words(
         always="Jederzeit",
         hours="{days}, {opens} bis {closes} Uhr {zone}",
         answers="bis zur ersten Antwort höchstens {span}",
+    ),
+    passkey=PasskeyWords(
+        title="Ihre Passkeys",
+        lead="Mit einem Passkey melden Sie sich mit Fingerabdruck, Gesicht oder der PIN Ihres Geräts an: ohne Code, "
+        "und ohne etwas, das Ihnen jemand entlocken könnte.",
+        sign_in="Mit einem Passkey anmelden",
+        none="Sie haben noch keinen.",
+        unnamed="Ein Passkey ohne Namen",
+        added="Hinzugefügt {added}",
+        used="Zuletzt genutzt {used}",
+        not_used="Noch nicht genutzt",
+        name="Name des Passkeys",
+        name_hint="Damit Sie ihn wiedererkennen, wie „mein Telefon“; er kann leer bleiben",
+        add="Passkey hinzufügen",
+        remove="Entfernen",
+        not_here="Dieser Browser kann keinen hinzufügen oder führt keine Skripte aus. Mit einem Code können Sie sich "
+        "immer anmelden.",
+        prove_first="Um einen hinzuzufügen oder zu entfernen, zeigen Sie noch einmal, dass Sie es sind: Das letzte Mal "
+        "ist mehr als 10 Minuten her.",
+        prove="Mit einem Passkey zeigen",
+        failed="Das hat nicht geklappt oder wurde abgebrochen. Bitte versuchen Sie es noch einmal.",
+        known="Auf diesem Gerät gibt es schon einen Passkey für Ihr Konto.",
+        errors={
+            PasskeyRefused: "Dieser Passkey wurde nicht angenommen. Versuchen Sie es noch einmal, oder melden Sie sich "
+            "mit einem Code an.",
+            NotProvenLately: "Zeigen Sie dafür noch einmal, dass Sie es sind: Melden Sie sich ab und neu an.",
+            TooManyPasskeys: "Sie haben schon {most} Passkeys; entfernen Sie zuerst einen.",
+            NotAPasskeyName: "Wählen Sie einen Namen in einer Zeile, mit höchstens {longest} Zeichen.",
+            ErrorCode.RATE_LIMITED: "Zu viele Versuche; warten Sie eine Minute, und versuchen Sie es dann wieder.",
+        },
+    ),
+    issuer=IssuerWords(
+        sign_in="Mit {name} anmelden",
+        title="Weiter zu {name}",
+        lead="Sie melden sich bei {name} an und kommen dann hierher zurück. Falls nichts geschieht:",
+        go_on="Weitergehen zu {name}",
+        refused=Ending(
+            "Sie sind nicht angemeldet",
+            "Die Anmeldung mit {name} wurde abgebrochen, hat zu lange gedauert oder hat in einem anderen Browser "
+            "begonnen. Geschehen ist nichts: Beginnen Sie noch einmal, oder lassen Sie sich einen Code senden.",
+        ),
+        no_account=Ending(
+            "Wir wissen nicht, welches Konto Ihres ist",
+            "Es braucht genau ein aktives Konto mit einer E-Mail-Adresse, die {name} bestätigt hat. Lassen Sie sich "
+            "einen Code an eine Adresse Ihres Kontos senden, oder fragen Sie den Support der Plattform.",
+        ),
+        again="Zurück zur Anmeldung",
     ),
     dead={
         LinkState.REPLACED: Ending(

@@ -6,18 +6,16 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.dependencies import Backend
 from api.pages import forms, link_access
-from api.pages.rendering import Renderer
-from api.pages.visitors import HOME, SIGN_IN, Visitors
+from api.pages.account_pages import AccountPages
+from api.pages.visitors import HOME, SIGN_IN
 from api.problems import headers_of, note_away, status_of
 from domain.codes import VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp
 from domain.contact import parse_address, region_of
 from domain.errors import HandoverError, Refusal
 from domain.ids import SignInCodeId, SignInId
 from domain.languages import wishes
-from domain.networks import network_of
-from domain.sign_in import LASTS, CodeSpent
+from domain.sign_in import CodeSpent
 from persistence.intake.sign_ins import Here
 
 _SIGN_INS: Final = "/account/sign-ins"
@@ -26,15 +24,8 @@ _CODE: Final = "/account/code"
 _OVER: Final = (CodeExpired, CodeSpent, NoCodeSent, TriesUsedUp)
 
 
-class SigningIn:
+class SigningIn(AccountPages):
     """The endpoints under /account."""
-
-    def __init__(self, backend: Backend, sheets: Renderer, visitors: Visitors) -> None:
-        """Take what works, what renders a page, and who is signed in."""
-        self._backend = backend
-        self._sheets = sheets
-        self._visitors = visitors
-        self._origin = backend.options.origin
 
     async def ask(self, request: Request) -> Response:
         """Show where an address is typed; who is signed in already is led on."""
@@ -48,8 +39,7 @@ class SigningIn:
         typed = str((await request.form(max_files=0, max_fields=2)).get("address") or "")
         try:
             address = parse_address(typed, _region(request))
-            network = network_of(request.client.host) if request.client else ""
-            code_id = await self._backend.sign_ins.ask(address, network)
+            code_id = await self._backend.sign_ins.ask(address, self._network(request))
             await self._backend.sign_in_codes.send_sign_in_code(code_id)
         except HandoverError as error:
             note_away(error)
@@ -75,17 +65,16 @@ class SigningIn:
         except Refusal as refusal:
             return self._typing(request, refusal)
         answer = self._sheets.redirect(request, self._visitors.back(request))
-        self._visitors.cookies.drop(answer, "back")
-        self._visitors.cookies.set(answer, "sign_in", made.token, int(LASTS.total_seconds()))
+        self._let_in(answer, made)
         self._visitors.cookies.drop(answer, "code")
         return answer
 
     async def show(self, request: Request) -> Response:
         """List where somebody is signed in."""
-        if (here := await self._visitors.find(request)) is None:
-            return self._sheets.redirect(request, SIGN_IN)
+        here = await self._visitors.require(request)
         found = await self._backend.sign_ins.of_user(here.caller.id)
-        return self._sheets.page(request, "sign_ins.html", here=here.caller, this=here.sign_in, sign_ins=found)
+        shown: dict[str, Any] = {"this": here.sign_in, "sign_ins": found, "passkeys": self._has_passkeys}
+        return self._sheets.page(request, "sign_ins.html", here=here.caller, **shown)
 
     async def end_one(self, request: Request) -> Response:
         """End one of somebody's sign-ins."""
@@ -110,15 +99,14 @@ class SigningIn:
 
     async def _ended(self, request: Request, end: Callable[[Here], Awaitable[None]]) -> Response:
         link_access.check_origin(request, self._origin)
-        if (here := await self._visitors.find(request)) is None:
-            return self._sheets.redirect(request, SIGN_IN)
-        await end(here)
+        await end(await self._visitors.require(request))
         return self._sheets.redirect(request, _SIGN_INS)
 
     # --- pages ----------------------------------------------------------------------------------------------------
 
     def _asking(self, request: Request, error: HandoverError | None = None, typed: str = "") -> Response:
-        return self._form(request, "sign_in.html", error, again=SIGN_IN, typed=typed[:254])
+        offered = {"passkeys": self._has_passkeys, "home": self._visitors.back(request), "issuer": self._issuer_called}
+        return self._form(request, "sign_in.html", error, again=SIGN_IN, typed=typed[:254], **offered)
 
     def _typing(self, request: Request, error: HandoverError | None = None) -> Response:
         return self._form(request, "sign_in_code.html", error, again=_CODE, over=isinstance(error, _OVER))

@@ -19,7 +19,7 @@ SIGN_IN: Final = "/account/sign-in"
 #: Where who is signed in begins.
 HOME: Final = "/"
 #: Pages that somebody may be led back to: ours, by their path alone.
-_BACK: Final = re.compile(r"/(charge-points|transfers)(/[A-Za-z0-9][A-Za-z0-9_.-]*){0,4}")
+_BACK: Final = re.compile(r"/(charge-points|transfers|account/passkeys)(/[A-Za-z0-9][A-Za-z0-9_.-]*){0,4}")
 _BACK_FOR: Final = 15 * 60
 
 
@@ -36,6 +36,10 @@ class Proof:
     """What a form shows of it: whether a code is to be typed, and what was wrong with the last one."""
 
     wanted: bool = False
+    sent: bool = False
+    """A code is on its way."""
+    passkey: bool = False
+    """They have a passkey, which proves it, too."""
     error: HandoverError | None = None
     code_id: SignInCodeId | None = None
     """Of a code that was asked for just now, for the browser to keep."""
@@ -48,6 +52,7 @@ class Visitors:
         """Take what knows who is signed in."""
         self._sign_ins = backend.sign_ins
         self._sending = backend.sign_in_codes
+        self._passkeys = backend.passkeys
         self.cookies = Cookies(secure=backend.options.secure)
 
     async def find(self, request: Request) -> Here | None:
@@ -75,29 +80,31 @@ class Visitors:
     # --- the proof ------------------------------------------------------------------------------------------------
 
     async def prove(self, request: Request, here: Here) -> Proof:
-        """Look for a proof that it is still them: a late one, or the code that they typed; else have a code sent.
+        """Look for a proof that it is still them: a late one, or the code that they typed.
 
-        Where one is still wanted nothing may be done, and the form is shown again.
+        Else a code is sent, unless they have a passkey, and do not ask for one.
+        Where a proof is still wanted nothing may be done, and the form is shown again.
         """
         if here.sign_in.proven_lately:
             return Proof()
-        typed = await forms.read(request)
-        if not typed.code or "another" in await forms.fields(request):
-            return await self._ask(here)
+        has = self._passkeys is not None and bool(await self._passkeys.of_user(here.caller.id))
+        typed, another = await forms.read(request), "another" in await forms.fields(request)
+        if another or not typed.code:
+            return Proof(wanted=True, passkey=True) if has and not another else await self._ask(here, has)
         try:
             typed.check_code()
-            await self._sign_ins.prove(here, SignInCodeId(self.cookies.read(request, "proof")), typed.code)
+            await self._sign_ins.prove_by_code(here, SignInCodeId(self.cookies.read(request, "proof")), typed.code)
         except HandoverError as error:
-            return Proof(wanted=True, error=error)
+            return Proof(wanted=True, sent=True, passkey=has, error=error)
         return Proof()
 
-    async def _ask(self, here: Here) -> Proof:
+    async def _ask(self, here: Here, has: bool) -> Proof:
         try:
             code_id = await self._sign_ins.ask_proof(here)
             await self._sending.send_sign_in_code(code_id)
         except HandoverError as error:
-            return Proof(wanted=True, error=error)
-        return Proof(wanted=True, code_id=code_id)
+            return Proof(wanted=True, passkey=has, error=error)
+        return Proof(wanted=True, sent=True, passkey=has, code_id=code_id)
 
     def keep(self, answer: Response, proof: Proof) -> Response:
         """Let the browser keep the code that was asked for."""

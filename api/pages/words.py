@@ -222,7 +222,7 @@ class AccountWords:
     sections: str
     prove: str
     prove_sent: str
-    retry: str
+    confirm: str
     not_here: Ending
     errors: Mapping[type[HandoverError] | ErrorCode, str]
     """What is said otherwise here than on the pages of a link."""
@@ -250,6 +250,54 @@ class SupportWords:
     """`{days}`, `{opens}`, `{closes}`, `{zone}`."""
     answers: str
     """How soon: `{span}`."""
+
+
+@dataclass(frozen=True)
+class PasskeyWords:
+    """What is said of passkeys."""
+
+    title: str
+    lead: str
+    sign_in: str
+    none: str
+    unnamed: str
+    added: str
+    used: str
+    not_used: str
+    name: str
+    name_hint: str
+    add: str
+    remove: str
+    not_here: str
+    """Where the browser can't make one."""
+    prove_first: str
+    prove: str
+    failed: str
+    """Also of what was called off by the reader."""
+    known: str
+    """Of a device that has one already."""
+    errors: Mapping[type[HandoverError] | ErrorCode, str]
+
+    def error_of(self, error: HandoverError, words: "Words") -> str:
+        """Say what is wrong and what to do."""
+        if error.code is ErrorCode.UNAVAILABLE:
+            return words.away.text
+        text = self.errors.get(type(error)) or self.errors.get(error.code, self.failed)
+        return text.format(**vars(error))
+
+
+@dataclass(frozen=True)
+class IssuerWords:
+    """What is said of signing in by an issuer, `{name}`."""
+
+    sign_in: str
+    title: str
+    lead: str
+    go_on: str
+    refused: Ending
+    no_account: Ending
+    """Also where there is more than one."""
+    again: str
 
 
 @dataclass(frozen=True)
@@ -333,6 +381,8 @@ class Words:
     start: StartWords
     transfers: TransferWords
     support: SupportWords
+    passkey: PasskeyWords
+    issuer: IssuerWords
     dead: Mapping[LinkState, Ending]
 
     def intro_of(self, link: Offer) -> str:

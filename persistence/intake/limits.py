@@ -28,6 +28,7 @@ _MESSAGES: Final = "At most {} messages may be sent to the same recipient within
 _REFUSALS: Final = "At most {} starts and decisions may be refused within an hour"
 _CODES: Final = "At most {} codes may be sent to the same address within an hour"
 _CODES_FROM: Final = "At most {} codes may be asked for from the same network within an hour"
+_CHALLENGES: Final = "At most {} passkeys may be asked for within a minute"
 _MISSES: Final = "At most {} unknown links may be opened within a minute"
 
 
@@ -77,6 +78,11 @@ class Counters:
         limit = self._limits.sign_in_codes_per_network
         if network:
             await self._count(rows, self._key("sign-in-from", network), limit, _HOUR, _CODES_FROM.format(limit))
+
+    async def passkey_challenge(self, rows: AsyncSession, network: str) -> None:
+        """Count a challenge for a passkey that is asked for from `network`; raises RateLimited."""
+        limit, key = self._limits.passkey_challenges_per_minute, self._key("passkey", network)
+        await self._count(rows, key, limit, _MINUTE, _CHALLENGES.format(limit))
 
     async def miss(self, db: Database, client: str) -> None:
         """Count an unknown link that was opened from the address `client`; raises RateLimited.

@@ -21,6 +21,7 @@ from persistence.tables import (
     Code,
     IdempotencyKey,
     Order,
+    PasskeyChallenge,
     RateCount,
     Request,
     SignIn,
@@ -70,6 +71,12 @@ async def forget_sign_ins(rows: AsyncSession, before: datetime, limit: int) -> i
     """Delete sign-ins that ended earlier, by themselves or not."""
     over = or_(SignIn.ended_at < before, SignIn.began_at < before - LASTS, SignIn.seen_at < before - IDLE)
     return await _forget(rows, select(SignIn.id).where(over), limit, SignIn, SignIn.id)
+
+
+async def forget_passkey_challenges(rows: AsyncSession, now: datetime, limit: int) -> int:
+    """Delete challenges for passkeys that nobody can answer any more."""
+    wanted = select(PasskeyChallenge.challenge_hash).where(PasskeyChallenge.expires_at <= now)
+    return await _forget(rows, wanted, limit, PasskeyChallenge, PasskeyChallenge.challenge_hash)
 
 
 async def forget_refusals(rows: AsyncSession, before: datetime, limit: int) -> int:

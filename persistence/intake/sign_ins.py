@@ -15,9 +15,11 @@ from domain.codes import TRIES, VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp,
 from domain.contact import Address, parse_address
 from domain.errors import Refusal
 from domain.ids import SignInCodeId, SignInId, UserId
-from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, PROOF_LASTS, CodeSpent
+from domain.issuer import NoAccountThere
+from domain.sign_in import IDLE, LASTS, LONGEST_BROWSER, NOTED_EVERY, CodeSpent, is_fresh
 from persistence.intake import sign_in_codes
 from persistence.intake.limits import Counters
+from persistence.people import accounts
 from persistence.people.callers import Caller
 from persistence.session import Database
 from persistence.tables import SignIn, SignInCode, User
@@ -37,8 +39,8 @@ class SignedIn:
 
     @property
     def proven_lately(self) -> bool:
-        """Whether they proved who they are a short while ago: enough for what can't be undone."""
-        return datetime.now(UTC) - self.proven_at < PROOF_LASTS
+        """Whether they may do what can't be undone."""
+        return is_fresh(self.proven_at, datetime.now(UTC))
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,10 @@ class SignIns:
         async with self._db.writing() as rows:
             found = await self._try(rows, code_id, digits, None)
             if not isinstance(found, Refusal):
-                return await self._begin(rows, found, browser)
+                return begin(rows, found, browser)
         raise found
 
-    async def prove(self, here: Here, code_id: SignInCodeId, digits: str) -> None:
+    async def prove_by_code(self, here: Here, code_id: SignInCodeId, digits: str) -> None:
         """Take a code for a proof that it is still them, in the sign-in in which it was asked for; raises as `use`."""
         async with self._db.writing() as rows:
             found = await self._try(rows, code_id, digits, here.sign_in.id)
@@ -150,23 +152,15 @@ class SignIns:
         await rows.execute(update(SignInCode).where(this).values(used_at=now, wrong_tries=row.wrong_tries - 1))
         return UserId(row.user_id)
 
-    # --- who is signed in -----------------------------------------------------------------------------------------
+    async def enter(self, address: Address, *, browser: str) -> NewSignIn:
+        """Sign in who has an address that an issuer has confirmed; raises NoAccountThere."""
+        async with self._db.writing() as rows:
+            user_id = await accounts.find_usable(rows, address)
+            if user_id is None:
+                raise NoAccountThere
+            return begin(rows, user_id, browser)
 
-    async def _begin(self, rows: AsyncSession, user_id: UserId, browser: str) -> NewSignIn:
-        now, token = datetime.now(UTC), new_secret()
-        made = NewSignIn(SignInId(f"sin_{new_secret(16)}"), user_id, token)
-        rows.add(
-            SignIn(
-                id=made.id,
-                token_hash=fingerprint(token),
-                user_id=user_id,
-                browser=_printable(browser)[:LONGEST_BROWSER],
-                began_at=now,
-                seen_at=now,
-                proven_at=now,
-            )
-        )
-        return made
+    # --- who is signed in -----------------------------------------------------------------------------------------
 
     async def find(self, token: str) -> Here | None:
         """Say who is signed in with a token; None where nobody is any more. Notes now and then that it is used."""
@@ -189,6 +183,14 @@ class SignIns:
         async with self._db.reading() as rows:
             return [_view(row) for row in await rows.scalars(wanted.order_by(SignIn.seen_at.desc(), SignIn.id))]
 
+    async def prove(self, sign_in_id: SignInId, user_id: UserId) -> None:
+        """Note that who is signed in has proven it anew; nothing where the sign-in is over, or another's."""
+        now = datetime.now(UTC)
+        this = (SignIn.id == sign_in_id, SignIn.user_id == user_id, _lasts(now))
+        async with self._db.writing() as rows:
+            proven = update(SignIn).where(*this).values(proven_at=now)
+            await rows.execute(proven, execution_options={"synchronize_session": False})
+
     async def end(self, user_id: UserId, sign_in_id: SignInId) -> None:
         """End one of somebody's sign-ins; nothing where it is over, or another's."""
         await self._end(SignIn.user_id == user_id, SignIn.id == sign_in_id)
@@ -201,6 +203,24 @@ class SignIns:
         async with self._db.writing() as rows:
             ended = update(SignIn).where(*which, SignIn.ended_at.is_(None)).values(ended_at=datetime.now(UTC))
             await rows.execute(ended, execution_options={"synchronize_session": False})
+
+
+def begin(rows: AsyncSession, user_id: UserId, browser: str) -> NewSignIn:
+    """Sign in somebody who has just proven who they are, in the caller's transaction."""
+    now, token = datetime.now(UTC), new_secret()
+    made = NewSignIn(SignInId(f"sin_{new_secret(16)}"), user_id, token)
+    rows.add(
+        SignIn(
+            id=made.id,
+            token_hash=fingerprint(token),
+            user_id=user_id,
+            browser=_printable(browser)[:LONGEST_BROWSER],
+            began_at=now,
+            seen_at=now,
+            proven_at=now,
+        )
+    )
+    return made
 
 
 def _lasts(now: datetime) -> ColumnElement[bool]:

@@ -18,7 +18,16 @@ from persistence.intake.idempotency import Repeatable
 from persistence.intake.refused_attempts import RefusedAttempts
 from persistence.intake.requests import Requests
 from persistence.session import Database
-from persistence.tables import AuditEvent, Code, IdempotencyKey, Order, RateCount, Request, Transfer
+from persistence.tables import (
+    AuditEvent,
+    Code,
+    IdempotencyKey,
+    Order,
+    PasskeyChallenge,
+    RateCount,
+    Request,
+    Transfer,
+)
 from persistence.transfers import audit
 from persistence.vault import Vault
 from tests.api.world import add, add_code, add_link, add_transfer, populate
@@ -177,6 +186,15 @@ async def test_counts_go_with_their_windows_of_every_kind(database: Database) ->
         await add(database, RateCount(key=key, count=1, ends_at=NOW + timedelta(hours=hours)))
     await forget(database)
     assert await all_of(database, RateCount.key) == ["start:2"]
+
+
+async def test_a_challenge_for_a_passkey_goes_when_nobody_can_answer_it_any_more(database: Database) -> None:
+    for name, minutes in (("over", 0), ("open", 1)):
+        expires_at = NOW + timedelta(minutes=minutes)
+        row = PasskeyChallenge(challenge_hash=name, ceremony="sign_in", place_hash="x", expires_at=expires_at)
+        await add(database, row)
+    await forget(database)
+    assert await all_of(database, PasskeyChallenge.challenge_hash) == ["open"]
 
 
 async def test_many_go_bit_by_bit_and_what_somebody_is_at_another_time(

@@ -10,9 +10,10 @@ from domain.approval import Decision
 from domain.charger import KeyAnswer, RestartAnswer
 from domain.charger_orders import ChargerOrder
 from domain.errors import HandoverError, Refusal
-from domain.ids import ChargePointId, LinkId, OrderId, SignInCodeId, TransferId
+from domain.ids import ChargePointId, LinkId, OrderId, PasskeyId, SignInCodeId, TransferId, UserId
 from domain.news import OwnerNews
 from domain.orders import OrderAct
+from domain.passkeys import PasskeyChange
 from domain.trail import TrailSubject, of_charge_point
 from domain.transfer import OperatorAction, StepName, TransferState, UntilNewKey
 from engine.engine import Engine as AbstractEngine
@@ -44,6 +45,7 @@ class Engine(AbstractEngine):
     held: list[tuple[Any, ...]] = field(default_factory=list)
     codes: list[tuple[LinkId, int]] = field(default_factory=list)
     sign_in_codes: list[SignInCodeId] = field(default_factory=list)
+    passkey_news: list[tuple[UserId, PasskeyId, PasskeyChange]] = field(default_factory=list)
     opened: list[tuple[LinkId, str, str]] = field(default_factory=list)
     news: list[tuple[ChargePointId, OwnerNews, str]] = field(default_factory=list)
     told: list[tuple[TransferId, ChargePointId, str]] = field(default_factory=list)
@@ -146,6 +148,11 @@ class Engine(AbstractEngine):
         if self.fails:
             raise self.fails
         self.sign_in_codes.append(code_id)
+
+    async def tell_of_passkey(self, user_id: UserId, passkey_id: PasskeyId, change: PasskeyChange) -> None:
+        if self.fails:
+            raise self.fails
+        self.passkey_news.append((user_id, passkey_id, change))
 
     async def send_code(self, link_id: LinkId, number: int) -> None:
         if self.fails:

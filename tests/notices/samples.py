@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.keys import KeyInUse, KnownTo
 from domain.kinds import TransferKind
+from domain.passkeys import PasskeyChange
 from domain.recipient import Standing
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import (
@@ -19,6 +20,7 @@ from notices.letters import (
     LateSession,
     LateSessionsLetter,
     NewKeyLetter,
+    PasskeyLetter,
     RequestedLetter,
     ResetAskedLetter,
     ResetLetter,
@@ -53,6 +55,10 @@ def ask(**changes: Any) -> AskLetter:
     given = {"message": None, "expires_at": EXPIRES_AT, "link": LINK, "standing": Standing.ACCOUNT, "reminder": False}
     more = {"key": None, "goes_back_after": None}
     return AskLetter(**{**ABOUT, **given, **more, **changes})
+
+
+def passkey(change: PasskeyChange) -> PasskeyLetter:
+    return PasskeyLetter(change=change, at=EXPIRES_AT, link=f"{ORIGIN}/account/passkeys", origin=ORIGIN)
 
 
 def sign_in(**changes: Any) -> SignInLetter:
@@ -197,7 +203,7 @@ def every_letter() -> list[AnyLetter]:
         others += [reset_asked(at=at), reset_asked(at=at, replaces_key=False)]
         others += [two_holders(at=at, times=times) for times in (1, 3)]
         others += [ended_key(at=at, times=times, addresses=("192.0.2.7",) * (times - 1)) for times in (1, 3)]
-    others += [late_sessions(21_500), late_sessions(0, None, more=3), sign_in()]
+    others += [late_sessions(21_500), late_sessions(0, None, more=3), sign_in(), *map(passkey, PasskeyChange)]
     after = [
         SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})
         for letter in (*done, *undone)

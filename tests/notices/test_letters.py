@@ -13,10 +13,12 @@ from domain.kinds import TransferKind
 from domain.languages import DEFAULT, Language
 from domain.recipient import Standing
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
-from notices.letters import ENDS, TEMPLATES, Addressee, AnyLetter, Letter, SignInLetter, render
+from notices.letters import ENDS, TEMPLATES, Addressee, AnyLetter, Letter, PasskeyLetter, SignInLetter, render
 from notices.wording import LONGEST_MESSAGE, LONGEST_VALUE
 from tests.notices import samples
 
+#: Those that are about no charge point.
+OF_ACCOUNTS = (SignInLetter, PasskeyLetter)
 BOTH = pytest.mark.parametrize("language", list(Language))
 
 
@@ -76,7 +78,7 @@ def test_no_letter_leaves_a_blank_or_a_placeholder(language: Language) -> None:
 @BOTH
 def test_every_letter_has_its_language_s_typography(language: Language) -> None:
     for sample in samples.every_letter():
-        plain = sample if isinstance(sample, SignInLetter) else replace(sample, location="Lyon")
+        plain = sample if isinstance(sample, OF_ACCOUNTS) else replace(sample, location="Lyon")
         letter = render(plain, language)
         text = re.sub(r"https?://\S+", "", f"{letter.subject}\n{letter.text}")
         assert not re.search(r"""['"]|\.\.\.""", text), text
@@ -93,7 +95,7 @@ def test_no_letter_promises_what_is_not_there_or_may_not_come(language: Language
         words = flat(render(sample, language).text).rpartition("-- ")[0]
         assert not re.search("(?i)by itself|by themselves|automati|von selbst|von allein", words), words
         signs_in = re.search("(?i)sign in|log in|connectez-vous|melden sie sich", words) is not None
-        assert not signs_in or isinstance(sample, SignInLetter), words
+        assert not signs_in or isinstance(sample, OF_ACCOUNTS), words
 
 
 @BOTH

@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from domain.codes import TRIES, VALID_FOR, CodeExpired, NoCodeSent, TriesUsedUp, WrongCode
 from domain.contact import Address, Channel
@@ -154,14 +154,14 @@ async def test_a_code_proves_anew_who_is_signed_in_there_and_signs_nobody_in(
     with pytest.raises(NoCodeSent):
         await sign_ins.use(code_id, digits, browser=BROWSER)
     with pytest.raises(NoCodeSent):
-        await sign_ins.prove(there, code_id, digits)
+        await sign_ins.prove_by_code(there, code_id, digits)
     with pytest.raises(NoCodeSent):
-        await sign_ins.prove(here, *await asked(database, vault, sign_ins))
+        await sign_ins.prove_by_code(here, *await asked(database, vault, sign_ins))
     with pytest.raises(WrongCode):
-        await sign_ins.prove(here, code_id, wrong(digits))
-    await sign_ins.prove(here, code_id, digits)
+        await sign_ins.prove_by_code(here, code_id, wrong(digits))
+    await sign_ins.prove_by_code(here, code_id, digits)
     with pytest.raises(CodeSpent):
-        await sign_ins.prove(here, code_id, digits)
+        await sign_ins.prove_by_code(here, code_id, digits)
     here, there = await sign_ins.find(made.token), await sign_ins.find(other.token)
     assert here
     assert there
@@ -240,3 +240,24 @@ async def test_neither_address_nor_token_nor_digits_is_kept(
     assert not {BOB.value, made.token, digits} & set(text.replace("'", " ").split())
     assert BOB.value not in text
     assert made.token not in text
+
+
+async def test_who_is_signed_in_proves_anew_and_nobody_else_for_them(
+    database: Database, sign_ins: SignIns, vault: Vault
+) -> None:
+    made = [await sign_ins.use(*await asked(database, vault, sign_ins), browser=BROWSER) for _ in range(2)]
+    bob, ago = UserId("bob"), datetime.now(UTC) - PROOF_LASTS
+    await sign_ins.end(bob, made[1].id)
+    async with database.writing() as rows:
+        await rows.execute(update(SignIn).values(proven_at=ago))
+    await sign_ins.prove(made[0].id, UserId("ada"))
+    await sign_ins.prove(made[1].id, bob)
+    async with database.reading() as rows:
+        assert (await rows.scalars(select(SignIn.proven_at))).all() == [ago, ago]
+    found = await sign_ins.find(made[0].token)
+    assert found is not None
+    assert not found.sign_in.proven_lately
+    await sign_ins.prove(made[0].id, bob)
+    found = await sign_ins.find(made[0].token)
+    assert found is not None
+    assert found.sign_in.proven_lately

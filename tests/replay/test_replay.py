@@ -18,6 +18,7 @@ from activities.contracts.declaring import wire_names_that_may_run_again
 from domain.transfer import FINAL
 from telemetry.traces import Tracing
 from tests.telemetry.spans import Kept
+from workflows.account_news import PasskeyNewsWorkflow
 from workflows.accounts import AccountWorkflow
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.codes import OneTimeCodeWorkflow
@@ -42,6 +43,7 @@ def replayer(tracing: Tracing | None = None) -> Replayer:
         workflows=[
             *(TransferWorkflow, OneTimeCodeWorkflow, AccountWorkflow, RescueWorkflow),
             *(OwnerNewsWorkflow, ReconciliationWorkflow, RotateKeyWorkflow, IdentifyWorkflow),
+            PasskeyNewsWorkflow,
         ],
         data_converter=pydantic_data_converter,
         workflow_runner=workflow_runner(),
@@ -100,7 +102,7 @@ def test_every_workflow_has_a_history() -> None:
         json.loads(history.read_text())["events"][0]["workflowExecutionStartedEventAttributes"]["workflowType"]["name"]
         for history in HISTORIES
     }
-    assert begun >= {"transfer", "open_account", "rescue", "reconcile", "rotate_key", "identify"}
+    assert begun >= {"transfer", "open_account", "rescue", "reconcile", "rotate_key", "identify", "passkey_news"}
 
 
 def _outcome(history: Path) -> str | None:

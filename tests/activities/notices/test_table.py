@@ -74,6 +74,13 @@ at most once a day, each session once, with its time by our clock, by the charge
 Each says what it means and what to do: `POST /v1/charge-points/{id}/connection`, and
 [the runbook](operations.md#somebody-else-is-connected-as-my-charger). The first three go to whoever owns the charge
 point then.
+
+About an account:
+
+| letter | to | when |
+|---|---|---|
+| code to sign in | whoever has the address | each time that it is asked for with the address of an account in use |
+| passkey | whose account it is | each time that a passkey is added or removed |
 """
 EMAIL: Final = {"amelie": "sender", "bruno": "present owner", "adam": "admins"}
 WORDS: Final = {
