@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from ua_parser import parse
 
 from api.pages.english import ENGLISH
 from api.pages.french import FRENCH
@@ -55,6 +56,12 @@ def _when(line: SupportLine, words: Words) -> str:
     return " · ".join(said)
 
 
+def _browser(said: str) -> str:
+    """Name a browser by what it says of itself, and what it runs on: `Firefox · Android`; empty where it says nothing."""
+    read = parse(said)
+    return " · ".join(part.family for part in (read.user_agent, read.os) if part) or said
+
+
 _TEMPLATES: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -62,7 +69,7 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters.update(moment=moment, duration=duration, when=_when, own_name=_own_name)
+_TEMPLATES.filters.update(moment=moment, duration=duration, when=_when, browser=_browser, own_name=_own_name)
 
 
 class Renderer:

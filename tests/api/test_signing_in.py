@@ -163,3 +163,19 @@ async def test_it_is_read_in_the_reader_s_language(browser: httpx.AsyncClient, l
     answer = await browser.get("/account/sign-in", headers={"accept-language": language})
     assert f"<h1>{title}</h1>" in answer.text
     assert answer.headers["content-language"] == language
+
+
+@pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox · Linux"),
+        ("<b>own</b>", "&lt;b&gt;own&lt;/b&gt;"),
+        ("", "A browser that says nothing of itself"),
+    ],
+)
+async def test_a_browser_is_named_as_people_know_it(
+    browser: httpx.AsyncClient, database: Database, vault: Vault, engine: Engine, agent: str, shown: str
+) -> None:
+    browser.headers["user-agent"] = agent
+    await sign_in(browser, database, vault, engine)
+    assert f"<strong>{shown}</strong>" in (await browser.get("/account/sign-ins")).text
