@@ -120,7 +120,7 @@ def create_pages(backend: Backend) -> Starlette:
     """Build the pages under /t."""
     origin = backend.options.origin
     sheets = Renderer(secure=backend.options.secure, support=backend.options.support)
-    pages = ApprovalPages(backend, sheets, origin)
+    pages = ApprovalPages(backend, sheets, Visitors(backend), origin)
     return _application(
         sheets,
         [

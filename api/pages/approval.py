@@ -10,6 +10,7 @@ from api.dependencies import Backend
 from api.pages import forms, link_access
 from api.pages.deadlines import calendar
 from api.pages.rendering import Renderer, qr_code
+from api.pages.visitors import Visitors
 from api.problems import headers_of, note_away, status_of
 from domain import actors
 from domain.account import LONGEST_NAME
@@ -28,10 +29,11 @@ _GONE: Final = 410
 class ApprovalPages:
     """The endpoints under /t: a link's own address, and its pages under /t/of/{link}."""
 
-    def __init__(self, backend: Backend, sheets: Renderer, origin: str) -> None:
-        """Take what works, what renders a page, and the origin where recipients reach us, like https://example.org."""
+    def __init__(self, backend: Backend, sheets: Renderer, visitors: Visitors, origin: str) -> None:
+        """Take what works and renders a page, who is signed in, and our origin, like https://example.org."""
         self._backend = backend
         self._sheets = sheets
+        self._visitors = visitors
         self._origin = origin.rstrip("/")
         self._secure = origin.startswith("https:")
 
@@ -54,7 +56,7 @@ class ApprovalPages:
         link = await self._link(request)
         if link.state is not LinkState.OPEN:
             return self._ended(request, link)
-        return self._offer(request, link)
+        return await self._offer(request, link)
 
     async def deadline(self, request: Request) -> Response:
         """Give the deadline for a calendar; it leads to nothing that opens the link."""
@@ -75,7 +77,7 @@ class ApprovalPages:
         except HandoverError as error:
             note_away(error)
             render = self._typing if link.code_sent else self._offer
-            return render(request, link, error)
+            return await render(request, link, error)
         return self._sheets.redirect(request, f"{link_access.path_of(link)}/code")
 
     async def code_form(self, request: Request) -> Response:
@@ -83,7 +85,7 @@ class ApprovalPages:
         link = await self._link(request)
         if link.state is not LinkState.OPEN:
             return self._ended(request, link)
-        return self._typing(request, link)
+        return await self._typing(request, link)
 
     async def back(self, request: Request) -> Response:
         """Lead who opens the address of an answer back to what is offered."""
@@ -122,7 +124,7 @@ class ApprovalPages:
             return await self._refused(request, refusal, typed)
         except HandoverError as error:
             note_away(error)
-            return self._typing(request, link, error, typed, unsure=True)
+            return await self._typing(request, link, error, typed, unsure=True)
         if led_to is TransferState.CANCELLED:
             return self._ended(request, await self._link(request))
         words = self._sheets.words(request, link)
@@ -148,14 +150,14 @@ class ApprovalPages:
         link = await self._link(request)
         if link.state is not LinkState.OPEN:
             return self._ended(request, link, status_of(refusal) if isinstance(refusal, AlreadyDecided) else _GONE)
-        return self._typing(request, link, refusal, typed)
+        return await self._typing(request, link, refusal, typed)
 
-    def _offer(self, request: Request, link: LinkView, error: HandoverError | None = None) -> Response:
+    async def _offer(self, request: Request, link: LinkView, error: HandoverError | None = None) -> Response:
         code = qr_code(f"{self._origin}/t/{link_access.token_of(request)}")
         follows = self._sheets.words(request, link).follows_of(link, self._backend.options.policy.offline_deadline)
-        return self._form(request, "offer.html", link, error, again="", qr_code=code, follows=follows)
+        return await self._form(request, "offer.html", link, error, again="", qr_code=code, follows=follows)
 
-    def _typing(
+    async def _typing(
         self,
         request: Request,
         link: LinkView,
@@ -168,9 +170,9 @@ class ApprovalPages:
         name = typed.name[:LONGEST_NAME] if typed else ""
         chosen = (typed.until_new_key if typed else None) or UntilNewKey.SERVE
         more = {"wrong": wrong, "name": name, "longest_name": LONGEST_NAME, "chosen": chosen}
-        return self._form(request, "code.html", link, error, again="/code", unsure=unsure, **more)
+        return await self._form(request, "code.html", link, error, again="/code", unsure=unsure, **more)
 
-    def _form(
+    async def _form(
         self,
         request: Request,
         template: str,
@@ -182,6 +184,8 @@ class ApprovalPages:
         **values: Any,
     ) -> Response:
         words, path = self._sheets.words(request, link), link_access.path_of(link)
+        visitor = await self._visitors.find(request)
+        theirs = visitor is not None and visitor.caller.id == link.account_id
         text = (words.unsure if unsure else words.error_of(error)) if error else None
         answer = self._sheets.page(
             request,
@@ -191,6 +195,8 @@ class ApprovalPages:
             again=path + again,
             path=path,
             error=text,
+            other=visitor.caller.name if visitor and not theirs else None,
+            signed_in=_transfer(link) if theirs else None,
             **values,
         )
         if error:

@@ -188,10 +188,10 @@ ENGLISH: Final = Words(
         "for 10 minutes, in this browser.",
         no_code="No code? Wait a minute, look in your spam folder, check the address.",
         where="Where you are signed in",
-        where_lead="End what you do not know, or do not use any more.",
+        where_lead="End what you do not recognise, or no longer use.",
         since="Since {began}; last used {seen}",
         unknown_browser="A browser that says nothing of itself",
-        this_one="This is the one you are at.",
+        this_one="This is the one you are using now.",
         end="End it",
         end_others="End all others",
         sign_out="Sign out",
@@ -209,6 +209,8 @@ ENGLISH: Final = Words(
         section="Account",
         home="To your charge points",
         signed_in="You are signed in as {name}.",
+        for_other="You are signed in as {name}, but this was sent to another person’s address: the code goes there.",
+        answer_here="You are signed in: answer here, without a code",
         other_account="Sign in with another address",
         sections="Sections",
         prove="Please confirm that it is you",
@@ -263,6 +265,7 @@ ENGLISH: Final = Words(
         owner="Owner",
         you="You",
         group="Group",
+        serials="Serial numbers",
         device="Charger",
         identity="Identity",
         key="Key",
@@ -280,7 +283,7 @@ ENGLISH: Final = Words(
         ),
         history="History",
         began={
-            "import": "Entered on this platform",
+            "import": "Added to this platform",
             "transfer": "Transferred",
             "roll_back": "Given back: a transfer was rolled back",
         },
@@ -290,6 +293,9 @@ ENGLISH: Final = Words(
         transfer_hint="Move it to another group, or give it to somebody else.",
         only_owner="Only its owner can do this.",
         new_key="A new key",
+        new_key_sure="Make it only if you can get into the charger’s settings now. The charger is offline from then "
+        "on, also for whoever is charging, until you have typed the new key in; the present key can’t be brought "
+        "back.",
         new_key_hint="You see the new key once, and type it into the charger’s own settings. Until you have done that "
         "the charger is not connected.",
         new_key_button="Make a new key",
@@ -302,6 +308,7 @@ ENGLISH: Final = Words(
         identify="Is this my charger?",
         identify_hint="The charger restarts. If the one in front of you does not, another one is connected in its "
         "place.",
+        not_connected="The charger is not connected, so it can’t be asked. See that it has power and network.",
         identify_button="Restart it now",
         identified={
             RestartAnswer.ACCEPTED: "It restarts now. Does the one in front of you?",
@@ -361,7 +368,10 @@ ENGLISH: Final = Words(
         },
         go_on="Continue",
         check="Please check",
+        read_again="Read it letter by letter: whoever has this address is asked.",
+        owner_after="Owner afterwards",
         to="To",
+        at_once="This happens at once, and nobody is asked. To undo it, somebody has to transfer it back.",
         asked_first="We ask {to} first. Nothing changes before they accept; they have {span} to answer, and you can "
         "cancel until then.",
         told_owner="{owner} owns it: we tell them now, and they may cancel.",
@@ -385,7 +395,6 @@ ENGLISH: Final = Words(
             Consequence.KEY_REPLACED: "The charger is sent a new key, and its present one ends.",
         },
         notes={
-            KeyNote.KNOWN_TO_CHARGER: "Only the charger can know its key.",
             KeyNote.KNOWN_TO_PEOPLE: "People can know the charger’s key, its present owner too.",
             KeyNote.DELETE_RECOMMENDED: "If nobody who knows the key is to pass for the charger afterwards, go back "
             "and delete the connection: the key then ends with the transfer itself.",
@@ -436,7 +445,7 @@ ENGLISH: Final = Words(
             StepName.RESERVE: "Reserve the charge point",
             StepName.ASK_RECIPIENT: "Ask the recipient",
             StepName.QUIET_CHARGER: "Let no new session start",
-            StepName.CHANGE_OWNERSHIP: "Change hands",
+            StepName.CHANGE_OWNERSHIP: "Carry it out",
             StepName.REPLACE_LISTS: "Replace the RFID cards in the charger",
             StepName.ROTATE_CREDENTIALS: "Replace the charger’s key",
             StepName.RELEASE_CHARGER: "Let it charge again",
@@ -502,6 +511,7 @@ ENGLISH: Final = Words(
         connect_it="Connect the charger: make a key in its settings, and type it in.",
         type_key="Make a new key in its settings, and type it into the charger.",
         put_cards_in="Your group’s RFID cards work at it from now on; check them at the charger.",
+        yours=Ending("It is yours", "One thing is left to do: see below."),
         to_point="To the charge point",
         follow="See how it goes on",
         follow_hint="You sign in with a code that we send you; you need no password.",

@@ -196,12 +196,12 @@ FRENCH: Final = Words(
         lead="Saisissez votre adresse e-mail ou votre numéro de téléphone : nous vous envoyons un code. Il n’y a pas "
         "de mot de passe.",
         address="E-mail ou numéro de téléphone",
-        address_hint="Un numéro avec son pays, comme +33 6 12 34 56 78",
+        address_hint="Un numéro avec son indicatif, comme +33 6 12 34 56 78",
         code_title="Saisissez votre code",
         code_sent="Si un compte a cette adresse, un code de 6 chiffres est en route. Il est valable 10 minutes, dans "
         "ce navigateur.",
         no_code="Pas de code ? Attendez une minute, regardez dans vos indésirables, vérifiez l’adresse.",
-        where="Où vous êtes connecté",
+        where="Vos connexions",
         where_lead="Mettez fin à ce que vous ne connaissez pas, ou n’utilisez plus.",
         since="Depuis le {began} ; dernière utilisation le {seen}",
         unknown_browser="Un navigateur qui ne dit rien de lui",
@@ -223,7 +223,10 @@ FRENCH: Final = Words(
         languages="Langues",
         section="Compte",
         home="Vers vos bornes",
-        signed_in="Vous êtes connecté au nom de {name}.",
+        signed_in="Compte ouvert : {name}.",
+        for_other="Votre compte est celui de {name}, mais ceci a été envoyé à l’adresse d’une autre personne : c’est "
+        "là que part le code.",
+        answer_here="Vous êtes connecté : répondez ici, sans code",
         other_account="Se connecter avec une autre adresse",
         sections="Rubriques",
         prove="Veuillez confirmer que c’est bien vous",
@@ -265,7 +268,7 @@ FRENCH: Final = Words(
         section="Bornes",
         own_group="Votre groupe personnel",
         offers="En attente de votre réponse",
-        offered_by="De la part de {sender}",
+        offered_by="Proposée par {sender}",
         look="Voir la demande",
         no_points=Ending(
             "Pas encore de borne",
@@ -282,6 +285,7 @@ FRENCH: Final = Words(
         owner="Propriétaire",
         you="Vous",
         group="Groupe",
+        serials="Numéros de série",
         device="Appareil",
         identity="Identifiant",
         key="Clé",
@@ -310,6 +314,9 @@ FRENCH: Final = Words(
         transfer_hint="Déplacez-la vers un autre groupe, ou transférez-la à quelqu’un d’autre.",
         only_owner="Seul son propriétaire peut le faire.",
         new_key="Une nouvelle clé",
+        new_key_sure="Ne la créez que si vous pouvez accéder tout de suite aux réglages de la borne. Dès lors la "
+        "borne est hors ligne, y compris pour une recharge en cours, jusqu’à ce que vous y ayez saisi la nouvelle "
+        "clé ; la clé actuelle ne peut pas être rétablie.",
         new_key_hint="La nouvelle clé ne s’affiche qu’une fois ; saisissez-la dans les réglages de la borne elle-même. "
         "D’ici là, la borne n’est pas connectée.",
         new_key_button="Créer une nouvelle clé",
@@ -323,6 +330,8 @@ FRENCH: Final = Words(
         identify="Est-ce bien ma borne ?",
         identify_hint="La borne redémarre. Si celle qui est devant vous ne redémarre pas, une autre est connectée à sa "
         "place.",
+        not_connected="La borne n’est pas connectée : impossible de la solliciter. Vérifiez son alimentation et son "
+        "réseau.",
         identify_button="Redémarrer maintenant",
         identified={
             RestartAnswer.ACCEPTED: "Elle redémarre maintenant. Celle qui est devant vous aussi ?",
@@ -363,7 +372,7 @@ FRENCH: Final = Words(
         },
         you_become_owner="Vous en devenez propriétaire",
         recipient="E-mail ou numéro de téléphone de son compte",
-        recipient_hint="Un numéro avec son pays, comme +33 6 12 34 56 78",
+        recipient_hint="Un numéro avec son indicatif, comme +33 6 12 34 56 78",
         delete="Supprimer sa connexion à cette plateforme",
         delete_hint="Nous vous recommandons de ne pas cocher cette case : la borne reste alors connectée, et reçoit "
         "une nouvelle clé si elle le permet.",
@@ -385,7 +394,11 @@ FRENCH: Final = Words(
         },
         go_on="Continuer",
         check="Veuillez vérifier",
+        read_again="Relisez-la lettre par lettre : c’est à qui possède cette adresse que nous la proposons.",
+        owner_after="Propriétaire ensuite",
         to="Pour",
+        at_once="Cela se fait tout de suite, sans que personne ne soit consulté. Pour revenir en arrière, il faut un "
+        "nouveau transfert.",
         asked_first="Nous nous adressons d’abord à {to}. Rien ne change sans son accord. Le délai de réponse est de "
         "{span} ; d’ici là, vous pouvez annuler.",
         told_owner="{owner} en est propriétaire : nous l’en informons tout de suite, et cette personne peut annuler.",
@@ -413,7 +426,6 @@ FRENCH: Final = Words(
             Consequence.KEY_REPLACED: "Une nouvelle clé est envoyée à la borne, et sa clé actuelle prend fin.",
         },
         notes={
-            KeyNote.KNOWN_TO_CHARGER: "Seule la borne peut connaître sa clé.",
             KeyNote.KNOWN_TO_PEOPLE: "Des personnes peuvent connaître la clé de la borne, dont le propriétaire actuel.",
             KeyNote.DELETE_RECOMMENDED: "Si aucune personne qui connaît la clé ne doit pouvoir se faire passer pour la "
             "borne ensuite, revenez en arrière et supprimez la connexion : la clé prend alors fin avec le transfert "
@@ -471,7 +483,7 @@ FRENCH: Final = Words(
             StepName.RESERVE: "Réserver la borne",
             StepName.ASK_RECIPIENT: "Demander l’accord du destinataire",
             StepName.QUIET_CHARGER: "Ne plus laisser commencer de session",
-            StepName.CHANGE_OWNERSHIP: "Faire changer la borne de mains",
+            StepName.CHANGE_OWNERSHIP: "Effectuer le transfert",
             StepName.REPLACE_LISTS: "Remplacer les badges RFID dans la borne",
             StepName.ROTATE_CREDENTIALS: "Remplacer la clé de la borne",
             StepName.RELEASE_CHARGER: "Remettre la borne en service",
@@ -545,6 +557,7 @@ FRENCH: Final = Words(
         "dans la borne.",
         type_key="Créez une nouvelle clé dans ses paramètres sur cette plateforme, puis saisissez-la dans la borne.",
         put_cards_in="Les badges RFID de votre groupe y fonctionnent désormais ; essayez-les sur la borne.",
+        yours=Ending("Elle est à vous", "Il reste une chose à faire : voir ci-dessous."),
         to_point="Voir la borne",
         follow="Suivre le transfert",
         follow_hint="Vous vous connectez avec un code que nous vous envoyons, sans mot de passe.",

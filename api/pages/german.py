@@ -230,6 +230,9 @@ GERMAN: Final = Words(
         section="Konto",
         home="Zu Ihren Ladepunkten",
         signed_in="Sie sind als {name} angemeldet.",
+        for_other="Sie sind als {name} angemeldet, aber dies ging an die Adresse einer anderen Person: Dorthin geht "
+        "auch der Code.",
+        answer_here="Sie sind angemeldet: hier ohne Code antworten",
         other_account="Mit einer anderen Adresse anmelden",
         sections="Bereiche",
         prove="Bitte bestätigen Sie, dass Sie es sind",
@@ -294,6 +297,7 @@ GERMAN: Final = Words(
         owner="Eigentümer",
         you="Sie",
         group="Gruppe",
+        serials="Seriennummern",
         device="Ladestation",
         identity="Kennung",
         key="Schlüssel",
@@ -323,6 +327,9 @@ GERMAN: Final = Words(
         transfer_hint="Verschieben Sie ihn in eine andere Gruppe, oder übertragen Sie ihn an jemand anderen.",
         only_owner="Das kann nur der Eigentümer.",
         new_key="Ein neuer Schlüssel",
+        new_key_sure="Erstellen Sie ihn nur, wenn Sie jetzt an die Einstellungen der Ladestation kommen. Sie ist von "
+        "da an ohne Verbindung, auch für einen laufenden Ladevorgang, bis Sie den neuen Schlüssel eingegeben haben; "
+        "der jetzige lässt sich nicht zurückholen.",
         new_key_hint="Der neue Schlüssel wird nur einmal angezeigt; geben Sie ihn in den Einstellungen der "
         "Ladestation selbst ein. Bis dahin ist sie ohne Verbindung.",
         new_key_button="Neuen Schlüssel erstellen",
@@ -336,6 +343,7 @@ GERMAN: Final = Words(
         identify="Ist das meine Ladestation?",
         identify_hint="Die Ladestation startet neu. Wenn die vor Ihnen es nicht tut, ist an ihrer Stelle eine andere "
         "verbunden.",
+        not_connected="Die Ladestation ist nicht verbunden und kann nicht gefragt werden. Prüfen Sie Strom und Netz.",
         identify_button="Jetzt neu starten",
         identified={
             RestartAnswer.ACCEPTED: "Sie startet jetzt neu. Die vor Ihnen auch?",
@@ -399,7 +407,10 @@ GERMAN: Final = Words(
         },
         go_on="Weiter",
         check="Bitte prüfen Sie",
+        read_again="Lesen Sie sie Zeichen für Zeichen: Wem diese Adresse gehört, wird gefragt.",
+        owner_after="Eigentümer danach",
         to="An",
+        at_once="Das geschieht sofort, und niemand wird gefragt. Rückgängig macht es nur eine neue Übertragung.",
         asked_first="Wir fragen zuerst {to}. Ohne Zustimmung ändert sich nichts. Zeit für die Antwort: {span}; bis zur "
         "Zustimmung können Sie stornieren.",
         told_owner="Der Ladepunkt gehört {owner}: Wir benachrichtigen diese Person jetzt, und sie kann stornieren.",
@@ -424,7 +435,6 @@ GERMAN: Final = Words(
             "wird ungültig.",
         },
         notes={
-            KeyNote.KNOWN_TO_CHARGER: "Nur die Ladestation kann ihren Schlüssel kennen.",
             KeyNote.KNOWN_TO_PEOPLE: "Den Schlüssel der Ladestation können Menschen kennen, auch der jetzige "
             "Eigentümer.",
             KeyNote.DELETE_RECOMMENDED: "Wenn sich danach niemand, der den Schlüssel kennt, für die Ladestation "
@@ -487,7 +497,7 @@ GERMAN: Final = Words(
             StepName.RESERVE: "Ladepunkt reservieren",
             StepName.ASK_RECIPIENT: "Empfänger fragen",
             StepName.QUIET_CHARGER: "Keine neuen Ladevorgänge zulassen",
-            StepName.CHANGE_OWNERSHIP: "Ladepunkt übergeben",
+            StepName.CHANGE_OWNERSHIP: "Übertragung ausführen",
             StepName.REPLACE_LISTS: "RFID-Karten in der Ladestation ersetzen",
             StepName.ROTATE_CREDENTIALS: "Schlüssel der Ladestation ersetzen",
             StepName.RELEASE_CHARGER: "Ladestation wieder freigeben",
@@ -563,6 +573,7 @@ GERMAN: Final = Words(
         type_key="Erstellen Sie in den Einstellungen des Ladepunkts einen neuen Schlüssel, und geben Sie ihn in der "
         "Ladestation ein.",
         put_cards_in="Die RFID-Karten Ihrer Gruppe gelten dort ab jetzt; probieren Sie sie an der Ladestation aus.",
+        yours=Ending("Er gehört Ihnen", "Eines ist noch zu tun: siehe unten."),
         to_point="Zum Ladepunkt",
         follow="Übertragung verfolgen",
         follow_hint="Sie melden sich mit einem Code an, den wir Ihnen senden; ein Passwort brauchen Sie nicht.",

@@ -109,6 +109,8 @@ class PointPages:
         link_access.check_origin(request, self._backend.options.origin)
         here = await self._visitors.require(request)
         point, typed = await self._point(request, here), await forms.fields(request)
+        if "sure" not in typed:
+            return self._settings(request, here, point, key=typed.get("key"), sure=True)
         proof = await self._visitors.prove(request, here)
         if proof.wanted:
             return self._visitors.keep(self._settings(request, here, point, proof=proof, key=typed.get("key")), proof)
@@ -138,11 +140,12 @@ class PointPages:
         *,
         proof: Proof | None = None,
         key: str | None = None,
+        sure: bool = False,
         answer: RestartAnswer | None = None,
     ) -> Response:
         fresh, proof = secrets.token_urlsafe(16), proof or Proof()
         failed = error or proof.error
-        values = {"proof": proof, "answer": answer, "key": key or fresh, "failed": failed}
+        values = {"proof": proof, "answer": answer, "key": key or fresh, "failed": failed, "sure": sure}
         status = status_of(failed) if failed else 200
         return self._page(request, here, point, "point_settings.html", status, again="/settings", **values)
 

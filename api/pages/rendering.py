@@ -57,7 +57,7 @@ def _when(line: SupportLine, words: Words) -> str:
 
 
 def _browser(said: str) -> str:
-    """Name a browser by what it says of itself, and what it runs on: `Firefox · Android`; empty where it says nothing."""
+    """Name a browser, and what it runs on, by what it says of itself: `Firefox · Android`."""
     read = parse(said)
     return " · ".join(part.family for part in (read.user_agent, read.os) if part) or said
 
@@ -111,7 +111,13 @@ class Renderer:
         words = self.words(request, link, here)
         others = [language for language in Language if language is not words.language]
         address = "" if request.method in _LOOKS else again
-        shared = {"words": words, "others": others, "address": address, "support": self._support}
+        shared = {
+            "words": words,
+            "others": others,
+            "address": address,
+            "support": self._support,
+            "shown_at": request.url.path,
+        }
         text = _TEMPLATES.get_template(template).render(link=link, here=here, **shared, **values)
         answer = HTMLResponse(text, status, headers={"Content-Language": words.language.value})
         return self._remember(request, answer)

@@ -22,6 +22,7 @@ from domain.contact import parse_address, region_of
 from domain.errors import HandoverError, InvalidRequest
 from domain.ids import ChargePointId
 from domain.kinds import FoundBy, TransferKind, rules_of
+from domain.rights import ToOneself
 from domain.transfer import Acceptance, Connection, IfOffline, RunningSession
 from persistence.intake.sign_ins import Here
 from persistence.views.prospects import Prospect
@@ -55,7 +56,9 @@ class StartPages:
         here = await self._visitors.require(request)
         point = await self._point(request, here)
         prospects = await self._backend.prospects.of(here.caller, point.id)
-        return self._page(request, here, point, "options.html", prospects=prospects)
+        names = await self._backend.names.of(users=[point.owner_id])
+        owner = names.users[point.owner_id]
+        return self._page(request, here, point, "options.html", prospects=prospects, owner=owner)
 
     async def form(self, request: Request) -> Response:
         """Show what is asked for a kind of transfer."""
@@ -114,6 +117,8 @@ class StartPages:
             tried = await starting.rehearse(self._backend, here.caller, point.id, body)
         except InvalidRequest as wrong:
             return await self._form(request, here, point, kind, typed, wrong)
+        if own := next((one for one in tried.blockers if isinstance(one, ToOneself)), None):
+            return await self._form(request, here, point, kind, typed, own)
         prospect = await self._prospect(here, point, kind)
         chosen = typed.get("group_id") or typed.get("user_id")
         named = [target for target in prospect.targets if target.id == chosen]
@@ -122,7 +127,13 @@ class StartPages:
         proof, rules = proof or Proof(), rules_of(kind)
         blockers = [] if error else tried.blockers
         failed = error or next(iter(blockers), None) or proof.error
-        owner = await self._backend.names.of(users=[point.owner_id])
+        names = await self._backend.names.of(users=[point.owner_id])
+        owner, to = names.users[point.owner_id], named[0].name if named else ""
+        to = to or _shown_address(typed.get("recipient", ""), here)
+        if not tried.planned.owner_changes:
+            owner_after = here.caller.name if point.owner_id == here.caller.id else owner
+        else:
+            owner_after = to if rules.found_by is not FoundBy.GROUP_ID else here.caller.name
         return self._page(
             request,
             here,
@@ -132,10 +143,11 @@ class StartPages:
             kind=kind,
             kept={name: typed[name] for name in (*_FIELDS, "delete") if name in typed},
             key=typed.get("key") or secrets.token_urlsafe(16),
-            to=named[0].name if named else _shown_address(typed.get("recipient", ""), here),
+            to=to,
+            owner_after=owner_after,
             asks=rules.acceptance is Acceptance.REQUIRED,
             span=isodate.parse_duration(typed["expires_in"]) if "expires_in" in typed else self._expiry,
-            told=owner.users.get(point.owner_id) if tried.planned.takes_from_owner else None,
+            told=owner if tried.planned.takes_from_owner else None,
             planned=tried.planned,
             steps=tried.steps.names,
             supported=tried.supported,

@@ -18,7 +18,17 @@ from api.problems import headers_of, note_away, status_of
 from domain.approval import Decision
 from domain.errors import HandoverError, NotFound
 from domain.ids import TransferId
-from domain.transfer import FINAL, Connection, TransferState, UntilNewKey
+from domain.transfer import (
+    DEVICE_STEPS,
+    FINAL,
+    Acceptance,
+    Connection,
+    StepName,
+    StepState,
+    TransferState,
+    UntilNewKey,
+    device_steps,
+)
 from domain.transitions import Action
 from persistence.intake.sign_ins import Here
 from persistence.views.reads import ChargePointView
@@ -44,7 +54,11 @@ class TransferPages:
         """List the transfers that the reader has a part in, the latest first."""
         here = await self._visitors.require(request)
         found = await self._backend.transfer_reads.page(here.caller, TransferFilter(), _PAGE)
-        names = await self._backend.names.of(points={view.charge_point_id for view in found})
+        names = await self._backend.names.of(
+            points={view.charge_point_id for view in found},
+            users={view.target.owner_id for view in found if view.target},
+            groups={view.target.group_id for view in found if view.target},
+        )
         return self._sheets.page(request, "transfers.html", here=here.caller, transfers=found, names=names)
 
     async def show(self, request: Request) -> Response:
@@ -81,17 +95,17 @@ class TransferPages:
         try:
             if act == Action.RESEND.value:
                 await deciding.resend(self._backend, here.caller, transfer, key)
-            elif (decision := _DECISIONS.get(act)) is None:
+                return self._sheets.redirect(request, f"/transfers/{transfer}?resent=1")
+            if (decision := _DECISIONS.get(act)) is None:
                 raise HTTPException(404)
-            else:
-                if decision is Decision.ACCEPT:
-                    proof = await self._visitors.prove(request, here)
-                    if proof.wanted:
-                        view = await self._view(request, here)
-                        shown = await self._shown(request, here, view, proof.error, proof=proof, key=key, typed=typed)
-                        return self._visitors.keep(shown, proof)
-                choice = typed.until_new_key if decision is Decision.ACCEPT else None
-                await deciding.decide(self._backend, here.caller, transfer, decision, key, choice)
+            if decision is Decision.ACCEPT:
+                proof = await self._visitors.prove(request, here)
+                if proof.wanted:
+                    view = await self._view(request, here)
+                    shown = await self._shown(request, here, view, proof.error, proof=proof, key=key, typed=typed)
+                    return self._visitors.keep(shown, proof)
+            choice = typed.until_new_key if decision is Decision.ACCEPT else None
+            await deciding.decide(self._backend, here.caller, transfer, decision, key, choice)
         except HandoverError as error:
             note_away(error)
             return await self._shown(request, here, await self._view(request, here), error)
@@ -119,8 +133,8 @@ class TransferPages:
         typed: forms.Typed | None = None,
     ) -> Response:
         acts, path = actions(view, here.caller), f"/transfers/{view.id}"
-        asked = view.state is TransferState.AWAITING_ACCEPTANCE
-        offer = await self._backend.link_reads.offer(view.id) if asked else None
+        shown = view.state is not TransferState.REQUESTED and view.state is not TransferState.REFUSED
+        offer = await self._backend.link_reads.offer(view.id) if shown else None
         point = await self._point(here, view)
         holding = (view.target if view.state in _COMPLETED else None) or view.origin
         sides = [view.origin, *([view.target] if view.target else [])]
@@ -135,6 +149,7 @@ class TransferPages:
             "names": names,
             "point": names.points[view.charge_point_id],
             "seen_point": point,
+            "left_out": _left_out(view),
             "typed_address": offer.address if offer and view.requested_by == here.caller.id else None,
             "holding": holding,
             "acts": [act.value for act in acts],
@@ -147,6 +162,7 @@ class TransferPages:
             "types_key": point is not None and point.key_due,
             "chosen": (typed.until_new_key if typed else None) or UntilNewKey.SERVE,
             "code": qr_code(f"{self._origin}{path}") if Action.RESEND in acts else None,
+            "resent": "resent" in request.query_params,
             "proof": proof or Proof(),
             "key": key or secrets.token_urlsafe(16),
             "failed": error,
@@ -163,6 +179,19 @@ class TransferPages:
             return await self._backend.reads.charge_point(here.caller, view.charge_point_id)
         except NotFound:
             return None
+
+
+def _left_out(view: TransferView) -> frozenset[StepName]:
+    """Give the steps that this transfer will not take: they are skipped as their turn comes."""
+    target = view.target
+    taken = device_steps(
+        owner_changes=target is None or target.owner_id != view.origin.owner_id,
+        group_changes=target is None or target.group_id != view.origin.group_id,
+        connection=view.connection,
+    ).names
+    asks = {StepName.ASK_RECIPIENT} if view.acceptance is Acceptance.NOT_REQUIRED else set()
+    begun = {step.name for step in view.steps if step.state is not StepState.PENDING}
+    return frozenset((DEVICE_STEPS - set(taken)) | asks) - begun
 
 
 def _standing(view: TransferView) -> str:

@@ -109,6 +109,7 @@ class PointWords:
     you: str
     group: str
     device: str
+    serials: str
     identity: str
     key: str
     no_key: str
@@ -127,12 +128,14 @@ class PointWords:
     """Beside what is its owner's alone."""
     new_key: str
     new_key_hint: str
+    new_key_sure: str
     new_key_button: str
     new_key_made: Ending
     key_value: str
     identify: str
     identify_hint: str
     identify_button: str
+    not_connected: str
     identified: Mapping[RestartAnswer, str]
 
 
@@ -160,12 +163,16 @@ class StartWords:
     go_on: str
     check: str
     to: str
+    owner_after: str
+    read_again: str
     asked_first: str
+    at_once: str
     told_owner: str
     moves: str
     stays: str
     consequences: Mapping[Consequence, str]
     notes: Mapping[KeyNote, str]
+    """Of what its sender can do something about."""
     at_charger: str
     supported: Mapping[Support, str]
     """Nothing of what is done, or not known."""
@@ -206,6 +213,8 @@ class TransferWords:
     type_key: str
     put_cards_in: str
     to_point: str
+    yours: Ending
+    """Of one whose charger its new owner has to connect."""
     follow: str
     follow_hint: str
 
@@ -219,6 +228,8 @@ class AccountWords:
     home: str
     signed_in: str
     other_account: str
+    answer_here: str
+    for_other: str
     sections: str
     prove: str
     prove_sent: str

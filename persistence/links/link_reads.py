@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import aliased
 
-from domain.ids import LinkId, TransferId
+from domain.ids import LinkId, TransferId, UserId
 from domain.keys import KeyInUse
 from domain.kinds import FoundBy, TransferKind, rules_of
 from domain.recipient import Standing
@@ -75,6 +75,8 @@ class LinkView(Offer):
     sender_locale: str
     standing: Standing
     """Whether the recipient can accept by it now."""
+    account_id: UserId | None
+    """The account that the link is for; None where there is none."""
 
     @property
     def opens_account(self) -> bool:
@@ -116,6 +118,7 @@ class LinkReads:
             locale=recipient.account.locale if recipient.account else None,
             sender_locale=row.sender_locale,
             standing=recipient.standing,
+            account_id=UserId(recipient.account.id) if recipient.account else None,
         )
 
     async def offer(self, transfer_id: TransferId) -> Offer:

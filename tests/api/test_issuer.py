@@ -107,7 +107,7 @@ async def test_who_has_the_confirmed_address_is_signed_in(browser: httpx.AsyncCl
     entered = await browser.get(await way_back(left.headers["refresh"].removeprefix("0; url=")))
     assert entered.headers["location"] == HOME
     assert "__Host-handover_sign_in" in str(entered.headers.get_list("set-cookie"))
-    assert "This is the one you are at." in (await browser.get("/account/sign-ins")).text
+    assert "This is the one you are using now." in (await browser.get("/account/sign-ins")).text
 
 
 async def test_what_is_sent_there_is_bound_to_this_browser(browser: httpx.AsyncClient, issuer: Provider) -> None:

@@ -11,19 +11,20 @@ from sqlalchemy import func, select, update
 
 from api.app import create_app
 from api.dependencies import Options
+from api.pages.english import ENGLISH
 from domain.approval import Decision
 from domain.charger import RestartAnswer
 from domain.errors import NotPossible
 from domain.keys import KnownTo
 from domain.sign_in import PROOF_LASTS
 from domain.support import Audience, SupportLine
-from domain.transfer import Connection
+from domain.transfer import Connection, StepName
 from persistence.intake import sign_in_codes
 from persistence.session import Database
-from persistence.tables import ChargePoint, Membership, Request, SignIn, Transfer, User
+from persistence.tables import ChargePoint, Credential, Membership, Request, SignIn, Transfer, User
 from persistence.vault import Vault, fingerprint, new_secret
 from tests.api.engine import Engine
-from tests.api.world import add, add_key, add_transfer, charge_point
+from tests.api.world import add, add_key, add_link, add_transfer, charge_point, open_link
 
 SAFE = "https://handover.example"
 FORM = {"sec-fetch-site": "same-origin"}
@@ -65,10 +66,10 @@ async def page(browser: httpx.AsyncClient, path: str, status: int = 200) -> str:
     return answer.text
 
 
-def hidden(text: str) -> dict[str, str]:
-    """Give what a page's last form but one would send back: the one that goes on, before the one that goes back."""
+def hidden(text: str, which: int = -2) -> dict[str, str]:
+    """Give what one of a page's forms would send back: the one that goes on, before the one that goes back."""
     forms = re.findall(r"<form.*?</form>", text, re.DOTALL)
-    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', forms[-2]))
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', forms[which]))
 
 
 # --- who gets in ------------------------------------------------------------------------------------------------------
@@ -155,11 +156,14 @@ async def test_the_first_page_has_the_groups_what_waits_and_the_key_that_is_due(
 async def test_a_charge_point_says_who_has_it_and_what_can_know_its_key(
     browsers: httpx.AsyncClient, database: Database
 ) -> None:
-    await add_key(database, KnownTo.PEOPLE, open_line=True)
+    await add_key(database, KnownTo.PEOPLE)
     await sign_in(browsers, database, "mia")
     text = await page(browsers, "/charge-points/cp-1")
-    for said in ("Wallbox cp-1", "Olga", "Team Nord", "People can know it", "not encrypted", "Connected", "Entered on"):
+    for said in ("Wallbox cp-1", "Olga", "Team Nord", "People can know it", "Connected", "Added to"):
         assert said in text
+    async with database.writing() as rows:
+        await rows.execute(update(Credential).values(open_line=True))
+    assert "a line that is not encrypted" in await page(browsers, "/charge-points/cp-1")
     settings = await page(browsers, "/charge-points/cp-1/settings")
     assert settings.count("Only its owner can do this.") == 2
     assert "<form" not in settings
@@ -311,7 +315,7 @@ async def test_what_can_not_be_undone_asks_for_a_code_unless_one_was_typed_latel
     if who == "rita":
         await add_transfer(database)
     await sign_in(browsers, database, who, OLD)
-    typed = {"recipient": "rita@example.com", "key": "the-same", "until_new_key": "quarantine"}
+    typed = {"recipient": "rita@example.com", "key": "the-same", "until_new_key": "quarantine", "sure": "1"}
     asked = await browsers.post(path, data=typed)
     assert 'name="code"' in asked.text
     assert "Please confirm that it is you" in asked.text
@@ -348,6 +352,18 @@ async def test_who_is_asked_reads_what_is_offered_and_answers(
     assert [(decided[1], decided[3]) for decided in engine.decided] == [(Decision.ACCEPT, "u-rita")]
     again = await browsers.post("/transfers/trf_1/decline")
     assert again.status_code in {200, 303, 409}
+
+
+async def test_a_link_says_whose_it_is_to_who_is_signed_in(browsers: httpx.AsyncClient, database: Database) -> None:
+    await add_transfer(database)
+    mailed = await add_link(database)
+    for who, said in (("stan", "You are signed in as Stan, but"), ("rita", 'href="/transfers/trf_1"')):
+        await sign_in(browsers, database, who)
+        link = await open_link(browsers, mailed)
+        for path in (link, f"{link}/code"):
+            assert said in await page(browsers, path)
+    browsers.cookies.delete("__Host-handover_sign_in")
+    assert "signed in" not in await page(browsers, link)
 
 
 async def test_its_sender_sees_the_address_they_typed_cancels_and_resends(
@@ -431,13 +447,16 @@ async def test_a_new_owner_whose_key_is_waited_for_is_led_to_make_one(
 
 async def test_a_new_key_is_shown_once(browsers: httpx.AsyncClient, database: Database) -> None:
     await sign_in(browsers, database, "olga")
-    text = (await browsers.post("/charge-points/cp-1/key", data={"key": "once"})).text
+    asked = (await browsers.post("/charge-points/cp-1/key", data={"key": "once"})).text
+    assert "Make it only if" in asked
+    assert hidden(asked, which=0) == {"key": "once", "sure": "1"}
+    text = (await browsers.post("/charge-points/cp-1/key", data={"key": "once", "sure": "1"})).text
     shown = "".join(re.findall(r"<span>([0-9a-f]{5})</span>", text))
     assert len(shown) == 40
     assert "ID-cp-1" in text
     assert shown[:5] not in await page(browsers, "/charge-points/cp-1/settings")
     await sign_in(browsers, database, "adam")
-    refused = await browsers.post("/charge-points/cp-1/key", data={"key": "mine"})
+    refused = await browsers.post("/charge-points/cp-1/key", data={"key": "mine", "sure": "1"})
     assert refused.status_code == 403
 
 
@@ -460,3 +479,35 @@ async def test_nothing_is_written_by_looking(browsers: httpx.AsyncClient, databa
     await browsers.post(TO_USER, data={"recipient": "rita@example.com"})
     async with database.reading() as rows:
         assert await rows.scalar(select(func.count()).select_from(Request)) == 0
+
+
+async def test_what_is_sent_again_is_said(browsers: httpx.AsyncClient, database: Database, engine: Engine) -> None:
+    await add_transfer(database)
+    await sign_in(browsers, database, "olga")
+    answer = await browsers.post("/transfers/trf_1/resend", data={"key": "r"})
+    assert "A new letter is on its way." in await page(browsers, answer.headers["location"])
+    assert "A new letter is on its way." not in await page(browsers, "/transfers/trf_1")
+
+
+async def test_a_review_says_who_owns_it_afterwards_and_whether_anybody_is_asked(
+    browsers: httpx.AsyncClient, database: Database
+) -> None:
+    await sign_in(browsers, database, "olga")
+    asked = (await browsers.post(TO_USER, data={"recipient": "rita@example.com"})).text
+    assert "We ask rita@example.com first." in asked
+    at_once = (await browsers.post("/charge-points/cp-1/transfer/transfer-ownership", data={"user_id": "u-adam"})).text
+    assert "This happens at once" in at_once
+    assert "Owner afterwards</dt><dd>Adam" in at_once
+    moved = (await browsers.post("/charge-points/cp-1/transfer/move-to-group", data={"group_id": "g-olga"})).text
+    assert "Owner afterwards</dt><dd>Olga" in moved
+
+
+async def test_only_steps_that_it_takes_are_listed(browsers: httpx.AsyncClient, database: Database) -> None:
+    move = {"kind": "move_to_group", "to_owner_id": "u-olga", "to_group_id": "g-olga", "acceptance": "not_required"}
+    await add_transfer(database, state="transferring", **move)
+    await sign_in(browsers, database, "olga")
+    text = await page(browsers, "/transfers/trf_1")
+    taken = {StepName.VALIDATE_RIGHTS, StepName.LOOK_UP_TARGET, StepName.RESERVE, StepName.CHANGE_OWNERSHIP}
+    taken |= {StepName.REPLACE_LISTS, StepName.TELL_PARTIES}
+    shown = {step for step, name in ENGLISH.transfers.step_names.items() if f"<span>{name}</span>" in text}
+    assert shown == taken

@@ -55,7 +55,7 @@ async def test_who_has_the_address_is_signed_in_by_the_code(
     assert entered.headers["location"] == "/"
     shown = await browser.get("/account/sign-ins")
     assert shown.status_code == 200
-    assert "This is the one you are at." in shown.text
+    assert "This is the one you are using now." in shown.text
     assert (await browser.get("/account/sign-in")).headers["location"] == "/"
 
 
