@@ -161,6 +161,7 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
         DatabaseOutbox(database, TransferLetters(*letters)),
         DatabaseReconciler(
             database,
+            vault,
             Requests(database, vault),
             engine,
             Runs(client),

@@ -33,6 +33,7 @@ from persistence.session import Database
 from persistence.tables import ChargePoint, Request
 from persistence.transfers import audit, findings, inconsistencies, rescues, transfers
 from persistence.transfers.inconsistencies import Slice
+from persistence.vault import Vault
 
 log = logging.getLogger("handover.reconciler")
 
@@ -84,19 +85,20 @@ class DatabaseReconciler(Reconciler):
     def __init__(
         self,
         database: Database,
+        vault: Vault,
         requests: Requests,
         engine: Engine,
         runs: EngineRuns,
         kept: Kept | None = None,
         open_limit: timedelta = OPEN_LIMIT,
     ) -> None:
-        """Take what is compared, what starts workflows, for how long what is kept, and a charging session may run."""
+        """Take what is compared, what seals and starts, for how long what is kept, and a charging session may run."""
         self._open_limit = open_limit
         self._db = database
         self._requests = requests
         self._engine = engine
         self._runs = runs
-        self._retention = Retention(database, kept or Kept())
+        self._retention = Retention(database, vault, kept or Kept())
 
     # --- looking --------------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +16,8 @@ from domain.trail import PLACES_KEPT
 from persistence.chargers import charger_connections
 from persistence.intake import retention
 from persistence.session import Database
-from persistence.transfers import audit, outbox
+from persistence.transfers import audit, audit_seals, outbox
+from persistence.vault import Vault
 
 log = logging.getLogger("handover.reconciler")
 
@@ -43,9 +45,10 @@ class Kept:
 class Retention:
     """Takes out what was kept long enough; where that can't be now, it is done at another look."""
 
-    def __init__(self, db: Database, kept: Kept) -> None:
-        """Take where it is kept, and for how long."""
+    def __init__(self, db: Database, vault: Vault, kept: Kept) -> None:
+        """Take where it is kept, the vault that seals what stays, and for how long."""
         self._db = db
+        self._vault = vault
         self._often: tuple[tuple[_Forget, timedelta, str], ...] = (
             (audit.forget_places, kept.places, "entries of audit trails tell no more where somebody was"),
             (charger_connections.forget, kept.connections, "connections of chargers are no more kept"),
@@ -63,19 +66,29 @@ class Retention:
             (retention.forget_codes, kept.codes, "one-time codes are no more kept"),
             (retention.forget_sign_in_codes, kept.codes, "codes to sign in with are no more kept"),
             (retention.forget_sign_ins, kept.codes, "sign-ins that are over are no more kept"),
-            (retention.forget_refusals, kept.refusals, "refusals are no more in audit trails"),
+            (partial(retention.forget_refusals, vault), kept.refusals, "refusals are no more in audit trails"),
             (retention.forget_refused_orders, kept.refusals, "refused orders are no more kept"),
         )
         self._search_at: datetime | None = None
 
     async def forget(self, now: datetime) -> None:
-        """Take out some of it."""
+        """Take out some of it; but the trails are sealed first, once a day."""
+        await self._seal(now)
         for forget, kept, what in self._often:
             await self._forget(forget, now - kept, what)
         if self._search_at is None or now >= self._search_at:
             self._search_at = now + SEARCHED_EVERY
             for forget, kept, what in self._seldom:
                 await self._forget(forget, now - kept, what)
+
+    async def _seal(self, now: datetime) -> None:
+        try:
+            for _ in range(_BATCHES):
+                async with self._db.writing() as rows:
+                    if not await audit_seals.seal(rows, self._vault, now):
+                        break
+        except Unavailable as away:
+            log.warning("the audit trails are sealed later: %s", away.message)
 
     async def _forget(self, forget: _Forget, before: datetime, what: str) -> None:
         count = 0

@@ -721,6 +721,52 @@ class AuditCounter(Table):
     last: Mapped[int]
     hash: Mapped[str | None] = mapped_column(String(64))
     """Of the last entry; None where that has none."""
+    sealed: Mapped[int] = mapped_column(default=0, server_default="0")
+    """The last sequence that was sealed."""
+    __table_args__ = (
+        Index(
+            "ix_audit_counters_unsealed",
+            "subject",
+            sqlite_where=text("sealed < last"),
+            postgresql_where=text("sealed < last"),
+        ),
+    )
+
+
+class AuditGap(Table):
+    """Where a refusal stood in an audit trail that is kept no more: its hash, by which the chain is still followed."""
+
+    __tablename__ = "audit_gaps"
+    subject: Mapped[str] = mapped_column(ID, primary_key=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    hash: Mapped[str | None] = mapped_column(String(64))
+    mac: Mapped[str] = mapped_column(String(64))
+    """Over the other three under the server's key: who only reaches the database can make no gap."""
+
+
+class AuditSeal(Table):
+    """One sealing of the trails that have grown since the one before; a day has one at least."""
+
+    __tablename__ = "audit_seals"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    """Counts from 1, no number left out."""
+    at: Mapped[datetime]
+    trails: Mapped[int]
+    digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 over the digest before it, and the heads that it seals in the order of their subjects."""
+    mac: Mapped[str] = mapped_column(String(64))
+    """Over the other four under the server's key."""
+
+
+class AuditSealedHead(Table):
+    """How far a trail was as it was sealed."""
+
+    __tablename__ = "audit_sealed_heads"
+    seal: Mapped[int] = mapped_column(ForeignKey("audit_seals.number"), primary_key=True)
+    subject: Mapped[str] = mapped_column(ID, primary_key=True)
+    sequence: Mapped[int]
+    hash: Mapped[str | None] = mapped_column(String(64))
+    __table_args__ = (Index("ix_audit_sealed_heads_subject", "subject", "sequence"),)
 
 
 class Finding(Table):

@@ -7,7 +7,7 @@ those that somebody else is at, and gives how many it deleted: fewer than `limit
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, exists, func, or_, select, text, tuple_
+from sqlalchemy import Select, delete, exists, func, insert, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -18,6 +18,7 @@ from persistence.tables import (
     ApprovalLink,
     AuditCounter,
     AuditEvent,
+    AuditGap,
     Code,
     IdempotencyKey,
     Order,
@@ -29,6 +30,8 @@ from persistence.tables import (
     Table,
     Transfer,
 )
+from persistence.transfers import audit_seals
+from persistence.vault import Vault
 
 _ENDED: Final = Transfer.state.in_([state.value for state in FINAL])
 
@@ -79,10 +82,13 @@ async def forget_passkey_challenges(rows: AsyncSession, now: datetime, limit: in
     return await _forget(rows, wanted, limit, PasskeyChallenge, PasskeyChallenge.challenge_hash)
 
 
-async def forget_refusals(rows: AsyncSession, before: datetime, limit: int) -> int:
-    """Delete older entries of audit trails that tell of a refusal, but for a trail's last one: readers resume at it."""
+async def forget_refusals(vault: Vault, rows: AsyncSession, before: datetime, limit: int) -> int:
+    """Delete older entries of audit trails that tell of a refusal, but for a trail's last one: readers resume at it.
+
+    Their hashes stay (persistence.transfers.audit_seals), for what stands behind them is hashed with them.
+    """
     wanted = (
-        select(AuditEvent.subject, AuditEvent.sequence)
+        select(AuditEvent.subject, AuditEvent.sequence, AuditEvent.hash)
         .join(AuditCounter, AuditCounter.subject == AuditEvent.subject)
         .where(
             text(f"({REFUSED})"),  # in the words of its index
@@ -90,7 +96,12 @@ async def forget_refusals(rows: AsyncSession, before: datetime, limit: int) -> i
             AuditEvent.sequence < AuditCounter.last,
         )
     )
-    return await _forget(rows, wanted, limit, AuditEvent, AuditEvent.subject, AuditEvent.sequence)
+    found = (await rows.execute(wanted.limit(limit).with_for_update(skip_locked=True, of=AuditEvent))).all()
+    if found:
+        await rows.execute(insert(AuditGap), [audit_seals.gap(vault, *row) for row in found])
+        gone = tuple_(AuditEvent.subject, AuditEvent.sequence).in_([(row.subject, row.sequence) for row in found])
+        await rows.execute(delete(AuditEvent).where(gone), execution_options={"synchronize_session": False})
+    return len(found)
 
 
 async def forget_refused_orders(rows: AsyncSession, before: datetime, limit: int) -> int:

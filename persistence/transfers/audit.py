@@ -65,12 +65,28 @@ class _Entry:
         told = {"tells_place": tells_place(detail), "salt": salt, "digest": digest}
         values = {"subject": subject, "at": at, "once": once, "detail": detail, **columns, **told}
         values["action"] = columns["action"].value
-        tail = _SEPARATOR.join((at.isoformat(), values["actor"], values["action"], once or "", digest, ""))
-        return cls(values, f"{subject}{_SEPARATOR}", f"{_SEPARATOR}{tail}")
+        return cls(values, *_hashed(values))
 
     def values(self) -> dict[str, Any]:
         """Give what the prepared statement takes."""
         return {f"new_{name}": value for name, value in self.columns.items()} | {"head": self.head, "tail": self.tail}
+
+
+def _hashed(columns: Mapping[str, Any]) -> tuple[str, str]:
+    """Give what is hashed of an entry: what stands before its sequence, and what behind it."""
+    at = columns["at"].astimezone(UTC).isoformat()
+    never_changed = (at, columns["actor"], columns["action"], columns["order_id"], columns["once"], columns["digest"])
+    told = _SEPARATOR.join(["", *(part or "" for part in never_changed), ""])
+    return f"{columns['subject']}{_SEPARATOR}", told
+
+
+_KEPT: Final = ("subject", "at", "actor", "action", "order_id", "once", "digest")
+
+
+def hash_of(row: AuditEvent, before: str) -> str:
+    """Give the hash that an entry should have behind one with the hash `before`; empty: it is the first."""
+    head, tail = _hashed({name: getattr(row, name) for name in _KEPT})
+    return hashlib.sha256(f"{head}{row.sequence}{tail}{before}".encode()).hexdigest()
 
 
 async def _append_step_by_step(rows: AsyncSession, entry: _Entry) -> bool:

@@ -40,7 +40,7 @@ def reconciler(
     temporal: Client,
 ) -> DatabaseReconciler:
     engine = TemporalEngine(temporal, timedelta(seconds=1))
-    return DatabaseReconciler(database, Requests(database, vault), engine, Runs(temporal))
+    return DatabaseReconciler(database, vault, Requests(database, vault), engine, Runs(temporal))
 
 
 async def found(reconciler: DatabaseReconciler) -> dict[Finding, str]:

@@ -31,9 +31,11 @@ from persistence.tables import (
 from persistence.transfers import audit
 from persistence.vault import Vault
 from tests.api.world import add, add_code, add_link, add_transfer, populate
+from tests.conftest import SERVER_KEY
 
 CP, OLGA = ChargePointId("cp-1"), UserId("u-olga")
 NOW = datetime.now(UTC)
+VAULT = Vault([SERVER_KEY])
 KEPT = Kept(requests=timedelta(days=10), refusals=timedelta(days=10), codes=timedelta(days=10))
 ASKED = TransferRequest.model_validate(
     {"kind": "move_to_group", "group_id": "g-olga", "acceptance": "not_required", "expires_in": "P7D"}
@@ -48,7 +50,7 @@ async def database(database: Database) -> Database:
 
 async def forget(database: Database, days: float = 0) -> None:
     """Have done what one look does, so many days from now."""
-    await Retention(database, KEPT).forget(NOW + timedelta(days=days))
+    await Retention(database, VAULT, KEPT).forget(NOW + timedelta(days=days))
 
 
 async def all_of(database: Database, column: Any) -> list[Any]:
@@ -205,7 +207,7 @@ async def test_many_go_bit_by_bit_and_what_somebody_is_at_another_time(
     keys = [f"k-{number}" for number in range(7)]
     at = NOW - timedelta(days=11)
     await add(database, *(IdempotencyKey(user_id=OLGA, key=key, fingerprint="0", created_at=at) for key in keys))
-    looks = Retention(database, KEPT)
+    looks = Retention(database, VAULT, KEPT)
     await looks.forget(NOW)
     assert len(await all_of(database, IdempotencyKey.key)) == 3
     await looks.forget(NOW + SEARCHED_EVERY / 2)

@@ -23,7 +23,8 @@ def chained(entries: Sequence[AuditEvent]) -> list[str]:
     for one in entries:
         digest = hashlib.sha256(((one.salt or "") + json.dumps(one.detail, sort_keys=True)).encode()).hexdigest()
         at = one.at.astimezone(UTC).isoformat()
-        parts = one.subject, str(one.sequence), at, one.actor, one.action, one.once or "", digest, before
+        said = at, one.actor, one.action, one.order_id or "", one.once or "", digest
+        parts = one.subject, str(one.sequence), *said, before
         before = hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
         hashes.append(before)
     return hashes

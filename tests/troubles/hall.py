@@ -36,7 +36,7 @@ class Hall:
 
     @property
     def steps(self) -> tuple[object, ...]:
-        reconciler = DatabaseReconciler(self.database, self.requests, self.client, Runs(self.temporal))
+        reconciler = DatabaseReconciler(self.database, self.vault, self.requests, self.client, Runs(self.temporal))
         return (*steps(self.database, self.vault), reconciler)
 
     @property

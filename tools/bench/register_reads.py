@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -143,7 +144,7 @@ def _deletions(database: Database) -> dict[str, Read]:
         "forget: requests": lambda: forget(retention.forget_requests),
         "forget: idempotency keys": lambda: forget(retention.forget_keys),
         "forget: codes": lambda: forget(retention.forget_codes),
-        "forget: refusals": lambda: forget(retention.forget_refusals),
+        "forget: refusals": lambda: forget(partial(retention.forget_refusals, Vault([SERVER_KEY]))),
         "forget: refused orders": lambda: forget(retention.forget_refused_orders),
         "forget: places": lambda: forget(audit.forget_places),
     }
