@@ -43,7 +43,7 @@ from gateway.tls import Certificate
 from notices.mail import MailSender
 from persistence.chargers.upgrades import OldKeys
 from persistence.intake.requests import Requests
-from persistence.schema import is_current
+from persistence.schema import UNFIT, fits
 from persistence.session import LOCK_WAIT_SECONDS, PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.tables import ChargePoint
 from persistence.transfers import rescues, transfers
@@ -248,8 +248,8 @@ async def main(*, gateway: bool) -> int:
     lock_wait = PATIENT_LOCK_WAIT_SECONDS if gateway else LOCK_WAIT_SECONDS
     database = Database(settings.database_url, lock_wait=lock_wait)
     try:
-        if not await is_current(database):
-            raise Unavailable("The database is not migrated; run ./handover migrate first.")
+        if not await fits(database):
+            raise Unavailable(f"Not started: {UNFIT}")
         service = "handover-gateway" if gateway else "handover-worker"
         instruments = open_instruments(
             service, settings.metrics_ports, traced=settings.traced, log_format=settings.log_format

@@ -23,7 +23,7 @@ from domain.errors import Unavailable
 from engine.connection import BadConnection, read_connection
 from engine.engine import TemporalEngine
 from persistence.links.signups import Signups
-from persistence.schema import is_current
+from persistence.schema import UNFIT, fits
 from persistence.session import PATIENT_LOCK_WAIT_SECONDS, Database
 from persistence.vault import Vault
 from process import leave, stop_requested
@@ -178,11 +178,11 @@ def listen(host: str, port: int) -> socket.socket:
 async def _check_database(database: Database) -> None:
     """Raise CannotStart unless the database answers and is migrated."""
     try:
-        current = await is_current(database)
+        current = await fits(database)
     except Unavailable as error:
         raise CannotStart("the database does not answer; start it, or correct HANDOVER_DATABASE_URL.") from error
     if not current:
-        raise CannotStart("the database is not migrated to this version; run `./handover migrate` first.")
+        raise CannotStart(UNFIT)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ async def database() -> AsyncIterator[Database]:
     """Open the database, which must be up to date."""
     db = Database(read_settings().database_url)
     try:
-        if not await schema.is_current(db):
-            raise Wrong("The database has not the tables of this release; run `./handover migrate` first.")
+        if not await schema.fits(db):
+            raise Wrong(f"Not done: {schema.UNFIT}")
         yield db
     finally:
         await db.close()

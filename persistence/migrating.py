@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
-from persistence.schema import sqlite_file
+from persistence.schema import newest_revision, revision_of, sqlite_file
 from persistence.session import MIGRATION_WAIT_SECONDS, Database
 
 #: Two migrations at once run one after the other (an arbitrary number, the same for ever).
@@ -16,6 +16,8 @@ ADVISORY_LOCK: Final = 7_203_411
 
 async def migrate(url: str) -> None:
     """Migrate the database at `url` to the newest revision, all or nothing; a repeat changes nothing.
+
+    One that a newer release has migrated stays as it is.
 
     Makes the folder of a SQLite file. Call it once at a time in a process: Alembic's context is a global.
     Raises Unavailable where the database does not answer or a lock is not had.
@@ -31,6 +33,8 @@ async def migrate(url: str) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    if revision_of(connection)[0] > newest_revision():
+        return
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection

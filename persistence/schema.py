@@ -1,15 +1,18 @@
-"""Says whether a database has the newest shape of the tables, without the migrations' own machinery.
+"""Says whether a release works with a database's tables, without the migrations' own machinery.
 
 Every process asks it at its start, and to load Alembic takes about as long as to load SQLAlchemy.
 """
 
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
 
 from persistence.session import Database
 
+#: What is said where `fits` says no.
+UNFIT: Final = "this release does not work with the database's tables; run `./handover migrate` of the newest first."
 _VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 
@@ -25,16 +28,25 @@ def newest_revision() -> str:
     return max(file.name.partition("_")[0] for file in _VERSIONS.glob("[0-9]*.py"))
 
 
-async def is_current(db: Database) -> bool:
-    """Whether the database has the newest revision; raises Unavailable where it does not answer."""
+async def fits(db: Database) -> bool:
+    """Whether this release works with the database's tables; raises Unavailable where it does not answer.
+
+    They are of its own revision, or of a newer one that says that releases of this one still do: while one release is
+    rolled out, or taken back, both are at work.
+    """
     if (file := sqlite_file(str(db.engine.url))) is not None and not file.exists():
         return False
     async with db.reading() as rows:
-        found = await (await rows.connection()).run_sync(_revisions)
-    return found == [newest_revision()]
+        found, oldest = await (await rows.connection()).run_sync(revision_of)
+    ours = newest_revision()
+    return found == ours or (found > ours and "" < oldest <= ours)
 
 
-def _revisions(connection: Connection) -> list[str]:
-    if not inspect(connection).has_table("alembic_version"):
-        return []
-    return list(connection.scalars(text("SELECT version_num FROM alembic_version")))
+def revision_of(connection: Connection) -> tuple[str, str]:
+    """Give the revision of the tables, and the oldest one whose release works with them; empty where there is none."""
+    there = inspect(connection)
+    if not there.has_table("alembic_version"):
+        return "", ""
+    found = connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
+    oldest = connection.scalar(text("SELECT oldest FROM compatibility")) if there.has_table("compatibility") else ""
+    return str(found), str(oldest or "")

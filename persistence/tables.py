@@ -769,6 +769,15 @@ class AuditSealedHead(Table):
     __table_args__ = (Index("ix_audit_sealed_heads_subject", "subject", "sequence"),)
 
 
+class Compatibility(Table):
+    """Which releases work with the tables: one row, written by migrations alone."""
+
+    __tablename__ = "compatibility"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    oldest: Mapped[str] = mapped_column(String(32))
+    """The oldest revision whose release does (persistence.schema)."""
+
+
 class Finding(Table):
     """Something that disagreed: mended, or parked until it has settled (domain.reconciliation)."""
 

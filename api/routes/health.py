@@ -11,7 +11,7 @@ from api.describing import described, example_of
 from api.examples import shown
 from api.problems import problem
 from domain.errors import ErrorCode, Unavailable
-from persistence.schema import is_current
+from persistence.schema import fits
 
 router = APIRouter(tags=["platform"])
 
@@ -76,6 +76,6 @@ async def readyz(backend: BackendDep) -> Ready | JSONResponse:
 async def _database(backend: Backend) -> tuple[bool, bool]:
     """Say whether the database answers, and whether it is migrated."""
     try:
-        return True, await is_current(backend.database)
+        return True, await fits(backend.database)
     except Unavailable:
         return False, False

@@ -8,12 +8,12 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, text, update
 
 from persistence.migrating import ADVISORY_LOCK
 from persistence.schema import newest_revision
 from persistence.session import MIGRATION_WAIT_SECONDS, Database
-from persistence.tables import Table, UtcDateTime
+from persistence.tables import Compatibility, Table, UtcDateTime
 from settings import Settings
 
 #: How long a migration waits for a table that others use before it gives up, instead of queueing everybody behind it.
@@ -47,8 +47,17 @@ def _migrate(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        _note_oldest(connection)
         if connection.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
             raise AssertionError("a migration left rows that point nowhere")
+
+
+def _note_oldest(connection: Connection) -> None:
+    """Write down which releases work with the tables as they are now (persistence.schema)."""
+    reached = context.get_context().get_current_revision()
+    oldest = getattr(context.script.get_revision(reached).module, "oldest", None) if reached else None
+    if oldest is not None:
+        connection.execute(update(Compatibility).values(oldest=oldest))
 
 
 async def _migrate_own() -> None:

@@ -8,6 +8,8 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
+#: The oldest revision whose release works with the tables after this one: what only expands them keeps the one before.
+oldest = None
 
 
 def upgrade() -> None:

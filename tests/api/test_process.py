@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from api import __main__ as api_process
+from persistence.schema import UNFIT
 from persistence.session import Database
 from tests.api.listeners import listening, say, slow_reader
 from tests.api.world import add_transfer
@@ -131,7 +132,7 @@ def test_a_database_that_is_not_migrated_keeps_it_from_starting(environment: dic
     ended = run(environment | {"HANDOVER_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/bare.db"})
 
     assert ended.returncode == 1
-    assert ended.stderr == ("api: the database is not migrated to this version; run `./handover migrate` first.\n")
+    assert ended.stderr == f"api: {UNFIT}\n"
 
 
 def test_a_port_that_is_taken_is_named(environment: dict[str, str], port: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain.errors import Unavailable
 from persistence.migrating import ADVISORY_LOCK, migrate
-from persistence.schema import is_current, sqlite_file
+from persistence.schema import fits, newest_revision, sqlite_file
 from persistence.session import Database
 from persistence.tables import AuditCounter, AuditEvent, Table, Transfer, UtcDateTime
 
@@ -71,7 +72,7 @@ async def tables(url: str) -> set[str]:
 async def current(url: str) -> bool:
     db = Database(url)
     try:
-        return await is_current(db)
+        return await fits(db)
     finally:
         await db.close()
 
@@ -94,7 +95,7 @@ async def test_up_down_and_up_again_leaves_exactly_the_tables(url: str) -> None:
 YOUNGER = {
     *("findings", "account_openings", "rate_counts", "gateway_nodes", "orders", "charger_connections"),
     *("unmatched_stops", "charger_changes", "outbox", "sign_ins", "sign_in_codes"),
-    *("passkeys", "passkey_challenges"),
+    *("passkeys", "passkey_challenges", "audit_gaps", "audit_seals", "audit_sealed_heads", "compatibility"),
 }
 
 
@@ -306,3 +307,32 @@ async def test_identities_that_differ_by_case_alone_are_named_and_nothing_is_mig
     await db.close()
     await migrate(url)
     assert await current(url)
+
+
+@pytest.mark.parametrize(
+    ("found", "oldest", "works"),
+    [("0099", "0021", True), ("0099", None, True), ("0099", "0098", False), ("0001", "0001", False)],
+    ids=["newer, and we still work", "newer, ours the oldest", "newer, and we do not", "older"],
+)
+async def test_a_release_works_with_newer_tables_as_long_as_those_say_so(
+    url: str, found: str, oldest: str | None, works: bool
+) -> None:
+    """While a release is rolled out or taken back both are at work, and `migrate` of the older one changes nothing."""
+    await migrate(url)
+    db = Database(url)
+    async with db.writing() as rows:
+        await rows.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": found})
+        await rows.execute(text("UPDATE compatibility SET oldest = :oldest"), {"oldest": oldest or newest_revision()})
+    assert await fits(db) is works
+    await db.close()
+    if found > newest_revision():
+        await migrate(url)
+        assert await current(url) is works
+
+
+def test_each_migration_says_which_releases_work_with_its_tables() -> None:
+    files = sorted((ROOT / "persistence" / "migrations" / "versions").glob("[0-9]*.py"))
+    said = {file.name[:4]: re.findall(r'^oldest = "(\d{4})"$', file.read_text(), re.MULTILINE) for file in files}
+    since = {revision: "".join(found) for revision, found in said.items() if revision >= "0021"}
+    assert all(oldest and "0021" <= oldest <= revision for revision, oldest in since.items())
+    assert sorted(since.values()) == list(since.values()), "it never goes back"
