@@ -12,14 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Column, Connection, MetaData, bindparam, func, insert, inspect, make_url, select, text
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    MetaData,
+    bindparam,
+    func,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain.errors import Unavailable
 from persistence.migrating import ADVISORY_LOCK, migrate
 from persistence.schema import fits, newest_revision, sqlite_file
 from persistence.session import Database
-from persistence.tables import AuditCounter, AuditEvent, Table, Transfer, UtcDateTime
+from persistence.tables import AuditCounter, AuditEvent, Compatibility, Table, Transfer, UtcDateTime
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -322,7 +335,7 @@ async def test_a_release_works_with_newer_tables_as_long_as_those_say_so(
     db = Database(url)
     async with db.writing() as rows:
         await rows.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": found})
-        await rows.execute(text("UPDATE compatibility SET oldest = :oldest"), {"oldest": oldest or newest_revision()})
+        await rows.execute(update(Compatibility).values(oldest=oldest or newest_revision()))
     assert await fits(db) is works
     await db.close()
     if found > newest_revision():
