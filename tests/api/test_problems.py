@@ -119,7 +119,7 @@ async def test_a_body_of_exactly_the_limit_is_read(database: Database, vault: Va
         assert (await http.post(START, content=body + b" ", headers=headers)).status_code == 413
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/nothing", "/v2/me", "/v1/me/", "/static/none.css"])
+@pytest.mark.parametrize("path", ["/nothing", "/v1", "/v1/nothing", "/v2/me", "/v1/me/", "/static/none.css"])
 async def test_an_unknown_path_is_a_problem_too(http: httpx.AsyncClient, path: str) -> None:
     assert "/openapi.json" in check(await http.get(path, headers=bearer("olga")), 404, "not_found")
 
