@@ -71,6 +71,10 @@ About a charge point, and no transfer:
 | charging sessions were reported late, or settled by an operator, and are booked to them: \
 at most once a day, each session once, with its time by our clock, by the charger's, and when it was told |
 
+*Ended key tried* is not sent as long as no charger has come with the key in use: seconds after an owner has a new one
+made the charger itself comes with the old one. A former owner may try in that time, too: the trail has it
+(`ended_key_tried`, for each key), and after it the next try is told, on the same day as well.
+
 Each says what it means and what to do: `POST /v1/charge-points/{id}/connection`, and
 [the runbook](operations.md#somebody-else-is-connected-as-my-charger). The first three go to whoever owns the charge
 point then.
