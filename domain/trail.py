@@ -365,12 +365,13 @@ def carried_out(action: TrailAction, request_id: str) -> str:
     return f"{action.value}:{request_id}"
 
 
-_UNTOLD: Final = ":awaited"
-
-
 def two_holders(day: date, owner_version: int) -> str:
     """Mark that two hold the key on a day, in the time of the owner since that version of the charge point."""
     return f"{TrailAction.TWO_HOLDERS.value}:{day}{_in_the_time_of(owner_version)}"
+
+
+#: Ends the mark of a try of which the owner is not told.
+_UNTOLD: Final = ":awaited"
 
 
 def ended_key_tried(credential_id: str, day: date, owner_version: int, *, awaited: bool = False) -> str:
