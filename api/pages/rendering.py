@@ -57,7 +57,7 @@ def _when(line: SupportLine, words: Words) -> str:
 
 
 def _browser(said: str) -> str:
-    """Name a browser by what it says of itself, and what it runs on: `Firefox · Android`; empty where it says nothing."""
+    """Name a browser, and what it runs on, by what it says of itself: `Firefox · Android`."""
     read = parse(said)
     return " · ".join(part.family for part in (read.user_agent, read.os) if part) or said
 
