@@ -19,7 +19,6 @@ from persistence.tables import User
 from persistence.transfers import transfers
 from persistence.transfers.parties import TransferFacts, changes_owner
 from persistence.vault import Vault
-from persistence.views.visibility import who_sees
 
 
 class _About(TypedDict):
@@ -78,7 +77,7 @@ class Drafts:
     async def requested(self, rows: AsyncSession, facts: TransferFacts, person: Told) -> RequestedLetter:
         """Draft what a present owner is told who did not ask."""
         return RequestedLetter(
-            **await self._followed(rows, facts, person),
+            **self._followed(facts, person),
             recipient=await find_new_owner(rows, facts.transfer),
         )
 
@@ -86,7 +85,7 @@ class Drafts:
         """Draft what somebody is told of an acceptance: from then on it is no secret who accepted."""
         accepted_by = await rows.get_one(User, facts.transfer.accepted_by)
         return AcceptedLetter(
-            **await self._followed(rows, facts, person),
+            **self._followed(facts, person),
             addressee=person.addressee,
             accepted_by=accepted_by.name,
         )
@@ -96,7 +95,6 @@ class Drafts:
     ) -> list[EndedLetter]:
         """Draft what each of these people is told of the end, or of what was settled after it."""
         transfer, about = facts.transfer, self._about(facts)
-        seeing = await who_sees(rows, TransferId(transfer.id), [person.user_id for person in told])
         changes = await charger_changes.of_one(rows, transfer.id)
         letter = kind(
             **about,
@@ -119,7 +117,7 @@ class Drafts:
         return [
             replace(
                 letter,
-                transfer_id=transfer.id if person.user_id in seeing else None,
+                transfer_id=transfer.id if person.sees else None,
                 owns=person.user_id == facts.charge_point.owner_id,
                 addressee=person.addressee,
                 by_reader=person.user_id == transfer.requested_by,
@@ -128,22 +126,22 @@ class Drafts:
             for person in told
         ]
 
-    async def new_key(self, rows: AsyncSession, facts: TransferFacts, person: Told, *, reminder: bool) -> NewKeyLetter:
+    def new_key(self, facts: TransferFacts, person: Told, *, reminder: bool) -> NewKeyLetter:
         """Draft what the new owner is told who is to type a key into the charger."""
         transfer = facts.transfer
         return NewKeyLetter(
-            **await self._followed(rows, facts, person),
+            **self._followed(facts, person),
             until=transfer.waiting_until if transfer.attention == Attention.NEW_KEY else None,
             until_new_key=UntilNewKey(transfer.until_new_key),
             reminder=reminder,
         )
 
-    async def _followed(self, rows: AsyncSession, facts: TransferFacts, person: Told) -> _Followed:
+    def _followed(self, facts: TransferFacts, person: Told) -> _Followed:
         """Give what a letter says that leads to pages, to those that its reader may see."""
         transfer = facts.transfer
         return _Followed(
             **self._about(facts),
-            transfer_id=transfer.id if await who_sees(rows, TransferId(transfer.id), [person.user_id]) else None,
+            transfer_id=transfer.id if person.sees else None,
             charge_point_id=transfer.charge_point_id,
             owns=person.user_id == facts.charge_point.owner_id,
         )

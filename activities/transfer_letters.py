@@ -166,7 +166,7 @@ class TransferLetters:
         elif subject is Subject.NEW_KEY and _needs_key(facts):
             told = await find_told_of_new_key(rows, facts.transfer)
             reminder = letter.reminder > 0
-            drafts = [await self._drafts.new_key(rows, facts, person, reminder=reminder) for person in told]
+            drafts = [self._drafts.new_key(facts, person, reminder=reminder) for person in told]
         return [self._outgoing(letter, *news) for news in zip(told, drafts, strict=True)], []
 
     async def _news_of_end(

@@ -14,6 +14,7 @@ from domain.rights import Role
 from domain.transfer import Acceptance, TransferState
 from persistence.people.callers import Caller, groups_of
 from persistence.tables import ChargePoint, OwnershipPeriod, Transfer, User
+from persistence.transfers.parties import ACTIVE
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,15 @@ def _present_side(user_id: UserId) -> tuple[Way, ...]:
     )
 
 
-async def who_sees(rows: AsyncSession, transfer_id: TransferId, readers: Collection[UserId]) -> frozenset[UserId]:
-    """Say which of some users may see a transfer for what they are to it. One query."""
+async def read_active_readers(
+    rows: AsyncSession, transfer_id: TransferId, user_ids: Collection[UserId]
+) -> dict[UserId, tuple[User, bool]]:
+    """Read those of the users whose accounts are usable, in a fixed order, and whether each may see a transfer.
+
+    One query; it is asked of what they are to the transfer, not of what staff may see.
+    """
     each = cast("UserId", User.id)  # the column stands for one after the other
     sees = and_(Transfer.id == transfer_id, or_(*(way.condition for way in _ways(each))))
-    found = await rows.scalars(select(User.id).join(Transfer, sees).where(User.id.in_(readers)))
-    return frozenset(UserId(reader) for reader in found)
+    wanted = select(User, Transfer.id.is_not(None)).outerjoin(Transfer, sees)
+    found = await rows.execute(wanted.where(User.id.in_(user_ids), User.status == ACTIVE).order_by(User.id))
+    return {UserId(user.id): (user, seeing) for user, seeing in found}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from activities.parties import find_told_of_acceptance, find_told_of_new_key, find_told_of_request
 from activities.transfer_letters import TransferLetters
 from domain.errors import NotFound, Unavailable
 from domain.ids import ChargePointId, UserId
@@ -14,7 +15,7 @@ from persistence import tables
 from persistence.chargers.charger_keys import KeyState, new_key
 from persistence.people.callers import Caller
 from persistence.views.transfer_reads import TransferReads
-from persistence.views.visibility import who_sees
+from persistence.views.visibility import read_active_readers
 from tests.activities.notices.letters import ORIGIN, asked, news, recipients
 from tests.activities.notices.world import NOW, TRANSFER, World
 from tests.notices.mailbox import Mailbox, text_of
@@ -241,14 +242,37 @@ async def test_an_admin_of_a_group_that_was_asked_is_not_led_to_a_transfer_that_
 
 
 @pytest.mark.parametrize("kind", ["to_user", "move", "ownership"])
+@pytest.mark.parametrize("acceptance", ["required", "not_required"])
+async def test_whoever_is_told_before_the_end_is_a_party_who_may_see_the_transfer(
+    world: World, kind: str, acceptance: str
+) -> None:
+    """Of them it is not asked: the sender, the present owner, the new one."""
+    accepted = {"to_user": "zoe", "move": "zoe", "ownership": "adam"}[kind] if acceptance == "required" else None
+    await getattr(world, kind)(state="reconfiguring", acceptance=acceptance, accepted_by=accepted)
+    [transfer] = await world.all(tables.Transfer)
+    async with world.database.reading() as rows:
+        told = [
+            *await find_told_of_request(rows, transfer),
+            *await find_told_of_acceptance(rows, transfer),
+            *await find_told_of_new_key(rows, transfer),
+        ]
+        readers = await read_active_readers(rows, TRANSFER, {person.user_id for person in told})
+    assert len(told) >= 3
+    assert all(readers[person.user_id][1] is person.sees is True for person in told)
+
+
+@pytest.mark.parametrize("kind", ["to_user", "move", "ownership"])
 @pytest.mark.parametrize("state", ["declined", "rolled_back", "completed"])
 @pytest.mark.parametrize("acceptance", ["required", "not_required"])
 async def test_whoever_is_led_to_a_transfer_may_see_it(world: World, kind: str, state: str, acceptance: str) -> None:
     await getattr(world, kind)(state=state, acceptance=acceptance, active=False)
     everybody = [UserId(user.id) for user in await world.all(tables.User)]
     async with world.database.reading() as rows:
-        seeing = await who_sees(rows, TRANSFER, everybody)
+        readers = await read_active_readers(rows, TRANSFER, everybody)
+    seeing = {user for user, (_, sees) in readers.items() if sees}
     assert seeing
+    everybody.remove(UserId("gone"))
+    assert set(readers) == set(everybody), "whose account is blocked is left out"
     for user in everybody:
         caller = Caller(user, user, None, None, "en", frozenset())
         try:
