@@ -34,6 +34,14 @@ class _About(TypedDict):
     origin: str
 
 
+class _Followed(_About):
+    """The fields of notices.letters.Followed."""
+
+    transfer_id: str | None
+    charge_point_id: str
+    owns: bool
+
+
 class Drafts:
     """Fills in letters."""
 
@@ -66,11 +74,10 @@ class Drafts:
         """Draft the letter with a one-time code."""
         return CodeLetter(**self._about(facts), code=code.digits, expires_at=code.expires_at)
 
-    async def requested(self, rows: AsyncSession, facts: TransferFacts) -> RequestedLetter:
+    async def requested(self, rows: AsyncSession, facts: TransferFacts, person: Told) -> RequestedLetter:
         """Draft what a present owner is told who did not ask."""
         return RequestedLetter(
-            **self._about(facts),
-            transfer_id=facts.transfer.id,
+            **self._followed(facts, person),
             recipient=await find_new_owner(rows, facts.transfer),
         )
 
@@ -78,9 +85,8 @@ class Drafts:
         """Draft what somebody is told of an acceptance: from then on it is no secret who accepted."""
         accepted_by = await rows.get_one(User, facts.transfer.accepted_by)
         return AcceptedLetter(
-            **self._about(facts),
+            **self._followed(facts, person),
             addressee=person.addressee,
-            transfer_id=facts.transfer.id,
             accepted_by=accepted_by.name,
         )
 
@@ -92,30 +98,52 @@ class Drafts:
         changes = await charger_changes.of_one(rows, transfer.id)
         letter = kind(
             **about,
+            transfer_id=None,
+            charge_point_id=transfer.charge_point_id,
+            owns=False,
             addressee=Addressee.OWNER,
+            by_reader=False,
             state=TransferState(transfer.state),
             reason=Reason(transfer.reason) if transfer.reason else None,
             warnings=tuple(TransferWarning(warning) for warning in transfer.warnings),
             settings_changed=changes.settings_changed,
             former_tags=changes.former_tags,
-            charge_point_id=transfer.charge_point_id,
             new_owner=await find_new_owner(rows, transfer),
             former_owner=False,
             key=await _key(rows, facts),
             until_new_key=UntilNewKey(transfer.until_new_key),
         )
         former = transfer.from_owner_id if about["owner_changes"] else None
-        return [replace(letter, addressee=person.addressee, former_owner=person.user_id == former) for person in told]
+        return [
+            replace(
+                letter,
+                transfer_id=transfer.id if person.sees else None,
+                owns=person.user_id == facts.charge_point.owner_id,
+                addressee=person.addressee,
+                by_reader=person.user_id == transfer.requested_by,
+                former_owner=person.user_id == former,
+            )
+            for person in told
+        ]
 
-    def new_key(self, facts: TransferFacts, *, reminder: bool) -> NewKeyLetter:
+    def new_key(self, facts: TransferFacts, person: Told, *, reminder: bool) -> NewKeyLetter:
         """Draft what the new owner is told who is to type a key into the charger."""
         transfer = facts.transfer
         return NewKeyLetter(
-            **self._about(facts),
-            charge_point_id=transfer.charge_point_id,
+            **self._followed(facts, person),
             until=transfer.waiting_until if transfer.attention == Attention.NEW_KEY else None,
             until_new_key=UntilNewKey(transfer.until_new_key),
             reminder=reminder,
+        )
+
+    def _followed(self, facts: TransferFacts, person: Told) -> _Followed:
+        """Give what a letter says that leads to pages, to those that its reader may see."""
+        transfer = facts.transfer
+        return _Followed(
+            **self._about(facts),
+            transfer_id=transfer.id if person.sees else None,
+            charge_point_id=transfer.charge_point_id,
+            owns=person.user_id == facts.charge_point.owner_id,
         )
 
     def _about(self, facts: TransferFacts) -> _About:

@@ -16,16 +16,18 @@ from activities.transfer_letters import waiting
 from domain import trail
 from domain.actors import SYSTEM
 from domain.errors import Unavailable
-from domain.ids import TransferId, UserId
+from domain.ids import GroupId, TransferId, UserId
 from domain.news import OwnerNews
 from domain.orders import OrderAct, unproven
 from domain.policy import Policy
+from domain.rights import Role
 from domain.trail import TrailAction
 from notices.letters import SignInLetter
 from notices.mail import Sender
 from persistence.chargers import charging_review
 from persistence.intake import orders, sign_in_codes
 from persistence.links.approvals import code_sent, make_code, note_code_sent, valid_link
+from persistence.people import accounts
 from persistence.session import Database
 from persistence.tables import ApprovalLink, ChargePoint
 from persistence.transfers import audit, transfers
@@ -145,9 +147,12 @@ class Notices(contracts.Notices, contracts.SignInLetters):
                 return Done()
             name = f"{order.news.value}.{order.charge_point_id}.{mark(order.day.isoformat())}"
             owners = {UserId(row.owner_id): [one for one in found if one.owner_id == row.owner_id] for row in found}
+            members = await accounts.members(rows, GroupId(point.group_id), *Role)
             letters = {
                 person.user_id: Outgoing(
-                    self._point_drafts.late_sessions(point, owners[person.user_id]),
+                    self._point_drafts.late_sessions(
+                        point, owners[person.user_id], sees_point=person.user_id in members
+                    ),
                     person.locale,
                     person.address,
                     self._names.of(f"{name}.{mark(person.user_id)}"),

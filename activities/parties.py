@@ -1,6 +1,6 @@
 """Who is asked and who is told of a transfer, and what they may know: docs/rules.md's rules over the rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -19,7 +19,7 @@ from persistence.tables import ChargePoint, Transfer, User
 from persistence.transfers import recipients, transfers
 from persistence.transfers.parties import TransferFacts, changed_ownership, changes_owner, read_active
 from persistence.vault import Vault
-from persistence.views.visibility import hides_recipient
+from persistence.views.visibility import hides_recipient, read_active_readers
 
 COMPLETED = frozenset({TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS})
 
@@ -45,6 +45,8 @@ class Told:
     locale: str
     hidden: bool = False
     """On the side of a recipient whom the others may not know."""
+    sees: bool = True
+    """Whether they may see the transfer, as each of its parties may."""
 
 
 async def find_asked(rows: AsyncSession, vault: Vault, facts: TransferFacts) -> list[Asked]:
@@ -117,8 +119,11 @@ async def find_told_of_end(rows: AsyncSession, transfer: Transfer) -> list[Told]
         for admin_id in admins[groups[-1]]:
             addressees.setdefault(admin_id, Addressee.GROUP)
     hides = hides_recipient(transfer)
-    told = await _reachable(rows, addressees)
-    return [replace(person, hidden=hides and person.user_id not in others) for person in told]
+    readers = await read_active_readers(rows, TransferId(transfer.id), addressees.keys())
+    return [
+        replace(person, hidden=hides and person.user_id not in others, sees=readers[person.user_id][1])
+        for person in _with_addresses({user_id: user for user_id, (user, _) in readers.items()}, addressees)
+    ]
 
 
 async def find_told_of_new_key(rows: AsyncSession, transfer: Transfer) -> list[Told]:
@@ -149,7 +154,10 @@ def _gains_owner(transfer: Transfer) -> bool:
 
 
 async def _reachable(rows: AsyncSession, addressees: dict[UserId, Addressee]) -> list[Told]:
-    users = await read_active(rows, addressees.keys())
+    return _with_addresses(await read_active(rows, addressees.keys()), addressees)
+
+
+def _with_addresses(users: Mapping[UserId, User], addressees: Mapping[UserId, Addressee]) -> list[Told]:
     return [
         Told(user_id, addressees[user_id], address, user.locale)
         for user_id, user in users.items()

@@ -70,7 +70,9 @@ class PointDrafts:
         staff = by is not None and by.kind is ActorKind.OPERATOR
         return ResetLetter(**about, by_staff=staff, by_owner=by == user(UserId(point.owner_id)))
 
-    def late_sessions(self, point: ChargePoint, rows: Sequence[ChargingSession]) -> LateSessionsLetter:
+    def late_sessions(
+        self, point: ChargePoint, rows: Sequence[ChargingSession], *, sees_point: bool
+    ) -> LateSessionsLetter:
         """Draft what a former owner is told of sessions that are booked to them."""
         shown = [_late(row) for row in rows[:_LISTED]]
         return LateSessionsLetter(
@@ -81,6 +83,7 @@ class PointDrafts:
             origin=self._origin,
             sessions=tuple(shown),
             more=len(rows) - len(shown),
+            sees_point=sees_point,
         )
 
     async def to_asked(self, rows: AsyncSession, order: TellOwner, facts: TransferFacts) -> ResetAskedLetter:

@@ -159,13 +159,14 @@ class TransferLetters:
         drafts: Sequence[AnyLetter] = ()
         if subject is Subject.REQUESTED and not over:
             told = await find_told_of_request(rows, facts.transfer)
-            drafts = [await self._drafts.requested(rows, facts)] * len(told)
+            drafts = [await self._drafts.requested(rows, facts, person) for person in told]
         elif subject is Subject.ACCEPTED and not over and facts.transfer.accepted_by is not None:
             told = await find_told_of_acceptance(rows, facts.transfer)
             drafts = [await self._drafts.accepted(rows, facts, person) for person in told]
         elif subject is Subject.NEW_KEY and _needs_key(facts):
             told = await find_told_of_new_key(rows, facts.transfer)
-            drafts = [self._drafts.new_key(facts, reminder=letter.reminder > 0)] * len(told)
+            reminder = letter.reminder > 0
+            drafts = [self._drafts.new_key(facts, person, reminder=reminder) for person in told]
         return [self._outgoing(letter, *news) for news in zip(told, drafts, strict=True)], []
 
     async def _news_of_end(

@@ -370,9 +370,22 @@ def two_holders(day: date, owner_version: int) -> str:
     return f"{TrailAction.TWO_HOLDERS.value}:{day}{_in_the_time_of(owner_version)}"
 
 
-def ended_key_tried(credential_id: str, day: date, owner_version: int) -> str:
-    """Mark that a key that is over was tried on a day, in the time of the owner since that version."""
-    return f"{TrailAction.ENDED_KEY_TRIED.value}:{credential_id}:{day}{_in_the_time_of(owner_version)}"
+#: Ends the mark of a try of which the owner is not told.
+_UNTOLD: Final = ":awaited"
+
+
+def ended_key_tried(credential_id: str, day: date, owner_version: int, *, awaited: bool = False) -> str:
+    """Mark that a key that is over was tried on a day, in the time of the owner since that version.
+
+    `awaited`: before any charger had come with the key in use, of which the owner is not told.
+    """
+    told = _UNTOLD if awaited else ""
+    return f"{TrailAction.ENDED_KEY_TRIED.value}:{credential_id}:{day}{_in_the_time_of(owner_version)}{told}"
+
+
+def is_told(once: str) -> bool:
+    """Whether the owner is told of what has this mark of `ended_key_tried`."""
+    return not once.endswith(_UNTOLD)
 
 
 def _in_the_time_of(owner_version: int) -> str:

@@ -14,6 +14,7 @@ from persistence.session import Database
 _log = logging.getLogger(__name__)
 #: So many keys are remembered; of those that came the longest ago it is asked in the database again.
 _MOST: Final = 4096
+_Key = tuple[str, int, bool]
 
 
 class EndedKeys:
@@ -24,7 +25,7 @@ class EndedKeys:
         self._db = db
         self._reporter = reporter
         self._tasks = tasks
-        self._noted: OrderedDict[tuple[str, int], date] = OrderedDict()
+        self._noted: OrderedDict[_Key, date] = OrderedDict()
 
     def note(self, admission: Admission, address: str) -> None:
         """Put on record that somebody came from `address` with an ended key; returns at once.
@@ -47,7 +48,13 @@ class EndedKeys:
         try:
             async with self._db.writing() as rows:
                 news = await sightings.note_ended_key(
-                    rows, point, key, ended_at=admission.ended_at, address=address, now=now
+                    rows,
+                    point,
+                    key,
+                    ended_at=admission.ended_at,
+                    address=address,
+                    now=now,
+                    awaited=admission.charger_awaited,
                 )
         except Unavailable:
             self._noted.pop(_key_of(admission), None)  # the next time
@@ -57,6 +64,6 @@ class EndedKeys:
             self._reporter.report(point, Fact.ENDED_KEY)
 
 
-def _key_of(admission: Admission) -> tuple[str, int]:
-    """Say which key it is, in which owner's time."""
-    return admission.credential_id or "", admission.owner_version
+def _key_of(admission: Admission) -> _Key:
+    """Say which key it is, in which owner's time, and whether the charger is still awaited with its new one."""
+    return admission.credential_id or "", admission.owner_version, admission.charger_awaited

@@ -90,30 +90,41 @@ class CodeLetter(About):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RequestedLetter(About):
+class Followed(About):
+    """What a letter says that leads to the transfer's page, and to the charge point's."""
+
+    transfer_id: str | None
+    """None where its reader may not see the transfer."""
+    charge_point_id: str
+    owns: bool
+    """Whether its reader owns the charge point at this moment."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestedLetter(Followed):
     """To a present owner who did not ask."""
 
     template: ClassVar = "requested"
-    transfer_id: str
     recipient: str | None
     """None where it may not be known yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AcceptedLetter(About):
+class AcceptedLetter(Followed):
     """To sender and present owner: it was accepted, and goes on."""
 
     template: ClassVar = "accepted"
     addressee: Addressee
-    transfer_id: str
     accepted_by: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndedLetter(About):
+class EndedLetter(Followed):
     """How a transfer ended."""
 
     addressee: Addressee
+    by_reader: bool
+    """Whether the reader asked for it."""
     state: TransferState
     reason: Reason | None
     warnings: tuple[TransferWarning, ...]
@@ -121,7 +132,6 @@ class EndedLetter(About):
     """What was set at the charger, and stays set."""
     former_tags: int
     """How many tags of the last group may go on charging while it is offline."""
-    charge_point_id: str
     new_owner: str | None
     """Who owns the charge point after it; None where it may not be known."""
     former_owner: bool
@@ -147,11 +157,10 @@ class SettledLetter(EndedLetter):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewKeyLetter(About):
+class NewKeyLetter(Followed):
     """To the new owner: the charger needs a key that they type in."""
 
     template: ClassVar = "new_key"
-    charge_point_id: str
     until: datetime | None
     """How long the transfer waits for it; None where it has ended, or that is not known."""
     until_new_key: UntilNewKey
@@ -227,6 +236,8 @@ class LateSessionsLetter(PointLetter):
     sessions: tuple[LateSession, ...]
     more: int
     """How many there are beside these."""
+    sees_point: bool
+    """Whether the reader may still see the charge point."""
 
 
 @dataclass(frozen=True, kw_only=True)

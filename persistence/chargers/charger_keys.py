@@ -74,6 +74,11 @@ class Keys:
             return KnownTo.PEOPLE
         return KnownTo(self.current.known_to)
 
+    @property
+    def charger_awaited(self) -> bool:
+        """Whether no charger has come yet with the key in use: in which form it comes is on record from then on."""
+        return self.current is not None and self.current.decoded is None
+
     def is_owners(self, key: Credential) -> bool:
         """Whether a key was made under the present owner; any other may be known to a former one."""
         return key.version >= self.holder.owner_version

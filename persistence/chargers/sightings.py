@@ -12,7 +12,7 @@ from domain.actors import SYSTEM
 from domain.ids import ChargePointId
 from domain.reconciliation import Finding
 from domain.trail import TrailAction
-from persistence.tables import ChargePoint
+from persistence.tables import AuditEvent, ChargePoint
 from persistence.transfers import audit, findings
 
 
@@ -39,15 +39,18 @@ async def note_ended_key(
     ended_at: datetime | None,
     address: str,
     now: datetime,
+    awaited: bool = False,
 ) -> bool:
     """Write that somebody came with a key that was the charge point's until `ended_at`, once a day for each such key.
 
-    Whether that is news to its owner today.
+    Whether that is news to its owner today. It is none as long as a charger is `awaited` with the key in use: seconds
+    after that was made the charger itself comes with the one before. What came meanwhile keeps nothing from being
+    written, and told, once a charger has come with it.
     """
     detail = {"ended_at": ended_at.isoformat() if ended_at else None, "address": address}
 
     def once(owner_version: int) -> str:
-        return trail.ended_key_tried(credential_id, now.date(), owner_version)
+        return trail.ended_key_tried(credential_id, now.date(), owner_version, awaited=awaited)
 
     action = TrailAction.ENDED_KEY_TRIED
     return await _note(rows, charge_point_id, Finding.ENDED_KEY_TRIED, action, once, detail, now)
@@ -73,4 +76,12 @@ async def _note(
         return False
     midnight = datetime.combine(now.date(), time(), UTC)
     since = max(midnight, owner_changed_at or midnight)
-    return await findings.note_seen(rows, what, charge_point_id, now, since=since)
+    first = await findings.note_seen(rows, what, charge_point_id, now, since=since)
+    if not trail.is_told(mark):
+        return False
+    if first:
+        return True
+    others = select(AuditEvent.once).where(
+        AuditEvent.subject == subject, AuditEvent.action == action, AuditEvent.at >= since, AuditEvent.once != mark
+    )
+    return not any(trail.is_told(other) for other in await rows.scalars(others) if other is not None)

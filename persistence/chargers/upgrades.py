@@ -83,6 +83,8 @@ class Admission:
     ended_at: datetime | None = None
     owner_version: int = 0
     """Of a refused one: the version with which the present owner's time began."""
+    charger_awaited: bool = False
+    """Of a refused one: no charger has come yet with the key in use, so it may be the charger itself."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,7 @@ def _refused(keys: Keys, charge_point_id: ChargePointId | None, match: Match | N
             refused_for=RefusedFor.ENDED,
             ended_at=ended.revoked_at,
             owner_version=keys.holder.owner_version,
+            charger_awaited=keys.charger_awaited,
         )
     reason = RefusedFor.REVOKED if next(keys.living, None) is None else RefusedFor.WRONG_PASSWORD
     return Admission(Entry.REFUSED, refused_for=reason if charge_point_id else RefusedFor.UNKNOWN_IDENTITY)

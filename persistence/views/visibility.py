@@ -1,17 +1,20 @@
 """Who may see which transfer, and which period (docs/rules.md), as conditions on their rows."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.ids import GroupId, UserId
+from domain.ids import GroupId, TransferId, UserId
 from domain.kinds import Decider, TransferKind, kinds_that, rules_of
 from domain.rights import Role
 from domain.transfer import Acceptance, TransferState
 from persistence.people.callers import Caller, groups_of
-from persistence.tables import ChargePoint, OwnershipPeriod, Transfer
+from persistence.tables import ChargePoint, OwnershipPeriod, Transfer, User
+from persistence.transfers.parties import ACTIVE
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Way:
 
 def ways_of(caller: Caller) -> tuple[Way, ...]:
     """Give the ways in which a caller who is no operator sees transfers; a refused one is its sender's alone."""
-    return (*_took_part(caller.id), *_is_asked(caller.id), *_present_side(caller.id))
+    return _ways(caller.id)
 
 
 def transfer_in_sight(caller: Caller) -> ColumnElement[bool]:
@@ -115,6 +118,10 @@ def _recipient_known(caller: Caller) -> ColumnElement[bool]:
 _NOT_REFUSED: ColumnElement[bool] = Transfer.state != TransferState.REFUSED.value
 
 
+def _ways(user_id: UserId) -> tuple[Way, ...]:
+    return (*_took_part(user_id), *_is_asked(user_id), *_present_side(user_id))
+
+
 def _took_part(user_id: UserId) -> tuple[Way, ...]:
     """Whether they asked for it, gave it, accepted it, or received it without being asked."""
     not_asked = Transfer.acceptance == Acceptance.NOT_REQUIRED.value
@@ -159,3 +166,17 @@ def _present_side(user_id: UserId) -> tuple[Way, ...]:
         Way(Transfer.from_group_id, mine, and_(_NOT_REFUSED, present == Transfer.from_group_id)),
         Way(Transfer.to_group_id, mine, and_(_NOT_REFUSED, present == Transfer.to_group_id, changed.is_not(None))),
     )
+
+
+async def read_active_readers(
+    rows: AsyncSession, transfer_id: TransferId, user_ids: Collection[UserId]
+) -> dict[UserId, tuple[User, bool]]:
+    """Read those of the users whose accounts are usable, in a fixed order, and whether each may see a transfer.
+
+    One query; it is asked of what they are to the transfer, not of what staff may see.
+    """
+    each = cast("UserId", User.id)  # the column stands for one after the other
+    sees = and_(Transfer.id == transfer_id, or_(*(way.condition for way in _ways(each))))
+    wanted = select(User, Transfer.id.is_not(None)).outerjoin(Transfer, sees)
+    found = await rows.execute(wanted.where(User.id.in_(user_ids), User.status == ACTIVE).order_by(User.id))
+    return {UserId(user.id): (user, seeing) for user, seeing in found}

@@ -128,3 +128,23 @@ async def test_what_a_former_owner_was_told_is_news_to_the_next_one_on_the_same_
             ended = await sightings.note_ended_key(rows, CP, "key", ended_at=NOW, address="a", now=now)
             told.append((two, ended))
     assert told == [(True, True), (False, False), (True, True), (False, False)]
+
+
+async def test_an_ended_key_is_no_news_while_a_charger_is_awaited_with_the_one_in_use(
+    registry: DatabaseRegistry, database: Database
+) -> None:
+    """Each sort has its own entry in a day, so that what came meanwhile keeps nothing from being told later."""
+    del registry
+    now = datetime.now(UTC)
+    tries = [("a", True), ("a", True), ("b", True), ("a", False), ("a", False), ("b", False), ("c", True)]
+    told = []
+    for key, awaited in tries:
+        async with database.writing() as rows:
+            news = await sightings.note_ended_key(rows, CP, key, ended_at=NOW, address="x", now=now, awaited=awaited)
+            told.append(news)
+    assert told == [False, False, False, True, False, False, False]
+    async with database.reading() as rows:
+        tried = select(AuditEvent.action).where(AuditEvent.action == "ended_key_tried")
+        assert len((await rows.scalars(tried)).all()) == 5
+        [found] = await findings.every(rows)
+    assert found.times == 5

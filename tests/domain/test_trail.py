@@ -89,7 +89,7 @@ def test_the_longest_marks_fit_their_column(code: ErrorCode) -> None:
     actor, day = Actor(f"operator:{_LONGEST_ID}"), date(2026, 11, 29)
     marks = [
         trail.request_refused(Actor(f"user:{_LONGEST_ID}"), code, day),
-        trail.ended_key_tried("6f1c2a9e-0000-0000-0000-000000000000", day, 2**31),
+        trail.ended_key_tried("6f1c2a9e-0000-0000-0000-000000000000", day, 2**31, awaited=True),
         trail.two_holders(day, 2**31),
         *(trail.ordered(order, OrderId(f"ord_{'0' * 32}")) for order in ChargerOrder),
         *(trail.noted(trail.of_resolution(action), f"resolve-ord_{'0' * 32}-{'0' * 8}") for action in OperatorAction),

@@ -28,11 +28,12 @@ NEW_KEY = "second-password-typed-in"
 
 @pytest.fixture
 async def watched(database: Database, vault: Vault, tmp_path: Path) -> AsyncIterator[tuple[World, CollectorRegistry]]:
-    """Give a gateway whose charger had OLD_KEY, and has NEW_KEY."""
+    """Give a gateway whose charger had OLD_KEY, and has come with NEW_KEY."""
     await seed(database, vault)
     registry, limits = CollectorRegistry(), SocketLimits(guesses_per_identity=3)
     async with gateway_world(database, vault, tmp_path, limits=limits, metrics=GatewayMetrics(registry)) as world:
         await replace(world, NEW_KEY)
+        await comes(world, NEW_KEY)
         yield world, registry
 
 
@@ -40,6 +41,11 @@ async def replace(world: World, key: str) -> None:
     async with world.database.writing() as rows:
         now = datetime.now(UTC)
         await typed_keys.set_current(rows, world.vault, CP, key, now, purpose=KeyPurpose.GIVEN)
+
+
+async def comes(world: World, key: str) -> None:
+    async with world.client(key) as charger:
+        assert (await boots(charger))[0] == "Accepted"
 
 
 async def is_written(world: World) -> None:
@@ -72,8 +78,7 @@ async def test_it_is_no_guess_and_counts_against_nothing(watched: tuple[World, C
     world, registry = watched
     for _ in range(6):
         assert (await refusal(world)).status_code == HTTPStatus.UNAUTHORIZED
-    async with world.client(NEW_KEY) as charger:
-        assert (await boots(charger))[0] == "Accepted"
+    await comes(world, NEW_KEY)
     for _ in range(3):
         assert (await refusal(world, "wrong")).status_code == HTTPStatus.UNAUTHORIZED
     assert (await refusal(world, "wrong")).status_code == HTTPStatus.TOO_MANY_REQUESTS
@@ -86,6 +91,7 @@ async def test_each_key_is_on_record_once_a_day_and_the_owner_told_once(
 ) -> None:
     world, _ = watched
     await replace(world, "third-password-typed-in")
+    await comes(world, "third-password-typed-in")
     for password in (OLD_KEY, NEW_KEY, OLD_KEY, NEW_KEY):
         await refusal(world, password)
         await is_written(world)
@@ -93,6 +99,58 @@ async def test_each_key_is_on_record_once_a_day_and_the_owner_told_once(
     assert [action for action, _ in events] == ["ended_key_tried", "ended_key_tried"]
     assert found == {"ended_key_tried": 2}
     assert world.facts.count(Fact.ENDED_KEY) == 1
+
+
+async def test_until_a_charger_has_come_with_the_key_in_use_an_ended_one_is_on_record_and_no_news(
+    watched: tuple[World, CollectorRegistry],
+) -> None:
+    """Seconds after its owner had a new key made, the charger itself comes back with the one that it still has."""
+    world, _ = watched
+    await replace(world, "third-password-typed-in")
+    for password in (NEW_KEY, OLD_KEY, NEW_KEY):
+        await refusal(world, password)
+        await is_written(world)
+    events, found = await on_record(world.database)
+    assert [action for action, _ in events] == ["ended_key_tried", "ended_key_tried"]
+    assert found == {"ended_key_tried": 2}
+    assert Fact.ENDED_KEY not in world.facts
+
+
+async def test_once_a_charger_has_come_with_the_key_in_use_the_same_ended_one_is_news_on_the_same_day(
+    watched: tuple[World, CollectorRegistry],
+) -> None:
+    """A former owner who tried meanwhile has not spent the owner's letter of that day."""
+    world, _ = watched
+    await replace(world, "third-password-typed-in")
+    await refusal(world)
+    await is_written(world)
+    await comes(world, "third-password-typed-in")
+    for _ in range(2):
+        await refusal(world)
+        await is_written(world)
+    await world.heard(Fact.ENDED_KEY)
+    assert world.facts.count(Fact.ENDED_KEY) == 1
+    events, found = await on_record(world.database)
+    assert [action for action, _ in events] == ["ended_key_tried", "ended_key_tried"]
+    assert found == {"ended_key_tried": 2}
+
+
+async def test_a_second_key_that_nobody_has_typed_yet_hides_no_try_for_longer_than_that(
+    watched: tuple[World, CollectorRegistry],
+) -> None:
+    """What was told once in a day is not told again for a new key; what was not, is."""
+    world, _ = watched
+    await refusal(world)
+    await world.heard(Fact.ENDED_KEY)
+    await replace(world, "third-password-typed-in")
+    for _ in range(2):
+        await refusal(world, NEW_KEY)
+        await is_written(world)
+    await comes(world, "third-password-typed-in")
+    await refusal(world, NEW_KEY)
+    await is_written(world)
+    assert world.facts.count(Fact.ENDED_KEY) == 1
+    assert len((await on_record(world.database))[0]) == 3
 
 
 async def test_on_the_next_day_it_is_on_record_again(watched: tuple[World, CollectorRegistry]) -> None:

@@ -69,14 +69,16 @@ def code(**changes: Any) -> CodeLetter:
     return CodeLetter(**{**ABOUT, "code": "012345", "expires_at": EXPIRES_AT, **changes})
 
 
+#: What leads to pages: of the transfer, and of the charge point where the reader owns it.
+FOLLOWED: dict[str, Any] = {"transfer_id": "tr-1", "charge_point_id": "cp-1", "owns": False}
+
+
 def requested(**changes: Any) -> RequestedLetter:
-    return RequestedLetter(**{**ABOUT, "transfer_id": "tr-1", "recipient": None, **changes})
+    return RequestedLetter(**{**ABOUT, **FOLLOWED, "owns": True, "recipient": None, **changes})
 
 
 def accepted(addressee: Addressee = Addressee.SENDER, **changes: Any) -> AcceptedLetter:
-    return AcceptedLetter(
-        **{**ABOUT, "addressee": addressee, "transfer_id": "tr-1", "accepted_by": "Zoé Martin", **changes}
-    )
+    return AcceptedLetter(**{**ABOUT, **FOLLOWED, "addressee": addressee, "accepted_by": "Zoé Martin", **changes})
 
 
 def ended(
@@ -87,7 +89,8 @@ def ended(
     warnings: tuple[TransferWarning, ...] = (),
     **changes: Any,
 ) -> EndedLetter:
-    given: dict[str, Any] = {"charge_point_id": "cp-1", "new_owner": None, "former_owner": False, "key": None}
+    given: dict[str, Any] = {**FOLLOWED, "new_owner": None, "former_owner": False, "key": None}
+    given |= {"by_reader": addressee is Addressee.SENDER}
     given |= {"until_new_key": UntilNewKey.SERVE, "settings_changed": (), "former_tags": 0}
     return EndedLetter(
         **{**ABOUT, **given, **changes}, addressee=addressee, state=state, reason=reason, warnings=warnings
@@ -100,7 +103,7 @@ def settled(state: TransferState, addressee: Addressee = Addressee.SENDER, **cha
 
 
 def new_key(**changes: Any) -> NewKeyLetter:
-    given = {"charge_point_id": "cp-1", "until": EXPIRES_AT, "until_new_key": UntilNewKey.SERVE, "reminder": False}
+    given = {**FOLLOWED, "owns": True, "until": EXPIRES_AT, "until_new_key": UntilNewKey.SERVE, "reminder": False}
     return NewKeyLetter(**{**ABOUT, **given, **changes})
 
 
@@ -131,7 +134,18 @@ def ended_key(**changes: Any) -> EndedKeyLetter:
 
 def late_sessions(*energies: int | None, **changes: Any) -> LateSessionsLetter:
     sessions = tuple(LateSession(EXPIRES_AT, EXPIRES_AT, EXPIRES_AT, energy) for energy in energies)
-    return LateSessionsLetter(**{**OF_POINT, "at": None, "sessions": sessions, "more": 0, **changes})
+    return LateSessionsLetter(
+        **{**OF_POINT, "at": None, "sessions": sessions, "more": 0, "sees_point": True, **changes}
+    )
+
+
+#: Which pages the reader of a letter about a transfer may see, and whether they asked for it.
+PAGES: tuple[dict[str, Any], ...] = tuple(
+    {"transfer_id": transfer_id, "owns": owns, "by_reader": asked}
+    for transfer_id in (None, "tr-1")
+    for owns in (True, False)
+    for asked in (True, False)
+)
 
 
 def every_letter() -> list[AnyLetter]:
@@ -161,6 +175,12 @@ def every_letter() -> list[AnyLetter]:
         for addressee in Addressee
         for kind in kinds
     ]
+    ends += [
+        ended(state, addressee, **pages)
+        for state in (TransferState.DECLINED, TransferState.CANCELLED, TransferState.EXPIRED)
+        for addressee in Addressee
+        for pages in PAGES
+    ]
     done = [
         ended(state, addressee, **kind, new_owner=owner, former_owner=former, warnings=warnings)
         for state, warnings in (
@@ -180,12 +200,29 @@ def every_letter() -> list[AnyLetter]:
         for key in KEYS
         for until in UntilNewKey
     ]
+    done += [
+        ended(state, addressee, **kind, **pages, warnings=warnings, owner_changes=changes)
+        for state, warnings in (
+            (TransferState.COMPLETED, ()),
+            (TransferState.COMPLETED_WITH_WARNINGS, tuple(TransferWarning)),
+        )
+        for addressee in Addressee
+        for kind in kinds
+        for pages in PAGES
+        for changes in (True, False)
+    ]
     undone = [
         ended(TransferState.ROLLED_BACK, addressee, **kind, reason=reason, warnings=warnings)
         for addressee in Addressee
         for kind in kinds
         for reason in (None, *Reason)
         for warnings in ((), (TransferWarning.LISTS_DUE, TransferWarning.RELEASE_DUE))
+    ]
+    undone += [
+        ended(TransferState.ROLLED_BACK, addressee, **pages, warnings=warnings)
+        for addressee in Addressee
+        for pages in PAGES
+        for warnings in ((), tuple(TransferWarning))
     ]
     others: list[AnyLetter] = [
         letter for kind in kinds for letter in (code(**kind), requested(**kind), requested(**kind, recipient="Zoé"))
@@ -203,6 +240,7 @@ def every_letter() -> list[AnyLetter]:
         others += [reset_asked(at=at), reset_asked(at=at, replaces_key=False)]
         others += [two_holders(at=at, times=times) for times in (1, 3)]
         others += [ended_key(at=at, times=times, addresses=("192.0.2.7",) * (times - 1)) for times in (1, 3)]
+    others += [accepted(Addressee.OWNER, owns=True), late_sessions(21_500, sees_point=False)]
     others += [late_sessions(21_500), late_sessions(0, None, more=3), sign_in(), *map(passkey, PasskeyChange)]
     after = [
         SettledLetter(**{field.name: getattr(letter, field.name) for field in fields(letter)})

@@ -1,9 +1,11 @@
 """What letters say, in every language, and what they can't be made to say."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,9 @@ from tests.notices import samples
 
 #: Those that are about no charge point.
 OF_ACCOUNTS = (SignInLetter, PasskeyLetter)
+TRANSFER = f"{samples.ORIGIN}/transfers/tr-1"
+POINT = f"{samples.ORIGIN}/charge-points/cp-1"
+SETTINGS = f"{POINT}/settings"
 BOTH = pytest.mark.parametrize("language", list(Language))
 
 
@@ -109,10 +114,11 @@ def test_a_settled_letter_says_that_all_is_done_only_where_nothing_remains(
         Language.GERMAN: "bleibt nichts zu tun",
     }[language]
     done = render(samples.settled(state), language)
-    left = render(samples.settled(state, warnings=(TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED,)), language)
+    remains = (TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED,)
+    left = render(samples.settled(state, warnings=remains, owns=True), language)
     assert nothing in flat(done.text)
     assert nothing not in flat(left.text)
-    assert "/connection" in left.text
+    assert SETTINGS in left.text
     assert done.subject != left.subject
 
 
@@ -222,10 +228,10 @@ def test_a_deleted_connection_is_announced_and_explained(language: Language) -> 
     question = render(samples.ask(connection=Connection.DELETE), language).text
     assert question != render(samples.ask(), language).text
     done = samples.ended(TransferState.COMPLETED, Addressee.RECIPIENT, connection=Connection.DELETE, new_owner="Zoé")
-    assert "/v1/charge-points/cp-1/connection" in render(done, language).text
+    assert SETTINGS in render(done, language).text
     for other in (Addressee.SENDER, Addressee.OWNER, Addressee.GROUP):
         theirs = samples.ended(TransferState.COMPLETED, other, connection=Connection.DELETE, new_owner="Zoé")
-        assert "/connection" not in render(theirs, language).text
+        assert SETTINGS not in render(theirs, language).text
 
 
 @BOTH
@@ -239,9 +245,11 @@ def test_a_code_is_in_the_letter_but_not_in_its_subject(language: Language) -> N
 
 @BOTH
 def test_a_present_owner_learns_how_to_cancel(language: Language) -> None:
-    text = render(samples.requested(), language).text
-    assert "POST https://handover.example/v1/transfers/tr-1/cancel" in text
-    assert "Amélie Durand" in text
+    letter = render(samples.requested(), language)
+    assert f"\n{TRANSFER}\n" in letter.text
+    assert f'href="{TRANSFER}"' in letter.html
+    assert re.search("cancel it|annuler|stornieren", letter.text)
+    assert "Amélie Durand" in letter.text
 
 
 NASTY = "Eve\r\nBcc: victim@example.com\r\n\r\n<script>alert(1)</script>\x00\u202egnp\u2028{{ 7*7 }}"
@@ -342,14 +350,16 @@ def test_an_old_key_that_stays_is_said_plainly_with_how_to_end_it() -> None:
                 Addressee.RECIPIENT,
                 warnings=(TransferWarning.OLD_KEY_KNOWN,),
                 until_new_key=choice,
+                owns=True,
             )
         )
         for choice in UntilNewKey
     }
     for text in texts.values():
         assert "still uses its old key, and its former owner may know it" in text
-        assert "POST https://handover.example/v1/charge-points/cp-1/connection" in text
-        assert "the old key ends as soon as the charger has connected with them" in text
+        assert "settings, and type it into the charger" in text
+        assert SETTINGS in text
+        assert "the old key ends as soon as the charger has connected with it" in text
     assert "whoever knows the old one can pass for it" in texts[UntilNewKey.SERVE]
     assert "it does not charge" in texts[UntilNewKey.QUARANTINE]
 
@@ -364,8 +374,8 @@ def test_a_key_to_be_typed_is_asked_for_with_how_until_when_and_what_happens_mea
     letter = render(samples.new_key(), Language.ENGLISH)
     text = flat(letter.text)
     assert letter.subject == "Your charge point “Parking Nord 3” needs a new key from you"
-    assert "POST https://handover.example/v1/charge-points/cp-1/connection" in text
-    assert "Enter them in the charger" in text
+    assert SETTINGS in text
+    assert "Type it into the charger" in text
     assert "until Tuesday 1 December 2026, 08:05 UTC" in text
     assert "goes on working" in text
     assert "does not charge" in said(samples.new_key(until_new_key=UntilNewKey.QUARANTINE))
@@ -418,3 +428,135 @@ def test_a_transfer_that_nobody_called_off_says_why_it_was(language: Language, a
     }[language]
     assert said in lost
     assert said not in willed
+
+
+# --- what leads on ----------------------------------------------------------------------------------------------------
+
+
+def links(letter: Letter) -> list[str]:
+    """The addresses that a letter leads to, but for its foot; its text and its HTML lead to the same."""
+    texts = re.findall(r"https?://[^\s,]+", letter.text.rpartition("-- ")[0])
+    hrefs = [link for link in re.findall(r'href="([^"]+)"', letter.html) if link != samples.ORIGIN]
+    assert texts == hrefs
+    return texts
+
+
+@BOTH
+def test_no_letter_tells_anybody_to_call_an_api(language: Language) -> None:
+    for sample in samples.every_letter():
+        letter = render(sample, language)
+        for part in (letter.subject, letter.text, letter.html):
+            assert not re.search(r"\b(POST|GET|API)\b|/v1/", part), part
+
+
+ENDED = [
+    (TransferState.DECLINED, ()),
+    (TransferState.CANCELLED, ()),
+    (TransferState.EXPIRED, ()),
+    (TransferState.COMPLETED, ()),
+    (TransferState.COMPLETED_WITH_WARNINGS, (TransferWarning.LISTS_DUE,)),
+    (TransferState.ROLLED_BACK, ()),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("state", "warnings"), ENDED)
+@pytest.mark.parametrize("make", [samples.ended, samples.settled])
+def test_an_end_leads_to_what_its_reader_may_see(
+    language: Language, state: TransferState, warnings: tuple[TransferWarning, ...], make: Callable[..., AnyLetter]
+) -> None:
+    for addressee in Addressee:
+        for sees in (True, False):
+            for owns in (True, False):
+                pages = {"transfer_id": "tr-1" if sees else None, "owns": owns}
+                found = links(render(make(state, addressee, warnings=warnings, **pages), language))
+                assert found == [TRANSFER] * sees + [POINT] * owns
+
+
+KEY_WARNINGS = (
+    TransferWarning.CREDENTIALS_DUE,
+    TransferWarning.OLD_KEY_KNOWN,
+    TransferWarning.CREDENTIALS_CANNOT_BE_ROTATED,
+)
+
+
+@BOTH
+@pytest.mark.parametrize("state", [TransferState.COMPLETED_WITH_WARNINGS, TransferState.ROLLED_BACK])
+@pytest.mark.parametrize("warning", KEY_WARNINGS)
+@pytest.mark.parametrize("make", [samples.ended, samples.settled])
+def test_who_owns_a_charger_whose_key_is_left_to_type_is_led_to_where_one_is_made(
+    language: Language, state: TransferState, warning: TransferWarning, make: Callable[..., AnyLetter]
+) -> None:
+    theirs = render(make(state, Addressee.OWNER, warnings=(warning,), owns=True), language)
+    assert links(theirs) == [SETTINGS, TRANSFER, POINT]
+    others = render(make(state, Addressee.GROUP, warnings=(warning,)), language)
+    assert links(others) == [TRANSFER]
+    assert flat(theirs.text) != flat(others.text)
+
+
+LEADING: list[tuple[AnyLetter, list[str]]] = [
+    (samples.requested(), [TRANSFER, POINT]),
+    (samples.requested(owns=False), [TRANSFER]),
+    (samples.accepted(Addressee.SENDER), [TRANSFER]),
+    (samples.accepted(Addressee.OWNER, owns=True), [TRANSFER, POINT]),
+    (samples.new_key(), [SETTINGS, TRANSFER, POINT]),
+    (
+        samples.ended(TransferState.COMPLETED, Addressee.RECIPIENT, connection=Connection.DELETE, owns=True),
+        [SETTINGS, TRANSFER, POINT],
+    ),
+    (samples.reset(), [SETTINGS, POINT]),
+    (samples.two_holders(), [SETTINGS, POINT]),
+    (samples.ended_key(), [SETTINGS, POINT]),
+    (samples.late_sessions(1), [POINT]),
+    (samples.late_sessions(1, sees_point=False), []),
+    (samples.reset_asked(), []),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("letter", "wanted"), LEADING)
+def test_a_letter_leads_to_where_something_can_be_done(
+    language: Language, letter: AnyLetter, wanted: list[str]
+) -> None:
+    assert links(render(letter, language)) == wanted
+
+
+@BOTH
+@pytest.mark.parametrize(("state", "warnings"), ENDED)
+@pytest.mark.parametrize("make", [samples.ended, samples.settled])
+def test_an_end_says_who_asked_for_it_to_whoever_did_not(
+    language: Language, state: TransferState, warnings: tuple[TransferWarning, ...], make: Callable[..., AnyLetter]
+) -> None:
+    for kind in TransferKind:
+        group = "Sud" if kind is TransferKind.MOVE_TO_GROUP else None
+        given: dict[str, Any] = {"kind": kind, "group": group, "warnings": warnings}
+        for addressee in Addressee:
+            asked = addressee is Addressee.SENDER
+            text = flat(render(make(state, addressee, **given, by_reader=asked), language).text)
+            assert ("Amélie Durand" in text) is not asked
+
+
+STAYS = {
+    Language.ENGLISH: ("ou stay its owner", "its owner and its group"),
+    Language.FRENCH: ("restez propriétaire", "garde son propriétaire"),
+    Language.GERMAN: ("gehört weiterhin Ihnen", "Eigentümer"),
+}
+
+
+@BOTH
+@pytest.mark.parametrize(("state", "warnings"), ENDED)
+@pytest.mark.parametrize("addressee", [Addressee.OWNER, Addressee.SENDER])
+def test_an_owner_who_stays_the_owner_is_told_so_and_not_spoken_of(
+    language: Language, state: TransferState, warnings: tuple[TransferWarning, ...], addressee: Addressee
+) -> None:
+    moved: dict[str, Any] = {
+        "kind": TransferKind.MOVE_TO_GROUP,
+        "group": "Sud",
+        "owner_changes": False,
+        "warnings": warnings,
+    }
+    text = flat(render(samples.ended(state, addressee, **moved, owns=True), language).text)
+    stays, others = STAYS[language]
+    assert stays in text
+    assert others not in text
+    assert stays not in flat(render(samples.ended(state, addressee, **moved), language).text)

@@ -494,6 +494,20 @@ async def test_both_forms_of_an_ended_key_are_known(rule: Rule) -> None:
         assert ended.ended_at == NOW
 
 
+async def test_of_an_ended_key_is_said_whether_a_charger_has_come_with_the_one_in_use(rule: Rule) -> None:
+    assert (await rule.come(OLD_KEY)).entry is Entry.CURRENT
+    await rule.type_in(TYPED)
+    assert [(await rule.come(OLD_KEY)).charger_awaited for _ in range(2)] == [True, True]
+    await rule.come(TYPED)
+    assert not (await rule.come(OLD_KEY)).charger_awaited
+    await rule.type_in(LATER_TYPED)
+    assert (await rule.come(OLD_KEY)).charger_awaited
+    async with rule.database.writing() as rows:
+        await credentials.revoke_all(rows, CP, NOW)
+    ended = await rule.come(OLD_KEY)
+    assert (ended.refused_for, ended.charger_awaited) == (RefusedFor.ENDED, False), "there is none in use"
+
+
 async def test_strictly_the_old_key_ends_with_its_charger_accepting_the_new_one(rule: Rule) -> None:
     enrolled = await enrol(rule)
     assert enrolled

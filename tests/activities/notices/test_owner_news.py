@@ -76,8 +76,8 @@ async def test_two_holders_are_told_to_the_owner_with_how_often_and_the_remedy(
     text = said(mailbox, "bruno@example.org")
     assert "Somebody else is connected as your charge point “Parking Nord 3”" in text
     assert "Last seen: Sunday 29 November 2026, 12:00 UTC Times on that day: 3" in text
-    assert "POST https://handover.example/v1/charge-points/cp-1/connection" in text
-    assert "POST https://handover.example/v1/charge-points/cp-1/identify" in text
+    assert "have it restarted, under “Is this my charger?”" in text
+    assert "https://handover.example/charge-points/cp-1/settings" in text.split()
 
 
 async def test_an_ended_key_that_was_tried_is_told_with_where_it_came_from(
@@ -158,7 +158,7 @@ async def test_a_reset_is_told_to_the_owner_with_who_made_it(
     text = said(mailbox, "bruno@example.org")
     assert words in text
     assert "When: Sunday 29 November 2026, 12:00 UTC" in text
-    assert "have others made" in text
+    assert "give your charger a key that nobody else has seen, which ends these" in text
 
 
 async def test_between_question_and_answer_a_reset_is_told_to_the_recipient_too(
@@ -282,7 +282,8 @@ async def test_former_owners_are_told_of_each_late_session_with_both_times(
     assert "14:00 UTC, 3.000 kWh" in letter
     assert "2.000 kWh" not in letter, "it is somebody else's"
     assert "8.000 kWh" not in letter, "they were told of it before"
-    assert "/v1/charge-points/cp-1/sessions" in letter
+    assert "https://handover.example/charge-points/cp-1 " in letter
+    assert "/charge-points/" not in said(mailbox, "zoe@example.org"), "she is not in its group"
     assert [entry.detail for entry in await told(world)] == [{"subject": "late_sessions", "day": "2026-11-29"}]
 
 

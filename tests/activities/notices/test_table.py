@@ -49,6 +49,9 @@ TAIL: Final = """
   connected when it was made; and whether it went over a line that is not encrypted. *completed with warnings* says
   plainly where a former owner may still know it, and how that is ended.
 - *settled*: what an ended transfer had left to do at its charger is done, or as much of it as can be.
+- A letter about a transfer leads to the transfer's page where its reader may see it (`persistence/views/visibility.py`)
+  and to the charge point's where the reader owns it at that moment; no letter tells anybody to call the API. The end
+  says who asked for it to whoever did not.
 - Before acceptance no letter names the recipient of a transfer to a user: an address must not tell whose it is.
 - An account is written to at its e-mail address as it is at that moment; one that is blocked, or has none, is left out,
   and so are members who are neither owner nor admin.
@@ -72,9 +75,13 @@ About a charge point, and no transfer:
 | charging sessions were reported late, or settled by an operator, and are booked to them: \
 at most once a day, each session once, with its time by our clock, by the charger's, and when it was told |
 
-Each says what it means and what to do: `POST /v1/charge-points/{id}/connection`, and
-[the runbook](operations.md#somebody-else-is-connected-as-my-charger). The first three go to whoever owns the charge
-point then.
+*Ended key tried* is not sent as long as no charger has come with the key in use: seconds after an owner has a new one
+made the charger itself comes with the old one. A former owner may try in that time, too: the trail has it
+(`ended_key_tried`, for each key), and after it the next try is told, on the same day as well.
+
+Each says what it means and what to do, and leads to the charge point's page and its settings, where a new key is
+made; for operators there is [the runbook](operations.md#somebody-else-is-connected-as-my-charger). The first three go
+to whoever owns the charge point then; a former owner is led to its page only where they are still in its group.
 
 About an account:
 

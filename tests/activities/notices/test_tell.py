@@ -5,14 +5,18 @@ from typing import Any
 
 import pytest
 
+from activities.parties import find_told_of_acceptance, find_told_of_new_key, find_told_of_request
 from activities.transfer_letters import TransferLetters
-from domain.errors import Unavailable
-from domain.ids import ChargePointId
+from domain.errors import NotFound, Unavailable
+from domain.ids import ChargePointId, UserId
 from domain.keys import KeyPurpose, KnownTo
 from domain.letters import Subject
 from persistence import tables
 from persistence.chargers.charger_keys import KeyState, new_key
-from tests.activities.notices.letters import asked, news, recipients
+from persistence.people.callers import Caller
+from persistence.views.transfer_reads import TransferReads
+from persistence.views.visibility import read_active_readers
+from tests.activities.notices.letters import ORIGIN, asked, news, recipients
 from tests.activities.notices.world import NOW, TRANSFER, World
 from tests.notices.mailbox import Mailbox, text_of
 
@@ -26,7 +30,7 @@ async def test_a_present_owner_who_did_not_ask_is_told_without_the_recipient_s_n
     assert recipients(mailbox) == ["bruno@example.org"]
     text = text_of(mailbox.letters[0])
     assert "Amélie Durand" in text
-    assert "https://handover.example/v1/transfers/tr-1/cancel" in text
+    assert {f"{ORIGIN}transfers/tr-1", f"{ORIGIN}charge-points/cp-1"} <= set(text.split())
     assert "Zoé" not in text
     assert await world.trail() == [("system", "told", {"subject": "requested"})]
 
@@ -128,7 +132,8 @@ async def test_an_owner_who_stays_is_not_told_that_it_is_gone(
     await world.move(to_owner_id="bruno", state="completed", active=False)
     await letters.send(news(Subject.ENDED))
     text = text_of(mailbox.to("bruno@example.org")[0])
-    assert "Its owner is the same as before." in text
+    assert "You stay its owner." in text
+    assert "Amélie Durand had asked for this transfer." in text
     assert "no longer yours" not in text
 
 
@@ -164,7 +169,7 @@ async def test_an_acceptance_is_told_to_sender_and_present_owner(
     assert "Zoé Martin accepted" in owner
     assert "asked for by Amélie Durand" in owner
     for text in (sender, owner):
-        assert "https://handover.example/v1/transfers/tr-1/cancel" in text
+        assert f"{ORIGIN}transfers/tr-1" in text.split()
     assert await world.trail() == [("system", "told", {"subject": "accepted"})]
 
 
@@ -194,6 +199,90 @@ async def test_a_request_that_has_ended_is_nothing_to_cancel(
     assert mailbox.letters == []
 
 
+# --- where letters lead -----------------------------------------------------------------------------------------------
+
+
+def led_to(mailbox: Mailbox, what: str) -> set[str]:
+    """Whose letters lead to a page."""
+    leads = {str(letter["To"]) for letter in mailbox.letters if f"{ORIGIN}{what}" in text_of(letter).split()}
+    return {address.partition("@")[0] for address in leads}
+
+
+@pytest.mark.parametrize("subject", [Subject.ENDED, Subject.SETTLED])
+async def test_the_end_leads_those_to_the_transfer_who_may_see_it_and_to_the_charge_point_whose_it_is(
+    world: World, letters: TransferLetters, mailbox: Mailbox, subject: Subject
+) -> None:
+    await world.to_user(state="completed", accepted_by="zoe", active=False)
+    await world.change(tables.ChargePoint, "cp-1", owner_id="zoe", group_id="p-zoe")
+    await letters.send(news(subject))
+    assert led_to(mailbox, "transfers/tr-1") == {"amelie", "bruno", "zoe"}, "its former group sees it no more"
+    assert led_to(mailbox, "charge-points/cp-1") == {"zoe"}
+
+
+@pytest.mark.parametrize("state", ["declined", "cancelled", "expired"])
+async def test_where_nothing_changed_the_present_owner_is_led_to_their_charge_point(
+    world: World, letters: TransferLetters, mailbox: Mailbox, state: str
+) -> None:
+    await world.to_user(state=state, reason=state, active=False)
+    await letters.send(news(Subject.ENDED))
+    assert led_to(mailbox, "transfers/tr-1") == {"adam", "amelie", "bruno", "zoe"}
+    assert led_to(mailbox, "charge-points/cp-1") == {"bruno"}
+
+
+async def test_an_admin_of_a_group_that_was_asked_is_not_led_to_a_transfer_that_they_may_not_see(
+    world: World, letters: TransferLetters, mailbox: Mailbox
+) -> None:
+    async with world.database.writing() as rows:
+        rows.add(tables.Membership(group_id="south", user_id="mia", role="admin"))
+        await rows.delete(await rows.get_one(tables.Membership, ("north", "mia")))
+    await world.move(state="expired", reason="expired", active=False)
+    await letters.send(news(Subject.ENDED))
+    assert "mia@example.org" in recipients(mailbox)
+    assert led_to(mailbox, "transfers/tr-1") == {"adam", "amelie", "bruno", "yann", "zoe"}
+
+
+@pytest.mark.parametrize("kind", ["to_user", "move", "ownership"])
+@pytest.mark.parametrize("acceptance", ["required", "not_required"])
+async def test_whoever_is_told_before_the_end_is_a_party_who_may_see_the_transfer(
+    world: World, kind: str, acceptance: str
+) -> None:
+    """Of them it is not asked: the sender, the present owner, the new one."""
+    accepted = {"to_user": "zoe", "move": "zoe", "ownership": "adam"}[kind] if acceptance == "required" else None
+    await getattr(world, kind)(state="reconfiguring", acceptance=acceptance, accepted_by=accepted)
+    [transfer] = await world.all(tables.Transfer)
+    async with world.database.reading() as rows:
+        told = [
+            *await find_told_of_request(rows, transfer),
+            *await find_told_of_acceptance(rows, transfer),
+            *await find_told_of_new_key(rows, transfer),
+        ]
+        readers = await read_active_readers(rows, TRANSFER, {person.user_id for person in told})
+    assert len(told) >= 3
+    assert all(readers[person.user_id][1] is person.sees is True for person in told)
+
+
+@pytest.mark.parametrize("kind", ["to_user", "move", "ownership"])
+@pytest.mark.parametrize("state", ["declined", "rolled_back", "completed"])
+@pytest.mark.parametrize("acceptance", ["required", "not_required"])
+async def test_whoever_is_led_to_a_transfer_may_see_it(world: World, kind: str, state: str, acceptance: str) -> None:
+    await getattr(world, kind)(state=state, acceptance=acceptance, active=False)
+    everybody = [UserId(user.id) for user in await world.all(tables.User)]
+    async with world.database.reading() as rows:
+        readers = await read_active_readers(rows, TRANSFER, everybody)
+    seeing = {user for user, (_, sees) in readers.items() if sees}
+    assert seeing
+    everybody.remove(UserId("gone"))
+    assert set(readers) == set(everybody), "whose account is blocked is left out"
+    for user in everybody:
+        caller = Caller(user, user, None, None, "en", frozenset())
+        try:
+            await TransferReads(world.database, world.vault).one(caller, TRANSFER)
+        except NotFound:
+            assert user not in seeing
+        else:
+            assert user in seeing
+
+
 # --- the charger's key ------------------------------------------------------------------------------------------------
 
 
@@ -213,7 +302,7 @@ async def test_the_new_owner_is_told_of_the_key_to_type_and_reminded_by_another_
     first, second = mailbox.letters
     assert first["Message-ID"] != second["Message-ID"]
     assert [str(letter["Subject"]).startswith("Rappel") for letter in (first, second)] == [False, True]
-    assert "https://handover.example/v1/charge-points/cp-1/connection" in " ".join(text_of(first).split())
+    assert f"{ORIGIN}charge-points/cp-1/settings" in text_of(first).split()
     assert "ne recharge pas" in text_of(first)
     assert f"{NOW:%H:%M} UTC" in text_of(first)
     assert await world.trail() == [
