@@ -17,13 +17,13 @@ SHORTEST_NAME: Final = 5
 class Ties:
     """What still ties a person to what others have."""
 
-    charge_points: Sequence[ChargePointId] = ()
+    charge_points: tuple[ChargePointId, ...] = ()
     """Those that they own."""
-    groups: Sequence[GroupId] = ()
+    groups: tuple[GroupId, ...] = ()
     """Those, but for their own, that have no other owner."""
-    sessions: Sequence[int] = ()
+    sessions: tuple[int, ...] = ()
     """Charging sessions of theirs that run."""
-    transfers: Sequence[TransferId] = ()
+    transfers: tuple[TransferId, ...] = ()
     """Those under way, or about to start, that they asked for, or that would take from or give to them."""
 
 

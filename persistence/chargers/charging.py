@@ -122,6 +122,7 @@ async def start_session(
         status = await _tag_status(rows, booking.holding.group_id, presented, start.tag_type)
     else:
         status = await authorize(rows, charge_point_id, presented, start.tag_type)
+    erased = booking.holding.owner_id != present.owner_id and await _is_erased(rows, booking.holding.owner_id)
     row = await _same(rows, charge_point_id, start)
     if row is not None and (row.start_heard or not start.begins):
         return Started(row.id, status, booking.late)
@@ -132,7 +133,6 @@ async def start_session(
         rows.add(row)
     row.connector = start.connector if row.connector is None else row.connector
     row.meter_start = start.meter if row.meter_start is None else row.meter_start
-    erased = booking.holding.owner_id != present.owner_id and await _is_erased(rows, booking.holding.owner_id)
     row.id_tag = "" if erased else row.id_tag or start.id_tag
     row.owner_id, row.group_id = booking.holding.owner_id, booking.holding.group_id
     anew = row.start_heard is not None  # it was told of before

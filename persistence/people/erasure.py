@@ -127,10 +127,10 @@ async def ties_of(rows: AsyncSession, person: Person, addressed: Collection[Tran
     to_start = select(Request.transfer_id).where(Request.started_at.is_(None), asked).order_by(Request.transfer_id)
     starting = set(await rows.scalars(to_start))  # before those under way: what begins meanwhile is among them
     return Ties(
-        charge_points=[ChargePointId(one) for one in await rows.scalars(owned)],
-        groups=[GroupId(one) for one in await rows.scalars(alone.order_by(Group.id))],
-        sessions=list(await rows.scalars(sessions)),
-        transfers=[TransferId(one) for one in sorted(starting | set(await rows.scalars(under_way)))],
+        charge_points=tuple(ChargePointId(one) for one in await rows.scalars(owned)),
+        groups=tuple(GroupId(one) for one in await rows.scalars(alone.order_by(Group.id))),
+        sessions=tuple(await rows.scalars(sessions)),
+        transfers=tuple(TransferId(one) for one in sorted(starting | set(await rows.scalars(under_way)))),
     )
 
 
