@@ -6,6 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from api import schemas
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, User
 from tests.api.world import bearer, change, check
@@ -20,6 +21,8 @@ async def test_callers_get_what_is_kept_about_them(http: httpx.AsyncClient) -> N
     assert (answer.status_code, found["account"]["id"]) == (200, "u-adam")
     assert [key["id"] for key in found["api_keys"]]
     assert "hash" not in answer.text
+    read = schemas.PersonalData.model_validate(found)
+    assert (read.charging_sessions, read.audit_trail, read.idempotency_keys) == ([], [], [])
 
 
 async def test_an_operator_erases_somebody_once(http: httpx.AsyncClient, database: Database) -> None:

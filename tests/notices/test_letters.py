@@ -10,7 +10,7 @@ import pytest
 from domain.charger import SettingChanged
 from domain.keys import KeyInUse, KnownTo
 from domain.kinds import TransferKind
-from domain.languages import DEFAULT, Language
+from domain.languages import DEFAULT, Language, deleted_account
 from domain.recipient import Standing
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import ENDS, TEMPLATES, Addressee, AnyLetter, Letter, PasskeyLetter, SignInLetter, render
@@ -418,3 +418,10 @@ def test_a_transfer_that_nobody_called_off_says_why_it_was(language: Language, a
     }[language]
     assert said in lost
     assert said not in willed
+
+
+@pytest.mark.parametrize("language", Language)
+def test_who_was_erased_is_a_deleted_account(language: Language) -> None:
+    letter = render(samples.accepted(Addressee.OWNER, accepted_by="", sender=""), language)
+    assert letter.text.count(deleted_account(language)) == 2
+    assert deleted_account(language) in letter.html
