@@ -98,6 +98,7 @@ LINES: list[dict[str, Any]] = [
         }
         for n, owner, group in ((1, ZOE, OWN), (2, ADA, "depot"))
     ),
+    {"type": "tag", "group_id": OWN, "id_tag": "SHARED"},
 ]
 NOW = datetime.now(UTC)
 
