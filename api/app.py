@@ -10,14 +10,14 @@ from api.metrics import HttpMetrics, MetricsMiddleware
 from api.middleware import BodyLimit, LastResort, SecurityHeaders, TrueClient
 from api.pages.app import STATIC, create_pages, mount_account_pages
 from api.reference import page
-from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers
+from api.routes import charge_points, decisions, groups, health, me, metrics, sessions, starts, transfers, users
 from engine.engine import Engine
 from persistence.session import Database
 from persistence.vault import Vault
 
 #: Made once in a process: to read the signatures of all calls takes longer than to serve one.
 _CALLS = APIRouter()
-for _resource in (starts, transfers, decisions, charge_points, sessions, groups, me):
+for _resource in (starts, transfers, decisions, charge_points, sessions, groups, users, me):
     _CALLS.include_router(_resource.router, prefix="/v1")
 for _resource in (health, metrics, page):
     _CALLS.include_router(_resource.router)

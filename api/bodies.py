@@ -251,3 +251,10 @@ class SettleSessionsBody(_Body):
     """
     reason: Text
     """Why, for the audit trail."""
+
+
+class ErasureBody(_Body):
+    """Why an operator erases somebody."""
+
+    reason: Text
+    """Why, for the person's trail, like the number of their request. It is kept: it can't name them."""

@@ -31,6 +31,7 @@ from engine.links import Links
 from engine.sign_ins import SignInCodes
 from engine.transfers import Transfers
 from persistence.chargers.issuing import Issuing
+from persistence.intake.erasures import Erasures
 from persistence.intake.limits import Counters
 from persistence.intake.load import Load
 from persistence.intake.order_book import OrderBook
@@ -50,6 +51,7 @@ from persistence.views.charging_reads import ChargingReads
 from persistence.views.dry_run import DryRuns
 from persistence.views.metrics import MetricReads
 from persistence.views.names import NameReads
+from persistence.views.personal_data import PersonalData
 from persistence.views.prospects import Prospects
 from persistence.views.reads import Reads
 from persistence.views.transfer_reads import TransferReads
@@ -128,6 +130,8 @@ class Backend:
         self.requests = Requests(database, vault, options.limits, options.policy)
         self.orders = OrderBook(database, vault, options.limits)
         self.session_orders = SessionOrders(database, vault)
+        self.erasures = Erasures(database, vault)
+        self.personal_data = PersonalData(database, vault)
         self.attempts = RefusedAttempts(database, vault, options.limits, metrics.unrecorded)
         self.issuing = Issuing(database, vault)
 

@@ -53,3 +53,6 @@ SETTLE_BODIES: Final[dict[str, Any]] = {
         "value": {"session_ids": [41], "owner_id": "amelie", "reason": "It was before the sale."},
     },
 }
+ERASURE_BODIES: Final[dict[str, Any]] = {
+    "asked": {"summary": "They asked for it", "value": {"reason": "Request 4711."}},
+}

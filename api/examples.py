@@ -42,7 +42,13 @@ _POINT: Final = ChargePointId("lilas-1")
 _LILAS: Final = schemas.Side(group_id=GroupId("lilas"), owner_id=UserId("amelie"))
 _HARBOUR: Final = schemas.Side(group_id=GroupId("harbour"), owner_id=UserId("amelie"))
 #: What the paths of calls name.
-IN_PATHS: Final = {"charge_point_id": _POINT, "transfer_id": _ID, "group_id": "harbour", "session_id": 41}
+IN_PATHS: Final = {
+    "charge_point_id": _POINT,
+    "transfer_id": _ID,
+    "group_id": "harbour",
+    "session_id": 41,
+    "user_id": "amelie",
+}
 _STEPS: Final = tuple(StepName)
 _NO_ANSWER: Final = "The charger did not answer SendLocalList in time."
 _NOT_ASKED: Final = frozenset({StepName.ASK_RECIPIENT})
@@ -369,6 +375,18 @@ ME: Final = shown(
         ),
     )
 )
+
+PERSONAL_DATA: Final = shown(
+    (
+        "Somebody who owns nothing yet",
+        schemas.PersonalData(
+            account={"id": "amelie", "name": "Amélie Laurent", "email": "amelie@example.com", "locale": "fr-FR"},
+            groups=[{"id": "personal-amelie", "name": "Amélie Laurent", "personal": True, "role": "owner"}],
+            **{name: [] for name in schemas.PersonalData.model_fields if name not in {"account", "groups"}},
+        ),
+    )
+)
+ERASED: Final = shown(("They are erased", schemas.Erased(id=UserId("amelie"), erased_at=_BEGUN)))
 
 _SESSION: Final = schemas.ChargingSession(
     id=41,

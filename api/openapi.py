@@ -36,7 +36,8 @@ TAGS: Final = [
         "description": "Who charged when, and how much.",
     },
     {"name": "groups", "description": "The teams that charge points are in. Every user has one of their own."},
-    {"name": "me", "description": "Whose API key it is."},
+    {"name": "people", "description": "What operators do about what is kept of people."},
+    {"name": "me", "description": "Whose API key it is, and what is kept about them."},
     {"name": "platform", "description": "For the platform that runs this; without a key."},
 ]
 

@@ -446,6 +446,38 @@ class Group(_Shown):
     role: Role | None
 
 
+class PersonalData(_Shown):
+    """All that is kept about the caller, in the words of the tables: see docs/privacy.md."""
+
+    account: dict[str, Any]
+    groups: list[dict[str, Any]]
+    tags: list[dict[str, Any]]
+    """What their own group charges with."""
+    charge_points: list[dict[str, Any]]
+    """Those that they own."""
+    ownership: list[dict[str, Any]]
+    """What they owned when."""
+    charging_sessions: list[dict[str, Any]]
+    transfers: list[dict[str, Any]]
+    """Those that they took part in, as whom, and what was written."""
+    orders: list[dict[str, Any]]
+    """What they had done, and why."""
+    audit_trail: list[dict[str, Any]]
+    """What is on record as theirs."""
+    api_keys: list[dict[str, Any]]
+    sign_ins: list[dict[str, Any]]
+    sign_in_codes: list[dict[str, Any]]
+    passkeys: list[dict[str, Any]]
+    idempotency_keys: list[dict[str, Any]]
+
+
+class Erased(_Shown):
+    """Somebody of whom nothing personal is kept any more."""
+
+    id: UserId
+    erased_at: datetime
+
+
 class Me(_Shown):
     """Whose API key it is."""
 

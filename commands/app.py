@@ -8,7 +8,7 @@ from typing import Final
 
 import typer
 
-from commands import act_verbs, audit, charge_points, keys, read_verbs, sessions, setting_up
+from commands import act_verbs, audit, charge_points, keys, people, read_verbs, sessions, setting_up
 from process import leave
 
 #: As which errors of a file come that is full, or whose disk has failed.
@@ -50,6 +50,7 @@ for panel, verbs in _VERBS.items():
 app.add_typer(charge_points.app, name="charge-points", rich_help_panel="Charge points")
 app.add_typer(sessions.app, name="sessions", rich_help_panel="Charge points")
 app.add_typer(keys.app, name="keys", rich_help_panel="Set-up")
+app.add_typer(people.app, name="people", rich_help_panel="Set-up")
 app.add_typer(audit.app, name="audit", rich_help_panel="Set-up")
 
 

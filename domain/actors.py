@@ -17,10 +17,12 @@ class ActorKind(StrEnum):
     """Handover by itself: a step, the clock."""
     TEMPORAL_UI = "temporal-ui"
     """Whoever acts at Temporal without an order on record."""
+    COMMAND_LINE = "command-line"
+    """Whoever works on the database itself by `./handover`."""
 
 
 class Actor(str):
-    """`user:<id>`, `operator:<id>`, `link:<id>`, `system` or `temporal-ui`; no id holds a colon."""
+    """`user:<id>`, `operator:<id>`, `link:<id>`, `system`, `temporal-ui` or `command-line`; no id holds a colon."""
 
     __slots__ = ()
 
@@ -37,6 +39,7 @@ class Actor(str):
 
 SYSTEM: Final = Actor(ActorKind.SYSTEM.value)
 TEMPORAL_UI: Final = Actor(ActorKind.TEMPORAL_UI.value)
+COMMAND_LINE: Final = Actor(ActorKind.COMMAND_LINE.value)
 
 
 def user(user_id: UserId) -> Actor:

@@ -65,6 +65,19 @@ def _pattern(language: Language, day: int) -> str:
             assert_never(language)
 
 
+def deleted_account(language: Language) -> str:
+    """Write what stands for the name of somebody who was erased."""
+    match language:
+        case Language.ENGLISH:
+            return "deleted account"
+        case Language.FRENCH:
+            return "compte supprimé"
+        case Language.GERMAN:
+            return "gelöschtes Konto"
+        case _:
+            assert_never(language)
+
+
 def duration(length: timedelta, language: Language) -> str:
     """Write a length of time in the largest unit of which it is whole: `7 days`, `36 hours`, `90 minutes`."""
     minutes = round(length.total_seconds() / 60)

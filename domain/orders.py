@@ -1,4 +1,4 @@
-"""Orders: what somebody has done to a transfer or a charge point. The row of one is its proof.
+"""Orders: what somebody has done to a transfer, a charge point or a person's account. The row of one is its proof.
 
 A workflow is told the row's id alone: what else reaches Temporal's port may come from anybody.
 """
@@ -26,6 +26,7 @@ class OrderAct(StrEnum):
     IDENTIFY = "identify"
     END_SESSION = "end_session"
     SETTLE_SESSIONS = "settle_sessions"
+    ERASE = "erase"
 
 
 def unproven() -> NotAllowed:

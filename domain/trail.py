@@ -9,7 +9,7 @@ from domain.actors import Actor
 from domain.approval import Decision
 from domain.charger_orders import ChargerOrder
 from domain.errors import ErrorCode
-from domain.ids import ChargePointId, LinkId, OrderId, TransferId
+from domain.ids import ChargePointId, LinkId, OrderId, TransferId, UserId
 from domain.news import OwnerNews
 from domain.orders import OrderAct
 from domain.transfer import OperatorAction, TransferState
@@ -17,11 +17,13 @@ from domain.transfer import OperatorAction, TransferState
 # --- whose trail --------------------------------------------------------------------------------------------------
 
 ChargePointTrail = NewType("ChargePointTrail", str)
-#: What a trail is of: a transfer by its id, or a charge point by `of_charge_point`.
-TrailSubject: TypeAlias = TransferId | ChargePointTrail
+PersonTrail = NewType("PersonTrail", str)
+#: What a trail is of: a transfer by its id, a charge point by `of_charge_point`, a person by `of_person`.
+TrailSubject: TypeAlias = TransferId | ChargePointTrail | PersonTrail
 
-#: No id holds a colon, so no transfer's trail is taken for a charge point's.
+#: No id holds a colon, so no transfer's trail is taken for a charge point's, or a person's.
 _CHARGE_POINT: Final = "charge_point:"
+_PERSON: Final = "user:"
 
 
 def of_charge_point(charge_point_id: ChargePointId) -> ChargePointTrail:
@@ -32,6 +34,11 @@ def of_charge_point(charge_point_id: ChargePointId) -> ChargePointTrail:
 def read_charge_point(subject: TrailSubject) -> ChargePointId:
     """Give the charge point whose trail it is."""
     return ChargePointId(subject.removeprefix(_CHARGE_POINT))
+
+
+def of_person(user_id: UserId) -> PersonTrail:
+    """Give the subject of a person's trail: `user:<id>`."""
+    return PersonTrail(f"{_PERSON}{user_id}")
 
 
 # --- what happened ------------------------------------------------------------------------------------------------
@@ -169,6 +176,10 @@ class TrailAction(StrEnum):
     SESSIONS_SETTLED = "sessions_settled"
     """An operator settled what was in doubt: `sessions` and `stops` by commas, `owner_id` they are booked to, `reason`.
     """
+
+    # a person's own trail
+    ERASED = "erased"
+    """What was kept about them was erased: `reason`."""
 
 
 class Attempt(StrEnum):

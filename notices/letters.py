@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from domain.charger import SettingChanged
 from domain.keys import KeyInUse
 from domain.kinds import TransferKind, rules_of
-from domain.languages import Language, duration, hour, moment
+from domain.languages import Language, deleted_account, duration, hour, moment
 from domain.passkeys import PasskeyChange
 from domain.recipient import Standing
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
@@ -294,9 +294,14 @@ AnyLetter = (
 )
 
 
+#: What names somebody; one who was erased has no name any more.
+_NAMES: Final = frozenset({"sender", "accepted_by", "new_owner", "recipient", "group"})
+
+
 def render(letter: AnyLetter, language: Language) -> Letter:
     """Write a letter in `language`. What people typed can forge neither a header nor the letter's own words."""
     values = {one.name: _harmless(one.name, getattr(letter, one.name)) for one in fields(letter)}
+    values |= {name: deleted_account(language) for name in _NAMES & values.keys() if values[name] == ""}
     if isinstance(letter, About):
         values["rules"] = rules_of(letter.kind)
     text = _module(language, values, html=False)

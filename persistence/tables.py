@@ -81,6 +81,8 @@ class User(Table):
     status: Mapped[str] = mapped_column(String(16))
     """`active`, `blocked` or `deleted`; only active accounts are usable."""
     created_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]
+    """When what is personal was taken out, for good: the row stays for what points to it, its name is empty."""
 
 
 class Group(Table):
@@ -620,7 +622,7 @@ class OutboxLetter(Table):
 
 
 class Order(Table):
-    """What somebody has done to a transfer or a charge point, written before a workflow hears of it: by its id alone.
+    """What somebody has done to a transfer, a charge point or an account; a workflow hears of its id alone, afterwards.
 
     The free text that people type lies here, and nowhere else.
     """
@@ -676,7 +678,7 @@ class AuditEvent(Table):
 
     __tablename__ = "audit_events"
     subject: Mapped[str] = mapped_column(ID, primary_key=True)
-    """domain.trail.TrailSubject: the id of a transfer, or `charge_point:<id>`."""
+    """domain.trail.TrailSubject: the id of a transfer, `charge_point:<id>` or `user:<id>`."""
     sequence: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     actor: Mapped[str] = mapped_column(String(96))

@@ -1,6 +1,7 @@
 """Renders the templates in the reader's language, remembers which one they chose, and draws QR codes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, assert_never
 
@@ -16,10 +17,11 @@ from api.pages.english import ENGLISH
 from api.pages.french import FRENCH
 from api.pages.german import GERMAN
 from api.pages.words import Ending, Words
-from domain.languages import Language, days_between, duration, language_of, moment, negotiate, wishes
+from domain.languages import Language, days_between, deleted_account, duration, language_of, moment, negotiate, wishes
 from domain.support import Audience, SupportLine
 from persistence.links.link_reads import LinkView
 from persistence.people.callers import Caller
+from persistence.views.names import Names
 
 
 def _words_of(language: Language) -> Words:
@@ -109,6 +111,7 @@ class Renderer:
     ) -> Response:
         """Render a page; what answers a form is found `again` at that address, in another language too."""
         words = self.words(request, link, here)
+        link, values = _without_gaps(words.language, link, values)
         others = [language for language in Language if language is not words.language]
         address = "" if request.method in _LOOKS else again
         shared = {
@@ -137,6 +140,16 @@ class Renderer:
         if chosen := negotiate(request.query_params.get("lang")):
             answer.set_cookie(CHOICE, chosen.value, path="/", secure=self._secure, httponly=True, samesite="lax")
         return answer
+
+
+def _without_gaps(
+    language: Language, link: LinkView | None, values: dict[str, Any]
+) -> tuple[LinkView | None, dict[str, Any]]:
+    """Say of those who were erased that their account is deleted, where a page would show their names."""
+    nobody = deleted_account(language)
+    link = replace(link, sender=link.sender or nobody) if link else None
+    names = values.get("names")
+    return link, values | ({"names": names.filled(nobody)} if isinstance(names, Names) else {})
 
 
 def qr_code(address: str) -> Markup:

@@ -1,9 +1,9 @@
-"""Whose API key it is."""
+"""Whose API key it is, and what is kept about them."""
 
 from fastapi import APIRouter
 
 from api import examples, schemas
-from api.dependencies import CallerDep
+from api.dependencies import BackendDep, CallerDep
 from api.describing import call
 
 router = APIRouter(tags=["me"])
@@ -20,3 +20,9 @@ async def me(caller: CallerDep) -> schemas.Me:
         locale=caller.locale,
         scopes=sorted(caller.scopes),
     )
+
+
+@router.get("/me/data", **call("get_my_data", "Get what is kept about the caller", examples.PERSONAL_DATA))
+async def data(caller: CallerDep, backend: BackendDep) -> schemas.PersonalData:
+    """Give all that is kept about the caller, without what is others' or opens anything."""
+    return schemas.PersonalData.model_validate(await backend.personal_data.of(caller.id))

@@ -16,7 +16,7 @@ from domain.ids import ChargePointId, GroupId, UserId
 from domain.reconciliation import Finding
 from domain.tags import LONGEST_TAG, TagType
 from persistence.chargers import charge_points, charger_connections
-from persistence.tables import ChargePoint, ChargingSession, Group, OwnershipPeriod, Tag, UnmatchedStop
+from persistence.tables import ChargePoint, ChargingSession, Group, OwnershipPeriod, Tag, UnmatchedStop, User
 from persistence.transfers import findings
 
 #: Why a session ended whose stop never arrived: another one started on its connector, or that is free.
@@ -122,6 +122,7 @@ async def start_session(
         status = await _tag_status(rows, booking.holding.group_id, presented, start.tag_type)
     else:
         status = await authorize(rows, charge_point_id, presented, start.tag_type)
+    erased = booking.holding.owner_id != present.owner_id and await _is_erased(rows, booking.holding.owner_id)
     row = await _same(rows, charge_point_id, start)
     if row is not None and (row.start_heard or not start.begins):
         return Started(row.id, status, booking.late)
@@ -132,7 +133,7 @@ async def start_session(
         rows.add(row)
     row.connector = start.connector if row.connector is None else row.connector
     row.meter_start = start.meter if row.meter_start is None else row.meter_start
-    row.id_tag = row.id_tag or start.id_tag
+    row.id_tag = "" if erased else row.id_tag or start.id_tag
     row.owner_id, row.group_id = booking.holding.owner_id, booking.holding.group_id
     anew = row.start_heard is not None  # it was told of before
     row.started_at, row.reported_at, row.start_heard = booking.at, start.at.said, start.begins
@@ -143,6 +144,11 @@ async def start_session(
     await rows.flush()
     await _end_lost(rows, row, over.power_limit, now)
     return Started(row.id, status, booking.late)
+
+
+async def _is_erased(rows: AsyncSession, owner_id: UserId) -> bool:
+    """Whether nothing personal of a former owner is kept any more: nor is, then, what they charged with."""
+    return await rows.scalar(select(User.erased_at).where(User.id == owner_id)) is not None
 
 
 async def _book(
@@ -246,7 +252,8 @@ async def name_tag(
     A session that gets its tag only now is one that begins to charge now, unless it is a late one.
     """
     it = (ChargingSession.id == session_id, ChargingSession.charge_point_id == charge_point_id)
-    named = await _update(rows, *it, ChargingSession.id_tag == "", id_tag=_kept(id_tag))
+    of_nobody = exists().where(User.id == ChargingSession.owner_id, User.erased_at.is_not(None))
+    named = await _update(rows, *it, ChargingSession.id_tag == "", ~of_nobody, id_tag=_kept(id_tag))
     row = (await rows.execute(select(ChargingSession.group_id, ChargingSession.late).where(*it))).one()
     status = await _tag_status(rows, row.group_id, id_tag, tag_type)
     begins = named and not row.late and status is TagStatus.ACCEPTED

@@ -29,9 +29,11 @@ from persistence.tables import Group, User
 CONSEQUENCE: Final = "consequence"
 _NO_USER: Final = "no_user"
 _NO_GROUP: Final = "no_group"
+ERASED: Final = "erased"
 _TEXTS: Final[Mapping[str, str]] = {
     _NO_USER: "user {user} is not there; add a line for them.",
     _NO_GROUP: "group {group} is not there; add a line for it.",
+    ERASED: "user {user} was erased; take the line out, or give whoever comes anew another id.",
 }
 
 Whens = list[tuple[ColumnElement[bool], str]]
@@ -93,9 +95,9 @@ class Users:
         return joined.outerjoin(self._staged, self._staged.c.id == self.named)
 
     def whens(self) -> Whens:
-        """Say that they are not there."""
+        """Say that they are not there, or not any more."""
         missing = and_(self.named.is_not(None), self._here.c.id.is_(None), self._staged.c.id.is_(None))
-        return _not_there(self.named, missing, _NO_USER)
+        return [*_not_there(self.named, missing, _NO_USER), (self._here.c.erased_at.is_not(None), ERASED)]
 
 
 class Groups:

@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import LONGEST_ID
 from domain.rights import ADMINS, Role
-from persistence.importing.comparing import Check, Groups, Users
+from persistence.importing.comparing import ERASED, Check, Groups, Users
 from persistence.importing.stage import GROUPS, MEMBERSHIPS, TAGS, USERS
-from persistence.tables import ChargePoint, Group, Membership, Transfer
+from persistence.tables import ChargePoint, Group, Membership, Transfer, User
 
 
 def _groups() -> Check:
@@ -74,12 +74,12 @@ class Personal:
 
 
 def _users() -> Check:
-    personal = Personal()
+    personal, here = Personal(), User.__table__.alias()
     said = "user {user} can't have the personal group {group}: the id is too long, or another group's"
     return Check(
         table=USERS,
-        source=personal.source,
-        whens=[(personal.is_impossible, "impossible")],
+        source=personal.source.outerjoin(here, here.c.id == USERS.c.id),
+        whens=[(here.c.erased_at.is_not(None), ERASED), (personal.is_impossible, "impossible")],
         texts={"impossible": f"{said}; give it an id by a group line with `personal_of`."},
         user=USERS.c.id,
         group=personal.id,
@@ -131,8 +131,14 @@ def _memberships() -> Check:
 
 def _tags() -> Check:
     group = Groups(TAGS.c.group_id)
+    owner = Users(group.personal_of)
     return Check(
-        table=TAGS, source=group.join(TAGS), whens=group.whens(), texts={}, user=TAGS.c.group_id, group=group.named
+        table=TAGS,
+        source=owner.join(group.join(TAGS)),
+        whens=[*group.whens(), *owner.whens()],
+        texts={},
+        user=owner.named,
+        group=group.named,
     )
 
 

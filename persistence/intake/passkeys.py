@@ -99,7 +99,9 @@ class Passkeys:
         made = passkey_answers.check_made(answer, self._party, asked.challenge)
         passkey_id = PasskeyId(f"pky_{new_secret(16)}")
         async with self._db.writing() as rows:
-            await rows.execute(select(User.id).where(User.id == here.user_id).with_for_update())  # one after the other
+            usable = select(User.id).where(User.id == here.user_id, User.status == "active")
+            if await rows.scalar(usable.with_for_update()) is None:  # one after the other
+                raise PasskeyRefused
             if len(await _of_user(rows, here.user_id)) >= MOST:
                 raise TooManyPasskeys(MOST)
             row = {

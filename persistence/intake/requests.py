@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import Table, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.actors import operator
-from domain.errors import RateLimited
-from domain.ids import ChargePointId, TransferId
+from domain.errors import NotAuthenticated, RateLimited
+from domain.ids import ChargePointId, TransferId, UserId
 from domain.limits import NO_LIMITS, CallLimits
 from domain.orders import OrderAct
 from domain.policy import DEFAULT_POLICY, Policy
@@ -22,8 +22,9 @@ from persistence.intake import orders
 from persistence.intake.idempotency import IdempotencyKeys, Repeatable
 from persistence.intake.limits import Counters
 from persistence.intake.orders import NewOrder
+from persistence.people.callers import NOT_VALID
 from persistence.session import Database
-from persistence.tables import Request
+from persistence.tables import Request, User
 from persistence.transfers import transfers
 from persistence.vault import Vault
 
@@ -92,21 +93,19 @@ class Requests:
             if not await self._keys.claim(rows, call) and (kept := await _request_of(rows, call)):
                 return kept
             await self._counters.start(rows, call.user_id, request)
-            rows.add(
-                Request(
-                    transfer_id=transfer_id,
-                    user_id=call.user_id,
-                    scopes=sorted(scope.value for scope in scopes),
-                    api_key_id=api_key_id,
-                    charge_point_id=charge_point_id,
-                    kind=request.kind.value,
-                    idempotency_key=call.key,
-                    body_hash=self._keys.fingerprint(call),
-                    sealed_body=self._vault.seal(request.model_dump_json(exclude={"reason"}).encode()),
-                    policy=self._policy.model_dump(mode="json"),
-                    requested_at=datetime.now(UTC),
-                    started_at=None,
-                )
+            await _insert(
+                rows,
+                call.user_id,
+                transfer_id=transfer_id,
+                scopes=sorted(scope.value for scope in scopes),
+                api_key_id=api_key_id,
+                charge_point_id=charge_point_id,
+                kind=request.kind.value,
+                idempotency_key=call.key,
+                body_hash=self._keys.fingerprint(call),
+                sealed_body=self._vault.seal(request.model_dump_json(exclude={"reason"}).encode()),
+                policy=self._policy.model_dump(mode="json"),
+                requested_at=datetime.now(UTC),
             )
             if request.reason:
                 actor = operator(call.user_id)  # nobody else gives one
@@ -131,6 +130,20 @@ class Requests:
             if (row := refused.one_or_none()) is not None:
                 body = TransferRequest.model_validate_json(self._vault.unseal(row.sealed_body))
                 await self._counters.no_message(rows, body, row.requested_at)
+
+
+async def _insert(rows: AsyncSession, user_id: UserId, **values: object) -> None:
+    """Write the row of somebody who was not erased meanwhile; raises NotAuthenticated.
+
+    One statement, which waits for whoever erases them, and looks again.
+    """
+    table = cast("Table", Request.__table__)
+    told = [literal(value, table.c[name].type) for name, value in values.items()]
+    asker = select(*told, User.id).where(User.id == user_id, User.erased_at.is_(None))
+    held = asker.with_for_update(read=True, key_share=True, of=User)
+    written = insert(Request).from_select([*values, "user_id"], held).returning(Request.transfer_id)
+    if (await rows.execute(written)).first() is None:
+        raise NotAuthenticated(NOT_VALID)
 
 
 async def _request_of(rows: AsyncSession, call: Repeatable) -> KeptRequest | None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from typing import cast as cast_type
 
-from sqlalchemy import ColumnElement, Insert, Table, Text, bindparam, cast, func, literal, select, update
+from sqlalchemy import ColumnElement, Insert, Select, Table, Text, bindparam, cast, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -195,6 +195,15 @@ async def forget_places(rows: AsyncSession, before: datetime, limit: int) -> int
     """
     kept_too_long = select(AuditEvent).where(AuditEvent.tells_place, AuditEvent.at < before)
     wanted = kept_too_long.order_by(AuditEvent.at).limit(limit).with_for_update(skip_locked=True, of=AuditEvent)
+    return await _take_out(rows, wanted)
+
+
+async def take_places_out(rows: AsyncSession, which: ColumnElement[bool]) -> None:
+    """Take out of these entries what tells where somebody is, however old they are."""
+    await _take_out(rows, select(AuditEvent).where(AuditEvent.tells_place, which).with_for_update(of=AuditEvent))
+
+
+async def _take_out(rows: AsyncSession, wanted: Select[AuditEvent]) -> int:
     entries = (await rows.scalars(wanted)).all()
     for entry in entries:
         entry.detail, entry.tells_place, entry.salt = without_places(entry.detail), False, None

@@ -1,7 +1,7 @@
 """What people and groups are called, for readers who have been shown their ids."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
@@ -20,13 +20,18 @@ class PointName:
 
 @dataclass(frozen=True)
 class Names:
-    """Names by ids; one that is not known has none."""
+    """Names by ids; one that is not known has none, and that of somebody who was erased is empty."""
 
     users: Mapping[str, str]
     groups: Mapping[str, str]
     personal: frozenset[str]
     """The groups that are somebody's own."""
     points: Mapping[str, PointName]
+
+    def filled(self, nobody: str) -> "Names":
+        """Give them with `nobody` in place of the names of those who were erased, and of their own groups."""
+        users, groups = ({one: name or nobody for one, name in of.items()} for of in (self.users, self.groups))
+        return replace(self, users=users, groups=groups)
 
 
 class NameReads:

@@ -244,6 +244,15 @@ async def test_who_is_a_former_owner_waits_for_the_cool_down(browsers: httpx.Asy
     assert len(re.findall(r"can be transferred again from \w+day \d+ \w+ \d{4}, \d\d:\d\d UTC", text)) == 3
 
 
+async def test_who_was_erased_is_a_deleted_account(browsers: httpx.AsyncClient, database: Database) -> None:
+    await add_transfer(database, state="completed", accepted_by="u-rita")
+    async with database.writing() as rows:
+        await rows.execute(update(User).where(User.id == "u-rita").values(name="", status="deleted"))
+    await sign_in(browsers, database, "olga")
+    for path in ("/transfers", "/transfers/trf_1"):
+        assert "deleted account" in await page(browsers, path)
+
+
 # --- the start --------------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from domain import actors
-from domain.actors import SYSTEM, TEMPORAL_UI, Actor, ActorKind
+from domain.actors import COMMAND_LINE, SYSTEM, TEMPORAL_UI, Actor, ActorKind
 from domain.ids import LinkId, UserId
 
 
@@ -15,6 +15,7 @@ from domain.ids import LinkId, UserId
         (actors.link(LinkId("lnk_1")), "link:lnk_1", ActorKind.LINK, "lnk_1"),
         (SYSTEM, "system", ActorKind.SYSTEM, ""),
         (TEMPORAL_UI, "temporal-ui", ActorKind.TEMPORAL_UI, ""),
+        (COMMAND_LINE, "command-line", ActorKind.COMMAND_LINE, ""),
     ],
 )
 def test_an_actor_is_read_as_it_was_written(actor: Actor, written: str, kind: ActorKind, of: str) -> None:

@@ -58,6 +58,15 @@ async def check_reasons_lie_with_orders(stage: Stage, db: Database) -> None:
             assert [reason for reason in typed if reason in content] == [], place
 
 
+async def check_nowhere(stage: Stage, db: Database, words: Sequence[str], there: str) -> None:
+    """Fail where one of these words is in a log, in Temporal's files, or in a table, or `there` is in none of them."""
+    found = b""
+    async for place, content in _places(stage, db):
+        assert [word for word in words if word.encode().lower() in content.lower()] == [], place
+        found += content if there.encode() in content else b""
+    assert found, "the search can find things"
+
+
 async def _gather(
     stage: Stage, db: Database, keys: Mapping[str, str], charge_points: Sequence[Mapping[str, Any]]
 ) -> Secrets:

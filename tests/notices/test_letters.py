@@ -12,7 +12,7 @@ import pytest
 from domain.charger import SettingChanged
 from domain.keys import KeyInUse, KnownTo
 from domain.kinds import TransferKind
-from domain.languages import DEFAULT, Language
+from domain.languages import DEFAULT, Language, deleted_account
 from domain.recipient import Standing
 from domain.transfer import Connection, Reason, TransferState, TransferWarning, UntilNewKey
 from notices.letters import ENDS, TEMPLATES, Addressee, AnyLetter, Letter, PasskeyLetter, SignInLetter, render
@@ -560,3 +560,10 @@ def test_an_owner_who_stays_the_owner_is_told_so_and_not_spoken_of(
     assert stays in text
     assert others not in text
     assert stays not in flat(render(samples.ended(state, addressee, **moved), language).text)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_who_was_erased_is_a_deleted_account(language: Language) -> None:
+    letter = render(samples.accepted(Addressee.OWNER, accepted_by="", sender=""), language)
+    assert letter.text.count(deleted_account(language)) == 2
+    assert deleted_account(language) in letter.html

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.reconciler import POINTS_AT_ONCE, REQUESTS_AT_ONCE
 from domain.ids import ChargePointId, GroupId, TransferId, UserId
 from domain.rights import Scope
-from domain.trail import of_charge_point
+from domain.trail import TrailSubject, of_charge_point
 from domain.transfer import Attention, TransferState
 from persistence.chargers import catalogue, charging_review
 from persistence.chargers.catalogue import Model
@@ -98,7 +98,8 @@ def _feeds(database: Database) -> dict[str, Read]:
         async with database.reading() as rows:
             return await catalogue.known(rows, Model("1.6", "Vendor", "Model"))
 
-    places = {TransferId(f"trf_W{n:09}"): 0 for n in range(1, 101)} | {of_charge_point(point): 1}
+    places: dict[TrailSubject, int] = {TransferId(f"trf_W{n:09}"): 0 for n in range(1, 101)}
+    places[of_charge_point(point)] = 1
     return {
         "what is known of a model": known,
         "one transfer": lambda: transfers.one(holder, transfer),
