@@ -10,7 +10,7 @@ SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest(ARRAY['handover', 'tempo
 ALTER ROLE handover PASSWORD :'handover';
 ALTER ROLE temporal PASSWORD :'temporal';
 
-SELECT format('CREATE DATABASE %I OWNER %I', name, role)
+SELECT format('CREATE DATABASE %I OWNER %I ENCODING ''UTF8'' TEMPLATE template0', name, role)
   FROM (VALUES ('handover', 'handover'), ('temporal', 'temporal'), ('temporal_visibility', 'temporal')) AS wanted(name, role)
   WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name) \gexec
 REVOKE ALL ON DATABASE handover, temporal, temporal_visibility FROM PUBLIC;
