@@ -61,6 +61,10 @@ test: .venv/has-dev ## Run the tests; ARGS go to pytest
 test-attacks: .venv/has-dev ## Attack transfers as a former owner who knows the first password; ARGS=--every-attack
 	@$(BIN)/python -m pytest tests/troubles/test_attacks.py tests/troubles/test_many_enrolments.py $(ARGS)
 
+.PHONY: test-compose
+test-compose: .venv/has-dev ## Bring docker-compose.yml up from a clone of HEAD, on pulled images or stand-ins, and try it
+	@$(BIN)/python -m pytest -s tests/containers/test_compose.py $(ARGS)
+
 .PHONY: mutants
 mutants: .venv/has-dev ## Put slips into the code that guards, one at a time, and look whether a test sees each; ARGS=--help
 	@$(BIN)/python -m tools.mutants $(ARGS)

@@ -269,7 +269,7 @@ class Settings(BaseSettings):
     metrics_host: IPvAnyAddress = IPv4Address("127.0.0.1")
     """Where the two ports below listen."""
     metrics_port: Port | None = None
-    """`/metrics` of a worker or a gateway; unset: none. The API has its own."""
+    """`/metrics`, `/healthz` and `/readyz` of a worker or a gateway; unset: none. The API has its own."""
     sdk_metrics_port: Port | None = None
     """What the Temporal SDK measures, of the API too; one for each process of a machine."""
     traces_exporter: Literal["otlp", "none"] | None = Field(None, validation_alias="OTEL_TRACES_EXPORTER")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import uvloop
+from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.client import Client
 from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
@@ -32,6 +33,7 @@ from domain.ids import TASK_QUEUE, ChargePointId, NodeId, gateway_queue
 from domain.news import OwnerNews
 from engine.connection import BadConnection, read_connection
 from engine.engine import TemporalEngine
+from engine.pollers import heard
 from engine.runs import Runs
 from engine.schedule import keep_schedule
 from gateway.enrolment import EnrolmentOptions
@@ -137,7 +139,18 @@ def charger_news(database: Database, client: TemporalEngine) -> Callable[[Charge
     return tell
 
 
-async def run_worker(settings: Settings, database: Database, vault: Vault, client: Client) -> None:
+def said(fact: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:
+    """Make a check of what the process knows by itself."""
+
+    async def check() -> bool:
+        return fact()
+
+    return check
+
+
+async def run_worker(
+    settings: Settings, database: Database, vault: Vault, client: Client, instruments: Instruments
+) -> None:
     """Run workflows and steps until a stop is asked for."""
     password = settings.smtp_password
     sender = MailSender(
@@ -175,7 +188,14 @@ async def run_worker(settings: Settings, database: Database, vault: Vault, clien
             settings.session_open_limit,
         ),
     )
-    async with transfer_worker(client, steps, [EndedTransfers(database)]):
+    async with transfer_worker(client, steps, [EndedTransfers(database)]) as worker:
+        instruments.health.watch(
+            alive={"working": said(lambda: worker.is_running)},
+            ready={
+                "database": lambda: is_current(database),
+                "temporal": lambda: heard(client, TASK_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+            },
+        )
         await engine.deliver_letters()
         await keep_schedule(client, settings.reconcile_every)
         log.info("worker ready")
@@ -228,7 +248,15 @@ async def run_gateway(
     )
     await gateway.start()
     try:
-        async with gateway_worker(client, GatewayCharger(gateway), node, [EndedTransfers(database)]):
+        async with gateway_worker(client, GatewayCharger(gateway), node, [EndedTransfers(database)]) as worker:
+            instruments.health.watch(
+                alive={"working": said(lambda: worker.is_running), "listening": said(lambda: gateway.listening)},
+                ready={
+                    "database": lambda: is_current(database),
+                    "signing": said(lambda: gateway.signing),
+                    "temporal": lambda: heard(client, gateway_queue(node), TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+                },
+            )
             log.info("gateway ready on port %s", gateway.port)
             await stop_requested().wait()
     finally:
@@ -263,7 +291,7 @@ async def main(*, gateway: bool) -> int:
             if gateway:
                 await run_gateway(settings, database, vault, client, instruments)
             else:
-                await run_worker(settings, database, vault, client)
+                await run_worker(settings, database, vault, client, instruments)
         finally:
             instruments.close()
     except HandoverError as error:

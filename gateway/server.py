@@ -39,7 +39,7 @@ from gateway.sweep import Sweep
 from gateway.tls import Certificate
 from gateway.upgrade import BadUpgrade, Presented, choose_subprotocol, later, offered_in, read_upgrade, unauthorized
 from persistence.chargers import gateway_nodes, present_connections
-from persistence.chargers.gateway_nodes import SIGN_EVERY
+from persistence.chargers.gateway_nodes import SIGN_EVERY, SILENT_AFTER
 from persistence.chargers.upgrades import Admission, Entry, OldKeys, RefusedFor
 from persistence.session import Database
 from persistence.vault import Vault
@@ -98,9 +98,9 @@ class Gateway:
         that have lost their right elsewhere are closed at a sweep, one `sweep_every`. It serves wss where there is a
         `certificate`, else ws; that is an `open_line` unless a proxy does the TLS. A charger that offers no subprotocol
         speaks the version `without_subprotocol`, where that is given. `proxies` are those that are trusted; with
-        `proxy_protocol` they begin with its header. `clock`, in seconds, is that of failed authentications; `metrics`
-        counts and traces. The node writes a sign of life `sign_every` so often, and looks `look_every` so often for
-        sockets that wait for a charger's place.
+        `proxy_protocol` they begin with its header. `clock`, in seconds, is that of failed authentications and of how
+        old its last sign is; `metrics` counts and traces. The node writes a sign of life `sign_every` so often, and
+        looks `look_every` so often for sockets that wait for a charger's place.
         """
         self._db = db
         self._host = host
@@ -121,6 +121,8 @@ class Gateway:
         self._metrics = metrics or GatewayMetrics()
         self._metrics.show(lambda: [(held.dialect.VERSION, held.quarantined) for held in self._sockets.all()])
         self._sign_every = sign_every.total_seconds()
+        self._clock = clock
+        self._signed_at: float | None = None
         self._contests = Contests(db, node, self._sockets, self._reporter, self._tasks, limits, look_every)
         self._ended = EndedKeys(db, self._reporter, self._tasks)
         self._metrics.show_waiting(
@@ -166,6 +168,16 @@ class Gateway:
         """The port that it listens on."""
         return self._port
 
+    @property
+    def listening(self) -> bool:
+        """Whether chargers can connect."""
+        return self._server is not None and self._server.is_serving()
+
+    @property
+    def signing(self) -> bool:
+        """Whether its last sign of life is so young that no other node takes it for dead."""
+        return self._signed_at is not None and self._clock() - self._signed_at < SILENT_AFTER.total_seconds()
+
     async def start(self) -> None:
         """Release what a former process of this node held, then listen; raises PortTaken, Unavailable."""
         make: Callable[..., Any] = partial(LimitedSocket, self._limits, self._proxies, self._silent)
@@ -196,6 +208,7 @@ class Gateway:
                 await present_connections.clear_node(rows, self._node, datetime.now(UTC))
                 await present_connections.clear_dead(rows, datetime.now(UTC))
                 await gateway_nodes.sign(rows, self._node)
+            self._signed_at = self._clock()
             await self._server.start_serving()
         except OSError:
             await self.stop()
@@ -238,6 +251,7 @@ class Gateway:
             try:
                 async with self._db.writing() as rows:
                     await gateway_nodes.sign(rows, self._node)
+                self._signed_at = self._clock()
             except Unavailable:
                 pass
             except Exception as error:  # noqa: BLE001 - whatever fails, the next one is written

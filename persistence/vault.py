@@ -15,6 +15,8 @@ from domain.errors import ErrorCode, HandoverError
 _DIFFERENT: Final = 8
 #: So many characters a key has at least.
 _SHORTEST_KEY: Final = 32
+#: What stands where a key is to be put, without what is no letter or digit. So long that no random key has one.
+_PLACEHOLDERS: Final = ("changeme", "replaceme", "placeholder", "yoursecret", "mysecret", "supersecret", "secretkey")
 
 
 class SecretsUnreadable(HandoverError):
@@ -32,9 +34,9 @@ class Vault:
             raise ValueError(
                 f"HANDOVER_SECRET_KEYS needs at least one key of {_SHORTEST_KEY} characters or more (comma-separated)."
             )
-        if _is_weak(server_keys[0]):
+        if fault := _fault(server_keys[0]):
             raise ValueError(
-                "The first key of HANDOVER_SECRET_KEYS repeats itself: whoever guesses it reads every secret. Put one "
+                f"The first key of HANDOVER_SECRET_KEYS {fault}: whoever guesses it reads every secret. Put one "
                 "before it from `./handover new-secret-key`; it stays in the list, so that what it wrote is read."
             )
         self._roots = [key.encode() for key in server_keys]
@@ -74,10 +76,13 @@ class Vault:
         return f"{int(fingerprint(self.token(purpose, *parts)), 16) % 10**count:0{count}}"
 
 
-def _is_weak(key: str) -> bool:
-    """Whether a key is of few characters, or the same ones again and again."""
+def _fault(key: str) -> str | None:
+    """Say what makes a key one to guess: few characters, the same ones again and again, or a placeholder's words."""
     few = len(set(key)) < _DIFFERENT
-    return few or any(key == (key[:period] * len(key))[: len(key)] for period in range(1, len(key) // 2 + 1))
+    if few or any(key == (key[:period] * len(key))[: len(key)] for period in range(1, len(key) // 2 + 1)):
+        return "repeats itself"
+    letters = "".join(filter(str.isalnum, key)).lower()
+    return "is a placeholder" if any(words in letters for words in _PLACEHOLDERS) else None
 
 
 def _derive(root: bytes, purpose: str) -> bytes:

@@ -1,7 +1,7 @@
 """What one process is watched with, made once at its start from its settings and handed down."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from prometheus_client import (
@@ -15,6 +15,7 @@ from temporalio.runtime import LogForwardingConfig, LoggingConfig, PrometheusCon
 
 from domain.errors import ErrorCode, HandoverError
 from telemetry.choices import LogFormat, Ports
+from telemetry.health import Health
 from telemetry.metrics_port import MetricsServer
 from telemetry.traces import Tracing, tracing
 
@@ -30,12 +31,13 @@ class PortTaken(HandoverError):
 
 @dataclass(frozen=True)
 class Instruments:
-    """A process's own metrics, its traces, and the Temporal SDK's runtime (None: the usual one)."""
+    """A process's own metrics, its health, its traces, and the Temporal SDK's runtime (None: the usual one)."""
 
     registry: CollectorRegistry
     tracing: Tracing
     runtime: Runtime | None
     server: MetricsServer | None = None
+    health: Health = field(default_factory=Health)
 
     def close(self) -> None:
         """Send what has not been sent yet, and free the port of the process's own metrics."""
@@ -45,15 +47,15 @@ class Instruments:
 
 
 def open_instruments(service: str, ports: Ports, *, traced: bool, log_format: LogFormat) -> Instruments:
-    """Make the instruments of a process and serve its metrics; raises PortTaken."""
-    registry, server = process_registry(), None
+    """Make the instruments of a process and serve its metrics and its health; raises PortTaken."""
+    registry, health, server = process_registry(), Health(), None
     if ports.own is not None:
         try:
-            server = MetricsServer(ports.host, ports.own, registry)
+            server = MetricsServer(ports.host, ports.own, registry, health)
         except OSError as error:
             raise _taken(ports.host, ports.own, "HANDOVER_METRICS_PORT", error.strerror or str(error)) from None
     runtime = sdk_runtime(ports, log_format)
-    return Instruments(registry, tracing(service, on=traced), runtime, server)
+    return Instruments(registry, tracing(service, on=traced), runtime, server, health)
 
 
 def process_registry() -> CollectorRegistry:

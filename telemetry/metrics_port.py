@@ -1,13 +1,18 @@
-"""The port where a process's own metrics are read: a thread a call, not for longer than a call takes, and not many."""
+"""The port where a process's own metrics and its health are read: a thread a call, not for longer, and not many."""
 
+import json
 import socket
 import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from socketserver import ThreadingMixIn
 from typing import Any, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+
+from telemetry.health import Health
 
 #: How long, in seconds, a call and its answer may take together.
 PATIENCE: Final = 10.0
@@ -16,17 +21,19 @@ AT_ONCE: Final = 16
 
 
 class MetricsServer(ThreadingMixIn, WSGIServer):
-    """Answers every call with the metrics of a registry, in threads of its own."""
+    """Answers `/healthz` and `/readyz`, and every other call with the metrics of a registry, in threads of its own."""
 
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, host: str, port: int, registry: CollectorRegistry, health: Health, patience: float = PATIENCE
+    ) -> None:
         """Listen, and serve until `close`; raises OSError where the port can't be had."""
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._places = threading.BoundedSemaphore(AT_ONCE)
         self.patience = patience
         super().__init__((host, port), _Call)
-        self.set_app(make_wsgi_app(registry))
+        self.set_app(_pages(make_wsgi_app(registry), health))
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def close(self) -> None:
@@ -47,6 +54,21 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
             super().process_request_thread(request, client_address)
         finally:
             self._places.release()
+
+
+def _pages(metrics: WSGIApplication, health: Health) -> WSGIApplication:
+    """Give what answers a call by its path."""
+    asked: dict[str, Callable[[], dict[str, bool]]] = {"/healthz": health.ask_alive, "/readyz": health.ask_ready}
+
+    def answer(call: WSGIEnvironment, begin: StartResponse) -> Iterable[bytes]:
+        ask = asked.get(call["PATH_INFO"])
+        if ask is None:
+            return metrics(call, begin)
+        checks = ask()
+        begin("200 OK" if all(checks.values()) else "503 Service Unavailable", [("Content-Type", "application/json")])
+        return [json.dumps(checks).encode()]
+
+    return answer
 
 
 class _Call(WSGIRequestHandler):

@@ -114,6 +114,7 @@ def test_it_serves_without_temporal_says_so_and_ends_cleanly_with_no_token_in_it
         ({"HANDOVER_SECRET_KEYS": ""}, "HANDOVER_SECRET_KEYS is not set"),
         ({"HANDOVER_SECRET_KEYS": "short"}, "32 characters or more"),
         ({"HANDOVER_SECRET_KEYS": "k" * 32}, "repeats itself"),
+        ({"HANDOVER_SECRET_KEYS": "change-me-to-32-characters-or-more"}, "is a placeholder"),
         ({"HANDOVER_DATABASE_URL": "postgresql+asyncpg://x:y@127.0.0.1:9/none"}, "HANDOVER_DATABASE_URL"),
         ({"HANDOVER_API_PORT": "http"}, "HANDOVER_API_PORT"),
     ],

@@ -20,6 +20,24 @@ def test_a_key_that_repeats_itself_writes_nothing_and_reads_what_it_wrote(weak: 
     Vault([GOOD, weak])
 
 
+@pytest.mark.parametrize(
+    "known",
+    [
+        "change-me-change-me-please-0123456789",
+        "<CHANGE_ME: 32 characters or more, please>",
+        "replace.me.with.the.output.of.new-secret-key",
+        "a-placeholder-that-is-long-enough-to-start",
+        "your-secret-key-goes-here-0123456789abcdef",
+    ],
+)
+def test_a_placeholder_writes_nothing_and_reads_what_it_wrote(known: str) -> None:
+    with pytest.raises(ValueError, match="is a placeholder"):
+        Vault([known])
+    with pytest.raises(ValueError, match="is a placeholder"):
+        Vault([known, GOOD])
+    Vault([GOOD, known])
+
+
 def test_a_key_that_was_drawn_is_taken() -> None:
     for _ in range(1000):
         Vault([secrets.token_hex(16)])

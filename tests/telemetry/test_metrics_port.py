@@ -7,13 +7,14 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
+from telemetry.health import Health
 from telemetry.instruments import process_registry
 from telemetry.metrics_port import AT_ONCE, MetricsServer
 
 
 @pytest.fixture
 def server() -> Iterator[MetricsServer]:
-    found = MetricsServer("127.0.0.1", 0, process_registry(), patience=0.3)
+    found = MetricsServer("127.0.0.1", 0, process_registry(), Health(), patience=0.3)
     yield found
     found.close()
 

@@ -89,7 +89,12 @@ def _contradictions(row: Any) -> list[str]:
 
 def in_charger(state_file: Path, first_password: str) -> Remembered:
     """Read a simulated charger's own memory."""
-    state = json.loads(state_file.read_text("utf-8"))
+    return remembered(state_file.read_text("utf-8"), first_password)
+
+
+def remembered(memory: str, first_password: str) -> Remembered:
+    """Read what a simulated charger has written down."""
+    state = json.loads(memory)
     tags = {
         status: frozenset(tag for tag, other in state["local_list"].items() if other == status)
         for status in ("Accepted", "Blocked")

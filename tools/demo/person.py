@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import httpx
@@ -19,6 +19,8 @@ _LINK = re.compile(r"\S+/t/[A-Za-z0-9_-]{43}")
 _CODE = re.compile(r"^\s*(\d{3}[\s\u00a0\u202f-]?\d{3})\s*$", re.MULTILINE)
 
 Say = Callable[[str], None]
+#: Gives every mail: its `id`, whom it went `to`, its `text`.
+Mails = Callable[[], Awaitable[list[dict[str, Any]]]]
 
 
 class WentWrong(Exception):
@@ -28,17 +30,17 @@ class WentWrong(Exception):
 class Person:
     """One user, in front of their screens."""
 
-    def __init__(self, name: str, key: str, email: str, *, api: str, mailbox: str) -> None:
+    def __init__(self, name: str, key: str, email: str, *, api: str, mails: Mails) -> None:
         """Take their API key and where they look."""
         self.name, self._email = name, email
         self._api = plain_http.client(base_url=api, headers={"Authorization": f"Bearer {key}"}, timeout=30)
         self._browser = plain_http.client(follow_redirects=True, timeout=30)
-        self._mailbox = plain_http.client(base_url=mailbox, timeout=30)
+        self._mails = mails
         self._read: set[str] = set()
 
     async def close(self) -> None:
         """Close their windows."""
-        for client in (self._api, self._browser, self._mailbox):
+        for client in (self._api, self._browser):
             await client.aclose()
 
     # --- the API --------------------------------------------------------------------------------------------------
@@ -94,13 +96,24 @@ class Person:
         """Wait for a mail that was not read yet and has what is wanted."""
         patience = time.monotonic() + _PATIENCE
         while time.monotonic() < patience:
-            for mail in (await self._mailbox.get("/api/messages")).json():
+            for mail in await self._mails():
                 if self._email in mail["to"] and mail["id"] not in self._read:
                     self._read.add(mail["id"])
                     if found := wanted.search(mail["text"] or ""):
                         return found[found.lastindex or 0]
             await asyncio.sleep(_LOOK_EVERY)
         raise WentWrong(f"{self.name} got no mail with what they need.")
+
+
+def mails_at(mailbox: str) -> Mails:
+    """Read the mails of the stage's own mailbox."""
+
+    async def mails() -> list[dict[str, Any]]:
+        async with plain_http.client(base_url=mailbox, timeout=30) as client:
+            found: list[dict[str, Any]] = (await client.get("/api/messages")).json()
+            return found
+
+    return mails
 
 
 def _button(page: httpx.Response, ending: str) -> str:

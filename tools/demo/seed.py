@@ -41,13 +41,18 @@ async def seed(stage: Stage) -> Seeded:
     db = Database(stage.database_url)
     try:
         await import_lines(db, Vault([stage.secret_key]), rows)
-        lines = [line for _, line in read_lines(rows)]
-        users = [line for line in lines if isinstance(line, UserLine)]
-        keys = await _make_keys(db, (user.id for user in users))
+        people, charge_points = data()
+        keys = await _make_keys(db, people)
     finally:
         await db.close()
-    charge_points = [line.model_dump(include=_FACTS) for line in lines if isinstance(line, ChargePointLine)]
-    return Seeded(keys, {user.id: (user.name, user.email or "") for user in users}, charge_points)
+    return Seeded(keys, people, charge_points)
+
+
+def data() -> tuple[dict[str, tuple[str, str]], list[dict[str, Any]]]:
+    """Give who is in the data, by name and e-mail address, and its charge points."""
+    lines = [line for _, line in read_lines(FILE.read_bytes().splitlines())]
+    people = {line.id: (line.name, line.email or "") for line in lines if isinstance(line, UserLine)}
+    return people, [line.model_dump(include=_FACTS) for line in lines if isinstance(line, ChargePointLine)]
 
 
 async def _make_keys(db: Database, users: Iterable[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from persistence.vault import new_secret
 from tools.stage.ports import HOST, Ports
 
 #: What the demo sets where the caller did not: answers that come while one watches, however often one tries.
-_QUICK = {
+QUICK = {
     "HANDOVER_POLICY__RECONNECT_AFTER": "PT2S",
     "HANDOVER_POLICY__LOOK_AGAIN": "PT5S",
     "HANDOVER_CALL_TIMEOUT": "PT5S",
@@ -113,7 +113,7 @@ class Stage:
     @property
     def environment(self) -> dict[str, str]:
         """The settings of every part; what the caller has set stays, but for what makes the parts one demo."""
-        quick = {name: os.environ.get(name, value) for name, value in _QUICK.items()} if self.quick else {}
+        quick = {name: os.environ.get(name, value) for name, value in QUICK.items()} if self.quick else {}
         return {
             **quick,
             **(without_profile() if self.own_temporal else {}),
