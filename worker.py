@@ -192,7 +192,7 @@ async def run_worker(
         instruments.health.watch(
             alive={"working": said(lambda: worker.is_running)},
             ready={
-                "database": lambda: is_current(database),
+                "database": lambda: fits(database),
                 "temporal": lambda: heard(client, TASK_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
             },
         )
@@ -252,7 +252,7 @@ async def run_gateway(
             instruments.health.watch(
                 alive={"working": said(lambda: worker.is_running), "listening": said(lambda: gateway.listening)},
                 ready={
-                    "database": lambda: is_current(database),
+                    "database": lambda: fits(database),
                     "signing": said(lambda: gateway.signing),
                     "temporal": lambda: heard(client, gateway_queue(node), TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
                 },
