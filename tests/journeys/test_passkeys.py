@@ -18,6 +18,7 @@ from domain.passkeys import PasskeyRefused
 from domain.sign_in import PROOF_LASTS
 from persistence.tables import SignIn
 from tests.journeys.browser import PHONE, chromium, phone
+from tests.journeys.looks import check
 from tests.journeys.people import CODE, ask, mailed
 from tests.journeys.phones import people, press, tidy
 from tests.journeys.system import System, running
@@ -85,6 +86,13 @@ async def long_ago(system: System) -> None:
         await rows.execute(update(SignIn).values(proven_at=datetime.now(UTC) - PROOF_LASTS))
 
 
+async def look_in_each_language(page: Page, address: str) -> None:
+    """Look at a page in each language, English last."""
+    for language in (Language.FRENCH, Language.GERMAN, Language.ENGLISH):
+        await page.goto(f"{address}?lang={language}")
+        await check(page, language)
+
+
 async def accept_by_passkey(system: System, page: Page, origin: str) -> None:
     """Accept a charge point, which can't be undone, and prove with a passkey who is signed in."""
     async with system.user("amelie") as amelie:
@@ -132,6 +140,7 @@ async def test_a_passkey_is_added_signs_in_proves_and_is_removed(
         await press(page, WORDS.add)
         await expect(alert).to_have_text(WORDS.known)
 
+        await look_in_each_language(page, f"{origin}/account/passkeys")
         await long_ago(system)
         await page.reload()
         await expect(page.get_by_role("button", name=WORDS.remove)).to_have_count(0)

@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import product
 from shutil import which
 from typing import Final, Literal
@@ -18,12 +19,15 @@ import httpx
 import pytest
 from PIL import Image
 from playwright.async_api import Browser, Page, ViewportSize, expect
+from sqlalchemy import update
 
 from api.pages.rendering import WORDS
 from api.pages.words import Words
 from domain.kinds import TransferKind
 from domain.languages import Language
+from domain.sign_in import PROOF_LASTS
 from domain.transfer import TransferState
+from persistence.tables import SignIn
 from tests.conftest import ROOT
 from tests.journeys.browser import chromium
 from tests.journeys.looks import check, violations
@@ -356,6 +360,29 @@ async def test_without_scripts_everything_can_be_read_and_done(house: House) -> 
     await amelie.open("/charge-points/lilas-1")
     await expect(amelie.page.get_by_text(re.compile("UTC")).first).to_be_visible()
     await context.close()
+
+
+@pytest.mark.parametrize("language", Language)
+async def test_a_new_key_is_made_once_it_is_meant_and_proven(house: House, language: Language) -> None:
+    words = WORDS[language]
+    async with reader(house, language, "phone") as amelie:
+        await amelie.open("/charge-points/lilas-9/settings")
+        await amelie.sign_in("amelie")
+        async with house.play.db.writing() as rows:
+            await rows.execute(update(SignIn).values(proven_at=datetime.now(UTC) - PROOF_LASTS))
+        await amelie.press(words.points.new_key_button)
+        await expect(amelie.page.get_by_text(words.points.new_key_sure)).to_be_visible()
+        await amelie.looked_at("new-key-sure")
+        await amelie.press(words.points.new_key_button)
+        await expect(amelie.page.get_by_text(words.account.prove)).to_be_visible()
+        await amelie.looked_at("prove")
+        code = await house.mailed(CODE, "amelie@example.com")
+        await amelie.page.get_by_label(words.code_label, exact=True).fill(code)
+        await amelie.press(words.points.new_key_button)
+        await amelie.sees(words.points.new_key_made.title)
+        await amelie.looked_at("new-key")
+        await amelie.open("/charge-points/lilas-9/settings")
+        await amelie.looked_at("settings-not-connected")
 
 
 async def test_what_is_looked_for_on_each_page_would_be_found(house: House) -> None:
