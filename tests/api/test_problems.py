@@ -165,7 +165,8 @@ async def test_the_openapi_document_lists_every_call_and_describes_its_answers_t
         *("GET /v1/transfers", "GET /v1/transfers/{transfer_id}", "GET /v1/transfers/{transfer_id}/events"),
         *(f"POST /v1/transfers/{{transfer_id}}/{call}" for call in ("accept", "decline", "cancel", "resend")),
         *(f"POST /v1/transfers/{{transfer_id}}/{call}" for call in ("resolve", "pause", "resume")),
-        *("GET /v1/groups", "GET /v1/groups/{group_id}", "GET /v1/me"),
+        *("GET /v1/groups", "GET /v1/groups/{group_id}", "GET /v1/me", "GET /v1/me/data"),
+        "POST /v1/users/{user_id}/erasure",
         *("GET /healthz", "GET /readyz", "GET /metrics"),
     }
     components = document["components"]["schemas"]
