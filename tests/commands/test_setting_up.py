@@ -121,7 +121,7 @@ def test_a_wrong_line_is_named(environ: dict[str, str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "arguments", "says"),
     [
-        ({}, ["keys", "list"], "run `./handover migrate` first"),
+        ({}, ["keys", "list"], "run `./handover migrate` of the newest first"),
         ({"HANDOVER_SECRET_KEYS": ""}, ["import", "tools/demo/data.jsonl"], "HANDOVER_SECRET_KEYS is not set"),
         ({"HANDOVER_SECRET_KEYS": "short"}, ["import", "tools/demo/data.jsonl"], "32 characters or more"),
         ({"HANDOVER_API_PORT": "many"}, ["keys", "list"], "HANDOVER_API_PORT"),
