@@ -755,7 +755,7 @@ class AuditSeal(Table):
     at: Mapped[datetime]
     trails: Mapped[int]
     digest: Mapped[str] = mapped_column(String(64))
-    """SHA-256 over the digest before it, and the heads that it seals in the order of their subjects."""
+    """SHA-256 over the digest before it, and the heads that it seals, in the order of their bytes."""
     mac: Mapped[str] = mapped_column(String(64))
     """Over the other four under the server's key."""
 

@@ -249,7 +249,6 @@ ENGLISH: Final = Words(
         own_group="Your own group",
         offers="Waiting for your answer",
         offered_by="From {sender}",
-        look="Look at it",
         no_points=Ending(
             "No charge points yet",
             "Here stand the charge points of your groups. If somebody wants to hand one over to you, you get a message "

@@ -269,7 +269,6 @@ FRENCH: Final = Words(
         own_group="Votre groupe personnel",
         offers="En attente de votre réponse",
         offered_by="Proposée par {sender}",
-        look="Voir la demande",
         no_points=Ending(
             "Pas encore de borne",
             "Vous trouverez ici les bornes de vos groupes. Si quelqu’un souhaite vous en transférer une, vous recevez "

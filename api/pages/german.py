@@ -281,7 +281,6 @@ GERMAN: Final = Words(
         own_group="Ihre persönliche Gruppe",
         offers="Ihre Antwort wird erwartet",
         offered_by="Von {sender}",
-        look="Ansehen",
         no_points=Ending(
             "Noch keine Ladepunkte",
             "Hier stehen die Ladepunkte Ihrer Gruppen. Wenn Ihnen jemand einen übertragen möchte, erhalten Sie eine "

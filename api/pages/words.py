@@ -96,7 +96,6 @@ class PointWords:
     own_group: str
     offers: str
     offered_by: str
-    look: str
     no_points: Ending
     under_way: str
     more: str

@@ -60,10 +60,10 @@ async def seal(rows: AsyncSession, vault: Vault, now: datetime) -> bool:
 
 
 def digest_of(before: str, heads: Iterable[Head]) -> str:
-    """Give the digest of a seal."""
+    """Give the digest of a seal: over its heads by their bytes, as databases differ in how they order texts."""
     told = hashlib.sha256(before.encode())
-    for head in heads:
-        told.update(b"\n" + _joined(*head))
+    for head in sorted(_joined(*head) for head in heads):
+        told.update(b"\n" + head)
     return told.hexdigest()
 
 

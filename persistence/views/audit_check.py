@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select, tuple_, union
 from sqlalchemy.orm import lazyload
 
 from persistence.session import Database
@@ -128,14 +128,13 @@ class AuditCheck:
             after = subjects[-1]
 
     async def _subjects(self, after: str) -> list[str]:
-        """List the next trails: of which anything is there at all."""
-        tables = (AuditCounter.subject, AuditEvent.subject, AuditSealedHead.subject)
-        found: set[str] = set()
+        """List the next trails of which anything is there at all, in the database's own order, by which it goes on."""
+        columns = (AuditCounter.subject, AuditEvent.subject, AuditSealedHead.subject)
+        firsts = (select(column.label("subject")).where(column > after).distinct() for column in columns)
+        parts = (first.order_by("subject").limit(_PAGE).subquery() for first in firsts)
+        there = union(*(select(part.c.subject) for part in parts)).subquery()
         async with self._db.reading() as rows:
-            for column in tables:
-                page = select(column).where(column > after).distinct().order_by(column).limit(_PAGE)
-                found.update((await rows.scalars(page)).all())
-        return sorted(found)[:_PAGE]
+            return list(await rows.scalars(select(there.c.subject).order_by(there.c.subject).limit(_PAGE)))
 
     async def _trail(self, subject: str) -> AsyncIterator[Problem]:
         async with self._db.reading() as rows:
@@ -169,7 +168,7 @@ class AuditCheck:
                 if row is None:
                     break
                 of_seal = select(AuditSealedHead).where(AuditSealedHead.seal == row.number)
-                heads = (await rows.scalars(of_seal.order_by(AuditSealedHead.subject))).all()
+                heads = (await rows.scalars(of_seal)).all()
             self.counts.seals += 1
             told = audit_seals.digest_of(digest, [(one.subject, one.sequence, one.hash) for one in heads])
             as_sealed = told == row.digest and len(heads) == row.trails and audit_seals.is_sealed(self._vault, row)

@@ -14,6 +14,7 @@ from persistence.session import Database
 from persistence.tables import AuditEvent, AuditSealedHead
 from persistence.transfers import audit, audit_seals
 from persistence.vault import Vault
+from persistence.views import audit_check
 from persistence.views.audit_check import AuditCheck, Flaw
 from tests.persistence.unguarded import unguard
 
@@ -182,6 +183,20 @@ async def test_each_day_is_sealed_once_whether_a_trail_has_grown_or_not(trails: 
     assert await flaws(trails, vault, TOMORROW + timedelta(days=1)) == set()
     await tamper(trails, "DELETE FROM audit_seals WHERE number = 2")
     assert (Flaw.SEAL_BROKEN, "", 3) in await flaws(trails, vault, TOMORROW + timedelta(days=1))
+
+
+async def test_no_trail_is_passed_by_however_a_database_orders_them(
+    trails: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_check, "_PAGE", 1)
+    subjects = ("charge_point:B", "charge_point:a", "B-1", "a-1", "trf_A", "trf_a")
+    for subject in subjects:
+        async with trails.writing() as rows:
+            await audit.append(rows, TransferId(subject), actor=SYSTEM, action=TrailAction.TOLD)
+    await seal(trails, vault, TOMORROW)
+    check = AuditCheck(trails, vault)
+    assert [problem async for problem in check.problems(TOMORROW)] == []
+    assert (check.counts.trails, check.counts.entries) == (2 + len(subjects), 7 + len(subjects))
 
 
 async def test_more_trails_than_a_seal_takes_are_sealed_by_several(
