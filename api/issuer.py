@@ -26,7 +26,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, KeySet
 
 from domain.contact import Address, parse_email
-from domain.errors import HandoverError, InvalidRequest, Unavailable
+from domain.errors import InvalidRequest, Unavailable
 from domain.issuer import IssuerRefused, NoAccountThere, is_safe
 from domain.networks import is_loopback
 
@@ -283,8 +283,6 @@ def _refusing() -> Iterator[None]:
     """Turn whatever is wrong with a token into the one refusal."""
     try:
         yield
-    except HandoverError:
-        raise
-    except Exception as error:
+    except (JoseError, ValueError, TypeError, KeyError) as error:
         log.info("the issuer's token does not hold: %s", type(error).__name__)
         raise IssuerRefused from error

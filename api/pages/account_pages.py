@@ -1,4 +1,4 @@
-"""What every page under /account needs: whom it lets in, and by what."""
+"""What every page needs that is for who is signed in, or signs in."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +19,7 @@ class AccountPages:
         self._backend = backend
         self._sheets = sheets
         self._visitors = visitors
-        self._origin = backend.options.origin
+        self._origin = backend.options.origin.rstrip("/")
 
     @property
     def _has_passkeys(self) -> bool:

@@ -10,10 +10,9 @@ from starlette.responses import Response
 
 from api.actions import actions
 from api.acts import connecting
-from api.dependencies import Backend
 from api.pages import forms, link_access
-from api.pages.rendering import Renderer
-from api.pages.visitors import Proof, Visitors
+from api.pages.account_pages import AccountPages
+from api.pages.visitors import Proof
 from api.problems import note_away, status_of
 from domain.charger import RestartAnswer
 from domain.charger_orders import ChargerOrder
@@ -41,14 +40,8 @@ class Team:
     points: tuple[ChargePointView, ...]
 
 
-class PointPages:
+class PointPages(AccountPages):
     """The endpoints at / and under /charge-points."""
-
-    def __init__(self, backend: Backend, sheets: Renderer, visitors: Visitors) -> None:
-        """Take what works, what renders a page, and who is signed in."""
-        self._backend = backend
-        self._sheets = sheets
-        self._visitors = visitors
 
     async def home(self, request: Request) -> Response:
         """List what waits for the reader, then the charge points of their groups."""
@@ -91,7 +84,7 @@ class PointPages:
 
     async def identify(self, request: Request) -> Response:
         """Restart the charger, for whoever stands before it to see whether it is this one."""
-        link_access.check_origin(request, self._backend.options.origin)
+        link_access.check_origin(request, self._origin)
         here = await self._visitors.require(request)
         point, typed = await self._point(request, here), await forms.fields(request)
         try:
@@ -106,7 +99,7 @@ class PointPages:
 
     async def new_key(self, request: Request) -> Response:
         """Make a new key, and show it this once."""
-        link_access.check_origin(request, self._backend.options.origin)
+        link_access.check_origin(request, self._origin)
         here = await self._visitors.require(request)
         point, typed = await self._point(request, here), await forms.fields(request)
         if "sure" not in typed:

@@ -13,10 +13,9 @@ from starlette.responses import Response
 
 from api.acts import starting
 from api.bodies import body_of
-from api.dependencies import Backend
 from api.pages import forms, link_access
-from api.pages.rendering import Renderer
-from api.pages.visitors import Proof, Visitors
+from api.pages.account_pages import AccountPages
+from api.pages.visitors import Proof
 from api.problems import headers_of, note_away, status_of
 from domain.contact import parse_address, region_of
 from domain.errors import HandoverError, InvalidRequest
@@ -42,14 +41,8 @@ class NotChosen(InvalidRequest):
         super().__init__("Choose to whom, or where.")
 
 
-class StartPages:
+class StartPages(AccountPages):
     """The endpoints under /charge-points/{point}/transfer."""
-
-    def __init__(self, backend: Backend, sheets: Renderer, visitors: Visitors) -> None:
-        """Take what works, what renders a page, and who is signed in."""
-        self._backend = backend
-        self._sheets = sheets
-        self._visitors = visitors
 
     async def options(self, request: Request) -> Response:
         """Show the kinds of transfer, and why one is not open to the reader."""
@@ -68,7 +61,7 @@ class StartPages:
 
     async def check(self, request: Request) -> Response:
         """Show what will happen, or, to change something, the form again."""
-        link_access.check_origin(request, self._backend.options.origin)
+        link_access.check_origin(request, self._origin)
         here = await self._visitors.require(request)
         kind, point, typed = _kind(request), await self._point(request, here), await forms.fields(request)
         if "edit" in typed:
@@ -81,7 +74,7 @@ class StartPages:
 
     async def start(self, request: Request) -> Response:
         """Start it, and lead to its page; the same form again starts nothing anew."""
-        link_access.check_origin(request, self._backend.options.origin)
+        link_access.check_origin(request, self._origin)
         here = await self._visitors.require(request)
         kind, point, typed = _kind(request), await self._point(request, here), await forms.fields(request)
         proof = await self._visitors.prove(request, here)

@@ -9,11 +9,11 @@ from starlette.responses import Response
 
 from api.actions import actions
 from api.acts import deciding
-from api.dependencies import Backend
 from api.pages import forms, link_access
+from api.pages.account_pages import AccountPages
 from api.pages.deadlines import calendar
-from api.pages.rendering import Renderer, qr_code
-from api.pages.visitors import Proof, Visitors
+from api.pages.rendering import qr_code
+from api.pages.visitors import Proof
 from api.problems import headers_of, note_away, status_of
 from domain.approval import Decision
 from domain.errors import HandoverError, NotFound
@@ -40,15 +40,8 @@ _PAGE: Final = 50
 _COMPLETED: Final = frozenset({TransferState.COMPLETED, TransferState.COMPLETED_WITH_WARNINGS})
 
 
-class TransferPages:
+class TransferPages(AccountPages):
     """The endpoints under /transfers."""
-
-    def __init__(self, backend: Backend, sheets: Renderer, visitors: Visitors) -> None:
-        """Take what works, what renders a page, and who is signed in."""
-        self._backend = backend
-        self._sheets = sheets
-        self._visitors = visitors
-        self._origin = backend.options.origin.rstrip("/")
 
     async def list(self, request: Request) -> Response:
         """List the transfers that the reader has a part in, the latest first."""
