@@ -228,12 +228,18 @@ class DatabaseRegistry(Registry):
         async with self._db.writing() as rows:
             row = await transfers.get(rows, change.transfer_id)
             ahead = TransferState(row.state) is TransferState.TRANSFERRING
-            version = None if ahead else await charge_points.change_of(rows, change.transfer_id, "transfer")
-            if version is None:
+            changed = None if ahead else await charge_points.change_of(rows, change.transfer_id, "transfer")
+            if changed is None:
                 return await self._change(rows, change, row)
             point = await charge_points.get(rows, ChargePointId(row.charge_point_id))
             where = await whereabouts.look(rows, change)
-            return Changed(version=version, new_key=bool(row.new_key), rotates=point.rotates, where=where)
+            return Changed(
+                version=changed.version,
+                at=changed.at,
+                new_key=bool(row.new_key),
+                rotates=point.rotates,
+                where=where,
+            )
 
     async def _change(self, rows: AsyncSession, change: WhileAbsent, row: Transfer) -> Changed:
         if TransferState(row.state) is not TransferState.TRANSFERRING:  # a try that comes in after the story turned
@@ -282,7 +288,11 @@ class DatabaseRegistry(Registry):
         if after.owner_id != facts.charge_point.holding.owner_id:
             await contenders.ask_again(rows, facts.charge_point.id)
         return Changed(
-            version=version, new_key=bool(row.new_key), rotates=point.rotates, where=whereabouts.shown(found)
+            version=version,
+            at=now,
+            new_key=bool(row.new_key),
+            rotates=point.rotates,
+            where=whereabouts.shown(found),
         )
 
     async def turn_back(self, turn: TurnBack) -> Turned:

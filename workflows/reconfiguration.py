@@ -49,6 +49,7 @@ class Reconfiguration:
         """The charger may be inoperative."""
         self._over: set[StepName] = set()
         """What is not taken once more."""
+        self._changed_at: datetime | None = None
         self._awaits_key = False
         """Only a key that the new owner types can replace the one in use."""
         self._rotates: bool | None = None
@@ -78,7 +79,7 @@ class Reconfiguration:
 
     def owner_changed(self, changed: Changed) -> None:
         """Know what the change has found."""
-        self._awaits_key, self._rotates = changed.new_key, changed.rotates
+        self._changed_at, self._awaits_key, self._rotates = changed.at, changed.new_key, changed.rotates
 
     def await_new_key(self) -> None:
         """Know that the new owner was given a key to type: there is no way back."""
@@ -90,7 +91,8 @@ class Reconfiguration:
 
         Called again, it takes the steps that are not over yet.
         """
-        until = workflow.now() + self._runner.policy.offline_deadline
+        # a workflow's clock may be behind the change: it knows of a local activity's last try, not of those before it
+        until = max(workflow.now(), self._changed_at or workflow.now()) + self._runner.policy.offline_deadline
         if not self._awaits_key:
             if not (self._plan.rotate and await self._charger.must_prove_first()):
                 await self._replace_lists(until)

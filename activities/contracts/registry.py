@@ -124,6 +124,8 @@ class Changed(Message):
     """The ownership changed."""
 
     version: int
+    at: datetime | None = None
+    """When it changed; None where nothing counts from it, or an older release wrote this."""
     new_key: bool = False
     """People may know the key in use: it is replaced by one that the new owner types."""
     rotates: bool | None = None

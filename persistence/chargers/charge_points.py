@@ -1,7 +1,7 @@
 """Charge points and their ledger: who holds them, and since when."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ScalarSelect, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -49,12 +49,20 @@ async def hold(rows: AsyncSession, charge_point_id: ChargePointId) -> None:
     await rows.execute(held.with_for_update(read=True))
 
 
-async def change_of(rows: AsyncSession, transfer_id: TransferId, change: str) -> int | None:
-    """Give the version that a transfer's `change` (`transfer` or `roll_back`) made; None where it made none."""
-    query = select(tables.OwnershipPeriod.version).where(
+class Change(NamedTuple):
+    """A change of who has a charge point."""
+
+    version: int
+    at: datetime
+
+
+async def change_of(rows: AsyncSession, transfer_id: TransferId, change: str) -> Change | None:
+    """Give what a transfer's `change` (`transfer` or `roll_back`) made; None where it made none."""
+    query = select(tables.OwnershipPeriod.version, tables.OwnershipPeriod.started_at).where(
         tables.OwnershipPeriod.transfer_id == transfer_id, tables.OwnershipPeriod.change == change
     )
-    return (await rows.execute(query)).scalar_one_or_none()
+    found = (await rows.execute(query)).one_or_none()
+    return Change(*found) if found is not None else None
 
 
 async def change_holding(

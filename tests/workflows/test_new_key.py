@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.charger import KeyAnswer
-from domain.errors import TooLate
+from domain.errors import TooLate, Unavailable
 from domain.ids import OrderId
 from domain.letters import Subject
 from domain.transfer import Attention, IfOffline, OperatorAction, StepName, StepState, TransferWarning, UntilNewKey
@@ -79,6 +79,17 @@ async def test_at_the_deadline_it_ends_with_the_old_key_known_whether_or_not_it_
     assert letter.remind_at
     left = () if online else (TransferWarning.LISTS_DUE,)
     assert world.warnings == (TransferWarning.OLD_KEY_KNOWN, *left)
+
+
+async def test_the_deadline_counts_from_the_change_however_long_that_was_tried(stage: Set) -> None:
+    world = World(new_key=True)
+    world.fail["change_ownership"] = [Unavailable("The database is away."), Unavailable("Still."), Unavailable("And.")]
+    transfer = await stage(world, PATIENT)
+    await transfer.start()
+    await waits(transfer)
+    assert world.changed_at
+    assert world.waiting_until
+    assert world.waiting_until >= world.changed_at + PATIENT.offline_deadline
 
 
 async def test_one_that_takes_no_key_that_it_is_sent_is_not_waited_for_where_it_serves(stage: Set) -> None:

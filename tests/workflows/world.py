@@ -124,6 +124,8 @@ class World(Registry, Charger, Outbox, Records):
     old_key_returns: int = 0
     answer: KeyAnswer | None = None
     owner: str = "before"
+    changed_at: datetime | None = None
+    waiting_until: datetime | None = None
     generation: int = 1
     state: TransferState = TransferState.REQUESTED
     attention: Attention = Attention.NONE
@@ -234,8 +236,10 @@ class World(Registry, Charger, Outbox, Records):
     async def change_ownership(self, change: WhileAbsent) -> Changed:
         await self._call("change_ownership")
         self.owner, self.state = "after", TransferState.RECONFIGURING
+        self.changed_at = self.changed_at or datetime.now(UTC)
         self.steps[StepName.CHANGE_OWNERSHIP] = StepState.DONE
-        return Changed(version=1, new_key=self.new_key, rotates=self.rotates, where=self._whereabouts())
+        where = self._whereabouts()
+        return Changed(version=1, at=self.changed_at, new_key=self.new_key, rotates=self.rotates, where=where)
 
     async def turn_back(self, turn: TurnBack) -> Turned:
         await self._call("turn_back")
@@ -345,7 +349,7 @@ class World(Registry, Charger, Outbox, Records):
         raise AssertionError("letters are none of a transfer's run")
 
     async def note(self, note: Note) -> Noted:
-        self.attention = note.attention
+        self.attention, self.waiting_until = note.attention, note.waiting_until
         self.attentions.append(note.attention)
         if note.resolution is not None:
             await self._call("note_resolution")

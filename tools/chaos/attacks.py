@@ -91,12 +91,12 @@ def unmoved(evidence: Evidence) -> Iterator[Broken]:
     """Look: a transfer over a key that people know ends by its new owner's key, its deadline, or an operator."""
     trails = evidence.by("audit_events", "subject")
     keys = evidence.by("credentials", "order_id")
+    changes = {one.transfer_id: one.started_at for one in evidence.of("ownership_periods") if one.change == "transfer"}
     for row in evidence.of("transfers"):
         if row.charge_point_id not in evidence.attacks.passwords:
             continue
         events = {event.action: event for event in trails[row.id]}
-        changed = events.get("ownership_changed")
-        if changed is None or not _waited(row, trails[row.id]):
+        if row.id not in changes or not _waited(row, trails[row.id]):
             continue
         proven = any(key.proved_at is not None and key.purpose == KeyPurpose.TYPED for key in keys[row.id])
         if row.state == "rolled_back" and row.reason not in _TURNED_BY_PEOPLE:
@@ -111,8 +111,9 @@ def unmoved(evidence: Evidence) -> Iterator[Broken]:
         if not {"old_key_known", "credentials_due"} & set(str(ended.detail.get("warnings")).split(",")):
             yield Broken(UNMOVED, row.id, f"completed with nothing but {ended.detail}")
         takes_none = any(event.action == "rotates_no" for event in trails[f"charge_point:{row.charge_point_id}"])
-        if not takes_none and ended.at < changed.at + _DEADLINE:
-            yield Broken(UNMOVED, row.id, f"it was over at {ended.at}, before its deadline")
+        since = changes[row.id]
+        if not takes_none and ended.at < since + _DEADLINE:
+            yield Broken(UNMOVED, row.id, f"changed at {since}, and over at {ended.at}, before its deadline")
 
 
 def _waited(row: Any, trail: list[Any]) -> bool:
