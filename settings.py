@@ -96,6 +96,9 @@ class Settings(BaseSettings):
 
     database_url: str = "sqlite+aiosqlite:///.handover/handover.db"
     """The database; PostgreSQL in production, as `postgresql+asyncpg://…`."""
+    migration_database_url: str | None = None
+    """The same database, as the role that its tables belong to: for `./handover migrate`, which lets the role of
+    HANDOVER_DATABASE_URL read and write rows then, and change neither tables nor trails. Unset: they are one role."""
     temporal_address: str | None = None
     """Where Temporal is; unset: as its own variables and profile file say, from which TLS and keys always come, else
     `127.0.0.1:7233`."""

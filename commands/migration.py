@@ -1,6 +1,7 @@
 """What `migrate` does, on the database and at Temporal."""
 
 import typer
+from sqlalchemy import make_url
 from temporalio.service import RPCError
 
 from commands.database import do
@@ -20,7 +21,12 @@ def migrate(*, database: bool, search_attributes: bool) -> None:
 async def _migrate(*, database: bool, search_attributes: bool) -> None:
     settings = read_settings()
     if database:
-        await migrating.migrate(settings.database_url)
+        url, role = settings.database_url, None
+        if settings.migration_database_url:
+            url, role = settings.migration_database_url, make_url(url).username
+            if role is None:
+                raise Wrong("HANDOVER_DATABASE_URL has to name the role that the processes connect as.")
+        await migrating.migrate(url, role)
         typer.echo("The database is up to date.")
     if search_attributes:
         connection = read_connection(settings.temporal_address, settings.temporal_namespace)

@@ -32,6 +32,8 @@ from tools.stage.stage import without_profile
 SERVER_KEY = "0123456789abcdef0123456789abcdef-test"
 BOTH = ("sqlite", "postgresql")
 PASSED: Counter[str] = Counter()
+#: The role on PostgreSQL that processes have: its name, and its password.
+PROCESSES = "processes"
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -123,6 +125,7 @@ def postgres_server() -> Iterator[str]:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # it need not outlive the run
                 wait_for(administer(url, f"ALTER SYSTEM SET {setting} = off"))
             wait_for(administer(url, "SELECT pg_reload_conf()"))
+            wait_for(administer(url, f"CREATE ROLE {PROCESSES} LOGIN PASSWORD '{PROCESSES}'"))
             yield url
     except NoPostgres as missing:
         if os.environ.get("CI"):
@@ -142,7 +145,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def postgres_template(postgres_server: str) -> str:
     """A migrated PostgreSQL database, to be copied."""
     wait_for(administer(postgres_server, "CREATE DATABASE template_handover"))
-    wait_for(migrate(in_database(postgres_server, "template_handover")))
+    wait_for(migrate(in_database(postgres_server, "template_handover"), PROCESSES))
     return "template_handover"
 
 
@@ -155,10 +158,14 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """The URL of a migrated, empty PostgreSQL database, for what one kind of database is enough for."""
+    """The URL of a migrated, empty PostgreSQL database, for what one kind of database is enough for.
+
+    By the role of the processes; its tables belong to that of `owners`.
+    """
     name = f"test_{uuid.uuid4().hex}"
     wait_for(administer(postgres_server, f"CREATE DATABASE {name} {copy_of(postgres_template)}"))
-    yield in_database(postgres_server, name)
+    url = make_url(postgres_server).set(database=name, username=PROCESSES, password=PROCESSES)
+    yield url.render_as_string(hide_password=False)
     wait_for(administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 

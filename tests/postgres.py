@@ -9,10 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import docker.errors
+from sqlalchemy import make_url
 from testcontainers.community.postgres import PostgresContainer
 
 from tools.stage.finding_postgres import engine_answers, image, programs, unprivileged
 from tools.stage.ports import free_port
+
+#: Whom the databases' tables belong to, and who may do everything: the name, and the password.
+OWNER = "test"
 
 
 class NoPostgres(Exception):
@@ -46,12 +50,19 @@ def _sockets_left() -> Iterator[None]:
         gc.collect()
 
 
+def as_owner(url: str) -> str:
+    """Give a database's URL for whom its tables belong to."""
+    return make_url(url).set(username=OWNER, password=OWNER).render_as_string(hide_password=False)
+
+
 def _container() -> tuple[PostgresContainer | None, str]:
     """Start a container; None, and why, where no engine answers or it can't have the image."""
     if not engine_answers():
         return None, "No container engine answers"
     try:
-        container = PostgresContainer(image(), driver="asyncpg", docker_client_kw={"timeout": 600})
+        container = PostgresContainer(
+            image(), username=OWNER, password=OWNER, driver="asyncpg", docker_client_kw={"timeout": 600}
+        )
         # in memory: a database is made for each test, and need not outlive it
         return container.with_tmpfs_mount("/var/lib/postgresql/data").start(), ""
     except docker.errors.APIError:
@@ -64,7 +75,7 @@ def _own(found: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="handover-postgres-") as folder:
         port = free_port()
         as_user = unprivileged(Path(folder))
-        run = [*as_user, str(found / "initdb"), "-U", "test", "-A", "trust", "--no-sync", "-D", f"{folder}/data"]
+        run = [*as_user, str(found / "initdb"), "-U", OWNER, "-A", "trust", "--no-sync", "-D", f"{folder}/data"]
         subprocess.run(run, check=True, capture_output=True, cwd=folder)
         flags = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
         control = [*as_user, str(found / "pg_ctl"), "-D", f"{folder}/data", "-w"]
@@ -72,6 +83,6 @@ def _own(found: Path) -> Iterator[str]:
             [*control, "-o", flags, "-l", f"{folder}/log", "start"], check=True, stdout=subprocess.DEVNULL, cwd=folder
         )
         try:
-            yield f"postgresql+asyncpg://test@127.0.0.1:{port}/postgres"
+            yield f"postgresql+asyncpg://{OWNER}@127.0.0.1:{port}/postgres"
         finally:
             subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=folder)

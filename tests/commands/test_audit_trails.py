@@ -14,7 +14,7 @@ from persistence.session import Database
 from persistence.transfers import audit, audit_seals
 from persistence.vault import Vault
 from tests.commands.test_setting_up import SECRET, handover
-from tests.persistence.unguarded import unguard
+from tests.persistence.unguarded import unguarded
 
 
 async def test_what_was_tampered_with_is_named_and_all_can_be_taken_out(tmp_path: Path) -> None:
@@ -38,8 +38,7 @@ async def test_what_was_tampered_with_is_named_and_all_can_be_taken_out(tmp_path
     ]
     assert all(line["hash"] and line["salt"] and line["digest"] for line in lines)
 
-    async with database.writing() as rows:
-        await unguard(rows)
+    async with unguarded(database) as rows:
         await rows.execute(text("UPDATE audit_events SET actor = 'user:mallory' WHERE sequence = 2"))
     await database.close()
     code, out, err = handover(environ, "audit", "verify")

@@ -30,7 +30,13 @@ LOG = ROOT / ".handover" / "test-compose.log"
 #: Runs in a container of the project; all others run here, and connect from the outside.
 CONTAINED = "lilas-1"
 JOBS = {"databases", "temporal-schema", "temporal-namespace", "migrate", "seed"}
-SECRETS = ("POSTGRES_PASSWORD", "HANDOVER_DATABASE_PASSWORD", "TEMPORAL_DATABASE_PASSWORD", "HANDOVER_SECRET_KEYS")
+SECRETS = (
+    "POSTGRES_PASSWORD",
+    "HANDOVER_DATABASE_PASSWORD",
+    "HANDOVER_OWNER_PASSWORD",
+    "TEMPORAL_DATABASE_PASSWORD",
+    "HANDOVER_SECRET_KEYS",
+)
 #: Each that is killed, and what is asked for meanwhile.
 KILLED = {
     "api": ("lilas-5", "harbour"),

@@ -22,7 +22,7 @@ from persistence.transfers import audit
 from persistence.vault import Vault
 from tests.gateway.contested import boots, on_record, refusal
 from tests.gateway.world import CP, OLD_KEY, World, gateway_world, keys, seed
-from tests.persistence.unguarded import unguard
+from tests.persistence.unguarded import unguarded
 
 NEW_KEY = "second-password-typed-in"
 
@@ -159,8 +159,7 @@ async def test_on_the_next_day_it_is_on_record_again(watched: tuple[World, Colle
     await refusal(world)
     await world.heard(Fact.ENDED_KEY)
     yesterday = datetime.now(UTC) - timedelta(days=1)
-    async with world.database.writing() as rows:
-        await unguard(rows)
+    async with unguarded(world.database) as rows:
         row = (await rows.scalars(select(AuditEvent).where(AuditEvent.action == "ended_key_tried"))).one()
         row.once = (row.once or "").replace(str(datetime.now(UTC).date()), str(yesterday.date()))
         await rows.execute(update(Finding).values(found_at=yesterday))

@@ -11,7 +11,7 @@ from domain.trail import TrailAction, TrailSubject, of_charge_point
 from persistence.session import Database
 from persistence.tables import AuditEvent
 from persistence.transfers import audit
-from tests.persistence.unguarded import unguard
+from tests.persistence.unguarded import unguarded
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 TRAIL = of_charge_point(ChargePointId("cp-1"))
@@ -20,10 +20,10 @@ TRAIL = of_charge_point(ChargePointId("cp-1"))
 async def say(database: Database, age: timedelta, subject: TrailSubject = TRAIL, **detail: Any) -> None:
     async with database.writing() as rows:
         await audit.append(rows, subject, actor=SYSTEM, action=TrailAction.KEY_SENT, detail=detail)
+    async with unguarded(database) as rows:
         newest = select(AuditEvent.sequence).where(AuditEvent.subject == subject).order_by(AuditEvent.sequence.desc())
         sequence = (await rows.scalars(newest.limit(1))).one()
         this = (AuditEvent.subject == subject, AuditEvent.sequence == sequence)
-        await unguard(rows)
         await rows.execute(update(AuditEvent).where(*this).values(at=NOW - age))
 
 

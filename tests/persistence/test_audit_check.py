@@ -16,7 +16,7 @@ from persistence.transfers import audit, audit_seals
 from persistence.vault import Vault
 from persistence.views import audit_check
 from persistence.views.audit_check import AuditCheck, Flaw
-from tests.persistence.unguarded import unguard
+from tests.persistence.unguarded import owned, unguarded
 
 ONE, OTHER = TransferId("trf_1"), TransferId("trf_2")
 NOW = datetime.now(UTC)
@@ -49,8 +49,7 @@ async def flaws(database: Database, vault: Vault, at: datetime = NOW) -> Found:
 
 async def tamper(database: Database, *statements: str) -> None:
     """Change rows as somebody could who owns the database: without our rules for them."""
-    async with database.writing() as rows:
-        await unguard(rows)
+    async with unguarded(database) as rows:
         for statement in statements:
             await rows.execute(text(statement))
 
@@ -165,9 +164,10 @@ async def test_a_detail_may_lose_what_is_kept_no_more(trails: Database, vault: V
     ],
 )
 async def test_the_database_itself_takes_no_change_and_no_deletion(trails: Database, statement: str) -> None:
-    with pytest.raises(DBAPIError, match="neither changed nor deleted"):
-        async with trails.writing() as rows:
-            await rows.execute(text(statement))
+    async with owned(trails) as owners:
+        with pytest.raises(DBAPIError, match="neither changed nor deleted"):
+            async with owners.writing() as rows:
+                await rows.execute(text(statement))
 
 
 async def test_each_day_is_sealed_once_whether_a_trail_has_grown_or_not(trails: Database, vault: Vault) -> None:

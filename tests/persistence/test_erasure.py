@@ -66,6 +66,7 @@ from persistence.vault import SecretsUnreadable, Vault
 from persistence.views.audit_check import AuditCheck, Flaw
 from persistence.views.personal_data import PersonalData
 from tests.orders import give
+from tests.persistence.unguarded import unguarded
 from tests.persistence.waiting import until_waiting
 
 ZOE, ADA = UserId("p-1"), UserId("p-2")
@@ -462,10 +463,11 @@ async def test_a_start_that_is_being_reserved_is_waited_out_or_seen(world: World
 
 async def test_what_a_charger_reports_late_is_booked_without_the_tag(world: World) -> None:
     await live(world)
-    async with world.database.writing() as rows:
+    async with unguarded(world.database) as rows:
         await rows.execute(
             update(OwnershipPeriod).where(OwnershipPeriod.version == 0).values(started_at=NOW - timedelta(days=9))
         )
+    async with world.database.writing() as rows:
         for generation, opened, ended in ((1, NOW - timedelta(days=4), NOW - timedelta(days=3)), (2, NOW, None)):
             rows.add(
                 ChargerConnection(

@@ -33,6 +33,7 @@ from persistence.migrating import ADVISORY_LOCK, migrate
 from persistence.schema import fits, newest_revision, sqlite_file
 from persistence.session import Database
 from persistence.tables import AuditCounter, AuditEvent, Compatibility, Table, Transfer, UtcDateTime
+from tests.postgres import as_owner
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -252,13 +253,13 @@ async def test_a_migration_waits_for_another_one_however_long_a_statement_may(ur
 
 
 async def test_a_migration_gives_up_on_a_table_that_is_in_use(postgres_url: str) -> None:
-    await migrate(postgres_url)
-    holder = Database(postgres_url)
+    await migrate(as_owner(postgres_url))
+    holder = Database(as_owner(postgres_url), migrates=True)  # which may hold it for as long as that takes
     try:
         async with holder.writing() as rows:
             await rows.execute(text("LOCK TABLE alembic_version"))
             with pytest.raises(Unavailable):
-                await migrate(postgres_url)
+                await migrate(as_owner(postgres_url))
     finally:
         await holder.close()
 

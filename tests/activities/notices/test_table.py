@@ -19,7 +19,7 @@ from tests.activities.notices.letters import asked, news, recipients
 from tests.activities.notices.world import World
 from tests.conftest import ROOT
 from tests.notices.mailbox import Mailbox
-from tests.persistence.unguarded import unguard
+from tests.persistence.unguarded import unguarded
 
 TABLE: Final = ROOT / "docs" / "notices.md"
 HEAD: Final = """# Who is written to, and when
@@ -161,8 +161,7 @@ async def send(
         found = found - {"target"} | {"target's owners" if state not in ENDS else "target's owners and admins"}
     mailbox.letters.clear()
     mailbox.envelopes.clear()
-    async with world.database.writing() as rows:
-        await unguard(rows)
+    async with unguarded(world.database) as rows:
         for table in (tables.Code, tables.ApprovalLink, tables.AuditEvent, tables.Transfer, tables.Request):
             await rows.execute(delete(table))
         others = delete(tables.Membership).where(tables.Membership.user_id == "yann")

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from persistence.session import Database
 from persistence.vault import Vault
-from tests.persistence.unguarded import unguard
+from tests.persistence.unguarded import unguarded
 from tests.tools.chaos.sound import BEGAN, LATER, NEW_KEY, put_in
 from tools.chaos import agreement, attacks, chargers, effects, ledger, promises
 from tools.chaos.attackers import Heard, Stay
@@ -169,8 +169,7 @@ def test_every_invariant_is_broken_below() -> None:
 @pytest.mark.parametrize(("invariant", "statement"), IN_DATABASE, ids=[statement for _, statement in IN_DATABASE])
 async def test_a_broken_row_is_found(sound: Evidence, sqlite_url: str, invariant: Invariant, statement: str) -> None:
     careless = Database(sqlite_url, migrates=True)  # lets a row go that others point at
-    async with careless.writing() as rows:
-        await unguard(rows)
+    async with unguarded(careless) as rows:
         await rows.execute(text(statement))
     found = replace(sound, rows=await read_rows(careless))
     await careless.close()
@@ -194,8 +193,7 @@ async def test_a_locked_out_charger_is_found_though_its_key_is_pending(sound: Ev
 
 
 async def change(sound: Evidence, db: Database, *statements: str) -> Evidence:
-    async with db.writing() as rows:
-        await unguard(rows)
+    async with unguarded(db) as rows:
         for statement in statements:
             await rows.execute(text(statement))
     return replace(sound, rows=await read_rows(db))
