@@ -28,6 +28,8 @@ MIGRATION_WAIT_SECONDS = 60.0
 ANSWER_WITHIN_SECONDS = 15.0
 #: The same where one statement does the work of many.
 LONG_ANSWER_WITHIN_SECONDS = 600.0
+#: The part of that after which the server itself lets go of a statement, so that the connection is still of use.
+STATEMENT_SHARE = 0.8
 #: After how long without use a connection is asked whether it still lives, before it is used.
 RESTED_SECONDS = 5.0
 #: What PostgreSQL takes a page that an index leads to to cost, where the next one costs 1: it is in memory, or on a
@@ -35,8 +37,9 @@ RESTED_SECONDS = 5.0
 #: the latest in order.
 RANDOM_PAGE_COST = "1.1"
 #: SQLSTATEs after which the same may go well in a moment (PostgreSQL's manual, appendix A): a lock that was not had in
-#: time, a deadlock, a server that shuts down, has crashed or is starting up, one that has no connection left.
-_NOT_NOW = frozenset({"55P03", "40P01", "57P01", "57P02", "57P03", "53300"})
+#: time, a deadlock, a statement or a pause in a transaction that took too long, a server that shuts down, has crashed
+#: or is starting up, one that has no connection left.
+_NOT_NOW = frozenset({"55P03", "40P01", "57014", "25P03", "57P01", "57P02", "57P03", "53300"})
 
 
 class Database:
@@ -134,7 +137,10 @@ def _engine(url: str, lock_wait: float, answer_within: float | None, *, foreign_
             "timeout": 5,
             "command_timeout": answer_within,
             "server_settings": {
-                "lock_timeout": f"{int(lock_wait * 1000)}",
+                "lock_timeout": _milliseconds(lock_wait),
+                "statement_timeout": _milliseconds((answer_within or 0) * STATEMENT_SHARE),
+                # who was cut off in the middle of a transaction lets go of what it has locked
+                "idle_in_transaction_session_timeout": _milliseconds(answer_within or 0),
                 "application_name": "handover",
                 "random_page_cost": RANDOM_PAGE_COST,
             },
@@ -144,6 +150,11 @@ def _engine(url: str, lock_wait: float, answer_within: float | None, *, foreign_
         event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, lock_wait, foreign_keys))
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _milliseconds(seconds: float) -> str:
+    """Write a time as PostgreSQL takes it; 0 is for ever."""
+    return f"{int(seconds * 1000)}"
 
 
 class _Unavailable:

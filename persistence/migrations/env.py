@@ -8,16 +8,13 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations.ops import MigrationScript
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, update
 
-from persistence.migrating import ADVISORY_LOCK
+from persistence.migrating import await_turn
 from persistence.schema import newest_revision
 from persistence.session import MIGRATION_WAIT_SECONDS, Database
 from persistence.tables import Compatibility, Table, UtcDateTime
 from settings import Settings
-
-#: How long a migration waits for a table that others use before it gives up, instead of queueing everybody behind it.
-LOCK_WAIT = "5s"
 
 
 def _spell_type(kind: str, item: Any, _context: AutogenContext) -> str | Literal[False]:
@@ -33,9 +30,7 @@ def _number(_context: MigrationContext, _revision: object, scripts: Iterable[Mig
 
 def _migrate(connection: Connection) -> None:
     """Run the wanted revisions in the connection's one transaction: all or none."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": ADVISORY_LOCK})
-        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_WAIT}'"))
+    await_turn(connection)
     context.configure(
         connection=connection,
         target_metadata=Table.metadata,

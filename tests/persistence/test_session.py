@@ -39,6 +39,8 @@ async def refusing(sqlstate: str) -> AsyncIterator[str]:
         ("57P01", "shutting down"),
         ("53300", "out of connections"),
         ("40P01", "in a deadlock"),
+        ("57014", "tired of a statement"),
+        ("25P03", "tired of a pause in a transaction"),
     ],
 )
 async def test_a_server_that_can_not_serve_now_is_unavailable(sqlstate: str, what: str) -> None:
@@ -82,3 +84,37 @@ async def test_a_connection_that_was_used_just_now_is_not_asked_whether_it_lives
     await backend_of(db)
     assert len(pings) == 1
     await db.close()
+
+
+async def test_the_server_lets_go_of_a_statement_that_takes_too_long(
+    postgres_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("persistence.session.ANSWER_WITHIN_SECONDS", 1.0)
+    db = Database(postgres_server)
+    before = await backend_of(db)
+    with pytest.raises(Unavailable) as away:
+        async with db.writing() as rows:
+            await rows.execute(text("SELECT pg_sleep(20)"))
+    assert "statement timeout" in str(away.value.__cause__)
+    assert await backend_of(db) == before, "the connection is of use still"
+    await db.close()
+
+
+async def test_who_was_cut_off_in_a_transaction_lets_go_of_what_it_has_locked(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("persistence.session.ANSWER_WITHIN_SECONDS", 1.0)
+    cut_off, other = Database(postgres_url), Database(postgres_url, lock_wait=10)
+    locks = text("LOCK TABLE findings")
+
+    async def be_cut_off() -> None:
+        async with cut_off.writing() as rows:
+            await rows.execute(locks)
+            async with other.writing() as others:  # waits until the server has ended the first one
+                await others.execute(locks)
+            await rows.execute(locks)
+
+    with pytest.raises(Unavailable):
+        await be_cut_off()
+    await cut_off.close()
+    await other.close()
