@@ -44,6 +44,8 @@ AT_ONCE: Final = 500
 #: How many charge points, and how many requests, one look compares with what is on record of them.
 POINTS_AT_ONCE: Final = 5000
 REQUESTS_AT_ONCE: Final = 20_000
+#: How many runs, ended ones too, one look compares with the register.
+RUNS_AT_ONCE: Final = 500
 #: Of how many charge points one look tells that a session runs for too long.
 OPEN_AT_ONCE: Final = 100
 #: How many are looked at, or settled, beside each other.
@@ -74,6 +76,9 @@ class EngineRuns(Protocol):
 
     async def running(self) -> dict[TransferId, Run]:
         """List those that are running: a hint, never the truth."""
+
+    async def page(self, place: str, number: int) -> tuple[list[TransferId], str]:
+        """List so many transfers that have runs, ended ones too, from a place on; also give the next place."""
 
     async def latest(self, transfer_id: TransferId) -> Run:
         """Say how the latest run of a transfer stands."""
@@ -112,22 +117,26 @@ class DatabaseReconciler(Reconciler):
         await self._engine.deliver_letters()
         await self._retention.forget(now)
         running = await self._runs.running()
+        runs, next_run = await self._runs.page(look.place.run, RUNS_AT_ONCE)
         async with self._db.reading() as rows:
-            parked = {one.subject for one in await findings.parked(rows) if one.kind not in NEWS}
+            parked = {one.subject: one.kind for one in await findings.parked(rows) if one.kind not in NEWS}
             points, requests = await _slices(rows, look.place, parked)
             routine = await _routine(rows, now)
             inside = await inconsistencies.of_the_register(rows, points)
             stale = await charging_review.open_too_long(rows, now - self._open_limit, OPEN_AT_ONCE)
+            strange = [TransferId(one) for one, kind in parked.items() if kind == Finding.RUN_UNKNOWN]
+            unknown = {*await inconsistencies.unknown(rows, strange), *await inconsistencies.unknown(rows, runs)}
             known = await inconsistencies.states(rows, running) | await inconsistencies.rowless(rows, requests)
         hints = [one for one, state in known.items() if judge(state, running.get(one, Run(RunStatus.LOST))) is not None]
         differ = await self._runs_that_differ({one: known[one] for one in hints[:AT_ONCE]})
+        differ += await self._runs_that_are_there(sorted(unknown))
         open_ = [(Finding.SESSION_LEFT_OPEN, one) for one in stale]  # last: they stay, and hold nothing else up
         found = [*routine, *inside, *differ, *open_]
         return Suspicions(
             items=tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE]),
-            whole=max(len(found), len(hints)) <= AT_ONCE and parked <= points.also,
+            whole=max(len(found), len(hints)) <= AT_ONCE and parked.keys() <= points.also,
             parked=bool(parked),
-            next=Place(charge_point=points.until, request=requests.until),
+            next=Place(charge_point=points.until, request=requests.until, run=next_run),
         )
 
     async def _runs_that_differ(self, hinted: dict[TransferId, TransferState]) -> list[tuple[Finding, str]]:
@@ -141,6 +150,17 @@ class DatabaseReconciler(Reconciler):
 
         looked = await asyncio.gather(*(one(transfer_id, state) for transfer_id, state in hinted.items()))
         return [found for found in looked if found is not None]
+
+    async def _runs_that_are_there(self, unknown: Collection[TransferId]) -> list[tuple[Finding, str]]:
+        """Leave out those that somebody terminated or deleted, or that visibility alone knows."""
+        turn = asyncio.Semaphore(_ABREAST)
+
+        async def is_there(transfer_id: TransferId) -> bool:
+            async with turn:
+                return (await self._runs.latest(transfer_id)).status is not RunStatus.LOST
+
+        there = await asyncio.gather(*(is_there(one) for one in unknown))
+        return [(Finding.RUN_UNKNOWN, one) for one, found in zip(unknown, there, strict=True) if found]
 
     # --- settling -------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ class Finding(StrEnum):
     """A transfer is under way, or its end not told, and it has no run: it was terminated, or the engine has lost it."""
     RUN_ENDED = "run_ended"
     """A transfer is under way, and its run ended as if it were not: one of both was put back."""
+    RUN_UNKNOWN = "run_unknown"
+    """There is a run of a transfer that the register has never heard of: the database was put back."""
     STATES_DISAGREE = "states_disagree"
     """The run says another state than the register, and goes on saying so."""
     SESSIONS_BLOCKED = "sessions_blocked"
@@ -46,8 +48,8 @@ ROUTINE: Final = frozenset({Finding.NOT_STARTED, Finding.WORK_DUE, Finding.FORME
 #: What can't be mended without knowing more than the records say.
 UNCERTAIN: Final = frozenset(
     {
-        *(Finding.RUN_ENDED, Finding.STATES_DISAGREE, Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES),
-        Finding.SESSION_LEFT_OPEN,
+        *(Finding.RUN_ENDED, Finding.RUN_UNKNOWN, Finding.STATES_DISAGREE),
+        *(Finding.FORMER_OWNERS_KEY, Finding.LEDGER_DISAGREES, Finding.SESSION_LEFT_OPEN),
     }
 )
 #: What was seen at the sockets: no disagreement, so nothing is mended, and no look closes it.

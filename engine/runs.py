@@ -1,5 +1,6 @@
 """How the engine's runs of transfers stand: what the reconciler compares the register with."""
 
+from base64 import b64decode, b64encode
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -13,7 +14,8 @@ from domain.reconciliation import Run, RunStatus
 from domain.transfer import TransferState
 from workflows.search_attributes import STATE
 
-_RUNNING: Final = "WorkflowType = 'transfer' AND ExecutionStatus = 'Running'"
+_ALL: Final = "WorkflowType = 'transfer'"
+_RUNNING: Final = f"{_ALL} AND ExecutionStatus = 'Running'"
 _ANSWER_WITHIN: Final = timedelta(seconds=10)
 
 
@@ -31,6 +33,21 @@ class Runs:
         except RPCError as error:
             raise Unavailable("Temporal does not answer.") from error
         return {transfer_id: _run(seen) for seen in found if (transfer_id := transfer_of(seen.id))}
+
+    async def page(self, place: str, number: int) -> tuple[list[TransferId], str]:
+        """List so many transfers that have runs, ended ones too, from a place on; also give the next, empty at the end.
+
+        By visibility. A place that another server gave is the end.
+        """
+        listed = self._client.list_workflows(_ALL, page_size=number, next_page_token=b64decode(place) or None)
+        try:
+            await listed.fetch_next_page()
+        except RPCError as error:
+            if error.status is RPCStatusCode.INVALID_ARGUMENT and place:
+                return [], ""
+            raise Unavailable("Temporal does not answer.") from error
+        found = [transfer_id for seen in listed.current_page or () if (transfer_id := transfer_of(seen.id))]
+        return found, b64encode(listed.next_page_token or b"").decode()
 
     async def latest(self, transfer_id: TransferId) -> Run:
         """Say how the latest run of a transfer stands."""

@@ -13,6 +13,8 @@ class Place(Message):
 
     charge_point: str = ""
     request: str = ""
+    run: str = ""
+    """The engine's own word for it."""
 
 
 class Look(Message):

@@ -85,6 +85,15 @@ async def rowless(rows: AsyncSession, among: Slice) -> dict[TransferId, Transfer
     return dict.fromkeys(map(TransferId, await rows.scalars(query)), TransferState.REQUESTED)
 
 
+async def unknown(rows: AsyncSession, among: Collection[TransferId]) -> list[TransferId]:
+    """Give those of some transfers of which there is neither a request nor a row."""
+    wanted = list(among)[:_AT_ONCE]
+    found = set(await rows.scalars(select(Request.transfer_id).where(Request.transfer_id.in_(wanted))))
+    if left := [one for one in wanted if one not in found]:
+        found |= set(await rows.scalars(select(Transfer.id).where(Transfer.id.in_(left))))
+    return [one for one in wanted if one not in found]
+
+
 async def of_the_register(rows: AsyncSession, points: Slice) -> list[tuple[Finding, str]]:
     """List what the register alone tells of some charge points, each with the id of its transfer or charge point."""
     found = []

@@ -21,13 +21,13 @@ from domain.reconciliation import TAKE_UPS, UNCERTAIN, Finding
 from domain.trail import TrailAction, of_charge_point, told_of_news
 from domain.transfer import Reason, TransferState
 from engine.engine import TemporalEngine
-from engine.runs import Runs
 from persistence.intake.requests import Requests
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Credential, OwnershipPeriod, Transfer
 from persistence.transfers import audit, findings, inconsistencies
 from persistence.vault import Vault
 from tests.activities.test_registry import BOB_OWNS, CP, change, keep, registry, row
+from tests.troubles.hall import OwnRuns
 
 __all__ = ["registry"]
 
@@ -40,7 +40,7 @@ def reconciler(
     temporal: Client,
 ) -> DatabaseReconciler:
     engine = TemporalEngine(temporal, timedelta(seconds=1))
-    return DatabaseReconciler(database, vault, Requests(database, vault), engine, Runs(temporal))
+    return DatabaseReconciler(database, vault, Requests(database, vault), engine, OwnRuns(temporal, set))
 
 
 async def found(reconciler: DatabaseReconciler) -> dict[Finding, str]:

@@ -1,6 +1,7 @@
 """A worker with the real register and the real reconciler, but no letters and no chargers, and one transfer."""
 
 import asyncio
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -25,6 +26,22 @@ from tests.orders import give
 from workflows.reconciliation import ReconciliationWorkflow
 
 
+class OwnRuns(Runs):
+    """Runs as if the tests did not share a server: of these transfers, none of other tests'."""
+
+    def __init__(self, client: Client, own: Callable[[], Collection[TransferId]]) -> None:
+        super().__init__(client)
+        self._own = own
+
+    async def page(self, place: str, number: int) -> tuple[list[TransferId], str]:
+        found: list[TransferId] = []
+        while True:
+            some, place = await super().page(place, number)
+            found += [one for one in some if one in self._own()]
+            if not place:
+                return found, ""
+
+
 class Hall:
     """A worker with the real register and the real reconciler, and one transfer."""
 
@@ -36,7 +53,8 @@ class Hall:
 
     @property
     def steps(self) -> tuple[object, ...]:
-        reconciler = DatabaseReconciler(self.database, self.vault, self.requests, self.client, Runs(self.temporal))
+        runs = OwnRuns(self.temporal, lambda: {self.transfer_id})
+        reconciler = DatabaseReconciler(self.database, self.vault, self.requests, self.client, runs)
         return (*steps(self.database, self.vault), reconciler)
 
     @property

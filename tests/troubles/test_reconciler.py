@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
@@ -13,13 +15,15 @@ import worker
 from activities.contracts.reconciler import Settlement
 from activities.ended import EndedTransfers
 from domain.approval import Decision
-from domain.reconciliation import TAKE_UPS, Finding
+from domain.reconciliation import TAKE_UPS, Finding, RunStatus
 from domain.transfer import TransferState
+from engine.runs import Runs
 from engine.schedule import RECONCILE, keep_schedule
 from persistence.session import Database
-from persistence.tables import Request, Transfer
+from persistence.tables import Request, Table, Transfer
 from persistence.vault import Vault
 from tests.journeys.requests import keep_a_request
+from tests.persistence.unguarded import unguarded
 from tests.troubles.hall import Hall
 
 
@@ -89,6 +93,40 @@ async def test_a_transfer_whose_run_ended_otherwise_is_parked_and_an_operators_t
     await hall.until("cancelled")
     assert await hall.reconcile() == {}
     assert await hall.parked() == []
+
+
+@pytest.mark.parametrize("ended", [True, False])
+async def test_a_run_of_which_the_register_has_never_heard_is_parked_until_it_is_gone(hall: Hall, ended: bool) -> None:
+    """As after a backup: the transfer was asked for after the moment that the database was put back to."""
+    await hall.ask()
+    if ended:
+        await hall.decide(Decision.DECLINE)
+        await hall.handle.result()
+    async with unguarded(hall.database) as rows:
+        for table in reversed(Table.metadata.sorted_tables):
+            if table.name not in {"compatibility", "users", "groups", "memberships"}:
+                await rows.execute(delete(table))
+    assert await hall.reconcile() == {Finding.RUN_UNKNOWN: Settlement.PARKED}
+    assert await hall.reconcile() == {Finding.RUN_UNKNOWN: Settlement.PARKED}
+    assert await hall.parked() == ["run_unknown"]
+    if ended:
+        await delete_run(hall)
+    else:
+        await hall.handle.terminate("as the runbook says")
+    assert await hall.reconcile() == {}
+    assert await hall.parked() == []
+
+
+async def delete_run(hall: Hall) -> None:
+    """Delete a run as `temporal workflow delete` does, and wait until it is gone."""
+    execution = WorkflowExecution(workflow_id=hall.handle.id)
+    service = hall.temporal.workflow_service
+    await service.delete_workflow_execution(
+        DeleteWorkflowExecutionRequest(namespace=hall.temporal.namespace, workflow_execution=execution)
+    )
+    async with asyncio.timeout(30):
+        while (await Runs(hall.temporal).latest(hall.transfer_id)).status is not RunStatus.LOST:
+            await asyncio.sleep(0.05)  # the server's doing: there is nothing here to wait on
 
 
 async def test_a_run_that_says_another_state_than_the_register_is_parked(hall: Hall) -> None:
