@@ -96,6 +96,10 @@ bench-enumeration: .venv/has-dev ## Measure whether the time of an answer tells 
 chaos: .venv/has-dev ## Let parts, links and chargers fail for 10 minutes and judge the end; ARGS=--short for 3
 	@$(BIN)/python -m tools.chaos $(ARGS)
 
+.PHONY: restore-drill
+restore-drill: .venv/has-dev ## Put the database back to a moment before transfers, and see through what follows
+	@$(BIN)/python -m tools.restore $(ARGS)
+
 .PHONY: record
 record: .venv/has-dev ## Record the histories that the replay tests read
 	@$(BIN)/python -m pytest tests/workflows -m recorded --record-histories $(ARGS)

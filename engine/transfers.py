@@ -196,7 +196,13 @@ class TemporalTransfers(Transfers):
             if not under_way or (await Runs(self._client).latest(transfer_id)).status is RunStatus.RUNNING:
                 raise
         await self.take_up(transfer_id)
-        return await self._update(transfer_id, TransferWorkflow.resolve, order)
+        try:
+            return await self._update(transfer_id, TransferWorkflow.resolve, order)
+        except (AlreadyDecided, NotPossible):  # it goes on, or is over, by being taken up alone
+            state = (await Runs(self._client).latest(transfer_id)).state
+            if action is not OperatorAction.RETRY or state is None:
+                raise
+            return state
 
     @override
     async def pause(self, transfer_id: TransferId, step: StepName, order_id: OrderId, *, actor: Actor) -> None:

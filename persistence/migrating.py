@@ -45,11 +45,13 @@ def await_turn(connection: Connection) -> None:
 
 def _upgrade(connection: Connection, role: str | None) -> None:
     await_turn(connection)
-    if revision_of(connection)[0] > newest_revision():
+    found, newest = revision_of(connection)[0], newest_revision()
+    if found > newest:
         return
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if found < newest:
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
     if role is not None and connection.dialect.name == "postgresql":
         grant(connection, role)

@@ -16,7 +16,7 @@ from domain.errors import (
 from domain.ids import TransferId
 from domain.orders import OrderAct
 from domain.trail import Attempt, TrailAction, held
-from domain.transfer import ACTIVE
+from domain.transfer import FINAL
 from persistence.intake.idempotency import Repeatable
 from persistence.intake.orders import NewOrder
 from persistence.people.callers import Caller
@@ -120,7 +120,7 @@ async def resolve(
         )
         order_id = await backend.orders.give(Repeatable(caller.id, key, content), order)
         if not await backend.orders.is_carried_out(order_id):
-            await backend.transfers.resolve(transfer, body.action, order_id, under_way=view.state in ACTIVE)
+            await backend.transfers.resolve(transfer, body.action, order_id, under_way=view.state not in FINAL)
     return await _shown(backend, caller, transfer)
 
 

@@ -108,3 +108,13 @@ async def test_without_a_role_in_its_url_nothing_is_migrated(postgres_url: str) 
     code, _, err = await asyncio.to_thread(handover, environ, "migrate", "--no-search-attributes")
     assert code == 1
     assert "has to name the role" in err
+
+
+async def test_the_processes_role_is_told_that_it_can_not_migrate(postgres_url: str) -> None:
+    environ = {**os.environ, "HANDOVER_DATABASE_URL": postgres_url}
+    migrating = (environ, "migrate", "--no-search-attributes")
+    assert (await asyncio.to_thread(handover, *migrating))[0] == 0, "there is nothing to do"
+    await administer(as_owner(postgres_url), "UPDATE alembic_version SET version_num = '0021'")
+    code, _, err = await asyncio.to_thread(handover, *migrating)
+    assert code == 1
+    assert "HANDOVER_MIGRATION_DATABASE_URL" in err

@@ -16,13 +16,25 @@ from activities.contracts.reconciler import Settlement
 from activities.ended import EndedTransfers
 from domain.approval import Decision
 from domain.reconciliation import TAKE_UPS, Finding, RunStatus
-from domain.transfer import TransferState
+from domain.transfer import OperatorAction, TransferState
 from engine.runs import Runs
 from engine.schedule import RECONCILE, keep_schedule
 from persistence.session import Database
-from persistence.tables import Request, Table, Transfer
+from persistence.tables import (
+    ApprovalLink,
+    AuditCounter,
+    AuditEvent,
+    Code,
+    Order,
+    OutboxLetter,
+    Request,
+    Table,
+    Transfer,
+    TransferStep,
+)
 from persistence.vault import Vault
 from tests.journeys.requests import keep_a_request
+from tests.orders import give
 from tests.persistence.unguarded import unguarded
 from tests.troubles.hall import Hall
 
@@ -115,6 +127,23 @@ async def test_a_run_of_which_the_register_has_never_heard_is_parked_until_it_is
         await hall.handle.terminate("as the runbook says")
     assert await hall.reconcile() == {}
     assert await hall.parked() == []
+
+
+async def test_a_request_whose_run_ended_and_left_no_row_is_an_operators_to_begin_again(hall: Hall) -> None:
+    """As after a backup of the moment between a request and its transfer."""
+    await hall.ask()
+    await hall.decide(Decision.DECLINE)
+    await hall.handle.result()
+    async with unguarded(hall.database) as rows:
+        for table in (Code, ApprovalLink, TransferStep, OutboxLetter, AuditEvent, AuditCounter, Order, Transfer):
+            await rows.execute(delete(table))
+    assert await hall.reconcile() == {Finding.RUN_ENDED: Settlement.PARKED}
+    order_id = await give(hall.database, hall.transfer_id, "retry", "operator:op", request_id="1", reason="for a test")
+    await hall.client.resolve(hall.transfer_id, OperatorAction.RETRY, order_id, under_way=True)
+    assert (await hall.row()).state == "awaiting_acceptance"
+    assert await hall.reconcile() == {}
+    assert await hall.parked() == []
+    await hall.handle.terminate("the test is over")
 
 
 async def delete_run(hall: Hall) -> None:

@@ -29,7 +29,9 @@ def engine_answers() -> bool:
 def programs() -> Path | None:
     """Find the folder with PostgreSQL's own programs on this machine."""
     found = shutil.which("initdb")
-    places = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    places = (
+        [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    )
     return next((place for place in places if (place / "initdb").exists()), None)
 
 
