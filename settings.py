@@ -95,7 +95,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HANDOVER_", env_nested_delimiter="__", extra="ignore")
 
     database_url: str = "sqlite+aiosqlite:///.handover/handover.db"
-    """The database; PostgreSQL in production, as `postgresql+asyncpg://…`."""
+    """The database; PostgreSQL in production, as `postgresql+asyncpg://…`, with `?pooler=transaction` behind PgBouncer
+    in that mode."""
     migration_database_url: str | None = None
     """The same database, as the role that its tables belong to: for `./handover migrate`, which lets the role of
     HANDOVER_DATABASE_URL read and write rows then, and change neither tables nor trails. Unset: they are one role."""

@@ -9,13 +9,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, NullPool, event
+from sqlalchemy import Connection, Dialect, NullPool, event, make_url, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.util import await_only
 
-from domain.errors import Unavailable
+from domain.errors import NotPossible, Unavailable
 
 AWAY: Final = "The database does not answer; try again in a moment."
 #: How long a statement waits for a lock before it fails, to be retried: shorter than a local activity's time.
@@ -42,6 +42,11 @@ RANDOM_PAGE_COST = "1.1"
 _NOT_NOW = frozenset({"55P03", "40P01", "57014", "25P03", "57P01", "57P02", "57P03", "53300"})
 
 
+#: What a URL says of a pooler by.
+_POOLER: Final = "pooler"
+_LOCK_TIMEOUT: Final = text("SELECT set_config('lock_timeout', :milliseconds, true)")
+
+
 class Database:
     """The engine of one process. SQLite and PostgreSQL behave alike behind it.
 
@@ -54,9 +59,12 @@ class Database:
     ) -> None:
         """Take a SQLAlchemy URL: `sqlite+aiosqlite:///file` or `postgresql+asyncpg://…`. Connects at first use.
 
+        With `?pooler=transaction` there is a pooler between: each transaction may have another connection of it.
+
         `migrates`: SQLite changes a table by making it anew, and what points at it is checked only afterwards.
         """
         self.is_sqlite = url.startswith("sqlite")
+        self._is_pooled = is_pooled(url)
         #: readers wait for a connection here, in turn and for as long as it takes: the pool would give up on them; some
         #: connections are left to writers
         self._readers = asyncio.Semaphore(max(1, pool_size * 3 // 4))
@@ -95,8 +103,12 @@ class Database:
     async def apart(self) -> AsyncIterator["Apart"]:
         """Open a connection for what takes long, and close it at the end of the block: its temporary tables go with it.
 
-        Raises Unavailable as `reading` and `writing` do.
+        Raises Unavailable as `reading` and `writing` do; NotPossible where there is a pooler between.
         """
+        if self._is_pooled:
+            raise NotPossible(
+                "This needs a connection of its own: name PostgreSQL itself in HANDOVER_DATABASE_URL for it."
+            )
         with _Unavailable():
             async with self.engine_apart.connect() as connection:
                 yield Apart(connection, self._turn)
@@ -132,24 +144,43 @@ class Apart:
 def _engine(url: str, lock_wait: float, answer_within: float | None, *, foreign_keys: bool, **pool: Any) -> AsyncEngine:
     """Make an engine whose connections wait so many seconds for a lock, and for an answer of a server."""
     options: dict[str, Any] = {"hide_parameters": True, **pool}
+    pooled = is_pooled(url)
+    said = {} if pooled else _said(lock_wait, answer_within)
     if not url.startswith("sqlite"):
-        options["connect_args"] = {
-            "timeout": 5,
-            "command_timeout": answer_within,
-            "server_settings": {
-                "lock_timeout": _milliseconds(lock_wait),
-                "statement_timeout": _milliseconds((answer_within or 0) * STATEMENT_SHARE),
-                # who was cut off in the middle of a transaction lets go of what it has locked
-                "idle_in_transaction_session_timeout": _milliseconds(answer_within or 0),
-                "application_name": "handover",
-                "random_page_cost": RANDOM_PAGE_COST,
-            },
-        }
-    engine = create_async_engine(url, **options)
+        settings = {"application_name": "handover", **said}
+        options["connect_args"] = {"timeout": 5, "command_timeout": answer_within, "server_settings": settings}
+    engine = create_async_engine(make_url(url).difference_update_query([_POOLER]), **options)
+    if pooled:
+        event.listen(engine.sync_engine, "begin", partial(_begin_pooled, _milliseconds(lock_wait)))
     if url.startswith("sqlite"):
         event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, lock_wait, foreign_keys))
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def is_pooled(url: str) -> bool:
+    """Whether there is a pooler in transaction mode before a database; raises ValueError for one in another mode."""
+    mode = make_url(url).query.get(_POOLER)
+    if mode not in {None, "transaction"}:
+        raise ValueError(f"{_POOLER} is transaction, or left out")
+    return mode is not None
+
+
+def _said(lock_wait: float, answer_within: float | None) -> dict[str, str]:
+    """Give what PostgreSQL is told as a connection opens; through a pooler its own configuration says the like."""
+    return {
+        "lock_timeout": _milliseconds(lock_wait),
+        "statement_timeout": _milliseconds((answer_within or 0) * STATEMENT_SHARE),
+        # who was cut off in the middle of a transaction lets go of what it has locked
+        "idle_in_transaction_session_timeout": _milliseconds(answer_within or 0),
+        "random_page_cost": RANDOM_PAGE_COST,
+    }
+
+
+def _begin_pooled(lock_wait: str, connection: Connection) -> None:
+    """Say how long this transaction waits for a lock: its connection has served others, and will."""
+    if connection.get_execution_options().get("handover_writes", False):
+        connection.execute(_LOCK_TIMEOUT, {"milliseconds": lock_wait})
 
 
 def _milliseconds(seconds: float) -> str:
