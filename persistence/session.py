@@ -36,6 +36,14 @@ RESTED_SECONDS = 5.0
 #: solid-state disk. By its own 4, of a disk that turns, it reads all that a user has and sorts it, though an index has
 #: the latest in order.
 RANDOM_PAGE_COST = "1.1"
+#: How a server finds out that a machine is gone that said nothing when it went, and closes its connections: by itself
+#: it looks after two hours, and what was locked there is locked until then.
+LOOKS_FOR_US: Final = {
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
 #: SQLSTATEs after which the same may go well in a moment (PostgreSQL's manual, appendix A): a lock that was not had in
 #: time, a deadlock, a statement or a pause in a transaction that took too long, a server that shuts down, has crashed
 #: or is starting up, one that has no connection left.
@@ -174,6 +182,7 @@ def _said(lock_wait: float, answer_within: float | None) -> dict[str, str]:
         # who was cut off in the middle of a transaction lets go of what it has locked
         "idle_in_transaction_session_timeout": _milliseconds(answer_within or 0),
         "random_page_cost": RANDOM_PAGE_COST,
+        **LOOKS_FOR_US,
     }
 
 

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from domain.errors import Unavailable
+from persistence import session
 from persistence.session import Database
+from tools.chaos.links import Link
 
 
 @asynccontextmanager
@@ -100,21 +103,43 @@ async def test_the_server_lets_go_of_a_statement_that_takes_too_long(
     await db.close()
 
 
-async def test_who_was_cut_off_in_a_transaction_lets_go_of_what_it_has_locked(
+_LOCK = text("SELECT pg_advisory_xact_lock(1)")
+
+
+async def lock_and_go_on(db: Database, locked: asyncio.Event, go_on: asyncio.Event) -> None:
+    async with db.writing() as rows:
+        await rows.execute(_LOCK)
+        locked.set()
+        await go_on.wait()
+        await rows.execute(text("SELECT 1"))
+
+
+async def test_what_a_transaction_has_locked_is_let_go_where_its_machine_is_cut_off(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("persistence.session.ANSWER_WITHIN_SECONDS", 1.0)
-    cut_off, other = Database(postgres_url), Database(postgres_url, lock_wait=10)
-    locks = text("LOCK TABLE findings")
+    """Else whoever wants the same row waits until the server's TCP gives up: two hours, as it comes."""
+    url, locked, go_on = make_url(postgres_url), asyncio.Event(), asyncio.Event()
+    direct = Database(postgres_url, lock_wait=10)
+    monkeypatch.setattr(session, "ANSWER_WITHIN_SECONDS", 1.0)
+    async with Link("database", [url.port or 0], Random(1)).listening() as link:  # noqa: S311 - it has one target
+        behind = Database(url.set(host="127.0.0.1", port=link.port).render_as_string(hide_password=False))
+        cut_off = asyncio.create_task(lock_and_go_on(behind, locked, go_on))
+        await locked.wait()
+        link.hold()
+        async with direct.writing() as rows:
+            await rows.execute(_LOCK)
+        link.heal()
+        go_on.set()
+        with pytest.raises(Unavailable):
+            await cut_off
+        await behind.close()
+    await direct.close()
 
-    async def be_cut_off() -> None:
-        async with cut_off.writing() as rows:
-            await rows.execute(locks)
-            async with other.writing() as others:  # waits until the server has ended the first one
-                await others.execute(locks)
-            await rows.execute(locks)
 
-    with pytest.raises(Unavailable):
-        await be_cut_off()
-    await cut_off.close()
-    await other.close()
+async def test_a_server_looks_whether_a_silent_machine_is_there(postgres_url: str) -> None:
+    """Else the connections of one that lost its power count for hours."""
+    db = Database(postgres_url)
+    async with db.reading() as rows:
+        found = {name: await rows.scalar(text(f"SHOW {name}")) for name in session.LOOKS_FOR_US}
+    await db.close()
+    assert found == dict(session.LOOKS_FOR_US)
