@@ -17,15 +17,18 @@ _RESET = struct.pack("ii", 1, 0)
 class Link:
     """One link; several targets are balanced: each new connection goes to any of them that takes it."""
 
-    def __init__(self, name: str, targets: Sequence[int], chance: Random) -> None:
-        """Lead to `targets`, ports of 127.0.0.1."""
+    def __init__(
+        self, name: str, targets: Sequence[int | tuple[str, int]], chance: Random, comes_from: str | None = None
+    ) -> None:
+        """Lead to `targets`: ports of 127.0.0.1, or addresses with theirs; `comes_from` is the address seen there."""
         self.name = name
         self.port = 0
         self.latency = 0.0
         """How long each piece of data is on its way, in seconds."""
         self.connections = 0
         """How many there were."""
-        self._targets = list(targets)
+        self._targets = [(HOST, one) if isinstance(one, int) else one for one in targets]
+        self._local = (comes_from, 0) if comes_from else None
         self._chance = chance
         self._cut = False
         self._flows = asyncio.Event()
@@ -92,7 +95,7 @@ class Link:
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         for target in self._chance.sample(self._targets, len(self._targets)):
             with suppress(OSError):
-                return await asyncio.open_connection(HOST, target)
+                return await asyncio.open_connection(*target, local_addr=self._local)
         return None
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

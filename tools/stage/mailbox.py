@@ -93,7 +93,7 @@ def _html(message: EmailMessage) -> str | None:
     return html
 
 
-def pages(post: Post, smtp_port: int) -> Starlette:
+def pages(post: Post, smtp_port: int, host: str = HOST) -> Starlette:
     """Make the application: the list, one message, both as JSON; SMTP is open for as long as it runs."""
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True, trim_blocks=True
@@ -103,7 +103,7 @@ def pages(post: Post, smtp_port: int) -> Starlette:
     async def smtp(_: Starlette) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
         async with await loop.create_server(
-            lambda: SMTP(post, enable_SMTPUTF8=True, hostname="localhost", loop=loop), HOST, smtp_port
+            lambda: SMTP(post, enable_SMTPUTF8=True, hostname="localhost", loop=loop), host, smtp_port
         ):
             yield
 
@@ -131,20 +131,21 @@ def pages(post: Post, smtp_port: int) -> Starlette:
     )
 
 
-async def _serve(folder: Path, smtp_port: int, port: int) -> None:
+async def _serve(folder: Path, smtp_port: int, port: int, host: str) -> None:
     stop_requested()  # the server stops by the signal itself, and raises it again: then it meets this
-    app = pages(Post(folder), smtp_port)
-    await uvicorn.Server(uvicorn.Config(app, host=HOST, port=port, log_config=None, access_log=False)).serve()
+    app = pages(Post(folder), smtp_port, host)
+    await uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False)).serve()
 
 
 def main(
     folder: Annotated[Path, typer.Argument(help="The Maildir; made where there is none.")],
     smtp_port: Annotated[int, typer.Option(envvar="HANDOVER_SMTP_PORT")] = 1025,
     port: Annotated[int, typer.Option(envvar="HANDOVER_MAILBOX_PORT", help="Of the page.")] = 8025,
+    host: Annotated[str, typer.Option(help="Where both listen.")] = HOST,
 ) -> None:
     """Take mail into FOLDER and show it, until stopped."""
     start_logging("INFO")
-    asyncio.run(_serve(folder, smtp_port, port))
+    asyncio.run(_serve(folder, smtp_port, port, host))
     leave(0)
 
 

@@ -12,6 +12,7 @@ from domain.ids import TASK_QUEUE
 from persistence.session import Database
 from tools.simulator.faults import Fault, Step, Trouble, troubles
 from tools.stage import devserver
+from tools.stage.ports import HOST
 from tools.stage.readiness import answers, connected, knows_keys, listens, polled, when
 from tools.stage.stage import Stage, write_private
 from tools.stage.supervisor import Part
@@ -22,7 +23,7 @@ FAULTS: Final = {"lilas-7": [Fault.REJECT], "lilas-8": [Fault.LOSE_REPLY]}
 _WORKFLOWS = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
 
 
-def temporal(stage: Stage, program: Path) -> Part:
+def temporal(stage: Stage, program: Path, ip: str = HOST) -> Part:
     """Give the Temporal dev server, with its database in a file: it may be restarted."""
     attributes = {key.name: "Keyword" for key in KEYWORDS} | {key.name: "Datetime" for key in DATETIMES}
     argv = devserver.command(
@@ -30,18 +31,19 @@ def temporal(stage: Stage, program: Path) -> Part:
         db_file=stage.data / "temporal.db",
         port=stage.ports.temporal,
         ui_port=stage.ports.temporal_ui,
+        ip=ip,
         search_attributes=attributes,
     )
     return Part("temporal", argv, lambda alive: devserver.ready(stage.temporal, alive=alive))
 
 
-def mailbox(stage: Stage) -> Part:
+def mailbox(stage: Stage, host: str = HOST) -> Part:
     """Give the demo's mailbox."""
     ports = ("--smtp-port", str(stage.ports.smtp), "--port", str(stage.ports.mailbox))
-    argv = [sys.executable, "-m", "tools.stage.mailbox", str(stage.data / "mailbox"), *ports]
+    argv = [sys.executable, "-m", "tools.stage.mailbox", str(stage.data / "mailbox"), *ports, "--host", host]
 
     async def ready() -> bool:
-        return await answers(f"{stage.mailbox}/api/messages") and await listens(stage.ports.smtp)
+        return await answers(f"{stage.mailbox}/api/messages") and await listens(stage.ports.smtp, host)
 
     return Part("mailbox", argv, when(ready), stage.environment)
 

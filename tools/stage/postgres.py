@@ -18,7 +18,7 @@ from testcontainers.community.postgres import PostgresContainer
 from domain.errors import Unavailable
 from persistence.session import Database
 from tools.stage.finding_postgres import engine_answers, image, programs, unprivileged
-from tools.stage.ports import HOST
+from tools.stage.machine import HERE, Machine
 from tools.stage.readiness import when
 from tools.stage.supervisor import Part, Report, Supervisor
 
@@ -27,6 +27,8 @@ _MISSING: Final = (
     "PostgreSQL is needed: install its programs (Debian: postgresql), or start a container engine that can have "
     "the image that HANDOVER_TEST_POSTGRES_IMAGE names."
 )
+
+_MISSING_PROGRAMS: Final = "PostgreSQL's own programs are needed: install them (Debian: postgresql)."
 
 
 class NoServer(Exception):
@@ -42,33 +44,39 @@ class Server:
     """Of its first process: those of its connections are its children."""
     crash: Callable[[], Awaitable[None]]
     """Shut it down in `immediate` mode, which is a crash that needs recovery, and have it started again."""
+    machine: Machine = HERE
 
     def url(self, port: int | None = None) -> str:
         """Give its URL, or that of a link to it that is at `port`."""
-        return _url(port or self.port)
+        return _url(port or self.port, self.machine)
 
     def dsn(self, database: str) -> str:
         """Give the URL of one of its databases as asyncpg takes it."""
-        return f"postgresql://{_USER}:{_USER}@{HOST}:{self.port}/{database}"
+        return f"postgresql://{_USER}:{_USER}@{self.machine.address}:{self.port}/{database}"
 
 
-def _url(port: int) -> str:
-    return f"postgresql+asyncpg://{_USER}:{_USER}@{HOST}:{port}/postgres"
+def _url(port: int, machine: Machine = HERE) -> str:
+    return f"postgresql+asyncpg://{_USER}:{_USER}@{machine.address}:{port}/postgres"
 
 
 @asynccontextmanager
 async def running(
-    logs: Path, report: Report, port: int, settings: Mapping[str, str] | None = None
+    logs: Path, report: Report, port: int, settings: Mapping[str, str] | None = None, machine: Machine = HERE
 ) -> AsyncIterator[Server]:
-    """Have a PostgreSQL with an empty database at `port` inside the block, `settings` in force; raises NoServer."""
+    """Have a PostgreSQL with an empty database at `port` inside the block, `settings` in force; raises NoServer.
+
+    On another machine than this one: its own programs alone, and whoever reaches it there is let in.
+    """
     settings = settings or {}
     if found := programs():
         supervisor = Supervisor(logs, report)
         with tempfile.TemporaryDirectory(prefix="handover-chaos-") as folder:
             try:
-                yield await _own(supervisor, found, Path(folder), port, settings)
+                yield await _own(supervisor, found, Path(folder), port, settings, machine)
             finally:
                 await supervisor.stop()  # before its folder goes
+    elif machine is not HERE:
+        raise NoServer(_MISSING_PROGRAMS)
     else:
         container = await asyncio.to_thread(_container, port)
         try:
@@ -82,7 +90,9 @@ async def running(
             await asyncio.to_thread(container.stop)
 
 
-async def _own(supervisor: Supervisor, found: Path, folder: Path, port: int, settings: Mapping[str, str]) -> Server:
+async def _own(
+    supervisor: Supervisor, found: Path, folder: Path, port: int, settings: Mapping[str, str], machine: Machine
+) -> Server:
     """Start the machine's own, as its own user where we are root; the supervisor starts it again after a crash."""
     as_user = unprivileged(folder)
     # changing the user forgets whom a process is to die with
@@ -90,16 +100,20 @@ async def _own(supervisor: Supervisor, found: Path, folder: Path, port: int, set
     data = folder / "data"
     make = [*as_user, str(found / "initdb"), "-U", _USER, "-A", "trust", "-D", str(data)]
     await asyncio.to_thread(subprocess.run, make, check=True, capture_output=True, cwd=folder)
-    server = [str(found / "postgres"), "-D", str(data), "-p", str(port), "-c", f"listen_addresses={HOST}"]
+    if machine is not HERE:
+        with (data / "pg_hba.conf").open("a") as who:
+            who.write("host all all all trust\n")
+    server = [str(found / "postgres"), "-D", str(data), "-p", str(port), "-c", f"listen_addresses={machine.address}"]
     server += ["-c", f"unix_socket_directories={folder}"]
     server += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    url = _url(port)
-    await supervisor.start(Part("postgres", [*dies_with_us, *server], when(lambda: _answers(url))))
+    url = _url(port, machine)
+    part = Part("postgres", [*dies_with_us, *server], when(lambda: _answers(url)))
+    await supervisor.start(machine.runs(part))
 
     async def crash() -> None:
         supervisor.signal("postgres", signal.SIGQUIT)
 
-    return Server(port, supervisor.pid("postgres"), crash)
+    return Server(port, supervisor.pid("postgres"), crash, machine)
 
 
 async def _answers(url: str) -> bool:

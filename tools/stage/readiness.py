@@ -40,10 +40,10 @@ def when(check: Callable[[], Awaitable[bool]], seconds: float = _SECONDS) -> Rea
     return wait
 
 
-async def listens(port: int) -> bool:
+async def listens(port: int, host: str = HOST) -> bool:
     """Whether somebody accepts connections on `port`."""
     try:
-        _, writer = await asyncio.open_connection(HOST, port)
+        _, writer = await asyncio.open_connection(host, port)
     except OSError:
         return False
     writer.close()

@@ -87,6 +87,19 @@ class Supervisor:
             raise PartFailed(f"{part.name} {state}; {self.log(part.name)} ends with: {self._last_words(part)}")
         running.watch = asyncio.create_task(self._keep_up(running), name=f"watch {part.name}")
 
+    async def take_down(self, name: str, seconds: float = STOP_SECONDS) -> None:
+        """Stop a part as at a deploy, and leave it so until it is started anew; one that takes longer is killed."""
+        running = self._running[name]
+        if running.watch is not None:
+            running.watch.cancel()
+            await asyncio.gather(running.watch, return_exceptions=True)
+            running.watch = None
+        await self._end(running, seconds)
+
+    async def bring_up(self, name: str) -> None:
+        """Start a part anew that was taken down; raises PartFailed."""
+        await self.start(self._running[name].part)
+
     async def stop(self) -> None:
         """Stop every part, the last started first; one that does not end in time is killed."""
         self._stopping.set()
@@ -129,12 +142,12 @@ class Supervisor:
             pause = min(pause * 2, LONGEST_PAUSE)
             running.process = await self._spawn(running.part)
 
-    async def _end(self, running: _Running) -> None:
+    async def _end(self, running: _Running, seconds: float = STOP_SECONDS) -> None:
         if not running.alive():
             return
         running.process.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(seconds):
                 await running.process.wait()
         except TimeoutError:
             self._report(f"{running.part.name} does not stop; killed")

@@ -13,7 +13,7 @@ import pytest
 
 from tools.stage.ports import HOST, PortProblem, Ports, free_port
 from tools.stage.readiness import listens, when
-from tools.stage.supervisor import ROOT, Part, PartFailed, Supervisor
+from tools.stage.supervisor import FIRST_PAUSE, ROOT, Part, PartFailed, Supervisor
 
 #: Listens until SIGTERM, and then says so in a file that all parts share.
 LISTENER = """
@@ -45,6 +45,24 @@ async def test_a_part_that_is_killed_is_started_again(tmp_path: Path) -> None:
         assert await asyncio.wait_for(said.get(), 20) == "one ended with code -9; it starts again in 0.5 s"
         assert await when(lambda: listens(port), seconds=20)(lambda: True)
         assert running.pid("one") != first
+    finally:
+        await running.stop()
+
+
+async def test_a_part_that_is_taken_down_stays_so_until_it_is_brought_up(tmp_path: Path) -> None:
+    said: asyncio.Queue[str] = asyncio.Queue()
+    running, port = Supervisor(tmp_path / "logs", said.put_nowait), free_port()
+    try:
+        await running.start(listener("one", port, tmp_path / "notes"))
+        await running.take_down("one")
+        assert (tmp_path / "notes").read_text().split() == ["one"]
+        await asyncio.sleep(FIRST_PAUSE * 2)  # the time in which what dies is started again
+        assert not await listens(port)
+        await running.bring_up("one")
+        assert await listens(port)
+        assert said.empty()
+        os.kill(running.pid("one"), signal.SIGKILL)
+        assert await asyncio.wait_for(said.get(), 20) == "one ended with code -9; it starts again in 0.5 s"
     finally:
         await running.stop()
 

@@ -18,9 +18,10 @@ def command(
     db_file: Path,
     port: int,
     ui_port: int | None,
+    ip: str = "127.0.0.1",
     search_attributes: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Give the command that runs the dev server on 127.0.0.1 with its database in `db_file`.
+    """Give the command that runs the dev server on `ip` with its database in `db_file`.
 
     Without `ui_port` it has no UI. `search_attributes` are name to type (`Keyword`, `Datetime`), registered at start.
     """
@@ -28,7 +29,7 @@ def command(
     attributes = [f"--search-attribute={name}={kind}" for name, kind in (search_attributes or {}).items()]
     return [
         *(str(binary), "server", "start-dev"),
-        *("--ip", "127.0.0.1", "--port", str(port), *ui),
+        *("--ip", ip, "--port", str(port), *ui),
         *("--db-filename", str(db_file), "--log-level", "warn", *attributes),
     ]
 
