@@ -1,7 +1,7 @@
 """Clients of former owners: each knows the first password of a charge point, and comes with it all through the run.
 
-Each from an address of its own (127.0.0.x), straight to either gateway node. They begin where that password is not the
-present owner's any more, or a change of owner is under way: until then it is the owner who connects, as they may.
+Each from an address of its own, straight to either gateway node. They begin where that password is not the present
+owner's any more, or a change of owner is under way: until then it is the owner who connects, as they may.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from websockets.typing import Subprotocol
 from domain.errors import Unavailable
 from persistence.session import Database
 from tools.chaos.journal import Journal
-from tools.chaos.site import Site
+from tools.chaos.site import FIRST_ATTACKER, Site
 from tools.chaos.town import ENROLLED_MODEL, OTHER_MODEL
 from tools.stage.ports import HOST
 
@@ -41,7 +41,6 @@ _BETWEEN: Final = (0.2, 4.0)
 _STAYS: Final = (1.0, 20.0)
 _FOR_GOOD: Final = 3600.0
 _SAYS_EVERY: Final = (0.5, 4.0)
-_FIRST_ADDRESS: Final = 11
 _UNAUTHORIZED: Final = 401
 #: What is answered where no status is asked for, and how each other call is, by chance.
 _ASKED: Final[Mapping[str, Any]] = {"GetConfiguration": {}, "GetTransactionStatus": {"messagesInQueue": False}}
@@ -79,6 +78,8 @@ class Attacks:
     stays: Sequence[Stay] = ()
     opens: Mapping[str, bool] = field(default_factory=dict)
     """Whether the first password opened a connection at the very end."""
+    chargers_from: str = HOST
+    """The address that the chargers themselves come from."""
     became: frozenset[str] = frozenset()
     """Charge points whose attacker came in with a key that it was sent."""
 
@@ -137,9 +138,15 @@ class Attackers:
         """Draw by `chance`."""
         points = {str(point["id"]): point for point in site.town.charge_points}
         self._attackers = [
-            _Attacker(points[point], f"127.0.0.{_FIRST_ADDRESS + number}", site.gateways, Random(chance.random()))  # noqa: S311 - to be repeated
+            _Attacker(
+                points[point],
+                f"{site.street}.{FIRST_ATTACKER + number}",
+                site.gateways,
+                Random(chance.random()),  # noqa: S311 - to be repeated
+            )
             for number, point in enumerate(site.town.attacked)
         ]
+        self._chargers_from = site.chargers_from
         self._db: Database = site.db
         self._journal = journal
         self.counts: Counter[str] = Counter()
@@ -175,6 +182,7 @@ class Attackers:
             [heard for one in self._attackers for heard in one.heard],
             [stay for one in self._attackers for stay in one.stays],
             opens,
+            self._chargers_from,
             frozenset(self.became),
         )
 
@@ -182,7 +190,9 @@ class Attackers:
 class _Attacker:
     """One client, at one charge point."""
 
-    def __init__(self, point: Mapping[str, Any], address: str, gateways: Sequence[int], chance: Random) -> None:
+    def __init__(
+        self, point: Mapping[str, Any], address: str, gateways: Sequence[tuple[str, int]], chance: Random
+    ) -> None:
         self.point, self.password, self.address = str(point["id"]), str(point["password"]), address
         self._identity, self._ocpp = str(point["identity"]), str(point["ocpp"])
         self._gateways, self._chance = gateways, chance
@@ -231,10 +241,11 @@ class _Attacker:
                 return bytes.fromhex(key)
         return key.encode()
 
-    def _connect(self, secret: bytes, gateway: int | None = None) -> connect:
+    def _connect(self, secret: bytes, gateway: tuple[str, int] | None = None) -> connect:
+        host, port = gateway or self._chance.choice(self._gateways)
         basic = b64encode(self._identity.encode() + b":" + secret).decode()
         return connect(
-            f"ws://{HOST}:{gateway or self._chance.choice(self._gateways)}/ocpp/{self._identity}",
+            f"ws://{host}:{port}/ocpp/{self._identity}",
             subprotocols=[Subprotocol(f"ocpp{self._ocpp}")],
             additional_headers={"Authorization": f"Basic {basic}"},
             compression=None,

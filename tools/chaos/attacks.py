@@ -12,7 +12,6 @@ from tools.chaos.chargers import opens
 from tools.chaos.evidence import Evidence
 from tools.chaos.journal import Broken
 from tools.chaos.site import SETTINGS
-from tools.stage.ports import HOST
 
 UNTOLD: Final = "nobody who has a former owner's key is told another"
 OVER: Final = "a former owner's key opens nothing once there is a new one"
@@ -132,5 +131,6 @@ def ways_in(evidence: Evidence) -> Iterator[Broken]:
         link = links.get(point)
         if not own:
             yield Broken(WAY_IN, point, "its own password opens nothing")
-        if link is None or link.node is None or link.address != HOST or link.credential_id not in own:
-            yield Broken(WAY_IN, point, f"its place is {link and (link.node, link.address, link.credential_id)}")
+        place = link and (link.node, link.address, link.credential_id)
+        if place is None or None in place or place[1] != evidence.attacks.chargers_from or place[2] not in own:
+            yield Broken(WAY_IN, point, f"its place is {place}")

@@ -2,7 +2,7 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,7 @@ from tools.chaos.chargers import judged_lists
 from tools.chaos.evidence import Evidence
 from tools.chaos.invariants import INVARIANTS
 from tools.chaos.journal import Broken, Journal
+from tools.chaos.plan import Happened
 
 _WIDTH: Final = 120
 
@@ -36,30 +37,62 @@ class Run:
     journal: Journal
     evidence: Evidence
     broken: list[Broken]
+    happened: Sequence[Happened] = ()
+    """On two machines: what was planned, as it went."""
 
 
 def markdown(run: Run) -> str:
     """Write the report."""
-    return "\n".join([*_head(run), *_counts(run), *_invariants(run)]) + "\n"
+    return "\n".join([*_head(run), *_planned(run), *_counts(run), *_invariants(run)]) + "\n"
 
 
 def _head(run: Run) -> Iterator[str]:
     versions = Counter(point.ocpp for point in run.evidence.of("charge_points"))
-    command = f"make chaos ARGS='--minutes {run.minutes:g} --seed {run.seed} --report FILE'"
-    verdict = "Every invariant holds." if not run.broken else f"**{len(run.broken)} times an invariant is broken.**"
-    parts = (
-        f"Written by `{command}`. Real parts: PostgreSQL, a Temporal server with its database in a file, two workers, "
-        f"two gateway nodes, two API processes, a mailbox, and {versions.total()} charge points "
-        f"({versions['1.6']} speak OCPP 1.6, {versions['2.0.1']} OCPP 2.0.1) that come in at either node. "
-        "Every link between them can be slow, held up or reset. Chargers are enrolled; where one is not, a change of "
-        "owner waits for a key that its new owner types, and ends without it where they never do. Clients of former "
-        f"owners, which know the first password of {len(run.evidence.attacks.passwords)} charge points, come with it "
-        "all the time, each from its own address, at either node, and answer as chance has it. A run of the same seed "
-        "has the same charge points, faults, and order of mishaps and wishes; when each meets the other is up to the "
-        "machine."
+    charge_points = (
+        f"{versions.total()} charge points ({versions['1.6']} speak OCPP 1.6, {versions['2.0.1']} OCPP 2.0.1) that "
+        "come in at either node."
     )
-    yield from ("# A chaos run", "", textwrap.fill(parts, _WIDTH, break_on_hyphens=False), "")
-    yield f"{verdict} {run.minutes:g} minutes of load and mishaps, {run.drained_in:.0f} s until nothing was open."
+    attacks = (
+        f"Clients of former owners, which know the first password of {len(run.evidence.attacks.passwords)} charge "
+        "points, come with it all the time, each from its own address, at either node, and answer as chance has it."
+    )
+    title, parts = (_two_machines if run.happened else _one_machine)(run, charge_points, attacks)
+    verdict = "Every invariant holds." if not run.broken else f"**{len(run.broken)} times an invariant is broken.**"
+    yield from (f"# {title}", "", textwrap.fill(parts, _WIDTH, break_on_hyphens=False), "")
+    yield f"{verdict} {run.minutes:.3g} minutes of load and mishaps, {run.drained_in:.0f} s until nothing was open."
+    yield ""
+
+
+def _one_machine(run: Run, charge_points: str, attacks: str) -> tuple[str, str]:
+    return "A chaos run", (
+        f"Written by `make chaos ARGS='--minutes {run.minutes:g} --seed {run.seed} --report FILE'`. Real parts: "
+        "PostgreSQL, a Temporal server with its database in a file, two workers, two gateway nodes, two API processes, "
+        f"a mailbox, and {charge_points} "
+        "Every link between them can be slow, held up or reset. Chargers are enrolled; where one is not, a change of "
+        f"owner waits for a key that its new owner types, and ends without it where they never do. {attacks} "
+        "A run of the same seed has the same charge points, faults, and order of mishaps and wishes; when each meets "
+        "the other is up to the machine."
+    )
+
+
+def _two_machines(run: Run, charge_points: str, attacks: str) -> tuple[str, str]:
+    return "A run on two machines", (
+        f"Written by `make two-machines ARGS='--seed {run.seed} --report FILE'`. A and B are network namespaces with "
+        "an address each, and on either one API, one worker and one gateway node (api-1, worker-1 and gateway-1, which "
+        "is node-1, on A); PostgreSQL, a Temporal server with its database in a file, and the mailbox are on a third. "
+        f"A router is between them, at which there are also the clients, a balancer, and {charge_points} {attacks} "
+        "Clients ask both APIs in turn. What is cut is cut at the router: packets are lost there without a word, so no "
+        "end of a connection learns that it is over. The faults of chargers, the wishes and the invariants are those "
+        "of [a chaos run](chaos.md); what befalls the parts is planned, by the number of transfers started."
+    )
+
+
+def _planned(run: Run) -> Iterator[str]:
+    if not run.happened:
+        return
+    yield from ("## What befell the machines", "", "| started | at | what | what was seen |", "|---|---|---|---|")
+    for one in run.happened:
+        yield f"| {one.after} | {one.seconds:.0f} s | {one.what} | {one.seen} |"
     yield ""
 
 

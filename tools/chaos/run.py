@@ -19,6 +19,7 @@ from tools.chaos.invariants import judge
 from tools.chaos.journal import Broken, Journal
 from tools.chaos.letters import Mailbox, Reader
 from tools.chaos.mishaps import Mishaps
+from tools.chaos.plan import Plan
 from tools.chaos.report import Run
 from tools.chaos.site import Site
 from tools.chaos.staff import Staff
@@ -41,12 +42,14 @@ class Options:
     every: float
     """Seconds between two errands."""
     folder: Path
+    apart: bool = False
+    """On two machines, by the plan; it ends when that does."""
 
 
 async def perform(options: Options, report: Report) -> Run:
     """Run to the end; what is broken is in the result, and what is needed to look into it in the folder."""
     place = town.build(options.charge_points, _chance(options, "town"))
-    async with site.running(options.folder, place, _chance(options, "links"), report) as found:
+    async with site.running(options.folder, place, _chance(options, "links"), report, apart=options.apart) as found:
         chaos = _Chaos(options, found, report)
         try:
             await chaos.live()
@@ -70,8 +73,10 @@ class _Chaos:
         self._staff = Staff(self._people, found)
         self._traffic = Traffic(self._people, found.town, _chance(options, "traffic"))
         self._mishaps = Mishaps(found, _chance(options, "mishaps"), self._journal)
+        self._plan = Plan(found, found.network, self._journal) if found.network else None
         self._attackers = Attackers(found, _chance(options, "attackers"), self._journal)
         self._attacks = Attacks()
+        self._minutes = options.minutes
         self._drained_in = 0.0
         self._broken: list[Broken] = []
 
@@ -86,14 +91,13 @@ class _Chaos:
         """Go through load, mishaps and drain, all of it under attack; stops at the first thing that is broken."""
         try:
             async with asyncio.TaskGroup() as group, self._in_background(group, self._watch.run()):
-                self._report(f"{self._options.minutes:g} minutes of load and mishaps …")
+                self._report("Load and mishaps …")
                 async with self._in_background(group, self._attackers.run()):
                     async with (
                         self._in_background(group, self._staff.run()),
-                        self._in_background(group, self._mishaps.run()),
                         self._in_background(group, self._traffic.run(group, self._options.every)),
                     ):
-                        await asyncio.sleep(self._options.minutes * 60)  # pacing: the length of the run
+                        await self._befall(group)
                     await self._drain()
                 self._attacks = await self._attackers.conclude()
                 await self._staff.until_back()
@@ -101,6 +105,16 @@ class _Chaos:
                     task.cancel()
         except* Broken as group_of_broken:
             self._broken += [one for one in group_of_broken.exceptions if isinstance(one, Broken)]
+
+    async def _befall(self, group: asyncio.TaskGroup) -> None:
+        """Let happen what is to happen, for as long as the load lasts."""
+        if self._plan is None:
+            async with self._in_background(group, self._mishaps.run()):
+                await asyncio.sleep(self._minutes * 60)  # pacing: the length of the run
+            return
+        began = time.monotonic()
+        await self._plan.run()
+        self._minutes = (time.monotonic() - began) / 60
 
     @asynccontextmanager
     async def _in_background(self, group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
@@ -136,17 +150,18 @@ class _Chaos:
             self._broken += judge(found)
         return Run(
             seed=self._options.seed,
-            minutes=self._options.minutes,
+            minutes=self._minutes,
             drained_in=self._drained_in,
             errands=self._traffic.errands,
             looks=self._watch.looks,
-            mishaps=self._mishaps.counts,
+            mishaps=self._plan.counts if self._plan else self._mishaps.counts,
             parked=len(self._staff.parked),
             stubborn=len(self._staff.stubborn),
             tries=self._attackers.counts,
             journal=self._journal,
             evidence=found,
             broken=self._broken,
+            happened=self._plan.happened if self._plan else (),
         )
 
     async def _evidence(self) -> Evidence:

@@ -14,7 +14,6 @@ from domain.trail import TOLD_OF_END
 from domain.transfer import DUE, TransferWarning
 from tools.chaos.errand import People, connect_afresh
 from tools.chaos.site import Site
-from tools.stage.ports import HOST
 
 _LOOK_EVERY: Final = 5.0
 #: How often a parked transfer is tried again before an operator turns it round, or leaves the step undone.
@@ -129,7 +128,7 @@ class Staff:
             async with asyncio.timeout(_BACK_WITHIN):
                 while True:
                     async with self._site.db.reading() as rows:
-                        if (await rows.execute(_TAKEN, {"host": HOST})).first() is None:
+                        if (await rows.execute(_TAKEN, {"host": self._site.chargers_from})).first() is None:
                             return
                     await asyncio.sleep(1)  # pacing: other processes' doing
 

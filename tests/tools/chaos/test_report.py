@@ -9,6 +9,7 @@ from persistence.vault import Vault
 from tests.tools.chaos.sound import put_in
 from tools.chaos.invariants import judge
 from tools.chaos.journal import Journal, Promise
+from tools.chaos.plan import Happened
 from tools.chaos.report import Run, markdown
 
 
@@ -32,6 +33,9 @@ async def test_a_report_has_the_counts_and_the_verdict(sqlite_url: str, vault: V
     assert "| refused with 401 | 3 |" in text
     assert "| charge points that were attacked | 1 |" in text
     assert max(map(len, text.splitlines())) <= 120
+    apart = markdown(replace(run, happened=[Happened(10, 17.4, "api-1 killed", "3 transfers were under way")]))
+    assert apart.startswith("# A run on two machines\n")
+    assert "| 10 | 17 s | api-1 killed | 3 transfers were under way |" in apart
     lost = replace(evidence, promises=[Promise("ada", "start", "trf_lost", "key", 201)])
     text = markdown(replace(run, broken=judge(lost)))
     assert "**2 times an invariant is broken.**" in text
