@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Final, cast
 from weakref import WeakKeyDictionary
 
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -50,6 +50,9 @@ _sockets_log = logging.getLogger(f"{__name__}.sockets")
 _sockets_log.setLevel(logging.CRITICAL)
 
 _CLOSE_PATIENCE = 2
+#: After how long without a sign of life that was written a node sends its chargers away: longer than a database takes
+#: to fail over, as all of them come back at once.
+LET_GO_AFTER: Final = timedelta(seconds=60)
 _FACTS_PATIENCE = 5
 
 
@@ -245,7 +248,10 @@ class Gateway:
         await self._facts.finish(_FACTS_PATIENCE)
 
     async def _sign(self) -> None:
-        """Write signs of life until cancelled; where one can not be written, the next one is."""
+        """Write signs of life until cancelled; where one can not be written, the next one is.
+
+        A node whose signs have not been written for long can do nothing for its chargers.
+        """
         while True:
             await asyncio.sleep(self._sign_every)
             try:
@@ -253,9 +259,18 @@ class Gateway:
                     await gateway_nodes.sign(rows, self._node)
                 self._signed_at = self._clock()
             except Unavailable:
-                pass
+                self._let_go_if_cut_off()
             except Exception as error:  # noqa: BLE001 - whatever fails, the next one is written
                 _log.error("A sign of life failed: %s", type(error).__name__)
+
+    def _let_go_if_cut_off(self) -> None:
+        """Send the chargers away: to a node that has the database, or to charge by what they know themselves."""
+        held = self._sockets.all()
+        if not held or self._signed_at is None or self._clock() - self._signed_at < LET_GO_AFTER.total_seconds():
+            return
+        _log.warning("The database does not answer: %d chargers are sent elsewhere.", len(held))
+        for socket in held:
+            self._sockets.close(socket, CloseCode.TRY_AGAIN_LATER, "try again in a moment")
 
     async def _let_in(self, socket: ServerConnection, request: Request) -> Response | None:
         """Answer an upgrade: None lets it in. Whoever can't be told apart from a stranger is answered like one."""

@@ -1,8 +1,15 @@
 """What a gateway knows of its own health: whether it listens, and whether its last sign of life is young."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+from websockets.frames import CloseCode
+
+from domain.errors import Unavailable
+from gateway.facts import Fact
+from gateway.server import LET_GO_AFTER
 from persistence.chargers.gateway_nodes import SILENT_AFTER
 from persistence.session import Database
 from persistence.vault import Vault
@@ -49,3 +56,34 @@ async def test_a_new_sign_is_as_good_as_the_first(database: Database, vault: Vau
             return world.gateway.signing
 
         await eventually(signing)
+
+
+async def test_a_node_that_has_lost_the_database_for_long_sends_its_chargers_elsewhere(
+    database: Database, vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await seed(database, vault)
+    clock, tries = Clock(), asyncio.Semaphore(0)
+
+    def away() -> None:
+        tries.release()
+        raise Unavailable("The database is away.")
+
+    often = timedelta(milliseconds=50)
+    async with (
+        gateway_world(database, vault, tmp_path, sign_every=often, clock=clock) as world,
+        world.client() as charger,
+    ):
+        await world.heard(Fact.CONNECTED)
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(database, "writing", away)
+            async with asyncio.timeout(20):
+                await tries.acquire()
+                clock.now += LET_GO_AFTER.total_seconds() - 1
+                for _ in range(3):  # the second of them has begun after the first was over
+                    await tries.acquire()
+                assert charger.close_code is None
+                clock.now += 1
+                await charger.wait_closed()
+        assert charger.close_code == CloseCode.TRY_AGAIN_LATER
+        async with world.client():
+            await world.heard(Fact.CONNECTED, times=2)
