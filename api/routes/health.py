@@ -1,5 +1,6 @@
 """What the platform asks: is the process alive, and do the parts that it needs answer."""
 
+import asyncio
 from typing import Final
 
 from fastapi import APIRouter
@@ -14,6 +15,8 @@ from domain.errors import ErrorCode, Unavailable
 from persistence.schema import fits
 
 router = APIRouter(tags=["platform"])
+#: For how many seconds the database is waited for: a balancer asks every few.
+_PATIENCE: Final = 5.0
 
 
 class Alive(BaseModel):
@@ -74,8 +77,12 @@ async def readyz(backend: BackendDep) -> Ready | JSONResponse:
 
 
 async def _database(backend: Backend) -> tuple[bool, bool]:
-    """Say whether the database answers, and whether it is migrated."""
+    """Say whether the database answers, and whether it is migrated.
+
+    While it is silent calls wait for a connection in turn: whoever asks this is told before theirs has come.
+    """
     try:
-        return True, await fits(backend.database)
-    except Unavailable:
+        async with asyncio.timeout(_PATIENCE):
+            return True, await fits(backend.database)
+    except (Unavailable, TimeoutError):
         return False, False

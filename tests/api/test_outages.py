@@ -1,5 +1,6 @@
 """What is told, and what is logged, when a part is away or broken."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.middleware import LastResort
+from api.routes import health
 from persistence.session import Database
 from persistence.vault import Vault
 from tests.api.engine import Engine
@@ -119,3 +121,20 @@ async def test_a_database_that_is_not_migrated_is_not_ready(tmp_path: Path, vaul
     await bare.close()
 
     assert answer.json()["checks"] == {"database": True, "migrated": False, "temporal": True}
+
+
+async def test_whether_it_is_ready_is_answered_while_every_connection_is_taken(
+    database: Database, vault: Vault, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "_PATIENCE", 0.2)
+    narrow = Database(database.engine.url.render_as_string(hide_password=False), pool_size=1)
+    app = create_app(narrow, vault, engine)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://handover.test") as http:
+        async with narrow.reading():
+            answer = await asyncio.wait_for(http.get("/readyz"), 20)
+        afterwards = await http.get("/readyz")
+    await narrow.close()
+
+    assert answer.json()["checks"] == {"database": False, "migrated": False, "temporal": True}
+    assert afterwards.status_code == 200
