@@ -5,7 +5,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, select
+from sqlalchemy import ColumnElement, Select, and_, case, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
@@ -46,17 +46,10 @@ def dead_nodes() -> Select[str]:
     nothing is known, so it counts as alive.
     """
     silent, steady = aliased(GatewayNode), aliased(GatewayNode)
+    lasting = SecondsBetween(steady.steady_since, steady.seen_at) >= STEADY_AFTER.total_seconds()
+    latest = select(func.max(steady.seen_at)).where(lasting).correlate(None).scalar_subquery()  # once, not for each
     return (
-        select(silent.node)
-        .join(
-            steady,
-            and_(
-                steady.node != silent.node,
-                SecondsBetween(steady.steady_since, steady.seen_at) >= STEADY_AFTER.total_seconds(),
-                SecondsBetween(silent.seen_at, steady.seen_at) > SILENT_AFTER.total_seconds(),
-            ),
-        )
-        .correlate(None)
+        select(silent.node).where(SecondsBetween(silent.seen_at, latest) > SILENT_AFTER.total_seconds()).correlate(None)
     )
 
 
