@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -23,6 +24,8 @@ _PATIENCE: Final = 3
 _GOOD_FOR: Final = 5
 #: For how many seconds it is good what changes within days.
 _LASTS: Final = 300
+#: For how many seconds it is waited for: of millions of charge points it is counted beside everything else.
+_SOON: Final = 1
 #: Of how many waiting transfers of one attention, the oldest, the steps are looked at first; and of how many at most.
 _FIRST, _MOST = 50, 2000
 #: For how long people may know a key that the charger could have replaced, before somebody is to look.
@@ -80,6 +83,7 @@ class MetricReads:
         self._ended = EndedTransfers()
         self._known_keys: dict[bool, int] = {}
         self._keys_read_at: float | None = None
+        self._counting: asyncio.Task[None] | None = None
 
     async def latest(self) -> Metrics | None:
         """Give the figures; None where the database does not answer."""
@@ -113,13 +117,23 @@ class MetricReads:
                 letters=await _letters(rows, now),
                 most_rescue_tries=tries or 0,
                 parked={row[0]: row[1] for row in await rows.execute(parked)},
-                known_keys=await self._keys(rows, now),
+                known_keys=await self._keys(now),
             )
 
-    async def _keys(self, rows: AsyncSession, now: datetime) -> dict[bool, int]:
-        if self._keys_read_at is None or time.monotonic() - self._keys_read_at > _LASTS:
-            self._known_keys, self._keys_read_at = await _known_keys(rows, now), time.monotonic()
+    async def _keys(self, now: datetime) -> dict[bool, int]:
+        """Give what was counted last, where that is not over soon."""
+        due = self._keys_read_at is None or time.monotonic() - self._keys_read_at > _LASTS
+        if due and (self._counting is None or self._counting.done()):
+            self._counting = asyncio.create_task(self._count_keys(now))
+        if self._counting is not None:
+            await asyncio.wait({self._counting}, timeout=_SOON)
         return self._known_keys
+
+    async def _count_keys(self, now: datetime) -> None:
+        with suppress(Unavailable):
+            async with self._db.apart() as apart, apart.staging() as rows:
+                self._known_keys = await known_keys(rows, now)
+            self._keys_read_at = time.monotonic()
 
 
 _WAITING: Final = text(f"({WAITING})")  # in the words of the index
@@ -137,7 +151,8 @@ async def _letters(rows: AsyncSession, now: datetime) -> Heap:
     return Heap(number, max(_age(since, now), _age(due, now)))
 
 
-async def _known_keys(rows: AsyncSession, now: datetime) -> dict[bool, int]:
+async def known_keys(rows: AsyncSession, now: datetime) -> dict[bool, int]:
+    """Count the charge points whose key people have known for long; True: of chargers that take no other."""
     current = and_(Credential.state == KeyState.CURRENT, Credential.known_to == KnownTo.PEOPLE)
     fixed = ChargePoint.rotates.is_(False)
     query = (

@@ -1,5 +1,6 @@
 """The figures are what a count of everything would give, though not everything is counted each time."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from persistence.session import Database
 from persistence.tables import ChargePoint, Group, Transfer, TransferStep, User
+from persistence.views import metrics
 from persistence.views.ended_transfers import EndedTransfers
 from persistence.views.metrics import MetricReads
 
@@ -74,3 +76,22 @@ async def test_the_slowest_step_may_be_that_of_a_transfer_that_was_asked_for_lat
         await add(f"t{days}", "reconfiguring", requested_at=at, step=NOW - timedelta(days=step))
     waiting = (await MetricReads(database).read()).waiting[""]
     assert (waiting.number, waiting.age.days, waiting.step_age.days) == (3, 9, 6)
+
+
+async def test_keys_that_take_long_to_count_hold_up_no_other_figure(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = asyncio.Event()
+
+    async def count(*_: object) -> dict[bool, int]:
+        await counted.wait()
+        return {False: 7}
+
+    monkeypatch.setattr(metrics, "known_keys", count)
+    monkeypatch.setattr(metrics, "_SOON", 0.1)
+    reads = MetricReads(database)
+    async with asyncio.timeout(20):
+        assert (await reads.read()).known_keys == {}
+        counted.set()
+        while (await reads.read()).known_keys != {False: 7}:
+            pass
