@@ -1,6 +1,7 @@
 """What was kept long enough: each look of the reconciler takes some of it out, bit by bit."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,8 +24,12 @@ log = logging.getLogger("handover.reconciler")
 
 #: So many rows go in one transaction.
 FORGOTTEN_AT_ONCE: Final = 500
-#: So many such transactions a look makes of each kind; the next one does more.
-_BATCHES: Final = 10
+#: So many such transactions a look makes of each kind at most, in so many seconds; the next one does more. With a look
+#: a minute that is 43 million rows a day: ten million charge points that come back four times a day leave as many.
+_BATCHES: Final = 60
+_SECONDS: Final = 2.0
+#: So many seals a look makes at most.
+_SEALS: Final = 10
 #: How often it is looked for what only a search of a whole table finds.
 SEARCHED_EVERY: Final = timedelta(hours=1)
 
@@ -83,7 +88,7 @@ class Retention:
 
     async def _seal(self, now: datetime) -> None:
         try:
-            for _ in range(_BATCHES):
+            for _ in range(_SEALS):
                 async with self._db.writing() as rows:
                     if not await audit_seals.seal(rows, self._vault, now):
                         break
@@ -91,12 +96,12 @@ class Retention:
             log.warning("the audit trails are sealed later: %s", away.message)
 
     async def _forget(self, forget: _Forget, before: datetime, what: str) -> None:
-        count = 0
+        count, until = 0, time.monotonic() + _SECONDS
         try:
             for _ in range(_BATCHES):
                 async with self._db.writing() as rows:
                     count += (gone := await forget(rows, before, FORGOTTEN_AT_ONCE))
-                if gone < FORGOTTEN_AT_ONCE:
+                if gone < FORGOTTEN_AT_ONCE or time.monotonic() > until:
                     break
         except Unavailable as away:
             log.warning("what was kept long enough is kept on for now: %s", away.message)
