@@ -36,6 +36,7 @@ _WELL_WITHIN: Final = 60.0
 _LOOK_EVERY: Final = 0.2
 #: How long a command is waited for that is under way at the node to be drained.
 _COMMAND_WITHIN: Final = 60.0
+_LASTS: Final = 0.5
 #: One in so many chargers is few.
 _FEW: Final = 4
 _OTHER: Final = {"node-1": "node-2", "node-2": "node-1"}
@@ -180,8 +181,10 @@ class Plan:
         """Stop a gateway node as at a deploy, while it is at a command; start it anew once its chargers are away."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_COMMAND_WITHIN):
-                while not await self._is_at_command(node):
-                    pass
+                before, now = set[str](), await self._commands_of(node)
+                while not before & now:  # what lasts has a charger that is slow to answer
+                    await asyncio.sleep(_LASTS)
+                    before, now = now, await self._commands_of(node)
         active = [TransferId(row[0]) for row in await self._rows(_ACTIVE)]
         held, since, began = await self._held(node), datetime.now(UTC), time.monotonic()
         stopping = asyncio.create_task(self._site.supervisor.take_down(part, _STOPS_WITHIN))
@@ -199,17 +202,21 @@ class Plan:
             f"at it {_AWAY:g} s later; commands that were under way at it, or were given to it meanwhile: {told}"
         )
 
-    async def _is_at_command(self, node: str) -> bool:
-        """Whether a node is at a command to a charger."""
+    async def _commands_of(self, node: str) -> set[str]:
+        """Name the commands to chargers that a node is at."""
+        found: set[str] = set()
         for transfer_id, its_node in await self._rows(_ACTIVE):
             if its_node != node:
                 continue
             with suppress(RPCError):
                 handle = self._site.client.get_workflow_handle(workflow_id(TransferId(transfer_id)))
                 pending = (await handle.describe()).raw_description.pending_activities
-                if any(one.state == _STARTED and one.activity_type.name.startswith(_COMMANDS) for one in pending):
-                    return True
-        return False
+                found |= {
+                    f"{transfer_id} {one.activity_id}"
+                    for one in pending
+                    if one.state == _STARTED and one.activity_type.name.startswith(_COMMANDS)
+                }
+        return found
 
     async def _commands(self, transfer_id: TransferId, node: str, since: datetime, until: datetime) -> list[str]:
         """Say what became of a transfer's commands that a node was given before `until`, and not done with `since`."""
