@@ -8,11 +8,11 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.reconciler import POINTS_AT_ONCE, REQUESTS_AT_ONCE
-from domain.ids import ChargePointId, GroupId, TransferId, UserId
+from domain.ids import ChargePointId, GroupId, NodeId, TransferId, UserId
 from domain.rights import Scope
 from domain.trail import TrailSubject, of_charge_point
 from domain.transfer import Attention, TransferState
-from persistence.chargers import catalogue, charging_review
+from persistence.chargers import catalogue, charging_review, present_connections
 from persistence.chargers.catalogue import Model
 from persistence.intake import retention
 from persistence.people.callers import Caller
@@ -23,7 +23,7 @@ from persistence.vault import Vault
 from persistence.views.audit_feed import AuditFeed
 from persistence.views.charge_point_trails import ChargePointTrails
 from persistence.views.charging_reads import ChargingReads
-from persistence.views.metrics import MetricReads
+from persistence.views.metrics import MetricReads, known_keys
 from persistence.views.reads import Reads
 from persistence.views.transfer_filter import TransferFilter
 from persistence.views.transfer_reads import TransferReads
@@ -132,6 +132,9 @@ def _looks(database: Database) -> dict[str, Read]:
         "letters due": lambda: look(outbox.due, now, 16, ()),
         "look: work due": lambda: look(rescues.waiting, now),
         "look: former owners untold": lambda: look(charging_review.untold, now.date()),
+        "sweep of a node": lambda: look(present_connections.good_at, NodeId("n1")),
+        "where a charger is": lambda: look(present_connections.whereabouts, _POINT),
+        "metrics: keys that people know": lambda: look(known_keys, now),
         "look: sessions left open": lambda: look(charging_review.open_too_long, now - timedelta(days=7), 100),
     }
 

@@ -6,7 +6,12 @@ from tools.bench.read_plans import measure
 from tools.bench.register import fill
 
 #: Of so small a register these look at most of it: the slice of one look is 5,000 charge points.
-AT_ALL: Final = {"look: the register", "look: requests without a row", "forget: requests"}
+AT_ALL: Final = {
+    "look: the register",
+    "look: requests without a row",
+    "forget: requests",
+    "sweep of a node",
+}
 
 
 async def test_no_plan_of_a_list_reads_a_large_table_from_end_to_end(postgres_url: str) -> None:
