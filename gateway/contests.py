@@ -121,6 +121,11 @@ class Contests:
         """Count the sockets here that wait."""
         return len(self._here)
 
+    def give_up(self) -> None:
+        """Send away all that wait here: whether their keys are good still can't be known."""
+        for contender in self._here.values():
+            contender.learn(ContenderStatus.LOST)
+
     def wake(self) -> None:
         """Have it looked at once, for the sockets that wait here: the others are looked for again and again anyway."""
         if self._here:

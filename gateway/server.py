@@ -265,12 +265,14 @@ class Gateway:
 
     def _let_go_if_cut_off(self) -> None:
         """Send the chargers away: to a node that has the database, or to charge by what they know themselves."""
-        held = self._sockets.all()
-        if not held or self._signed_at is None or self._clock() - self._signed_at < LET_GO_AFTER.total_seconds():
+        held, waiting = self._sockets.all(), self._contests.held()
+        if self._signed_at is None or self._clock() - self._signed_at < LET_GO_AFTER.total_seconds():
             return
-        _log.warning("The database does not answer: %d chargers are sent elsewhere.", len(held))
+        if held or waiting:
+            _log.warning("The database does not answer: %d sockets are sent elsewhere.", len(held) + waiting)
         for socket in held:
             self._sockets.close(socket, CloseCode.TRY_AGAIN_LATER, "try again in a moment")
+        self._contests.give_up()
 
     async def _let_in(self, socket: ServerConnection, request: Request) -> Response | None:
         """Answer an upgrade: None lets it in. Whoever can't be told apart from a stranger is answered like one."""

@@ -8,12 +8,14 @@ import pytest
 from websockets.frames import CloseCode
 
 from domain.errors import Unavailable
+from domain.keys import KnownTo
 from gateway.facts import Fact
 from gateway.server import LET_GO_AFTER
+from persistence.chargers import gateway_nodes
 from persistence.chargers.gateway_nodes import SILENT_AFTER
 from persistence.session import Database
 from persistence.vault import Vault
-from tests.gateway.contested import NEVER, eventually
+from tests.gateway.contested import NEVER, eventually, waits
 from tests.gateway.world import gateway_world, seed
 
 
@@ -58,13 +60,13 @@ async def test_a_new_sign_is_as_good_as_the_first(database: Database, vault: Vau
         await eventually(signing)
 
 
-async def test_a_node_that_has_lost_the_database_for_long_sends_its_chargers_elsewhere(
+async def test_a_node_that_has_lost_the_database_for_long_sends_elsewhere_whoever_is_there_or_waits(
     database: Database, vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await seed(database, vault)
+    await seed(database, vault, known_to=KnownTo.PEOPLE)
     clock, tries = Clock(), asyncio.Semaphore(0)
 
-    def away() -> None:
+    async def away(*_: object) -> None:
         tries.release()
         raise Unavailable("The database is away.")
 
@@ -74,16 +76,19 @@ async def test_a_node_that_has_lost_the_database_for_long_sends_its_chargers_els
         world.client() as charger,
     ):
         await world.heard(Fact.CONNECTED)
+        another = await world.client()
+        await waits(database)
         with monkeypatch.context() as meanwhile:
-            meanwhile.setattr(database, "writing", away)
+            meanwhile.setattr(gateway_nodes, "sign", away)
             async with asyncio.timeout(20):
                 await tries.acquire()
                 clock.now += LET_GO_AFTER.total_seconds() - 1
                 for _ in range(3):  # the second of them has begun after the first was over
                     await tries.acquire()
-                assert charger.close_code is None
+                assert (charger.close_code, another.close_code) == (None, None)
                 clock.now += 1
                 await charger.wait_closed()
-        assert charger.close_code == CloseCode.TRY_AGAIN_LATER
+                await another.wait_closed()
+        assert (charger.close_code, another.close_code) == (CloseCode.TRY_AGAIN_LATER,) * 2
         async with world.client():
             await world.heard(Fact.CONNECTED, times=2)
