@@ -39,7 +39,7 @@ from gateway.sweep import Sweep
 from gateway.tls import Certificate
 from gateway.upgrade import BadUpgrade, Presented, choose_subprotocol, later, offered_in, read_upgrade, unauthorized
 from persistence.chargers import gateway_nodes, present_connections
-from persistence.chargers.gateway_nodes import SIGN_EVERY, SILENT_AFTER
+from persistence.chargers.gateway_nodes import LATE_AFTER, SIGN_EVERY, SILENT_AFTER
 from persistence.chargers.upgrades import Admission, Entry, OldKeys, RefusedFor
 from persistence.session import Database
 from persistence.vault import Vault
@@ -50,9 +50,9 @@ _sockets_log = logging.getLogger(f"{__name__}.sockets")
 _sockets_log.setLevel(logging.CRITICAL)
 
 _CLOSE_PATIENCE = 2
-#: After how long without a sign of life that was written a node sends its chargers away: longer than a database takes
-#: to fail over, as all of them come back at once.
-LET_GO_AFTER: Final = timedelta(seconds=60)
+#: After how long without a sign of life that was written a node sends its chargers away, a try's length later at most:
+#: longer than a database takes to fail over, as all of them come back at once.
+LET_GO_AFTER: Final = timedelta(seconds=45)
 _FACTS_PATIENCE = 5
 
 
@@ -255,10 +255,10 @@ class Gateway:
         while True:
             await asyncio.sleep(self._sign_every)
             try:
-                async with self._db.writing() as rows:
+                async with asyncio.timeout(LATE_AFTER.total_seconds()), self._db.writing() as rows:
                     await gateway_nodes.sign(rows, self._node)
                 self._signed_at = self._clock()
-            except Unavailable:
+            except (Unavailable, TimeoutError):
                 self._let_go_if_cut_off()
             except Exception as error:  # noqa: BLE001 - whatever fails, the next one is written
                 _log.error("A sign of life failed: %s", type(error).__name__)
