@@ -17,6 +17,8 @@ from persistence.schema import fits
 router = APIRouter(tags=["platform"])
 #: For how many seconds the database is waited for: a balancer asks every few.
 _PATIENCE: Final = 5.0
+#: Questions that nobody waits for any more, until they are over.
+_GIVEN_UP: Final[set[asyncio.Task[bool]]] = set()
 
 
 class Alive(BaseModel):
@@ -79,10 +81,23 @@ async def readyz(backend: BackendDep) -> Ready | JSONResponse:
 async def _database(backend: Backend) -> tuple[bool, bool]:
     """Say whether the database answers, and whether it is migrated.
 
-    While it is silent calls wait for a connection in turn: whoever asks this is told before theirs has come.
+    While it is silent calls wait for a connection in turn, and to give up waiting for an answer takes as long again:
+    whoever asks this is told before either is over.
     """
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            return True, await fits(backend.database)
-    except (Unavailable, TimeoutError):
+    asked = asyncio.create_task(fits(backend.database))
+    await asyncio.wait({asked}, timeout=_PATIENCE)
+    if not asked.done():
+        asked.cancel()
+        _GIVEN_UP.add(asked)
+        asked.add_done_callback(_forget)
         return False, False
+    try:
+        return True, asked.result()
+    except Unavailable:
+        return False, False
+
+
+def _forget(asked: asyncio.Task[bool]) -> None:
+    _GIVEN_UP.discard(asked)
+    if not asked.cancelled():
+        asked.exception()  # it is known: nothing was answered in time

@@ -138,3 +138,25 @@ async def test_whether_it_is_ready_is_answered_while_every_connection_is_taken(
 
     assert answer.json()["checks"] == {"database": False, "migrated": False, "temporal": True}
     assert afterwards.status_code == 200
+
+
+async def test_whether_it_is_ready_is_answered_before_a_silent_connection_is_given_up(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up, over = asyncio.Event(), asyncio.Event()
+
+    async def fits(_: Database) -> bool:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await given_up.wait()
+            over.set()
+        return True
+
+    monkeypatch.setattr(health, "_PATIENCE", 0.2)
+    monkeypatch.setattr(health, "fits", fits)
+    answer = await asyncio.wait_for(http.get("/readyz"), 20)
+    given_up.set()
+    await asyncio.wait_for(over.wait(), 20)
+
+    assert answer.json()["checks"] == {"database": False, "migrated": False, "temporal": True}
