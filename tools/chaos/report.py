@@ -83,7 +83,9 @@ def _two_machines(run: Run, charge_points: str, attacks: str) -> tuple[str, str]
         f"A router is between them, at which there are also the clients, a balancer, and {charge_points} {attacks} "
         "Clients ask both APIs in turn. What is cut is cut at the router: packets are lost there without a word, so no "
         "end of a connection learns that it is over. The faults of chargers, the wishes and the invariants are those "
-        "of [a chaos run](chaos.md); what befalls the parts is planned, by the number of transfers started."
+        "of [a chaos run](chaos.md); what befalls the parts is planned, by the number of transfers started. A command "
+        "that is not taken found nobody at its node's queue: after 5 s it is looked up anew where the charger is. All "
+        "three have one kernel, so one clock, and one disk; Temporal is its development server, and no line has TLS."
     )
 
 
