@@ -127,13 +127,21 @@ lock: .venv/has-dev ## Lock the dependencies, with hashes; ARGS=--upgrade takes 
 	@$(LOCK) pyproject.toml --constraints requirements/setup.txt --output-file requirements/main.txt
 	@$(LOCK) pyproject.toml --group demo --constraints requirements/main.txt --output-file requirements/demo.txt
 	@$(LOCK) pyproject.toml --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
-	@echo "requirements/ is locked."
+	@echo "requirements/ is locked. Now: make licences"
 
 .PHONY: docs
 docs: .venv/has-dev ## Write what stands in docs/ from the code: the tables of settings
 	@$(BIN)/python -m tools.settings_page
 
+.PHONY: sbom
+sbom: .venv/has-dev ## Write the bill of materials, as CycloneDX, into dist/
+	@$(BIN)/python -m tools.supply.materials $(ARGS)
+
+.PHONY: licences
+licences: .venv/has-dev ## Write docs/licences.md: what is here by others, and whether its licence is good for us
+	@$(BIN)/python -m tools.supply.licences_page
+
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and every cache
-	@rm -rf .venv .handover/demo .handover/logs .handover/demo.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf .venv dist .handover/demo .handover/logs .handover/demo.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
