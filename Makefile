@@ -141,6 +141,10 @@ sbom: .venv/has-dev ## Write the bill of materials, as CycloneDX, into dist/
 licences: .venv/has-dev ## Write docs/licences.md: what is here by others, and whether its licence is good for us
 	@$(BIN)/python -m tools.supply.licences_page
 
+.PHONY: audit
+audit: .venv/has-dev ## Ask for known vulnerabilities of what is locked; ends with 3 where nobody could be asked
+	@$(BIN)/python -m tools.supply.audit $(ARGS)
+
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and every cache
 	@rm -rf .venv dist .handover/demo .handover/logs .handover/demo.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

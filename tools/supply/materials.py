@@ -33,9 +33,9 @@ class NotAsLocked(Exception):
     """What is installed is not what the lock says."""
 
 
-def locked() -> dict[str, str]:
-    """Give the version of each package that the lock has for this platform."""
-    lines = [line.removesuffix("\\") for line in LOCK.read_text().splitlines() if line[:1].isalnum()]
+def locked(lock: Path = LOCK) -> dict[str, str]:
+    """Give the version of each package that a lock has for this platform."""
+    lines = [line.removesuffix("\\") for line in lock.read_text().splitlines() if line[:1].isalnum()]
     wanted = [one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate()]
     return {canonicalize_name(one.name): str(one.specifier).removeprefix("==") for one in wanted}
 
