@@ -145,6 +145,10 @@ licences: .venv/has-dev ## Write docs/licences.md: what is here by others, and w
 audit: .venv/has-dev ## Ask for known vulnerabilities of what is locked; ends with 3 where nobody could be asked
 	@$(BIN)/python -m tools.supply.audit $(ARGS)
 
+.PHONY: release
+release: .venv/has-dev ## Release the version of pyproject.toml, from a clean clone of HEAD: make release ARGS=0.1.0
+	@$(BIN)/python -m tools.release $(ARGS)
+
 .PHONY: clean
 clean: ## Remove .venv, the demo's data and every cache
 	@rm -rf .venv dist .handover/demo .handover/logs .handover/demo.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

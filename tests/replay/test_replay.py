@@ -1,6 +1,7 @@
 """Recorded histories replayed with today's code: a change that running transfers would trip over fails here.
 
-A change on purpose ships with `workflow.patched` and new histories beside the old ones (`make record`).
+A change on purpose ships with `workflow.patched` and new histories (`make record`). Those of each release stand in its
+folder, and stay as they are: decision 8.
 """
 
 import base64
@@ -17,7 +18,10 @@ from temporalio.workflow import SandboxImportNotificationPolicy
 from activities.contracts.declaring import wire_names_that_may_run_again
 from domain.transfer import FINAL
 from telemetry.traces import Tracing
+from tests.conftest import ROOT
 from tests.telemetry.spans import Kept
+from tools.release import histories
+from tools.release.changelog import released
 from workflows.account_news import PasskeyNewsWorkflow
 from workflows.accounts import AccountWorkflow
 from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
@@ -27,7 +31,11 @@ from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
 from workflows.transfer import TransferWorkflow
 
-HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+FOLDER = Path(__file__).parent / "histories"
+#: Of what no release has yet, and of each release.
+HISTORIES = sorted(FOLDER.rglob("*.json"))
+#: Releases that no deployment upgrades from any more: their folders are gone, and so may be the branches for them.
+FORGOTTEN: set[str] = set()
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:
@@ -51,7 +59,7 @@ def replayer(tracing: Tracing | None = None) -> Replayer:
     )
 
 
-@pytest.fixture(params=HISTORIES, ids=lambda path: path.stem)
+@pytest.fixture(params=HISTORIES, ids=lambda path: str(path.relative_to(FOLDER).with_suffix("")))
 def history(request: pytest.FixtureRequest) -> str:
     return Path(request.param).read_text()
 
@@ -72,6 +80,15 @@ async def test_it_replays_with_traces_and_makes_no_span_twice(history: str) -> N
 def test_every_outcome_has_a_history() -> None:
     outcomes = {_outcome(history) for history in HISTORIES} - {None}
     assert outcomes == {state.value for state in FINAL}
+
+
+def test_each_release_keeps_its_histories_as_they_were_recorded() -> None:
+    releases = set(released((ROOT / "CHANGELOG.md").read_text()))
+
+    assert histories.kept(FOLDER) == releases - FORGOTTEN
+    assert {file.parent.name for file in HISTORIES} <= releases | {FOLDER.name}
+    found = {release: histories.changed(FOLDER, release) for release in releases - FORGOTTEN}
+    assert {release: names for release, names in found.items() if names} == {}
 
 
 async def test_a_swapped_step_is_caught() -> None:
