@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tools.release import histories
-from tools.release.__main__ import HISTORIES, Refused, release
+from tools.release.__main__ import HISTORIES, MATERIALS, ROOT, Refused, release
 from tools.release.changelog import released, unreleased
 
 TODAY = date(2026, 12, 1)
@@ -94,6 +94,11 @@ def test_a_release_is_a_commit_and_a_tag_with_its_context_and_bill_of_materials(
         names = set(context.getnames())
     assert {"handover-0.1.0/Makefile", "handover-0.1.0/dist/handover.cdx.json"} <= names
     assert (tree / "dist" / "handover-0.1.0.cdx.json").read_text() == '{"components": []}\n'
+
+
+def test_the_image_has_the_bill_of_materials_where_its_label_says() -> None:
+    assert f'handover.sbom="/app/{MATERIALS}"' in (ROOT / "Dockerfile").read_text()
+    assert f"!{MATERIALS}" in (ROOT / ".dockerignore").read_text().splitlines()
 
 
 def test_its_histories_are_recorded_anew_and_kept_apart_from_what_is_recorded_later(tree: Path) -> None:
