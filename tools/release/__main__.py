@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from subprocess import PIPE
 from tempfile import TemporaryDirectory
+from textwrap import fill
 from typing import Final
 
 from tools.release import changelog, histories
@@ -93,7 +94,8 @@ def _commit(clone: Path, version: str, audited: str, identity: Sequence[str]) ->
     said = f"Its histories are in {HISTORIES / version}, and stay as they are."
     _git(clone, "add", "--all")
     _git(clone, *identity, "commit", "--quiet", "-m", f"Handover {version}", "-m", said)
-    _git(clone, *identity, "tag", "--annotate", f"v{version}", "-m", f"Handover {version}", "-m", f"Audit: {audited}")
+    told = ["-m", f"Handover {version}", "-m", fill(f"Audit: {audited}", 72)]
+    _git(clone, *identity, "tag", "--annotate", f"v{version}", *told)
 
 
 def _identity(tree: Path) -> list[str]:
