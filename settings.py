@@ -241,6 +241,10 @@ class Settings(BaseSettings):
     reconcile_every: timedelta = Field(timedelta(minutes=1), ge=timedelta(seconds=1))
     """How often register, workflows and credentials are compared, and requests that were kept are started."""
 
+    patches: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """Changes of workflows that this release brings and that are to be on, separated by commas, once every worker is of
+    it and none is to go back (docs/deployment.md). Of the worker."""
+
     addresses_kept: timedelta = Field(PLACES_KEPT, gt=timedelta(0))
     """How long the trail of a charge point keeps, and shows, from where somebody connected. Of the worker too, which
     takes it out."""
@@ -311,7 +315,7 @@ class Settings(BaseSettings):
         """Where metrics are read."""
         return Ports(str(self.metrics_host), self.metrics_port, self.sdk_metrics_port)
 
-    @field_validator("secret_keys", "trusted_proxies", mode="before")
+    @field_validator("secret_keys", "trusted_proxies", "patches", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

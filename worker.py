@@ -3,14 +3,14 @@
 import gc
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import uvloop
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.client import Client
-from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Interceptor, PatchActivationInput, UnsandboxedWorkflowRunner, Worker
 
 from activities.account_letters import AccountLetters
 from activities.accounts import DatabaseAccounts
@@ -60,6 +60,7 @@ from workflows.charger_orders import IdentifyWorkflow, RotateKeyWorkflow
 from workflows.codes import OneTimeCodeWorkflow, SignInCodeWorkflow
 from workflows.outbox import OutboxWorkflow
 from workflows.owner_news import OwnerNewsWorkflow
+from workflows.patches import is_active, unknown
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.rescue import RescueWorkflow
 from workflows.transfer import TransferWorkflow
@@ -77,8 +78,18 @@ WORKFLOW_TASKS = 16
 LOCAL_ACTIVITIES = 32
 
 
-def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[Interceptor] = ()) -> Worker:
-    """Make the worker of the workflows and of every step that is not at a charger; `guards` stand before each step."""
+def activation(named: Collection[str]) -> Callable[[PatchActivationInput], bool]:
+    """Say of a patch that a run comes to for the first time whether it is on, with those `named` (decision 28)."""
+    return lambda asked: is_active(asked.patch_id, named)
+
+
+def transfer_worker(
+    client: Client, steps: Sequence[object], guards: Sequence[Interceptor] = (), patches: Collection[str] = ()
+) -> Worker:
+    """Make the worker of the workflows and of every step that is not at a charger; `guards` stand before each step.
+
+    `patches` are those of this release that are on.
+    """
     return Worker(
         client,
         task_queue=TASK_QUEUE,
@@ -93,6 +104,7 @@ def transfer_worker(client: Client, steps: Sequence[object], guards: Sequence[In
         graceful_shutdown_timeout=GRACE,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+        patch_activation_callback=activation(patches),
         max_concurrent_local_activities=LOCAL_ACTIVITIES,
     )
 
@@ -188,7 +200,9 @@ async def run_worker(
             settings.session_open_limit,
         ),
     )
-    async with transfer_worker(client, steps, [EndedTransfers(database)]) as worker:
+    if strange := unknown(settings.patches):  # it may be a newer release's, on the way back: no reason not to start
+        log.warning("HANDOVER_PATCHES names what this release does not know: %s", ", ".join(strange))
+    async with transfer_worker(client, steps, [EndedTransfers(database)], settings.patches) as worker:
         instruments.health.watch(
             alive={"working": said(lambda: worker.is_running)},
             ready={
