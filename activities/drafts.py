@@ -105,7 +105,7 @@ class Drafts:
             by_reader=False,
             state=TransferState(transfer.state),
             reason=Reason(transfer.reason) if transfer.reason else None,
-            warnings=tuple(TransferWarning(warning) for warning in transfer.warnings),
+            warnings=tuple(TransferWarning(word) for word in transfer.warnings if word in set(TransferWarning)),
             settings_changed=changes.settings_changed,
             former_tags=changes.former_tags,
             new_owner=await find_new_owner(rows, transfer),

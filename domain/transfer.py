@@ -35,6 +35,11 @@ class Attention(StrEnum):
     OPERATOR = "operator"
 
 
+def known_attention(word: str) -> Attention:
+    """Read what a transfer waits for; what only a newer release knows is nothing that this one can say of it."""
+    return Attention(word) if word in set(Attention) else Attention.NONE
+
+
 class Acceptance(StrEnum):
     """Whether the recipient is asked."""
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.charger_orders import Facts
 from domain.ids import ChargePointId, NodeId
-from domain.transfer import Attention
+from domain.transfer import Attention, known_attention
 from persistence.chargers import charge_points, charging, credentials, present_connections
 from persistence.chargers.charger_keys import read_keys
 from persistence.tables import Transfer
@@ -30,7 +30,7 @@ async def look(rows: AsyncSession, charge_point_id: ChargePointId) -> Seen:
     facts = Facts(
         owner_id=point.holding.owner_id,
         key=credentials.facts_of(keys, transfer_at_work=at_work is not None),
-        attention=Attention(row.attention) if row is not None else Attention.NONE,
+        attention=known_attention(row.attention) if row is not None else Attention.NONE,
         connected=place.node is not None,
         quarantined=place.node is not None and place.quarantined,
         session_running=await charging.session_running(rows, charge_point_id),

@@ -119,7 +119,8 @@ async def settle(
     done |= set() if awaited else {TransferWarning.OLD_KEY_KNOWN}
     done |= {TransferWarning.LISTS_DUE, TransferWarning.LISTS_NOT_SUPPORTED, *_AT_LISTS} if lists else set()
     done |= {TransferWarning.RELEASE_DUE} if release else set()
-    warnings = [TransferWarning(warning) for warning in row.warnings]
+    warnings = [TransferWarning(warning) for warning in row.warnings if warning in set(TransferWarning)]
+    newer = [warning for warning in row.warnings if warning not in warnings]  # of a newer release: left as they are
     left = [warning for warning in warnings if warning not in done]
     if lists_not_supported:
         left.append(TransferWarning.LISTS_NOT_SUPPORTED)
@@ -133,6 +134,6 @@ async def settle(
         left.append(TransferWarning.LISTS_DUE)
     if not awaited and not release and has_unsure_release(row):
         left.append(TransferWarning.RELEASE_DUE)
-    row.warnings = [warning.value for warning in dict.fromkeys(left)]
+    row.warnings = [*(warning.value for warning in dict.fromkeys(left)), *newer]
     row.due = not DUE.isdisjoint(left)
     return [warning for warning in warnings if warning not in left]

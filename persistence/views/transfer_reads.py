@@ -163,7 +163,8 @@ async def _steps(rows: AsyncSession, ids: Sequence[str]) -> dict[str, list[StepV
     wanted = select(step.transfer_id, *columns).where(step.transfer_id.in_(ids)).order_by(step.position)
     found: dict[str, list[StepView]] = {id_: [] for id_ in ids}
     for transfer_id, name, state, *more in await rows.execute(wanted) if ids else ():
-        found[transfer_id].append(StepView(_NAMES[name], _STATES[state], *more))
+        if name in _NAMES:  # else it is a newer release's
+            found[transfer_id].append(StepView(_NAMES[name], _STATES.get(state, StepState.RUNNING), *more))
     return found
 
 

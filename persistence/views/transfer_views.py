@@ -22,6 +22,7 @@ from domain.transfer import (
     StepState,
     TransferState,
     UntilNewKey,
+    known_attention,
 )
 from persistence.chargers.charger_changes import Changes
 from persistence.chargers.credentials import OrderKeys
@@ -113,7 +114,7 @@ def transfer_view(
         id=TransferId(row.id),
         kind=TransferKind(row.kind),
         state=state,
-        attention=Attention(row.attention),
+        attention=known_attention(row.attention),
         waiting_until=row.waiting_until,
         reason=row.reason,
         warnings=tuple(row.warnings),

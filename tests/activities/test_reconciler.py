@@ -21,6 +21,7 @@ from domain.reconciliation import TAKE_UPS, UNCERTAIN, Finding
 from domain.trail import TrailAction, of_charge_point, told_of_news
 from domain.transfer import Reason, TransferState
 from engine.engine import TemporalEngine
+from persistence import tables
 from persistence.intake.requests import Requests
 from persistence.session import Database
 from persistence.tables import AuditEvent, ChargePoint, ChargingSession, Credential, OwnershipPeriod, Transfer
@@ -416,3 +417,15 @@ async def test_what_is_parked_for_somebody_to_settle_costs_no_second_look(
     assert not (await reconciler.look(Look())).parked
     await reconciler.settle(Suspicions(whole=True))
     assert await parked(database) == [("sessions_in_doubt", CP)]
+
+
+async def test_what_a_newer_release_has_parked_is_left_to_it(
+    reconciler: DatabaseReconciler, database: Database
+) -> None:
+    """It was taken back since; what this release has parked and finds no more is closed all the same."""
+    now = datetime.now(UTC)
+    async with database.writing() as rows:
+        for kind in ("a_newer_word", Finding.RUN_LOST.value):
+            rows.add(tables.Finding(kind=kind, subject="trf_1", settlement="parked", times=1, found_at=now))
+    await reconciler.settle(await reconciler.look(Look()))
+    assert await parked(database) == [("a_newer_word", "trf_1")]

@@ -197,3 +197,16 @@ async def test_what_nobody_can_do_later_is_not_due(
 ) -> None:
     ref = await left(registry, database, vault, warning)
     assert not (await row(database, ref)).due
+
+
+async def test_a_warning_that_only_a_newer_release_knows_stays(
+    registry: DatabaseRegistry, database: Database, vault: Vault
+) -> None:
+    """It may have written it, and was taken back since."""
+    ref = await left(registry, database, vault, TransferWarning.LISTS_DUE)
+    async with database.writing() as rows:
+        (await rows.get_one(Transfer, ref.transfer_id)).warnings = ["a_newer_word", "lists_due"]
+    await connect(database)
+    steps = DatabaseRescues(database)
+    assert (await steps.settle(Rescued(transfer_id=ref.transfer_id, lists=True, release=True))).done
+    assert (await row(database, ref)).warnings == ["a_newer_word"]
