@@ -109,9 +109,14 @@ chaos: .venv/has-dev ## Let parts, links and chargers fail for 10 minutes and ju
 .PHONY: restore-drill
 restore-drill: .venv/has-dev ## Put the database back to a moment before transfers, and see through what follows
 	@$(BIN)/python -m tools.restore $(ARGS)
+
 .PHONY: two-machines
-two-machines: .venv/has-dev ## The same on two machines, as network namespaces, by a plan: parts die, packets are lost; needs root
+two-machines: .venv/has-dev ## Do what chaos does on two machines, as network namespaces, by a plan: parts die, packets are lost; needs root
 	@$(BIN)/python -m tools.chaos --two-machines $(ARGS)
+
+.PHONY: upgrade-drill
+upgrade-drill: .venv/has-dev ## Upgrade by one release and go back while 50 transfers wait; what is committed; ARGS=--short with 23
+	@$(BIN)/python -m tools.upgrade $(ARGS)
 
 .PHONY: record
 record: .venv/has-dev ## Record the histories that the replay tests read

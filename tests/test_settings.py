@@ -53,6 +53,12 @@ def test_what_is_still_of_use_is_kept(monkeypatch: pytest.MonkeyPatch, name: str
         read_settings()
 
 
+def test_patches_are_named_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_settings().patches == []
+    monkeypatch.setenv("HANDOVER_PATCHES", "one, two,")
+    assert read_settings().patches == ["one", "two"]
+
+
 def test_event_streams_leave_places_for_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANDOVER_API_CONNECTIONS", "1000")
     with pytest.raises(WrongSetting, match=r"HANDOVER_API_CONNECTIONS: .*HANDOVER_STREAM_LIMIT"):

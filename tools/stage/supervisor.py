@@ -13,7 +13,7 @@ from typing import Final
 Alive = Callable[[], bool]
 Report = Callable[[str], None]
 
-#: Where every part's `python -m` starts from.
+#: Where a part's `python -m` starts from where nothing else is said.
 ROOT: Final = Path(__file__).resolve().parents[2]
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 10.0
@@ -37,6 +37,8 @@ class Part:
     argv: list[str]
     ready: Callable[[Alive], Awaitable[bool]]
     env: Mapping[str, str] = field(default_factory=dict)
+    folder: Path = ROOT
+    """Where its `python -m` starts from."""
 
 
 class _Running:
@@ -100,6 +102,11 @@ class Supervisor:
         """Start a part anew that was taken down; raises PartFailed."""
         await self.start(self._running[name].part)
 
+    async def replace(self, part: Part, seconds: float = STOP_SECONDS) -> None:
+        """Stop the part of that name, killed where it takes longer, and start this one in its place as `start` does."""
+        await self.take_down(part.name, seconds)
+        await self.start(part)
+
     async def stop(self) -> None:
         """Stop every part, the last started first; one that does not end in time is killed."""
         self._stopping.set()
@@ -118,29 +125,33 @@ class Supervisor:
                 stdout=log,
                 stderr=asyncio.subprocess.STDOUT,
                 env={**os.environ, **part.env},
-                cwd=ROOT,
+                cwd=part.folder,
                 start_new_session=True,  # a Ctrl-C is ours: we stop the parts in order
             )
 
     async def _keep_up(self, running: _Running) -> None:
         """Start the part again each time it dies, until we stop."""
         pause, stopping = FIRST_PAUSE, asyncio.create_task(self._stopping.wait())
-        while True:
-            began = time.monotonic()
-            ended = asyncio.create_task(running.process.wait())
-            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if self._stopping.is_set():
-                ended.cancel()
-                return
-            if time.monotonic() - began >= HEALTHY_SECONDS:
-                pause = FIRST_PAUSE
-            code = running.process.returncode
-            self._report(f"{running.part.name} ended with code {code}; it starts again in {pause:g} s")
-            await asyncio.wait({stopping}, timeout=pause)
-            if self._stopping.is_set():
-                return
-            pause = min(pause * 2, LONGEST_PAUSE)
-            running.process = await self._spawn(running.part)
+        ended: set[asyncio.Task[int]] = set()
+        try:
+            while True:
+                began = time.monotonic()
+                ended = {asyncio.create_task(running.process.wait())}
+                await asyncio.wait({*ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if self._stopping.is_set():
+                    return
+                if time.monotonic() - began >= HEALTHY_SECONDS:
+                    pause = FIRST_PAUSE
+                code = running.process.returncode
+                self._report(f"{running.part.name} ended with code {code}; it starts again in {pause:g} s")
+                await asyncio.wait({stopping}, timeout=pause)
+                if self._stopping.is_set():
+                    return
+                pause = min(pause * 2, LONGEST_PAUSE)
+                running.process = await self._spawn(running.part)
+        finally:
+            for task in (*ended, stopping):
+                task.cancel()
 
     async def _end(self, running: _Running, seconds: float = STOP_SECONDS) -> None:
         if not running.alive():

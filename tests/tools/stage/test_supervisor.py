@@ -130,3 +130,32 @@ def test_a_taken_port_is_named_with_the_setting_that_changes_it() -> None:
 def test_a_setting_that_is_no_port_of_its_own_is_named(environ: dict[str, str], says: str) -> None:
     with pytest.raises(PortProblem, match=says):
         Ports.from_environment(environ).check()
+
+
+async def test_a_part_is_replaced_by_another_of_its_name_which_is_started_again_then(tmp_path: Path) -> None:
+    said: asyncio.Queue[str] = asyncio.Queue()
+    running, before, after = Supervisor(tmp_path / "logs", said.put_nowait), free_port(), free_port()
+    try:
+        await running.start(listener("one", before, tmp_path / "before"))
+        await running.replace(listener("one", after, tmp_path / "after"))
+        assert (tmp_path / "before").read_text().split() == ["one"]
+        assert (await listens(before), await listens(after)) == (False, True)
+        os.kill(running.pid("one"), signal.SIGKILL)
+        assert await asyncio.wait_for(said.get(), 20) == "one ended with code -9; it starts again in 0.5 s"
+        assert await when(lambda: listens(after), seconds=20)(lambda: True)
+    finally:
+        await running.stop()
+    assert (await listens(before), said.empty()) == (False, True)
+
+
+async def test_a_part_starts_in_its_own_folder(tmp_path: Path) -> None:
+    port, notes = free_port(), tmp_path / "notes"
+    (tmp_path / "tools").symlink_to(ROOT / "tools")
+    here = [sys.executable, "-c", f"import os; open('where', 'w').write(os.getcwd())\n{LISTENER}", "one", str(port)]
+    running = Supervisor(tmp_path / "logs", print)
+    try:
+        part = Part("one", [*here, str(notes)], when(lambda: listens(port), seconds=20), folder=tmp_path)
+        await running.start(part)
+        assert (tmp_path / "where").read_text() == str(tmp_path)
+    finally:
+        await running.stop()
