@@ -169,6 +169,7 @@ class _Drill:
                 self._act(phase, "leave undone", "operator-3"),
                 self._act(phase, "move", "later-9"),
             ]
+            await self._roll(self._next, [], which=PARTS[:2])  # else those that are left go on patching meanwhile
             await self._roll(self._this, acts, PATCHES)
             await self._see_ends(without=["away-1", "away-2"])
             await self._wake_and_see(phase, _PATCHED)
