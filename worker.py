@@ -79,7 +79,7 @@ LOCAL_ACTIVITIES = 32
 
 
 def activation(named: Collection[str]) -> Callable[[PatchActivationInput], bool]:
-    """Say of a patch that a run comes to for the first time whether it is on, with those `named` (decision 28)."""
+    """Say of a patch that a run comes to for the first time whether it is on, with those `named` (decision 29)."""
     return lambda asked: is_active(asked.patch_id, named)
 
 
