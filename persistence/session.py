@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.util import await_only
 
-from domain.errors import NotPossible, Unavailable
+from domain.errors import Unavailable
 
 AWAY: Final = "The database does not answer; try again in a moment."
 #: How long a statement waits for a lock before it fails, to be retried: shorter than a local activity's time.
@@ -52,7 +52,9 @@ _NOT_NOW = frozenset({"55P03", "40P01", "57014", "25P03", "57P01", "57P02", "57P
 
 #: What a URL says of a pooler by.
 _POOLER: Final = "pooler"
-_LOCK_TIMEOUT: Final = text("SELECT set_config('lock_timeout', :milliseconds, true)")
+#: What a transaction through a pooler says itself, as the one before it may have been somebody else's.
+_OF_EACH: Final = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+_TELL: Final = text("SELECT " + ", ".join(f"set_config('{name}', :{name}, true)" for name in _OF_EACH))
 
 
 class Database:
@@ -72,7 +74,7 @@ class Database:
         `migrates`: SQLite changes a table by making it anew, and what points at it is checked only afterwards.
         """
         self.is_sqlite = url.startswith("sqlite")
-        self._is_pooled = is_pooled(url)
+        self.is_pooled = _is_pooled(url)
         #: readers wait for a connection here, in turn and for as long as it takes: the pool would give up on them; some
         #: connections are left to writers
         self._readers = asyncio.Semaphore(max(1, pool_size * 3 // 4))
@@ -111,12 +113,9 @@ class Database:
     async def apart(self) -> AsyncIterator["Apart"]:
         """Open a connection for what takes long, and close it at the end of the block: its temporary tables go with it.
 
-        Raises Unavailable as `reading` and `writing` do; NotPossible where there is a pooler between.
+        Behind a pooler they do not: each transaction may have another connection. Raises Unavailable as `reading` and
+        `writing` do.
         """
-        if self._is_pooled:
-            raise NotPossible(
-                "This needs a connection of its own: name PostgreSQL itself in HANDOVER_DATABASE_URL for it."
-            )
         with _Unavailable():
             async with self.engine_apart.connect() as connection:
                 yield Apart(connection, self._turn)
@@ -152,21 +151,21 @@ class Apart:
 def _engine(url: str, lock_wait: float, answer_within: float | None, *, foreign_keys: bool, **pool: Any) -> AsyncEngine:
     """Make an engine whose connections wait so many seconds for a lock, and for an answer of a server."""
     options: dict[str, Any] = {"hide_parameters": True, **pool}
-    pooled = is_pooled(url)
-    said = {} if pooled else _said(lock_wait, answer_within)
+    pooled = _is_pooled(url)
+    said = _said(lock_wait, answer_within)
     if not url.startswith("sqlite"):
-        settings = {"application_name": "handover", **said}
+        settings = {"application_name": "handover", **({} if pooled else said)}
         options["connect_args"] = {"timeout": 5, "command_timeout": answer_within, "server_settings": settings}
     engine = create_async_engine(make_url(url).difference_update_query([_POOLER]), **options)
     if pooled:
-        event.listen(engine.sync_engine, "begin", partial(_begin_pooled, _milliseconds(lock_wait)))
+        event.listen(engine.sync_engine, "begin", partial(_begin_pooled, {name: said[name] for name in _OF_EACH}))
     if url.startswith("sqlite"):
         event.listen(engine.sync_engine, "connect", partial(_prepare_sqlite, lock_wait, foreign_keys))
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
 
 
-def is_pooled(url: str) -> bool:
+def _is_pooled(url: str) -> bool:
     """Whether there is a pooler in transaction mode before a database; raises ValueError for one in another mode."""
     mode = make_url(url).query.get(_POOLER)
     if mode not in {None, "transaction"}:
@@ -186,10 +185,10 @@ def _said(lock_wait: float, answer_within: float | None) -> dict[str, str]:
     }
 
 
-def _begin_pooled(lock_wait: str, connection: Connection) -> None:
-    """Say how long this transaction waits for a lock: its connection has served others, and will."""
-    if connection.get_execution_options().get("handover_writes", False):
-        connection.execute(_LOCK_TIMEOUT, {"milliseconds": lock_wait})
+def _begin_pooled(told: dict[str, str], connection: Connection) -> None:
+    """Say what holds in this transaction; statement by statement (Database.reading) there is none."""
+    if "isolation_level" not in connection.get_execution_options():
+        connection.execute(_TELL, told)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.errors import Unavailable
+from domain.errors import NotPossible, Unavailable
 from persistence.importing import applying
 from persistence.importing.applying import Imported
 from persistence.importing.filling import fill
@@ -36,8 +36,11 @@ async def import_lines(db: Database, vault: Vault, source: Iterable[bytes]) -> I
     """Take every line in one transaction; raises ImportRefused, which names all wrong lines, and then takes none.
 
     Of a charge point that is there already only name and location follow the file: the rest is its transfers' business.
-    Raises Unavailable where the database does not answer, and where another import does not end.
+    Raises Unavailable where the database does not answer, and where another import does not end; NotPossible where a
+    pooler is before it: what is staged is the connection's.
     """
+    if db.is_pooled:
+        raise NotPossible("An import wants a connection of its own: let HANDOVER_DATABASE_URL name PostgreSQL itself.")
     async with db.apart() as apart:
         async with apart.staging() as rows:
             problems = Problems()

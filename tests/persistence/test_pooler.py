@@ -79,6 +79,14 @@ async def test_each_waits_for_a_lock_as_long_as_it_says_and_others_are_not_told(
             assert await rows.scalar(text("SHOW random_page_cost")) == "1.1"
 
 
+async def test_what_takes_long_may_behind_a_pooler_too(pooled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("persistence.session.ANSWER_WITHIN_SECONDS", 0.5)
+    db = Database(pooled)
+    async with opened(db), db.apart() as apart, apart.staging() as rows:
+        await rows.execute(text("SELECT pg_sleep(1)"))
+        assert await rows.scalar(text("SHOW statement_timeout")) == "8min"
+
+
 async def test_what_needs_a_connection_of_its_own_says_so(pooled: str, vault: Vault) -> None:
     db = Database(pooled)
     async with opened(db):
