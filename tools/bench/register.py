@@ -1,5 +1,6 @@
 """A register as it is after some years: PostgreSQL makes its rows by itself, in minutes for 100,000 charge points."""
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +21,17 @@ _BODY: Final = TransferRequest.model_validate(
 _STATEMENTS: Final = Path(__file__).with_suffix(".sql").read_text().split("\n\n")[1:]
 
 
-async def fill(url: str, points: int) -> None:
-    """Make the tables of an empty PostgreSQL, and rows for that many charge points, some thousands or more."""
+async def fill(url: str, points: int, only: Container[str] | None = None) -> None:
+    """Make the tables of an empty PostgreSQL, and rows for that many charge points, some thousands or more.
+
+    `only`: of these tables alone.
+    """
     await migrate(url)
     database, sealed = Database(url, migrates=True), Vault([SERVER_KEY]).seal(_BODY.model_dump_json().encode())
     try:
         for statement in _STATEMENTS:
+            if only is not None and statement.split()[2] not in only:
+                continue
             async with database.writing() as rows:
                 # as a bound value it would be a text where it stands beside texts
                 sql = text(statement.replace(":points", str(points)))
