@@ -46,6 +46,9 @@ class StatusBoard:
         self._alarm = Alarm(self._look)
         self._note_by: datetime | None = None
         """By when what is unwritten is to be written; None: nothing is."""
+        self._is_due = False
+        """It is time for that. Said by what is in the history, as a timer is: a condition that looks at the time itself
+        would hold in a workflow task that was begun for a refused update, too, of which a replay knows nothing."""
         self._trying_since: datetime | None = None
         """Since when an ordinary step is being tried; None: none is."""
         self._closed = False
@@ -132,7 +135,7 @@ class StatusBoard:
 
     def written(self) -> None:
         """Know that all of it is written."""
-        self._unwritten, self._note_by = [], None
+        self._unwritten, self._note_by, self._is_due = [], None, False
 
     @contextmanager
     def trying(self) -> Iterator[None]:
@@ -150,6 +153,7 @@ class StatusBoard:
         now = workflow.now()
         if self._note_by is not None and self._note_by > now:
             self._alarm.set(self._note_by)
+        self._is_due = self._note_by is not None and self._note_by <= now
         if self._trying_since is not None:
             shown_at = self._trying_since + SHOWN_AS_RETRYING_AFTER
             if shown_at > now:
@@ -171,7 +175,7 @@ class StatusBoard:
         self.progress = replace(self.progress, attention=attention)
         self.waiting_until, self._problem = until, problem
         if note:
-            self._note_by = workflow.now()
+            self._note_by, self._is_due = workflow.now(), True
         self._show_details()
         if attention and self._flusher is None:  # what runs on shows itself with what it does next
             self._flusher = asyncio.create_task(self._flush_soon())
@@ -269,13 +273,10 @@ class StatusBoard:
             return f"{since}."
         return f"{since}; until {self.waiting_until:{_TIME}}, then {wait.then}."
 
-    def _is_due(self) -> bool:
-        return self._note_by is not None and self._note_by <= workflow.now()
-
     async def _write(self) -> None:
         """Write the newest standing once that is due; a database that is away delays it, nothing else."""
         while True:
-            await workflow.wait_condition(lambda: self._is_due() or self._closed)
+            await workflow.wait_condition(lambda: self._is_due or self._closed)
             if self._note_by is None:
                 return
             note = Note(
