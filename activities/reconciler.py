@@ -119,12 +119,13 @@ class DatabaseReconciler(Reconciler):
         running = await self._runs.running()
         runs, next_run = await self._runs.page(look.place.run, RUNS_AT_ONCE)
         async with self._db.reading() as rows:
-            parked = {one.subject: one.kind for one in await findings.parked(rows) if one.kind not in NEWS}
+            left = [one for one in await findings.parked(rows) if one.kind not in NEWS]
+            parked = {one.subject for one in left}
             points, requests = await _slices(rows, look.place, parked)
             routine = await _routine(rows, now)
             inside = await inconsistencies.of_the_register(rows, points)
             stale = await charging_review.open_too_long(rows, now - self._open_limit, OPEN_AT_ONCE)
-            strange = [TransferId(one) for one, kind in parked.items() if kind == Finding.RUN_UNKNOWN]
+            strange = [TransferId(one.subject) for one in left if one.kind == Finding.RUN_UNKNOWN]
             unknown = {*await inconsistencies.unknown(rows, strange), *await inconsistencies.unknown(rows, runs)}
             known = await inconsistencies.states(rows, running) | await inconsistencies.rowless(rows, requests)
         hints = [one for one, state in known.items() if judge(state, running.get(one, Run(RunStatus.LOST))) is not None]
@@ -134,7 +135,7 @@ class DatabaseReconciler(Reconciler):
         found = [*routine, *inside, *differ, *open_]
         return Suspicions(
             items=tuple(Suspicion(kind=kind, subject=subject) for kind, subject in found[:AT_ONCE]),
-            whole=max(len(found), len(hints)) <= AT_ONCE and parked.keys() <= points.also,
+            whole=max(len(found), len(hints)) <= AT_ONCE and parked <= points.also,
             parked=bool(parked),
             next=Place(charge_point=points.until, request=requests.until, run=next_run),
         )
