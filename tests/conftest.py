@@ -212,6 +212,13 @@ async def administer(url: str, statement: str) -> None:
 
 # --- Temporal -----------------------------------------------------------------------------------------------------
 
+# A run is deleted only once the server has noted that its end was worked off: by default every 30 s.
+_DELETES_SOON = [
+    part
+    for queue in ("transfer", "visibility")
+    for part in ("--dynamic-config-value", f'history.{queue}ProcessorUpdateAckInterval="1s"')
+]
+
 
 @pytest.fixture(scope="session")
 async def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
@@ -224,7 +231,9 @@ async def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
     port = free_port()
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
-            devserver.command(binary, db_file=folder / "temporal.db", port=port, ui_port=None), stdout=log, stderr=log
+            [*devserver.command(binary, db_file=folder / "temporal.db", port=port, ui_port=None), *_DELETES_SOON],
+            stdout=log,
+            stderr=log,
         )
     try:
         assert await devserver.ready(f"127.0.0.1:{port}", alive=lambda: server.poll() is None)

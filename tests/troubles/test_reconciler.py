@@ -153,7 +153,7 @@ async def delete_run(hall: Hall) -> None:
     await service.delete_workflow_execution(
         DeleteWorkflowExecutionRequest(namespace=hall.temporal.namespace, workflow_execution=execution)
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while (await Runs(hall.temporal).latest(hall.transfer_id)).status is not RunStatus.LOST:
             await asyncio.sleep(0.05)  # the server's doing: there is nothing here to wait on
 
