@@ -4,13 +4,14 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from domain.ids import NodeId, TransferId, workflow_id
 from domain.policy import Policy
@@ -104,12 +105,20 @@ class Set(Protocol):
 async def staged(
     temporal: Client, world: World, policy: Policy = POLICY, request: pytest.FixtureRequest | None = None
 ) -> AsyncIterator[Stage]:
-    """Have workers for one world inside the block."""
+    """Have workers for one world inside the block; a transfer that is not over then is ended with them.
+
+    Else it would go on in the world of a later test, and use up what that one is to fail with.
+    """
     world.node = f"{world.node}-{uuid.uuid4().hex}" if world.node else None
     node = NodeId(world.node or f"gone-{uuid.uuid4().hex}")
     world.policy = policy
     async with transfer_worker(temporal, [world]), gateway_worker(temporal, world, node):
-        yield Stage(temporal, world, request)
+        transfer = Stage(temporal, world, request)
+        try:
+            yield transfer
+        finally:
+            with suppress(RPCError):  # most are over, and some were never started
+                await transfer.handle.terminate("the test is over")
 
 
 @pytest.fixture

@@ -68,7 +68,6 @@ async def test_a_wait_says_what_for_since_when_until_when_what_then_and_what_to_
     assert began - timedelta(seconds=1) <= since <= datetime.now(UTC) < until
     assert times[3].startswith(then)
     assert to_do in page
-    await transfer.handle.terminate("seen")
 
 
 async def test_the_wait_for_the_proof_says_so(stage: Set) -> None:
@@ -77,7 +76,6 @@ async def test_the_wait_for_the_proof_says_so(stage: Set) -> None:
     async with asyncio.timeout(10):
         while "is to come back with them" not in await transfer.page():
             await asyncio.sleep(0.05)  # nothing else tells: it is no attention's matter
-    await transfer.handle.terminate("seen")
 
 
 async def test_operators_find_a_transfer_that_waits_for_its_proof_under_its_state(stage: Set) -> None:
@@ -87,7 +85,6 @@ async def test_operators_find_a_transfer_that_waits_for_its_proof_under_its_stat
         while (await transfer.handle.describe()).typed_search_attributes.get(STATE) != TransferState.RECONFIGURING:
             await asyncio.sleep(0.05)  # nothing else tells
     assert transfer.world.attention is Attention.NONE
-    await transfer.handle.terminate("seen")
 
 
 async def test_what_was_expected_is_gone_from_the_page_when_it_has_come(stage: Set) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError
 
 from activities.contracts.registry import Plan
 from api.actions import actions, progress_of
@@ -217,8 +216,6 @@ async def at(temporal: Client, place: Point, given: Plan) -> AsyncIterator[tuple
             view = view_of(transfer, given)
             yield transfer, actions(view, CALLER, tried), progress_of(view, tried)
         finally:
-            with suppress(RPCError):  # it may have ended by what was done
-                await transfer.handle.terminate("test")
             world.fail.clear()
             for shut in world.gates.values():
                 shut.set()
