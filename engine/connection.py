@@ -1,5 +1,6 @@
 """How a process reaches Temporal: by Handover's own settings first, then by Temporal's environment and profile file."""
 
+import asyncio
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -18,10 +19,14 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
 from domain.errors import ErrorCode, HandoverError, Unavailable
+from engine.service_client import PunctualServiceClient
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:7233"
 DEFAULT_NAMESPACE: Final = "default"
 
+#: How long a process that starts waits for its first answer, in seconds.
+_OPEN_WITHIN: Final = 20.0
+_SILENCE: Final = "silence"
 #: What the SDK's error holds, and what that means: the error itself is the inside of three libraries.
 _REASONS: Final = {
     r"InvalidCertificate\((\w+)": "its certificate is not accepted: {}",
@@ -30,6 +35,7 @@ _REASONS: Final = {
     r"fatal alert: (\w+)": "it refuses the client certificate: {}",
     r"Invalid headers": "what TEMPORAL_GRPC_META_… sets is no header",
     r"connection: Status . code: (?:Unknown|Cancelled)": "it closes the connection: it may want TLS, or a certificate",
+    _SILENCE: "nothing comes back: a firewall may drop what is sent",
 }
 
 
@@ -52,9 +58,10 @@ class Connection:
     async def open(self, *, interceptors: Sequence[Interceptor] = (), runtime: Runtime | None = None) -> Client:
         """Connect, and see that the namespace is there; raises Unavailable, which says why it can't be."""
         try:
-            client = await self._connect(lazy=False, interceptors=interceptors, runtime=runtime)
-            ask = DescribeNamespaceRequest(namespace=self.namespace)
-            await client.workflow_service.describe_namespace(ask)
+            async with asyncio.timeout(_OPEN_WITHIN):
+                client = await self._connect(lazy=False, interceptors=interceptors, runtime=runtime)
+                ask = DescribeNamespaceRequest(namespace=self.namespace)
+                await client.workflow_service.describe_namespace(ask)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 raise Unavailable(
@@ -64,6 +71,8 @@ class Connection:
             raise self._away(error.status.name.title().replace("_", "")) from None
         except RuntimeError as error:
             raise self._away(str(error)) from None
+        except TimeoutError:
+            raise self._away(_SILENCE) from None
         return client
 
     async def open_later(self, *, interceptors: Sequence[Interceptor] = (), runtime: Runtime | None = None) -> Client:
@@ -71,7 +80,7 @@ class Connection:
         return await self._connect(lazy=True, interceptors=interceptors, runtime=runtime)
 
     async def _connect(self, *, lazy: bool, interceptors: Sequence[Interceptor], runtime: Runtime | None) -> Client:
-        return await Client.connect(
+        client = await Client.connect(
             self.address,
             namespace=self.namespace,
             tls=self.tls,
@@ -82,6 +91,9 @@ class Connection:
             interceptors=interceptors,
             runtime=runtime,
         )
+        config = client.config()
+        config["service_client"] = PunctualServiceClient(client.service_client)
+        return Client(**config)
 
     def _away(self, error: str) -> Unavailable:
         found = ((text, re.search(pattern, error)) for pattern, text in _REASONS.items())

@@ -39,7 +39,9 @@ class Runs:
 
         By visibility. A place that another server gave is the end.
         """
-        listed = self._client.list_workflows(_ALL, page_size=number, next_page_token=b64decode(place) or None)
+        listed = self._client.list_workflows(
+            _ALL, page_size=number, next_page_token=b64decode(place) or None, rpc_timeout=_ANSWER_WITHIN
+        )
         try:
             await listed.fetch_next_page()
         except RPCError as error:

@@ -70,8 +70,8 @@ _AWAY: Final = example_of(ErrorCode.UNAVAILABLE, checks={"database": True, "migr
 )
 async def readyz(backend: BackendDep) -> Ready | JSONResponse:
     """Say whether the database answers and is migrated, and whether Temporal answers; 503 where one does not."""
-    database, migrated = await _database(backend)
-    checks = Ready(database=database, migrated=migrated, temporal=await backend.transfers.ready())
+    (database, migrated), temporal = await asyncio.gather(_database(backend), backend.transfers.ready())
+    checks = Ready(database=database, migrated=migrated, temporal=temporal)
     missing = [name for name, fine in checks.model_dump().items() if not fine]
     if missing:
         return problem(Unavailable(f"Not ready: {', '.join(missing)}."), checks=checks.model_dump())
