@@ -256,19 +256,23 @@ class _Attacker:
         )
 
     async def opens(self) -> bool:
-        """Whether the first password opens a connection, at any node; asked until that is certain."""
+        """Whether the first password opens a connection, at any node."""
+        for gateway in self._gateways:
+            if await self._opens_at(gateway):
+                return True
+        return False
+
+    async def _opens_at(self, gateway: tuple[str, int]) -> bool:
+        """Whether it does at one; asked until that is certain, also of one that lets nobody try for a minute."""
         while True:
-            refused = 0
-            for gateway in self._gateways:
-                try:
-                    async with self._connect(self.password.encode(), gateway):
-                        return True
-                except InvalidStatus as error:
-                    refused += error.response.status_code == _UNAUTHORIZED
-                except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, EOFError):
-                    pass
-            if refused == len(self._gateways):
-                return False
+            try:
+                async with self._connect(self.password.encode(), gateway):
+                    return True
+            except InvalidStatus as error:
+                if error.response.status_code == _UNAUTHORIZED:
+                    return False
+            except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, EOFError):
+                pass
             await asyncio.sleep(1)  # pacing: a part that is being started again
 
     async def _stay(self, socket: ClientConnection) -> None:
