@@ -36,12 +36,15 @@ async def see_it_end(user: httpx.AsyncClient, transfer_id: str) -> dict[str, Any
 
 
 async def patiently(call: Any) -> httpx.Response:
-    """Call until there is an answer that is not a 503, as that asks for; what is called may be repeated."""
+    """Call until somebody is there and answers with no 503, as that asks for; what is called may be repeated."""
     async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 answer: httpx.Response = await call()
             except httpx.ReadTimeout:
+                continue
+            except httpx.ConnectError:
+                await asyncio.sleep(LOOK_EVERY)
                 continue
             if answer.status_code != 503:
                 return answer
